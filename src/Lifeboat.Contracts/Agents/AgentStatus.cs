@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+
+namespace Lifeboat.Contracts.Agents;
+
+/// <summary>What an agent says of itself; also the health answer.</summary>
+public sealed record AgentStatus(string Site, string Version, int ProcessId, DateTimeOffset StartedAt,
+    string LinkAddress, IReadOnlyList<string> Sources, IReadOnlyList<string> Replicas);
+
+/// <summary>Where a source stands. Numbers are stored and never change.</summary>
+public enum SourcePhase
+{
+    /// <summary>No link, or the instance cannot be reached; the guest's change map remembers.</summary>
+    Detached = 1,
+    InitialSync = 2,
+    Resyncing = 3,
+    Streaming = 4,
+    /// <summary>The recovery site refused our epoch: another site is primary.</summary>
+    Fenced = 5,
+    Stopped = 6,
+}
+
+/// <summary>How the last sync found what to send.</summary>
+public enum ResyncKind { None = 0, Allocation = 1, ChangeMap = 2, HashCompare = 3, Replay = 4 }
+
+public sealed record SourceStatus
+{
+    public required string Group { get; init; }
+    public required SourcePhase Phase { get; init; }
+    public required ReasonCode Reason { get; init; }
+    public string? Detail { get; init; }
+    public required DateTimeOffset Since { get; init; }
+    public required Epoch Epoch { get; init; }
+    /// <summary>Last sequence handed out at the source, and the last one durable at the recovery site.</summary>
+    public required long CapturedSequence { get; init; }
+    public required long DurableSequence { get; init; }
+    public required long OutboxBytes { get; init; }
+    /// <summary>Age of the oldest captured write that is not durable at the recovery site.</summary>
+    public required TimeSpan Lag { get; init; }
+    public required long CapturedBytes { get; init; }
+    public required long ShippedBytes { get; init; }
+    /// <summary>Of the last sync: its kind, the payload bytes it moved and the bytes it had to look at.</summary>
+    public required ResyncKind LastResync { get; init; }
+    public required long ResyncMovedBytes { get; init; }
+    public required long ResyncExaminedBytes { get; init; }
+    public required double ResyncProgress { get; init; }
+    public required long Attaches { get; init; }
+    public RecoveryPoint? LastSealed { get; init; }
+    public required IReadOnlyList<VolumeStatus> Volumes { get; init; }
+}
+
+public sealed record VolumeStatus(string Name, bool Captured, string? Detail);
+
+public sealed record ReplicaStatus
+{
+    public required string Group { get; init; }
+    public required Guid ReplicaId { get; init; }
+    public required Epoch Epoch { get; init; }
+    /// <summary>A source is connected now.</summary>
+    public required bool Connected { get; init; }
+    public required ReasonCode Reason { get; init; }
+    public string? Detail { get; init; }
+    public required long DurableSequence { get; init; }
+    /// <summary>The base images stand at this sequence; any sealed point at or after it can be opened.</summary>
+    public required long FoldedSequence { get; init; }
+    public required long JournalBytes { get; init; }
+    public required long ReceivedBytes { get; init; }
+    public required long RefusedFrames { get; init; }
+    public required int Points { get; init; }
+    public RecoveryPoint? Newest { get; init; }
+    public RecoveryPoint? Oldest { get; init; }
+    public required IReadOnlyList<string> Views { get; init; }
+}

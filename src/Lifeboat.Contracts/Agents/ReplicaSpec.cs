@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+
+namespace Lifeboat.Contracts.Agents;
+
+/// <summary>Asks an agent to keep the replica of a group. Desired state, as <see cref="SourceSpec"/>.</summary>
+public sealed record ReplicaSpec
+{
+    public required string Group { get; init; }
+    /// <summary>The only site whose certificate may ship into this replica.</summary>
+    public required string PrimarySite { get; init; }
+    public required Epoch Epoch { get; init; }
+    public required IReadOnlyList<ReplicaVolume> Volumes { get; init; }
+    /// <summary>History kept. The newest sealed point is kept however old it is.</summary>
+    public required TimeSpan Retention { get; init; }
+}
+
+/// <param name="SeedFile">
+/// An existing disk that the replica's base is copied from when it is first made (after a failover: the disk of the old
+/// primary), so that a resync by hash compare moves only what differs. Any format qemu-img reads. Null: starts empty.
+/// </param>
+/// <param name="TargetDisk">An existing raw file or block device to keep the base in; null: a file of the agent.</param>
+public sealed record ReplicaVolume(ushort Index, string Name, long SizeBytes, string? SeedFile = null,
+    string? TargetDisk = null);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+
+namespace Lifeboat.Contracts.Agents;
+
+/// <summary>
+/// Asks an agent to be the source of a group: capture its volumes and ship them. Desired state: putting the same spec
+/// again changes nothing, putting another one moves towards it, and the agent keeps to it over restarts.
+/// </summary>
+public sealed record SourceSpec
+{
+    public required string Group { get; init; }
+    /// <summary>The recovery site: its name is the file name of its trust anchor and the link's expected peer.</summary>
+    public required string RecoverySite { get; init; }
+    public required Epoch Epoch { get; init; }
+    /// <summary>`host:port` of the recovery agent's link listener.</summary>
+    public required string Target { get; init; }
+    public required IReadOnlyList<SourceVolume> Volumes { get; init; }
+    public required IReadOnlyList<SourceInstance> Instances { get; init; }
+    public required Protection.Policies.Policy Policy { get; init; }
+}
+
+/// <param name="QmpSocket">Monitor socket of the QEMU that has the disk.</param>
+/// <param name="Device">Device id or qdev path as `query-block` shows it; the agent finds the format node below it.</param>
+public sealed record SourceVolume(ushort Index, string Name, string Instance, string QmpSocket, string Device,
+    long SizeBytes);
+
+/// <param name="GuestAgentSocket">qemu-ga socket; null when the guest has none.</param>
+public sealed record SourceInstance(string Name, string QmpSocket, string? GuestAgentSocket);

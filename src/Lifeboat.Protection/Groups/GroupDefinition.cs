@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Instances;
+using Lifeboat.Protection.Policies;
+
+namespace Lifeboat.Protection.Groups;
+
+/// <summary>
+/// What both sites know of a protection group: instances and volumes recovered to one moment. Versioned; a higher epoch
+/// wins over a lower one, within an epoch the higher version wins.
+/// </summary>
+public sealed record GroupDefinition
+{
+    public required string Name { get; init; }
+    public required long Version { get; init; }
+    public required Epoch Epoch { get; init; }
+    /// <summary>The site whose instances write now (per group, not per site).</summary>
+    public required string PrimarySite { get; init; }
+    public required string RecoverySite { get; init; }
+    public required Policy Policy { get; init; }
+    public required IReadOnlyList<GroupMember> Members { get; init; }
+
+    /// <summary>All volumes of all members, in index order: index 0, 1, 2… is the volume's number in the journal.</summary>
+    public IEnumerable<GroupVolume> Volumes => Members.SelectMany(m => m.Volumes).OrderBy(v => v.Index);
+
+    public bool Supersedes(GroupDefinition? other) =>
+        other is null || Epoch > other.Epoch || (Epoch == other.Epoch && Version > other.Version);
+}
+
+/// <param name="BootOrder">Lower boots first; equal numbers boot together.</param>
+public sealed record GroupMember(
+    string Instance, MemberKind Kind, int BootOrder, InstanceDescription Description,
+    IReadOnlyList<GroupVolume> Volumes);
+
+/// <param name="Index">The volume's number in the group's journal: stable for the life of the group.</param>
+/// <param name="Name">`instance.disk`, unique in the group, e.g. `db1.data0`.</param>
+/// <param name="Disk">The disk's name in the instance description.</param>
+/// <param name="SizeBytes">Virtual size in bytes, a multiple of 512.</param>
+public sealed record GroupVolume(ushort Index, string Name, string Instance, string Disk, long SizeBytes);

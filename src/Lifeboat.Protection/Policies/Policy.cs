@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Protection.Policies;
+
+/// <summary>What a group asks for. Defaults protect a small database VM well.</summary>
+public sealed record Policy
+{
+    public static readonly Policy Default = new();
+
+    public TimeSpan RpoTarget { get; init; } = TimeSpan.FromSeconds(15);
+    public TimeSpan RtoTarget { get; init; } = TimeSpan.FromMinutes(15);
+    /// <summary>Crash-consistent points are cut this often.</summary>
+    public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>Application-consistent points; null: only on request.</summary>
+    public TimeSpan? QuiesceInterval { get; init; }
+    /// <summary>The guest is thawed after this long whatever happens.</summary>
+    public TimeSpan QuiesceLimit { get; init; } = TimeSpan.FromSeconds(10);
+    public QuiesceFailure OnQuiesceFailure { get; init; } = QuiesceFailure.Degrade;
+    /// <summary>History kept at the recovery site. The newest point is kept however old it is.</summary>
+    public TimeSpan Retention { get; init; } = TimeSpan.FromHours(4);
+    /// <summary>Memory at the source for writes not yet durable at the recovery site, in bytes.</summary>
+    public long OutboxBytes { get; init; } = 128L << 20;
+    /// <summary>Ship rate cap, bytes per second; null: none.</summary>
+    public long? ShipBytesPerSecond { get; init; }
+
+    public IEnumerable<string> Problems()
+    {
+        if (RpoTarget <= TimeSpan.Zero) yield return "policy.rpoTarget must be positive";
+        if (RtoTarget <= TimeSpan.Zero) yield return "policy.rtoTarget must be positive";
+        if (CheckpointInterval < TimeSpan.FromMilliseconds(100))
+            yield return $"policy.checkpointInterval is {CheckpointInterval}; the least is 0.1 s";
+        if (QuiesceInterval is { } q && q < TimeSpan.FromSeconds(5))
+            yield return $"policy.quiesceInterval is {q}; the least is 5 s";
+        if (QuiesceLimit < TimeSpan.FromSeconds(1) || QuiesceLimit > TimeSpan.FromMinutes(1))
+            yield return $"policy.quiesceLimit is {QuiesceLimit}; allowed is 1 s to 1 min";
+        if (Retention < TimeSpan.FromSeconds(10)) yield return $"policy.retention is {Retention}; the least is 10 s";
+        if (OutboxBytes is < 4 << 20 or > 64L << 30)
+            yield return $"policy.outboxBytes is {OutboxBytes}; allowed is 4 MiB to 64 GiB";
+        if (ShipBytesPerSecond is < 64 << 10) yield return "policy.shipBytesPerSecond: the least is 64 KiB/s";
+    }
+}
+
+/// <summary>What to do when a quiesce fails. Numbers are stored and never change.</summary>
+public enum QuiesceFailure
+{
+    /// <summary>No point is made.</summary>
+    Strict = 1,
+    /// <summary>A crash-consistent point is made and the failure is recorded on it.</summary>
+    Degrade = 2,
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Protection.RecoveryPoints;
+
+/// <summary>State of a recovery point. Numbers are stored and never change.</summary>
+public enum PointState : byte
+{
+    Open = 1,
+    Sealed = 2,
+    Verified = 3,
+    Pinned = 4,
+    Expired = 5,
+}
+
+/// <summary>A moment a group can be recovered to, as listed from the journal alone.</summary>
+/// <param name="Id">Given by the source when it cuts the checkpoint; the same on both sides.</param>
+/// <param name="Sequence">Everything up to and including this sequence belongs to the point.</param>
+/// <param name="CutAt">Source clock, UTC.</param>
+/// <param name="Quiesced">Consistency per instance name.</param>
+public sealed record RecoveryPoint(
+    Guid Id, long Sequence, Epoch Epoch, DateTimeOffset CutAt, Consistency Consistency, PointState State,
+    string? Label, string? Note, IReadOnlyDictionary<string, Consistency> Quiesced);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Replication.Capture;
+
+/// <summary>
+/// A disk of a running instance as capture needs it. Sequence (facts: DESIGN §5): <see cref="AttachAsync"/>, then read the
+/// gap through <see cref="GapAsync"/> and <see cref="ReadAsync"/>, then <see cref="ForgetGapAsync"/> when the batch is
+/// durable at the recovery site; in the steady state <see cref="RotateAsync"/>. Whatever breaks, the instance goes on and
+/// the tap's change map keeps what was not forgotten. Every failure is a <see cref="TapException"/>.
+/// </summary>
+public interface IDiskTap : IAsyncDisposable
+{
+    /// <summary>Virtual size in bytes.</summary>
+    long SizeBytes { get; }
+
+    /// <summary>
+    /// Starts mirroring. When it returns, every later guest write reaches <paramref name="sink"/> before the guest sees
+    /// its completion, and the change map up to now is frozen. Attaching an attached tap first lets go.
+    /// </summary>
+    /// <param name="replica">The replica that the change map must be relative to; another one makes it worthless.</param>
+    Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct);
+
+    /// <summary>Extents of the frozen gap inside the range, in order, not overlapping.</summary>
+    Task<IReadOnlyList<GapExtent>> GapAsync(GapMap map, long offset, long length, CancellationToken ct);
+
+    /// <summary>Reads the disk as it is now (a later guest write may or may not be seen).</summary>
+    ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct);
+
+    /// <summary>The frozen gap is durable at the recovery site: drop it.</summary>
+    Task ForgetGapAsync(CancellationToken ct);
+
+    /// <summary>
+    /// Starts a fresh change map, waits for <paramref name="untilDurable"/> (everything captured so far is durable at the
+    /// recovery site), then drops the old one. When the wait fails, both stay: their union is the gap.
+    /// </summary>
+    Task RotateAsync(Func<CancellationToken, Task> untilDurable, CancellationToken ct);
+
+    /// <summary>Stops mirroring; the change map goes on. Detaching a detached tap succeeds.</summary>
+    Task DetachAsync(CancellationToken ct);
+
+    /// <summary>Lets go at once without waiting for anybody (closes the connection under the instance). Never blocks.</summary>
+    void LetGo();
+
+    /// <summary>Completes when the mirror has ended, with why. A new one after each attach.</summary>
+    Task<TapEnd> Ended { get; }
+
+    /// <summary>Stops mirroring and removes all traces (change maps, exports, nodes) from the instance.</summary>
+    Task UninstallAsync(CancellationToken ct);
+}
+
+/// <summary>Where captured writes go. Called from any thread; returns only when the write has its place in the order.</summary>
+public interface ICaptureSink
+{
+    /// <returns>False: capture was given up, the caller must fail the request so that the mirror ends.</returns>
+    bool Write(long offset, ReadOnlySpan<byte> data);
+    bool Zero(long offset, long length);
+}
+
+public enum GapKind
+{
+    /// <summary>The map is relative to the replica: exactly these extents differ.</summary>
+    Known = 1,
+    /// <summary>No usable map (new disk, instance restarted, other replica): allocation is all that can be listed.</summary>
+    Allocation = 2,
+}
+
+public sealed record GapMap(GapKind Kind, string? BitmapName);
+
+/// <param name="Zero">Reads as zeroes; no need to read it.</param>
+public readonly record struct GapExtent(long Offset, long Length, bool Zero);
+
+public enum TapEnd { Detached = 1, MirrorFailed = 2, InstanceGone = 3, LetGo = 4 }
+
+public enum TapFault { InstanceGone = 1, MonitorUnreachable = 2, DiskNotFound = 3, Refused = 4, SizeChanged = 5 }
+
+public sealed class TapException(TapFault fault, string message, Exception? cause = null) : Exception(message, cause)
+{
+    public TapFault Fault => fault;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Replication.Linking;
+
+/// <summary>How a source reaches the recovery site's agent. Real: TCP + TLS 1.3 with certificates on both sides.</summary>
+public interface ILink
+{
+    /// <exception cref="LinkException">Not reachable, or a side refused the other's certificate.</exception>
+    Task<ILinkConnection> ConnectAsync(string target, string expectedSite, CancellationToken ct);
+}
+
+/// <summary>
+/// An ordered, reliable, authenticated message connection. Messages are at most <see cref="MessageMax"/> bytes.
+/// One reader and one writer at a time. A dead peer is noticed by the protocol above (keepalive), not here.
+/// </summary>
+public interface ILinkConnection : IAsyncDisposable
+{
+    const int MessageMax = 9 << 20;
+
+    /// <summary>The site named in the peer's certificate.</summary>
+    string PeerSite { get; }
+
+    ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct);
+
+    /// <summary>The next message, valid until the next call; null when the peer closed in an orderly way.</summary>
+    ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken ct);
+}
+
+public enum LinkFault { Unreachable = 1, CertificateRefused = 2, Broken = 3, Protocol = 4 }
+
+public sealed class LinkException(LinkFault fault, string message, Exception? cause = null) : Exception(message, cause)
+{
+    public LinkFault Fault => fault;
+}

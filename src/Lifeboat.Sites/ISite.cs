@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Instances;
+
+namespace Lifeboat.Sites;
+
+/// <summary>
+/// A cloud or host set that runs instances. Every call may be repeated, also after a restart of the controller, and then
+/// ends in the same state (I8). Failures are <see cref="SiteException"/>. What not every platform can do is a capability
+/// interface of its own, found by type test.
+/// </summary>
+public interface ISite
+{
+    /// <summary>All instances the site knows, running or not.</summary>
+    Task<IReadOnlyList<SiteInstance>> ListAsync(CancellationToken ct);
+    /// <exception cref="SiteException">InstanceUnknown.</exception>
+    Task<SiteInstance> GetAsync(string instance, CancellationToken ct);
+    /// <summary>Starts an instance; one that already runs from the same start request is left alone.</summary>
+    Task<SiteInstance> StartAsync(StartRequest request, CancellationToken ct);
+    /// <summary>Stops it hard. When it returns it can no longer write. Stopping what is stopped or unknown succeeds.</summary>
+    Task StopAsync(string instance, CancellationToken ct);
+    /// <summary>Stops it and removes the site's record and files of it. Its user's own disks are left alone.</summary>
+    Task RemoveAsync(string instance, CancellationToken ct);
+    /// <summary>
+    /// Asks the guest to shut down and waits until it has: all its writes are done and flushed, and the disks stay open
+    /// and captured until <see cref="StopAsync"/>.
+    /// </summary>
+    /// <exception cref="SiteException">Timeout: the guest did not; it is left as it is.</exception>
+    Task ShutDownAsync(string instance, TimeSpan limit, CancellationToken ct);
+    /// <summary>What a plan would miss here (memory, networks, boot files); empty when nothing is.</summary>
+    Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct);
+}
+
+/// <summary>Can take in a running instance that it did not start.</summary>
+public interface IAdoptsInstances
+{
+    /// <summary>Reads the description from the running instance; touches nothing in it.</summary>
+    Task<SiteInstance> AdoptAsync(AdoptRequest request, CancellationToken ct);
+}
+
+/// <summary>Can make isolated networks for drills.</summary>
+public interface IMakesBubbles
+{
+    /// <summary>Networks named like the production ones, without uplink, with DHCP of their own.</summary>
+    Task CreateBubbleAsync(string bubble, IReadOnlyList<InstanceDescription> members, CancellationToken ct);
+    /// <summary>The guarded way in: TCP to one port of one instance, nothing out.</summary>
+    Task<string> OpenWayInAsync(string bubble, string instance, int port, CancellationToken ct);
+    /// <summary>Removes namespace, processes, mounts and files of the bubble. Removing what is gone succeeds.</summary>
+    Task DeleteBubbleAsync(string bubble, CancellationToken ct);
+    /// <summary>What is left of a bubble (processes, namespaces, files); empty when it left no trace.</summary>
+    Task<IReadOnlyList<string>> TracesAsync(string bubble, CancellationToken ct);
+}
+
+/// <summary>Can move the disks of a running instance from a point-in-time view into volumes of its own.</summary>
+public interface IMovesToNative
+{
+    /// <summary>Returns when every disk is native and the view is no longer used. Repeating goes on where it was.</summary>
+    Task MoveToNativeAsync(string instance, IProgress<double> progress, CancellationToken ct);
+}
+
+/// <summary>Can look into a running guest, for verification.</summary>
+public interface IProbesGuests
+{
+    Task<bool> AgentAnswersAsync(string instance, CancellationToken ct);
+    /// <summary>IPv4 addresses the guest says it has, by MAC (lower case).</summary>
+    Task<IReadOnlyDictionary<string, IReadOnlyList<string>>> AddressesAsync(string instance, CancellationToken ct);
+    /// <summary>Connects from inside the instance's network to one of its TCP ports.</summary>
+    Task<bool> TcpAnswersAsync(string instance, int port, CancellationToken ct);
+    /// <summary>Runs a command in the guest through its agent.</summary>
+    Task<GuestCommandResult> RunInGuestAsync(string instance, IReadOnlyList<string> command, TimeSpan limit,
+        CancellationToken ct);
+}
+
+public sealed record GuestCommandResult(int ExitCode, string Output);
+
+/// <param name="Name">The name it gets at this site.</param>
+public sealed record AdoptRequest(string Name, string QmpSocket, string? GuestAgentSocket);
+
+/// <summary>How to start an instance.</summary>
+public sealed record StartRequest
+{
+    /// <summary>Name at the site; a drill's copy has another one than production.</summary>
+    public required string Instance { get; init; }
+    public required InstanceDescription Description { get; init; }
+    public required IReadOnlyList<DiskSource> Disks { get; init; }
+    /// <summary>Null: the production networks.</summary>
+    public string? Bubble { get; init; }
+}
+
+/// <summary>What a disk starts from.</summary>
+/// <param name="Disk">The disk's name in the description.</param>
+/// <param name="File">An existing image of the site (raw or qcow2), used in place.</param>
+/// <param name="ViewSocket">NBD unix socket of a point-in-time view; with <paramref name="ViewExport"/>.</param>
+/// <param name="KeepWrites">
+/// True (failover): writes go to a volume of the site's own over the read-only view, and move to native later.
+/// False (drill): writes go to the view and vanish with it.
+/// </param>
+public sealed record DiskSource(string Disk, string? File, string? ViewSocket, string? ViewExport, bool KeepWrites);
+
+public enum InstancePower { Running = 1, Paused = 2, ShutDown = 3, Stopped = 4 }
+
+/// <param name="QmpSocket">Monitor socket that the agent may use for capture.</param>
+/// <param name="Disks">By disk name: where it is now and the device name under which the monitor knows it.</param>
+public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted, InstanceDescription Description,
+    string QmpSocket, string? GuestAgentSocket, int? ProcessId, IReadOnlyList<SiteDisk> Disks);
+
+/// <param name="Device">Name for `query-block` (device id or qdev path).</param>
+/// <param name="File">The image file when it is one file of this host; else null.</param>
+public sealed record SiteDisk(string Name, string Device, string? File, string? Format, long SizeBytes, bool Native);
+
+public enum SiteFault
+{
+    InstanceUnknown = 1,
+    InstanceExists = 2,
+    MonitorUnreachable = 3,
+    AgentUnreachable = 4,
+    Timeout = 5,
+    NoSpace = 6,
+    BootFileMissing = 7,
+    NetworkUnknown = 8,
+    Refused = 9,
+    ToolMissing = 10,
+}
+
+public sealed class SiteException(SiteFault fault, string message, Exception? cause = null) : Exception(message, cause)
+{
+    public SiteFault Fault => fault;
+}
