@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Lifeboat.Qemu;
+
+/// <summary>
+/// A conversation with a QEMU monitor (QMP over a unix socket). A monitor socket serves ONE client at a time, the next
+/// waits without a greeting: keep conversations short, so that others (the site's controller, an operator) get their turn.
+/// Jobs, exports and bitmaps outlive the conversation. Commands may be sent from several threads.
+/// </summary>
+public sealed partial class QmpClient : IAsyncDisposable
+{
+    private readonly JsonLines _lines;
+    private readonly QmpOptions _options;
+    private readonly TimeProvider _time;
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly Lock _lock = new();
+    private readonly Dictionary<long, TaskCompletionSource<JsonElement>> _waiting = [];
+    private readonly List<QmpEvents> _subscribers = [];
+    private readonly CancellationTokenSource _stop = new();
+    private QmpException? _ended;
+    private long _lastId;
+    private bool _disposed;
+    private Task _reading = Task.CompletedTask;
+
+    private QmpClient(JsonLines lines, string path, int processId, QmpOptions options, TimeProvider time)
+    {
+        _lines = lines;
+        SocketPath = path;
+        ProcessId = processId;
+        _options = options;
+        _time = time;
+    }
+
+    public string SocketPath { get; }
+    /// <summary>The QEMU process, as the kernel says; 0 when it does not.</summary>
+    public int ProcessId { get; }
+    /// <summary>E.g. `7.2.22`.</summary>
+    public string Version { get; private set; } = "";
+    /// <summary>Out-of-band execution was offered and enabled.</summary>
+    public bool OutOfBand { get; private set; }
+
+    /// <exception cref="QmpException">Unreachable, Busy (no greeting in time), Protocol.</exception>
+    public static async Task<QmpClient> ConnectAsync(
+        string path, QmpOptions options, TimeProvider time, CancellationToken ct)
+    {
+        // Cancelled by the caller (ct) or by the limit; the latter means that somebody else holds the monitor.
+        using var late = new CancellationTokenSource(options.ConnectLimit, time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
+        JsonLines? lines = null;
+        try
+        {
+            var socket = await UnixSocket.ConnectAsync(path, time, any.Token);
+            lines = new JsonLines(socket, options.LineBytesMax);
+            var client = new QmpClient(lines, path, UnixSocket.PeerProcessId(socket), options, time);
+            await client.GreetAsync(any.Token);
+            return client;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            lines?.Dispose();
+            throw new QmpException(QmpFault.Busy, $"{path}: no greeting within {options.ConnectLimit.TotalSeconds:0.#} s; "
+                + "a monitor socket serves one client at a time and another one is connected");
+        }
+        catch
+        {
+            lines?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Runs a command and returns what stands under `return`.</summary>
+    /// <exception cref="QmpException">Refused with QEMU's words, Timeout, Closed.</exception>
+    public Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken ct) =>
+        ExecuteAsync("execute", command, arguments, ct);
+
+    /// <summary>As <see cref="ExecuteAsync(string, JsonObject, CancellationToken)"/>, with the answer read as a type.</summary>
+    public async Task<T> ExecuteAsync<T>(string command, JsonObject? arguments, CancellationToken ct) =>
+        (await ExecuteAsync("execute", command, arguments, ct)).Deserialize<T>(JsonSerializerOptions.Web)
+        ?? throw new QmpException(QmpFault.Protocol, $"{command} answered null");
+
+    /// <summary>Runs at once, also while the main loop is blocked (`yank`). Needs <see cref="OutOfBand"/>.</summary>
+    public Task<JsonElement> ExecuteOutOfBandAsync(string command, JsonObject? arguments, CancellationToken ct) =>
+        ExecuteAsync("exec-oob", command, arguments, ct);
+
+    public QmpEvents Subscribe()
+    {
+        var subscriber = new QmpEvents(_time, Unsubscribe);
+        lock (_lock)
+        {
+            if (_ended is { } why) subscriber.End(why);
+            else _subscribers.Add(subscriber);
+        }
+        return subscriber;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, true)) return;
+        await _stop.CancelAsync();
+        _lines.Dispose();
+        await _reading;
+        _stop.Dispose();
+        _writing.Dispose();
+    }
+
+    private async Task<JsonElement> ExecuteAsync(string verb, string command, JsonObject? arguments, CancellationToken ct)
+    {
+        var answer = new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously);
+        long id;
+        lock (_lock)
+        {
+            if (_ended is { } why) throw new QmpException(why.Fault, $"{command}: {why.Message}", why);
+            id = ++_lastId;
+            _waiting.Add(id, answer);
+        }
+        // Cancelled by the caller (ct) or by the limit; only the latter is a time-out.
+        using var late = new CancellationTokenSource(_options.CommandLimit, _time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
+        try
+        {
+            await SendAsync(Encode(verb, command, arguments, id), any.Token);
+            return await answer.Task.WaitAsync(any.Token);
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            throw new QmpException(QmpFault.Timeout,
+                $"{command} was not answered within {_options.CommandLimit.TotalSeconds:0.#} s");
+        }
+        catch (QmpException e) when (e.Fault == QmpFault.Refused)
+        {
+            throw new QmpException(QmpFault.Refused, e.ErrorClass, $"{command}: {e.Message}", e);
+        }
+        finally
+        {
+            lock (_lock) _waiting.Remove(id);
+        }
+    }
+
+    private async Task SendAsync(ReadOnlyMemory<byte> line, CancellationToken ct)
+    {
+        await _writing.WaitAsync(ct);
+        try
+        {
+            await _lines.WriteAsync(line, ct);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
+    private static ReadOnlyMemory<byte> Encode(string verb, string command, JsonObject? arguments, long id)
+    {
+        var bytes = new ArrayBufferWriter<byte>(256);
+        using (var json = new Utf8JsonWriter(bytes))
+        {
+            json.WriteStartObject();
+            json.WriteString(verb, command);
+            json.WriteNumber("id", id);
+            if (arguments is not null)
+            {
+                json.WritePropertyName("arguments");
+                arguments.WriteTo(json);
+            }
+            json.WriteEndObject();
+        }
+        bytes.Write("\n"u8);
+        return bytes.WrittenMemory;
+    }
+
+    private void Unsubscribe(QmpEvents subscriber)
+    {
+        lock (_lock) _subscribers.Remove(subscriber);
+    }
+}
