@@ -5,7 +5,8 @@ using Lifeboat.Protection;
 
 namespace Lifeboat.Contracts;
 
-/// <summary>How everything that crosses a process boundary is written: camelCase, enums in kebab-case, no nulls.</summary>
+/// <summary>How everything that crosses a process boundary is written: camelCase, enums in kebab-case, no
+/// nulls.</summary>
 public static class ContractJson
 {
     public static readonly JsonSerializerOptions Options = Create(indented: false);

@@ -3,7 +3,8 @@ using System.Text.RegularExpressions;
 
 namespace Lifeboat.Protection;
 
-/// <summary>Names of sites, groups, instances, volumes and networks: they become file names, so they are strict.</summary>
+/// <summary>Names of sites, groups, instances, volumes and networks: they become file names, so they are
+/// strict.</summary>
 public static partial class EntityName
 {
     public const string Rule = "a name is 1 to 40 of a-z, 0-9 and '-', and starts with a letter or digit";

@@ -3,7 +3,8 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Lifeboat.Protection;
 
-/// <summary>Safety checks that stay on in production builds. A broken invariant ends the operation, never the guest.</summary>
+/// <summary>Safety checks that stay on in production builds. A broken invariant ends the operation, never the
+/// guest.</summary>
 public static class Invariant
 {
     /// <exception cref="InvariantViolationException">The condition does not hold.</exception>
@@ -13,5 +14,6 @@ public static class Invariant
     }
 }
 
-/// <summary>Thrown when the code itself is wrong; never caught to go on, only to let go of the guest and stop.</summary>
+/// <summary>Thrown when the code itself is wrong; never caught to go on, only to let go of the guest and
+/// stop.</summary>
 public sealed class InvariantViolationException(string what) : Exception($"invariant broken: {what}");

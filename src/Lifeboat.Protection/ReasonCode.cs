@@ -2,8 +2,10 @@
 namespace Lifeboat.Protection;
 
 /// <summary>
-/// Machine-readable reasons: of a group's state, of a refused request, of a failed step. One list for API, CLI (each has
-/// its own exit code), logs and reports. The wire form is kebab-case. Numbers are the CLI's exit codes and never change.
+/// Machine-readable reasons: of a group's state, of a refused request, of a failed step. One list for API, CLI (each
+/// has
+/// its own exit code), logs and reports. The wire form is kebab-case. Numbers are the CLI's exit codes and never
+/// change.
 /// </summary>
 public enum ReasonCode
 {

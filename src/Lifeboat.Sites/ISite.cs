@@ -4,8 +4,10 @@ using Lifeboat.Protection.Instances;
 namespace Lifeboat.Sites;
 
 /// <summary>
-/// A cloud or host set that runs instances. Every call may be repeated, also after a restart of the controller, and then
-/// ends in the same state (I8). Failures are <see cref="SiteException"/>. What not every platform can do is a capability
+/// A cloud or host set that runs instances. Every call may be repeated, also after a restart of the controller, and
+/// then
+/// ends in the same state (I8). Failures are <see cref="SiteException"/>. What not every platform can do is a
+/// capability
 /// interface of its own, found by type test.
 /// </summary>
 public interface ISite
@@ -16,7 +18,8 @@ public interface ISite
     Task<SiteInstance> GetAsync(string instance, CancellationToken ct);
     /// <summary>Starts an instance; one that already runs from the same start request is left alone.</summary>
     Task<SiteInstance> StartAsync(StartRequest request, CancellationToken ct);
-    /// <summary>Stops it hard. When it returns it can no longer write. Stopping what is stopped or unknown succeeds.</summary>
+    /// <summary>Stops it hard. When it returns it can no longer write. Stopping what is stopped or unknown
+    /// succeeds.</summary>
     Task StopAsync(string instance, CancellationToken ct);
     /// <summary>Stops it and removes the site's record and files of it. Its user's own disks are left alone.</summary>
     Task RemoveAsync(string instance, CancellationToken ct);
@@ -53,7 +56,8 @@ public interface IMakesBubbles
 /// <summary>Can move the disks of a running instance from a point-in-time view into volumes of its own.</summary>
 public interface IMovesToNative
 {
-    /// <summary>Returns when every disk is native and the view is no longer used. Repeating goes on where it was.</summary>
+    /// <summary>Returns when every disk is native and the view is no longer used. Repeating goes on where it
+    /// was.</summary>
     Task MoveToNativeAsync(string instance, IProgress<double> progress, CancellationToken ct);
 }
 

@@ -19,6 +19,7 @@ public sealed record ReplicaSpec
 /// An existing disk that the replica's base is copied from when it is first made (after a failover: the disk of the old
 /// primary), so that a resync by hash compare moves only what differs. Any format qemu-img reads. Null: starts empty.
 /// </param>
-/// <param name="TargetDisk">An existing raw file or block device to keep the base in; null: a file of the agent.</param>
+/// <param name="TargetDisk">An existing raw file or block device to keep the base in; null: a file of the
+/// agent.</param>
 public sealed record ReplicaVolume(ushort Index, string Name, long SizeBytes, string? SeedFile = null,
     string? TargetDisk = null);

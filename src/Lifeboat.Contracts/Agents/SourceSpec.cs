@@ -10,7 +10,8 @@ namespace Lifeboat.Contracts.Agents;
 public sealed record SourceSpec
 {
     public required string Group { get; init; }
-    /// <summary>The recovery site: its name is the file name of its trust anchor and the link's expected peer.</summary>
+    /// <summary>The recovery site: its name is the file name of its trust anchor and the link's expected
+    /// peer.</summary>
     public required string RecoverySite { get; init; }
     public required Epoch Epoch { get; init; }
     /// <summary>`host:port` of the recovery agent's link listener.</summary>
@@ -21,7 +22,8 @@ public sealed record SourceSpec
 }
 
 /// <param name="QmpSocket">Monitor socket of the QEMU that has the disk.</param>
-/// <param name="Device">Device id or qdev path as `query-block` shows it; the agent finds the format node below it.</param>
+/// <param name="Device">Device id or qdev path as `query-block` shows it; the agent finds the format node below
+/// it.</param>
 public sealed record SourceVolume(ushort Index, string Name, string Instance, string QmpSocket, string Device,
     long SizeBytes);
 

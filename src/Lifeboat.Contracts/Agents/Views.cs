@@ -2,12 +2,14 @@
 namespace Lifeboat.Contracts.Agents;
 
 /// <param name="Name">The caller's name for the view; opening the same name again returns the same view.</param>
-/// <param name="PointId">The recovery point to open; null with <paramref name="Sequence"/> null: the newest sealed.</param>
+/// <param name="PointId">The recovery point to open; null with <paramref name="Sequence"/> null: the newest
+/// sealed.</param>
 /// <param name="Sequence">Any sequence in the history (crash-consistent).</param>
 /// <param name="Writable">Copy-on-write; writes are dropped when the view is closed. Else read-only.</param>
 public sealed record ViewRequest(string Name, Guid? PointId, long? Sequence, bool Writable);
 
-/// <summary>A point in time, exported over NBD. Survives a restart of the agent under the same name and sockets.</summary>
+/// <summary>A point in time, exported over NBD. Survives a restart of the agent under the same name and
+/// sockets.</summary>
 public sealed record ViewInfo(string Name, long Sequence, Guid? PointId, bool Writable,
     IReadOnlyList<ViewVolume> Volumes);
 
@@ -17,5 +19,6 @@ public sealed record ViewVolume(ushort Index, string Name, string Socket, string
 
 public sealed record EpochRequest(Protection.Epoch Epoch);
 
-/// <summary>A named lease that keeps a point from expiring. Pinning again under the same name changes nothing.</summary>
+/// <summary>A named lease that keeps a point from expiring. Pinning again under the same name changes
+/// nothing.</summary>
 public sealed record PinRequest(string Name, Guid PointId);

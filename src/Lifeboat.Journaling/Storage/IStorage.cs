@@ -3,13 +3,15 @@ namespace Lifeboat.Journaling.Storage;
 
 /// <summary>
 /// A flat directory of files that the journal, manifests and overlays live in. POSIX rules: a write is durable after
-/// <see cref="IStorageFile.FlushAsync"/>, a create, rename or delete after <see cref="SyncAsync"/>. Real storage answers
+/// <see cref="IStorageFile.FlushAsync"/>, a create, rename or delete after <see cref="SyncAsync"/>. Real storage
+/// answers
 /// synchronously (the returned task is complete); the simulator's may take time, fail, tear and lose.
 /// Every failure is a <see cref="StorageException"/>.
 /// </summary>
 public interface IStorage
 {
-    /// <summary>Opens for reading and writing; creates an empty file when <paramref name="create"/> and absent.</summary>
+    /// <summary>Opens for reading and writing; creates an empty file when <paramref name="create"/> and
+    /// absent.</summary>
     ValueTask<IStorageFile> OpenAsync(string name, bool create, CancellationToken ct);
     ValueTask<bool> ExistsAsync(string name, CancellationToken ct);
     /// <summary>Deleting what is not there succeeds.</summary>

@@ -19,7 +19,8 @@ public sealed record GroupDefinition
     public required Policy Policy { get; init; }
     public required IReadOnlyList<GroupMember> Members { get; init; }
 
-    /// <summary>All volumes of all members, in index order: index 0, 1, 2… is the volume's number in the journal.</summary>
+    /// <summary>All volumes of all members, in index order: index 0, 1, 2… is the volume's number in the
+    /// journal.</summary>
     public IEnumerable<GroupVolume> Volumes => Members.SelectMany(m => m.Volumes).OrderBy(v => v.Index);
 
     public bool Supersedes(GroupDefinition? other) =>

@@ -2,7 +2,8 @@
 namespace Lifeboat.Protection.Instances;
 
 /// <summary>
-/// The VM as the other site needs it to build it again. Free of host paths except the boot files, which travel by content.
+/// The VM as the other site needs it to build it again. Free of host paths except the boot files, which travel by
+/// content.
 /// </summary>
 public sealed record InstanceDescription
 {
@@ -22,7 +23,8 @@ public sealed record InstanceDescription
     public bool GuestAgent { get; init; }
 }
 
-/// <param name="KernelFile">Path at the site that holds the description; the controllers carry the content over.</param>
+/// <param name="KernelFile">Path at the site that holds the description; the controllers carry the content
+/// over.</param>
 public sealed record KernelBoot(string KernelFile, string? InitrdFile, string CommandLine);
 
 /// <param name="Name">Unique in the instance, e.g. `vda` or the QEMU device id.</param>

@@ -2,9 +2,11 @@
 namespace Lifeboat.Replication.Capture;
 
 /// <summary>
-/// A disk of a running instance as capture needs it. Sequence (facts: DESIGN §5): <see cref="AttachAsync"/>, then read the
+/// A disk of a running instance as capture needs it. Sequence (facts: DESIGN §5): <see cref="AttachAsync"/>, then
+/// read the
 /// gap through <see cref="GapAsync"/> and <see cref="ReadAsync"/>, then <see cref="ForgetGapAsync"/> when the batch is
-/// durable at the recovery site; in the steady state <see cref="RotateAsync"/>. Whatever breaks, the instance goes on and
+/// durable at the recovery site; in the steady state <see cref="RotateAsync"/>. Whatever breaks, the instance goes
+/// on and
 /// the tap's change map keeps what was not forgotten. Every failure is a <see cref="TapException"/>.
 /// </summary>
 public interface IDiskTap : IAsyncDisposable
@@ -16,7 +18,8 @@ public interface IDiskTap : IAsyncDisposable
     /// Starts mirroring. When it returns, every later guest write reaches <paramref name="sink"/> before the guest sees
     /// its completion, and the change map up to now is frozen. Attaching an attached tap first lets go.
     /// </summary>
-    /// <param name="replica">The replica that the change map must be relative to; another one makes it worthless.</param>
+    /// <param name="replica">The replica that the change map must be relative to; another one makes it
+    /// worthless.</param>
     Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct);
 
     /// <summary>Extents of the frozen gap inside the range, in order, not overlapping.</summary>
@@ -29,7 +32,8 @@ public interface IDiskTap : IAsyncDisposable
     Task ForgetGapAsync(CancellationToken ct);
 
     /// <summary>
-    /// Starts a fresh change map, waits for <paramref name="untilDurable"/> (everything captured so far is durable at the
+    /// Starts a fresh change map, waits for <paramref name="untilDurable"/> (everything captured so far is durable
+    /// at the
     /// recovery site), then drops the old one. When the wait fails, both stay: their union is the gap.
     /// </summary>
     Task RotateAsync(Func<CancellationToken, Task> untilDurable, CancellationToken ct);
@@ -37,7 +41,8 @@ public interface IDiskTap : IAsyncDisposable
     /// <summary>Stops mirroring; the change map goes on. Detaching a detached tap succeeds.</summary>
     Task DetachAsync(CancellationToken ct);
 
-    /// <summary>Lets go at once without waiting for anybody (closes the connection under the instance). Never blocks.</summary>
+    /// <summary>Lets go at once without waiting for anybody (closes the connection under the instance). Never
+    /// blocks.</summary>
     void LetGo();
 
     /// <summary>Completes when the mirror has ended, with why. A new one after each attach.</summary>
@@ -47,7 +52,8 @@ public interface IDiskTap : IAsyncDisposable
     Task UninstallAsync(CancellationToken ct);
 }
 
-/// <summary>Where captured writes go. Called from any thread; returns only when the write has its place in the order.</summary>
+/// <summary>Where captured writes go. Called from any thread; returns only when the write has its place in the
+/// order.</summary>
 public interface ICaptureSink
 {
     /// <returns>False: capture was given up, the caller must fail the request so that the mirror ends.</returns>
@@ -59,7 +65,8 @@ public enum GapKind
 {
     /// <summary>The map is relative to the replica: exactly these extents differ.</summary>
     Known = 1,
-    /// <summary>No usable map (new disk, instance restarted, other replica): allocation is all that can be listed.</summary>
+    /// <summary>No usable map (new disk, instance restarted, other replica): allocation is all that can be
+    /// listed.</summary>
     Allocation = 2,
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Lifeboat.Replication.Linking;
 
-/// <summary>How a source reaches the recovery site's agent. Real: TCP + TLS 1.3 with certificates on both sides.</summary>
+/// <summary>How a source reaches the recovery site's agent. Real: TCP + TLS 1.3 with certificates on both
+/// sides.</summary>
 public interface ILink
 {
     /// <exception cref="LinkException">Not reachable, or a side refused the other's certificate.</exception>
