@@ -6,9 +6,9 @@ using System.Text.Json.Nodes;
 namespace Lifeboat.Qemu;
 
 /// <summary>
-/// qemu-ga through its host-side unix socket. The socket serves ONE client at a time over all processes, and answers to an
-/// earlier client may still be in it: every operation here connects, flushes with `guest-sync-delimited`, does its one
-/// thing and closes. While another client is on it, an operation waits its turn within the connect limit.
+/// qemu-ga through its host-side unix socket. The socket serves ONE client at a time over all processes, and answers to
+/// an earlier client may still be in it: every operation here connects, flushes with `guest-sync-delimited`, does its
+/// one thing and closes. While another client is on it, an operation waits its turn within the connect limit.
 /// Every failure is a <see cref="QmpException"/>; Timeout also when the guest or its agent does not run.
 /// </summary>
 public sealed class GuestAgentClient(string socketPath, QmpOptions options, TimeProvider time)
@@ -21,7 +21,7 @@ public sealed class GuestAgentClient(string socketPath, QmpOptions options, Time
 
     public Task PingAsync(CancellationToken ct) => ExecuteAsync("guest-ping", null, ct);
 
-    /// <summary>Flushes and freezes all file systems; returns how many. The caller must see to it that they are thawed.</summary>
+    /// <summary>Flushes and freezes all file systems; returns how many. The caller must see to the thaw.</summary>
     public async Task<int> FreezeAsync(CancellationToken ct) =>
         (await ExecuteAsync("guest-fsfreeze-freeze", null, ct)).GetInt32();
 
@@ -32,7 +32,7 @@ public sealed class GuestAgentClient(string socketPath, QmpOptions options, Time
     public async Task<bool> IsFrozenAsync(CancellationToken ct) =>
         (await ExecuteAsync("guest-fsfreeze-status", null, ct)).GetString() == "frozen";
 
-    /// <summary>Asks the guest to power off. It answers only when it refuses; returning means that it was asked.</summary>
+    /// <summary>Asks the guest to power off. It answers only when it refuses; return means that it was asked.</summary>
     public async Task ShutdownAsync(CancellationToken ct)
     {
         using var session = await OpenAsync(ct);
@@ -75,7 +75,8 @@ public sealed class GuestAgentClient(string socketPath, QmpOptions options, Time
 
     /// <summary>Runs a program to its end. Past the limit it is left running in the guest.</summary>
     /// <exception cref="QmpException">Timeout: it did not end within the limit.</exception>
-    public async Task<GuestExit> RunAsync(string path, IEnumerable<string> arguments, TimeSpan limit, CancellationToken ct)
+    public async Task<GuestExit> RunAsync(
+        string path, IEnumerable<string> arguments, TimeSpan limit, CancellationToken ct)
     {
         var process = await ExecAsync(path, arguments, ct);
         var started = time.GetTimestamp();
@@ -141,7 +142,7 @@ public sealed class GuestAgentClient(string socketPath, QmpOptions options, Time
         {
             session?.Dispose();
             throw new QmpException(QmpFault.Timeout, $"{socketPath}: no guest agent answered within "
-                + $"{options.ConnectLimit.TotalSeconds:0.#} s (not running in the guest, or another client is connected)");
+                + $"{options.ConnectLimit.TotalSeconds:0.#} s; it does not run in the guest or serves another client");
         }
         catch
         {
@@ -159,7 +160,9 @@ public sealed class GuestAgentClient(string socketPath, QmpOptions options, Time
     }
 
     private static string Text(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : "";
 
     private static string Output(JsonElement status, string name) =>
         Encoding.UTF8.GetString(Convert.FromBase64String(Text(status, name)));

@@ -63,7 +63,8 @@ public sealed partial class QmpClient
             return;
         }
         TaskCompletionSource<JsonElement>? answer = null;
-        if (message.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.Number && id.TryGetInt64(out var n))
+        if (message.TryGetProperty("id", out var id)
+            && id.ValueKind == JsonValueKind.Number && id.TryGetInt64(out var n))
             lock (_lock) _waiting.TryGetValue(n, out answer);
         // No waiter: a late answer to a command that was given up.
         if (answer is null) return;
@@ -105,7 +106,9 @@ public sealed partial class QmpClient
     }
 
     private static string Text(JsonElement element, string name) =>
-        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : "";
 
     private static string ReadVersion(JsonElement qmp)
     {

@@ -7,7 +7,7 @@ namespace Lifeboat.Qemu;
 
 /// <summary>
 /// A conversation with a QEMU monitor (QMP over a unix socket). A monitor socket serves ONE client at a time, the next
-/// waits without a greeting: keep conversations short, so that others (the site's controller, an operator) get their turn.
+/// waits without a greeting: keep conversations short, so that others (a controller, an operator) get their turn.
 /// Jobs, exports and bitmaps outlive the conversation. Commands may be sent from several threads.
 /// </summary>
 public sealed partial class QmpClient : IAsyncDisposable
@@ -61,7 +61,8 @@ public sealed partial class QmpClient : IAsyncDisposable
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
             lines?.Dispose();
-            throw new QmpException(QmpFault.Busy, $"{path}: no greeting within {options.ConnectLimit.TotalSeconds:0.#} s; "
+            throw new QmpException(QmpFault.Busy,
+                $"{path}: no greeting within {options.ConnectLimit.TotalSeconds:0.#} s; "
                 + "a monitor socket serves one client at a time and another one is connected");
         }
         catch
@@ -76,7 +77,7 @@ public sealed partial class QmpClient : IAsyncDisposable
     public Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken ct) =>
         ExecuteAsync("execute", command, arguments, ct);
 
-    /// <summary>As <see cref="ExecuteAsync(string, JsonObject, CancellationToken)"/>, with the answer read as a type.</summary>
+    /// <summary>The same, with the answer read as a type.</summary>
     public async Task<T> ExecuteAsync<T>(string command, JsonObject? arguments, CancellationToken ct) =>
         (await ExecuteAsync("execute", command, arguments, ct)).Deserialize<T>(JsonSerializerOptions.Web)
         ?? throw new QmpException(QmpFault.Protocol, $"{command} answered null");
@@ -106,7 +107,8 @@ public sealed partial class QmpClient : IAsyncDisposable
         _writing.Dispose();
     }
 
-    private async Task<JsonElement> ExecuteAsync(string verb, string command, JsonObject? arguments, CancellationToken ct)
+    private async Task<JsonElement> ExecuteAsync(
+        string verb, string command, JsonObject? arguments, CancellationToken ct)
     {
         var answer = new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously);
         long id;

@@ -8,8 +8,8 @@ namespace Lifeboat.Qemu;
 public sealed record QmpEvent(string Name, JsonElement Data);
 
 /// <summary>
-/// Events from the moment of subscription on. Subscribe before the act, then wait: nothing is missed. When nobody reads,
-/// the oldest are dropped beyond <see cref="HeldMax"/> (an error policy gone wrong can send thousands a second).
+/// Events from the moment of subscription on. Subscribe before the act, then wait: nothing is missed. When nobody
+/// reads, the oldest are dropped beyond <see cref="HeldMax"/> (an error policy gone wrong can send thousands a second).
 /// </summary>
 public sealed class QmpEvents : IDisposable
 {

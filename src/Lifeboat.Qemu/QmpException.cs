@@ -6,7 +6,7 @@ public enum QmpFault
 {
     /// <summary>Nobody listens at the socket, or it does not exist.</summary>
     Unreachable = 1,
-    /// <summary>Connected, but no greeting came: the socket serves one client at a time and somebody else is on it.</summary>
+    /// <summary>Connected, but no greeting came: a socket serves one client at a time, and another is on it.</summary>
     Busy = 2,
     /// <summary>No answer in time. Whether the command took effect is unknown.</summary>
     Timeout = 3,
@@ -19,7 +19,7 @@ public enum QmpFault
 }
 
 /// <summary>The one exception of this library.</summary>
-/// <param name="errorClass">QEMU's error class for <see cref="QmpFault.Refused"/> (mostly `GenericError`); else empty.</param>
+/// <param name="errorClass">QEMU's error class when <see cref="QmpFault.Refused"/>; else empty.</param>
 public sealed class QmpException(QmpFault fault, string errorClass, string message, Exception? cause = null)
     : Exception(message, cause)
 {

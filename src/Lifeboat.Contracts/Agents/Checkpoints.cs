@@ -11,3 +11,6 @@ public sealed record CheckpointRequest(bool Quiesce, bool CleanShutdown, string?
 /// <param name="Held">How long acknowledgements were withheld.</param>
 /// <param name="Frozen">How long the guests were frozen; null without quiesce.</param>
 public sealed record CheckpointResult(RecoveryPoint Point, bool Sealed, TimeSpan Held, TimeSpan? Frozen);
+
+/// <param name="Limit">How long to wait; past it the request is refused with Timeout and nothing has changed.</param>
+public sealed record DrainRequest(TimeSpan Limit);

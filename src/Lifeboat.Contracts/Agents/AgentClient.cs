@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text.Json;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+
+namespace Lifeboat.Contracts.Agents;
+
+/// <summary>
+/// The agent's API over its unix socket. A refused request throws <see cref="ProblemException"/> with the agent's reason;
+/// <see cref="ReasonCode.AgentUnreachable"/> when nobody answers there. Every request may be repeated.
+/// </summary>
+public sealed class AgentClient : IDisposable
+{
+    private readonly string _socket;
+    private readonly HttpClient _http;
+
+    /// <param name="socket">Path of `agent.sock`.</param>
+    public AgentClient(string socket)
+    {
+        _socket = socket;
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, ct) => await ConnectAsync(socket, ct),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(1),
+        })
+        {
+            BaseAddress = new Uri("http://agent/"),
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+    }
+
+    public Task<AgentStatus> StatusAsync(CancellationToken ct) =>
+        AskAsync<AgentStatus>(HttpMethod.Get, "v1/agent", null, ct);
+
+    /// <summary>Starts or changes a source. Returns when it is accepted and kept, not when it streams.</summary>
+    public Task<SourceStatus> PutSourceAsync(SourceSpec spec, CancellationToken ct) =>
+        AskAsync<SourceStatus>(HttpMethod.Put, $"v1/sources/{Escape(spec.Group)}", spec, ct);
+
+    public Task<SourceStatus> SourceAsync(string group, CancellationToken ct) =>
+        AskAsync<SourceStatus>(HttpMethod.Get, $"v1/sources/{Escape(group)}", null, ct);
+
+    /// <summary>Ends a source; one that is not there is fine.</summary>
+    /// <param name="uninstall">Also remove the change maps from the instances; else they go on recording.</param>
+    public Task DeleteSourceAsync(string group, bool uninstall, CancellationToken ct) =>
+        TellAsync(HttpMethod.Delete, $"v1/sources/{Escape(group)}{(uninstall ? "?uninstall=true" : "")}", null, ct);
+
+    /// <summary>Cuts a checkpoint, and waits until it is sealed when the request says so.</summary>
+    public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
+        AskAsync<CheckpointResult>(HttpMethod.Post, $"v1/sources/{Escape(group)}/checkpoints", request, ct);
+
+    /// <summary>Waits until everything captured so far is durable at the recovery site.</summary>
+    public Task<SourceStatus> DrainAsync(string group, DrainRequest request, CancellationToken ct) =>
+        AskAsync<SourceStatus>(HttpMethod.Post, $"v1/sources/{Escape(group)}/drain", request, ct);
+
+    /// <summary>Makes or changes a replica. Validated first: a refused request leaves nothing behind.</summary>
+    public Task<ReplicaStatus> PutReplicaAsync(ReplicaSpec spec, CancellationToken ct) =>
+        AskAsync<ReplicaStatus>(HttpMethod.Put, $"v1/replicas/{Escape(spec.Group)}", spec, ct);
+
+    public Task<ReplicaStatus> ReplicaAsync(string group, CancellationToken ct) =>
+        AskAsync<ReplicaStatus>(HttpMethod.Get, $"v1/replicas/{Escape(group)}", null, ct);
+
+    /// <summary>Deletes the replica with its history; one that is not there is fine.</summary>
+    public Task DeleteReplicaAsync(string group, CancellationToken ct) =>
+        TellAsync(HttpMethod.Delete, $"v1/replicas/{Escape(group)}", null, ct);
+
+    /// <summary>The recovery points as the journal has them, oldest first.</summary>
+    public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
+        AskAsync<IReadOnlyList<RecoveryPoint>>(HttpMethod.Get, $"v1/replicas/{Escape(group)}/points", null, ct);
+
+    /// <summary>From now on frames of an older epoch are refused. A lower epoch than the known one: StaleEpoch.</summary>
+    public Task<ReplicaStatus> RaiseEpochAsync(string group, EpochRequest request, CancellationToken ct) =>
+        AskAsync<ReplicaStatus>(HttpMethod.Post, $"v1/replicas/{Escape(group)}/epoch", request, ct);
+
+    public Task PinAsync(string group, PinRequest request, CancellationToken ct) =>
+        TellAsync(HttpMethod.Post, $"v1/replicas/{Escape(group)}/pins", request, ct);
+
+    public Task UnpinAsync(string group, string name, CancellationToken ct) =>
+        TellAsync(HttpMethod.Delete, $"v1/replicas/{Escape(group)}/pins/{Escape(name)}", null, ct);
+
+    public Task<ViewInfo> OpenViewAsync(string group, ViewRequest request, CancellationToken ct) =>
+        AskAsync<ViewInfo>(HttpMethod.Post, $"v1/replicas/{Escape(group)}/views", request, ct);
+
+    public Task CloseViewAsync(string group, string name, CancellationToken ct) =>
+        TellAsync(HttpMethod.Delete, $"v1/replicas/{Escape(group)}/views/{Escape(name)}", null, ct);
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<T> AskAsync<T>(HttpMethod method, string path, object? body, CancellationToken ct)
+    {
+        using var answer = await SendAsync(method, path, body, ct);
+        return await answer.Content.ReadFromJsonAsync<T>(ContractJson.Options, ct)
+            ?? throw new ProblemException(ReasonCode.Unexpected, $"the agent answered {method} {path} with null");
+    }
+
+    private async Task TellAsync(HttpMethod method, string path, object? body, CancellationToken ct)
+    {
+        using var answer = await SendAsync(method, path, body, ct);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string path, object? body, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        if (body is not null) request.Content = JsonContent.Create(body, body.GetType(), options: ContractJson.Options);
+        HttpResponseMessage answer;
+        try
+        {
+            answer = await _http.SendAsync(request, ct);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new ProblemException(ReasonCode.AgentUnreachable, "the agent does not answer",
+                $"{_socket}: {e.InnerException?.Message ?? e.Message}", cause: e);
+        }
+        if (answer.IsSuccessStatusCode) return answer;
+        using (answer) throw await ReadProblemAsync(answer, ct);
+    }
+
+    private static async Task<ProblemException> ReadProblemAsync(HttpResponseMessage answer, CancellationToken ct)
+    {
+        try
+        {
+            if (await answer.Content.ReadFromJsonAsync<Problem>(ContractJson.Options, ct) is { } problem)
+                return new ProblemException(problem.Reason, problem.Title, problem.Detail, problem.Errors);
+        }
+        catch (JsonException)
+        {
+            // Not one of ours: the status is all there is.
+        }
+        return new ProblemException(ReasonCode.Unexpected, $"the agent answered {(int)answer.StatusCode}");
+    }
+
+    private static async Task<Stream> ConnectAsync(string path, CancellationToken ct)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static string Escape(string part) => Uri.EscapeDataString(part);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+
+namespace Lifeboat.Contracts;
+
+/// <summary>The HTTP status of a refused request, by its reason.</summary>
+public static class ProblemStatus
+{
+    public static int Of(ReasonCode reason) => reason switch
+    {
+        ReasonCode.InvalidRequest or ReasonCode.Usage => 400,
+        ReasonCode.NotAllowed or ReasonCode.PairingTokenRefused or ReasonCode.CertificateRefused => 403,
+        ReasonCode.GroupUnknown or ReasonCode.PointUnknown or ReasonCode.InstanceUnknown or ReasonCode.VolumeUnknown
+            or ReasonCode.RunUnknown or ReasonCode.SiteUnknown or ReasonCode.NetworkUnknown => 404,
+        ReasonCode.Conflict or ReasonCode.GroupExists or ReasonCode.InstanceExists or ReasonCode.RunInProgress
+            or ReasonCode.WrongSite or ReasonCode.WrongState or ReasonCode.StaleEpoch or ReasonCode.PrimaryMoved
+            or ReasonCode.NoRecoveryPoint or ReasonCode.BootFileMissing => 409,
+        ReasonCode.PointExpired => 410,
+        ReasonCode.Timeout => 504,
+        ReasonCode.PeerUnreachable or ReasonCode.AgentUnreachable or ReasonCode.ControllerUnreachable
+            or ReasonCode.LinkDown => 502,
+        ReasonCode.TargetFull or ReasonCode.SourceFull => 507,
+        ReasonCode.Unexpected => 500,
+        _ => 422,
+    };
+}

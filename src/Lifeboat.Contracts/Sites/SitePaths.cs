@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Contracts.Sites;
+
+/// <summary>Where things are inside a site directory: one place for the names, for all processes of the site.</summary>
+public sealed record SitePaths(string Root)
+{
+    public string Configuration => Path.Combine(Root, "site.json");
+    public string ControllerSocket => Path.Combine(Root, "controller.sock");
+    public string AgentSocket => Path.Combine(Root, "agent.sock");
+    public string Run => Path.Combine(Root, "run");
+    /// <summary>Shared memory between agent and watchdog.</summary>
+    public string Heartbeat => Path.Combine(Run, "heartbeat");
+    public string Logs => Path.Combine(Root, "logs");
+    public string Replicas => Path.Combine(Root, "replicas");
+    public string Views => Path.Combine(Root, "views");
+    /// <summary>What the agent was asked to do; kept over restarts.</summary>
+    public string AgentState => Path.Combine(Root, "agent");
+    /// <summary>Certificate of the site's CA, PEM.</summary>
+    public string CaCertificate => Path.Combine(Root, "ca", "ca.pem");
+    public string AgentCertificate => Path.Combine(Root, "ca", "agent.pem");
+    public string AgentKey => Path.Combine(Root, "ca", "agent.key");
+
+    /// <summary>CA certificate of a paired site, PEM.</summary>
+    public string TrustAnchor(string site) => Path.Combine(Root, "ca", "peers", site + ".pem");
+    /// <param name="role">`watchdog`, `controller` or `agent`.</param>
+    public string PidFile(string role) => Path.Combine(Run, role + ".pid");
+    public string LogFile(string role) => Path.Combine(Logs, role + ".log");
+}
