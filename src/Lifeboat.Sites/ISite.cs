@@ -53,7 +53,7 @@ public interface IMakesBubbles
     Task<IReadOnlyList<string>> TracesAsync(string bubble, CancellationToken ct);
 }
 
-/// <summary>Can boot an instance again that <see cref="ISite.ShutDownAsync"/> shut down and nobody stopped since.</summary>
+/// <summary>Can boot an instance again that was shut down by us and not stopped since.</summary>
 public interface IRestartsInstances
 {
     /// <summary>Boots it from the disks it has. One that runs is left alone.</summary>

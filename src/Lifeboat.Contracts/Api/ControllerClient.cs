@@ -66,7 +66,7 @@ public sealed partial class ControllerClient : IDisposable
     public Task<GroupInfo> GroupAsync(string group, CancellationToken ct) =>
         AskAsync<GroupInfo>(HttpMethod.Get, $"v1/groups/{Escape(group)}", null, ct);
 
-    /// <summary>Protects instances. Everything is checked before anything is made, and undone when it cannot be.</summary>
+    /// <summary>Protects instances. Everything is checked before anything is made.</summary>
     public Task<GroupInfo> CreateGroupAsync(CreateGroupRequest request, CancellationToken ct) =>
         AskAsync<GroupInfo>(HttpMethod.Post, "v1/groups", request, ct);
 
