@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Runtime.InteropServices;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>
+/// What a source disk went through, sector by sector. The guest never has two writes to one sector in flight (a file
+/// system does not either), so at any moment a sector may hold the last acknowledged stamp, or that of the one write
+/// in flight, and nothing else.
+/// </summary>
+public sealed class DiskHistory
+{
+    private readonly long[] _initial;
+    private readonly List<GuestWrite>?[] _writes;
+
+    public DiskHistory(long[] initial)
+    {
+        _initial = initial;
+        _writes = new List<GuestWrite>?[initial.Length];
+    }
+
+    public void Applied(GuestWrite write, int sectors)
+    {
+        for (var s = write.Sector; s < write.Sector + sectors; s++) (_writes[s] ??= []).Add(write);
+    }
+
+    /// <summary>Every write acknowledged before the cut, none after (I1). Null when it holds.</summary>
+    public string? Check(long cut, ReadOnlySpan<byte> content)
+    {
+        for (var sector = 0; sector < _initial.Length; sector++)
+        {
+            var bytes = content.Slice(sector * GuestWrite.SectorBytes, GuestWrite.SectorBytes);
+            var words = MemoryMarshal.Cast<byte, long>(bytes);
+            var stamp = words[0];
+            if (words.ContainsAnyExcept(stamp)) return $"sector {sector} is torn";
+            if (!Allowed(sector, cut, stamp, out var expected))
+                return $"sector {sector} holds {GuestWrite.Describe(stamp)}, not {expected}";
+        }
+        return null;
+    }
+
+    private bool Allowed(int sector, long cut, long stamp, out string expected)
+    {
+        var last = _initial[sector];
+        expected = "";
+        foreach (var write in _writes[sector] ?? [])
+        {
+            if (write.Acked <= cut)
+            {
+                last = write.StampAt(sector);
+                continue;
+            }
+            if (write.Applied < cut && write.StampAt(sector) == stamp) return true;
+            break;
+        }
+        if (last == stamp) return true;
+        expected = GuestWrite.Describe(last);
+        return false;
+    }
+
+    /// <summary>
+    /// The cuts at which a sector may hold the stamp, narrowed into (from, until): all sectors of all disks together
+    /// must leave one, else the content is no state the disks passed through. False when the sector never held it.
+    /// </summary>
+    public bool Narrow(ReadOnlySpan<byte> content, ref long from, ref long until)
+    {
+        for (var sector = 0; sector < _initial.Length; sector++)
+        {
+            var stamp = MemoryMarshal.Read<long>(content[(sector * GuestWrite.SectorBytes)..]);
+            var writes = _writes[sector];
+            // Zeroes have no unique stamp: their moment cannot be told.
+            if (stamp == 0) continue;
+            var index = writes?.FindLastIndex(w => w.StampAt(sector) == stamp) ?? -1;
+            if (index < 0 && stamp != _initial[sector]) return false;
+            if (index >= 0) from = Math.Max(from, writes![index].Applied);
+            if (writes is not null && index + 1 < writes.Count) until = Math.Min(until, writes[index + 1].Acked);
+        }
+        return true;
+    }
+}

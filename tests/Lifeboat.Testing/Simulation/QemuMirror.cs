@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Replication.Capture;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>
+/// The connection between QEMU's mirror job and the gateway in the agent. Requests are handled inside the agent's
+/// process, so a stopped agent answers none and a dead one ends the mirror.
+/// </summary>
+internal sealed class QemuMirror
+{
+    private readonly SimulatedProcess _qemu, _agent;
+    private readonly ICaptureSink _sink;
+    private readonly Prng _prng;
+    private readonly List<TaskCompletionSource> _waiting = [];
+    private readonly TaskCompletionSource<TapEnd> _end = new();
+    private bool _letGo;
+
+    public QemuMirror(SimulatedProcess qemu, SimulatedProcess agent, ICaptureSink sink, Prng prng)
+    {
+        (_qemu, _agent, _sink, _prng) = (qemu, agent, sink, prng);
+        agent.OnExit(() => EndAfterTransit(TapEnd.MirrorFailed));
+        qemu.OnExit(() => Later(_agent, () => _end.TrySetResult(TapEnd.InstanceGone)));
+    }
+
+    /// <summary>As QEMU sees it.</summary>
+    public bool Ended { get; private set; }
+    /// <summary>As the agent hears of it.</summary>
+    public Task<TapEnd> End => _end.Task;
+    /// <summary>Oldest request that the agent has not answered, in ticks; the watchdog's measure.</summary>
+    public long? WaitingSince { get; private set; }
+
+    public async Task SendAsync(GuestWrite write)
+    {
+        var done = new TaskCompletionSource();
+        _waiting.Add(done);
+        WaitingSince ??= _qemu.Scheduler.Now;
+        Later(_agent, () => Handle(write, done));
+        await done.Task;
+    }
+
+    /// <summary>The agent closes its side: nothing it answers counts any more.</summary>
+    public void LetGo()
+    {
+        if (_letGo) return;
+        _letGo = true;
+        _end.TrySetResult(TapEnd.LetGo);
+        EndAfterTransit(TapEnd.LetGo);
+    }
+
+    /// <summary>Called inside a drained section: an orderly end.</summary>
+    public void Cancel()
+    {
+        Finish();
+        Later(_agent, () => _end.TrySetResult(TapEnd.Detached));
+    }
+
+    private void Handle(GuestWrite write, TaskCompletionSource done)
+    {
+        if (_letGo || Ended) return;
+        var offset = (long)write.Sector * GuestWrite.SectorBytes;
+        var length = write.Count * GuestWrite.SectorBytes;
+        bool taken;
+        if (write.Zero)
+        {
+            taken = _sink.Zero(offset, length);
+        }
+        else
+        {
+            Span<byte> data = stackalloc byte[length];
+            for (var i = 0; i < write.Count; i++)
+                System.Runtime.InteropServices.MemoryMarshal
+                    .Cast<byte, long>(data.Slice(i * GuestWrite.SectorBytes, GuestWrite.SectorBytes))
+                    .Fill(write.StampAt(write.Sector + i));
+            taken = _sink.Write(offset, data);
+        }
+        _qemu.Scheduler.Note(taken ? 11 : 12, write.Id, write.Sector);
+        if (!taken)
+        {
+            EndAfterTransit(TapEnd.MirrorFailed);
+            return;
+        }
+        Later(_qemu, () =>
+        {
+            if (Ended) return;
+            _waiting.Remove(done);
+            if (_waiting.Count == 0) WaitingSince = null;
+            else WaitingSince = _qemu.Scheduler.Now;
+            done.TrySetResult();
+        });
+    }
+
+    private void EndAfterTransit(TapEnd end) => Later(_qemu, () =>
+    {
+        if (Ended) return;
+        Finish();
+        Later(_agent, () => _end.TrySetResult(end));
+    });
+
+    private void Finish()
+    {
+        Ended = true;
+        WaitingSince = null;
+        foreach (var waiting in _waiting) waiting.TrySetResult();
+        _waiting.Clear();
+    }
+
+    private void Later(SimulatedProcess process, Action action) => _ = new SimulatedTimer(process,
+        static a => ((Action)a!)(), action, TimeSpan.FromMicroseconds(_prng.Next(5, 60)), Timeout.InfiniteTimeSpan);
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Replication.Linking;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>One connection: two ends, and a lane of messages under way to each of them.</summary>
+public sealed class SimulatedConnection
+{
+    private const int WindowBytes = 256 << 10;
+    private readonly SimulatedNetwork _network;
+
+    internal SimulatedConnection(SimulatedNetwork network, (SimulatedProcess Process, string Site) client,
+        (SimulatedProcess Process, string Site) server)
+    {
+        _network = network;
+        Client = new End(this, client.Process, server.Site);
+        Server = new End(this, server.Process, client.Site);
+        (Client.Peer, Server.Peer) = (Server, Client);
+        client.Process.OnExit(Client.ProcessGone);
+        server.Process.OnExit(Server.ProcessGone);
+    }
+
+    internal End Client { get; }
+    internal End Server { get; }
+
+    /// <summary>A partition has begun: some connections are given up by the hosts in the middle of it.</summary>
+    internal void Strand(Prng prng)
+    {
+        foreach (var end in new[] { Client, Server })
+            if (prng.Chance(0.4)) end.NoticeAfter(TimeSpan.FromMilliseconds(prng.Next(15_000)));
+    }
+
+    internal void Break(Prng prng)
+    {
+        foreach (var end in new[] { Client, Server })
+        {
+            end.Lose(prng.Next(8));
+            // One side in four is never told: only keepalive finds out.
+            if (!prng.Chance(0.25)) end.NoticeAfter(TimeSpan.FromMilliseconds(prng.Next(60)));
+        }
+    }
+
+    private void Closed()
+    {
+        if (Client.IsClosed && Server.IsClosed) _network.Forget(this);
+    }
+
+    internal sealed class End(SimulatedConnection connection, SimulatedProcess process, string peerSite)
+        : ILinkConnection
+    {
+        private readonly SimulatedNetwork _network = connection._network;
+        private readonly Queue<(long Arrives, byte[]? Message)> _underWay = new();
+        private readonly Queue<byte[]?> _inbox = new();
+        private TaskCompletionSource _changed = new();
+        private int _windowUsed;
+        private long _laneFree, _lastArrival;
+        private int _loseAfter = -1;
+        private bool _armed, _broken, _disposed, _receiving, _sending;
+
+        public End Peer { get; set; } = null!;
+        public string PeerSite => peerSite;
+        public bool IsClosed => _disposed || _broken;
+
+        public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct)
+        {
+            _network.Scheduler.AssertInside();
+            if (message.Length > ILinkConnection.MessageMax)
+                throw new LinkException(LinkFault.Protocol, $"a message of {message.Length} bytes");
+            if (_sending) throw new SimulationException("two writers on one connection");
+            _sending = true;
+            var copy = message.ToArray();
+            try
+            {
+                while (!_broken && Peer._windowUsed > WindowBytes) await ChangeAsync(ct);
+            }
+            finally
+            {
+                _sending = false;
+            }
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_broken) throw new LinkException(LinkFault.Broken, "connection reset");
+            Peer.Launch(copy);
+        }
+
+        public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken ct)
+        {
+            _network.Scheduler.AssertInside();
+            if (_receiving) throw new SimulationException("two readers on one connection");
+            _receiving = true;
+            try
+            {
+                while (_inbox.Count == 0 && !_broken) await ChangeAsync(ct);
+            }
+            finally
+            {
+                _receiving = false;
+            }
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (_inbox.Count == 0) throw new LinkException(LinkFault.Broken, "connection reset");
+            if (_inbox.Peek() is null) return null;
+            var message = _inbox.Dequeue()!;
+            _windowUsed -= message.Length;
+            Peer.Changed();
+            return message;
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            if (_disposed) return ValueTask.CompletedTask;
+            _disposed = true;
+            if (!_broken) Peer.Launch(null);
+            _broken = true;
+            Changed();
+            connection.Closed();
+            return ValueTask.CompletedTask;
+        }
+
+        /// <summary>The kernel of a dead process closes; the peer hears a reset, or nothing if the host went
+        /// too.</summary>
+        public void ProcessGone()
+        {
+            if (_disposed) return;
+            _disposed = _broken = true;
+            if (_network.Prng.Chance(0.5)) Peer.Lose(_network.Prng.Next(4));
+            if (!_network.Prng.Chance(0.1)) Peer.NoticeAfter(TimeSpan.FromTicks(_network.Travel()));
+            connection.Closed();
+        }
+
+        /// <summary>Only so many of the messages under way still arrive.</summary>
+        public void Lose(int after) => _loseAfter = Math.Min(after, _underWay.Count);
+
+        public void NoticeAfter(TimeSpan delay)
+        {
+            if (_broken) return;
+            _ = new SimulatedTimer(_network.Wires, _ => Notice(), null, delay, Timeout.InfiniteTimeSpan);
+        }
+
+        public void Continue()
+        {
+            _armed = false;
+            Arm(_network.Scheduler.Now + _network.Travel());
+        }
+
+        private void Notice()
+        {
+            if (_broken) return;
+            _broken = true;
+            Changed();
+            connection.Closed();
+        }
+
+        private void Launch(byte[]? message)
+        {
+            var size = message?.Length ?? 0;
+            var now = _network.Scheduler.Now;
+            _network.Messages++;
+            _windowUsed += size;
+            _laneFree = Math.Max(_laneFree, now) + size * TimeSpan.TicksPerSecond / _network.BytesPerSecond;
+            _lastArrival = Math.Max(_lastArrival + 1, _laneFree + _network.Travel());
+            _underWay.Enqueue((_lastArrival, message));
+            if (!_armed) Arm(_lastArrival);
+        }
+
+        private void Arm(long due)
+        {
+            if (_armed || _underWay.Count == 0) return;
+            _armed = true;
+            var wait = TimeSpan.FromTicks(Math.Max(0, due - _network.Scheduler.Now));
+            _ = new SimulatedTimer(_network.Wires, _ => Arrive(), null, wait, Timeout.InfiniteTimeSpan);
+        }
+
+        private void Arrive()
+        {
+            if (_network.Partitioned)
+            {
+                _network.Stall(this);
+                return;
+            }
+            _armed = false;
+            var (_, message) = _underWay.Dequeue();
+            if (_loseAfter == 0)
+            {
+                _windowUsed -= message?.Length ?? 0;
+            }
+            else
+            {
+                if (_loseAfter > 0) _loseAfter--;
+                if (!IsClosed)
+                {
+                    _inbox.Enqueue(message);
+                    Changed();
+                }
+            }
+            if (_underWay.TryPeek(out var next)) Arm(next.Arrives);
+        }
+
+        private void Changed()
+        {
+            if (!process.Alive) return;
+            var changed = _changed;
+            _changed = new TaskCompletionSource();
+            changed.TrySetResult();
+        }
+
+        private Task ChangeAsync(CancellationToken ct) => _changed.Task.WaitAsync(ct);
+    }
+}

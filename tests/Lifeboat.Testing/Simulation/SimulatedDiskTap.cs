@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Replication.Capture;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>The agent's hand on one disk of a simulated instance.</summary>
+public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, SimulatedProcess agent) : IDiskTap
+{
+    private readonly Prng _prng = instance.Prng;
+    private QemuMirror? _mirror;
+    private TaskCompletionSource<TapEnd> _notAttached = new();
+    private Guid _replica;
+
+    public long SizeBytes => instance.Disks[disk].SizeBytes;
+    public Task<TapEnd> Ended => _mirror?.End ?? _notAttached.Task;
+
+    public async Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct)
+    {
+        _mirror?.LetGo();
+        var drive = await MonitorAsync(ct);
+        while (drive.Mirror is { Ended: false }) await StepAsync(drive, ct);
+        var mirror = new QemuMirror(drive.Process, agent, sink, _prng);
+        await InsideAsync(drive, () => drive.StartMirrorAsync(mirror), ct);
+        (_mirror, _replica) = (mirror, replica);
+        await StepAsync(drive, ct);
+        var name = "";
+        await InsideAsync(drive, () => drive.DrainedAsync(() => name = Freeze(drive, replica)), ct);
+        var whole = Frozen(drive).Any(m => m.Whole);
+        return whole ? new GapMap(GapKind.Allocation, null) : new GapMap(GapKind.Known, name);
+    }
+
+    public async Task<IReadOnlyList<GapExtent>> GapAsync(GapMap map, long offset, long length, CancellationToken ct)
+    {
+        var drive = await MonitorAsync(ct);
+        return map.Kind == GapKind.Allocation
+            ? drive.Disk.Allocation(offset, length)
+            : ChangeMap.Union(Frozen(drive), offset, length);
+    }
+
+    public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
+    {
+        var drive = await MonitorAsync(ct);
+        // Two halves: a read is not atomic, the guest writes in the middle of it.
+        var half = buffer.Length / 2 / GuestWrite.SectorBytes * GuestWrite.SectorBytes;
+        drive.Disk.Read(offset, buffer.Span[..half]);
+        await StepAsync(drive, ct);
+        drive.Disk.Read(offset + half, buffer.Span[half..]);
+    }
+
+    public async Task ForgetGapAsync(CancellationToken ct)
+    {
+        var drive = await MonitorAsync(ct);
+        drive.Maps.RemoveAll(m => m.Replica == _replica && !m.Enabled);
+    }
+
+    public async Task RotateAsync(Func<CancellationToken, Task> untilDurable, CancellationToken ct)
+    {
+        var drive = await MonitorAsync(ct);
+        var captured = false;
+        List<ChangeMap> old = [];
+        await InsideAsync(drive, () => drive.DrainedAsync(() =>
+        {
+            // What a dead mirror did not catch is in the old map alone.
+            captured = _mirror is { Ended: false } && drive.Mirror == _mirror;
+            if (!captured) return;
+            old = [.. drive.Maps.Where(m => m.Replica == _replica)];
+            Freeze(drive, _replica);
+        }), ct);
+        if (!captured) throw new TapException(TapFault.Refused, "the mirror has ended");
+        await untilDurable(ct);
+        await StepAsync(drive, ct);
+        drive.Maps.RemoveAll(old.Contains);
+    }
+
+    public async Task DetachAsync(CancellationToken ct)
+    {
+        if (_mirror is not { } mirror || !instance.Running) return;
+        var drive = await MonitorAsync(ct);
+        if (mirror.Ended) return;
+        await InsideAsync(drive, () => drive.DrainedAsync(() =>
+        {
+            if (!mirror.Ended) mirror.Cancel();
+        }), ct);
+    }
+
+    public void LetGo()
+    {
+        _mirror?.LetGo();
+        if (_mirror is null) _notAttached.TrySetResult(TapEnd.LetGo);
+    }
+
+    public async Task UninstallAsync(CancellationToken ct)
+    {
+        await DetachAsync(ct);
+        if (!instance.Running) return;
+        var drive = await MonitorAsync(ct);
+        drive.Maps.Clear();
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        LetGo();
+        return ValueTask.CompletedTask;
+    }
+
+    private static string Freeze(QemuDrive drive, Guid replica, SimulatedInstance instance)
+    {
+        var first = drive.Maps.TrueForAll(m => m.Replica != replica);
+        drive.Maps.RemoveAll(m => m.Replica != replica);
+        if (first)
+            drive.Maps.Add(new ChangeMap(drive.NextMapName(replica), replica, drive.Disk.SizeBytes,
+                instance.Granularity, whole: true));
+        foreach (var map in drive.Maps) map.Enabled = false;
+        drive.Maps.Add(new ChangeMap(drive.NextMapName(replica), replica, drive.Disk.SizeBytes, instance.Granularity,
+            whole: false));
+        return drive.Maps[^2].Name;
+    }
+
+    private string Freeze(QemuDrive drive, Guid replica) => Freeze(drive, replica, instance);
+
+    private List<ChangeMap> Frozen(QemuDrive drive) =>
+        [.. drive.Maps.Where(m => m.Replica == _replica && !m.Enabled)];
+
+    /// <summary>A command over the monitor: takes a moment, and fails when QEMU is not there.</summary>
+    private async Task<QemuDrive> MonitorAsync(CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        if (!instance.Running) throw new TapException(TapFault.MonitorUnreachable, $"{instance.Name} does not run");
+        var drive = instance.Drive(disk);
+        await StepAsync(drive, ct);
+        return drive;
+    }
+
+    private async Task StepAsync(QemuDrive drive, CancellationToken ct)
+    {
+        await Task.Delay(TimeSpan.FromMicroseconds(_prng.Next(50, 1000)), agent.Clock, ct);
+        if (!drive.Process.Alive) throw new TapException(TapFault.InstanceGone, $"{instance.Name} is gone");
+    }
+
+    private async Task InsideAsync(QemuDrive drive, Func<Task> action, CancellationToken ct)
+    {
+        try
+        {
+            await drive.Process.CallAsync(action).WaitAsync(ct);
+        }
+        catch (ProcessDiedException e)
+        {
+            throw new TapException(TapFault.InstanceGone, $"{instance.Name} is gone", e);
+        }
+    }
+}

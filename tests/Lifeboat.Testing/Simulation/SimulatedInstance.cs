@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>
+/// A virtual machine: a QEMU process with disks and a guest that writes to them. Nothing of ours runs in it; the
+/// change maps and mirrors live in its memory, the disks outlive it.
+/// </summary>
+public sealed class SimulatedInstance(string name, IReadOnlyList<SimulatedDisk> disks,
+    Func<string, SimulatedProcess> spawn, Prng prng)
+{
+    private List<QemuDrive> _drives = [];
+
+    public string Name => name;
+    public IReadOnlyList<SimulatedDisk> Disks => disks;
+    public SimulatedProcess? Process { get; private set; }
+    public bool Running => Process is { Alive: true };
+    public GuestWorkload? Guest { get; private set; }
+    public int Restarts { get; private set; }
+    public Prng Prng => prng;
+    /// <summary>Of a change map, bytes.</summary>
+    public int Granularity { get; init; } = 4096;
+
+    internal QemuDrive Drive(int disk) => _drives[disk];
+
+    public void PowerOn(GuestOptions options, Func<long> nextWrite)
+    {
+        if (Running) throw new SimulationException($"{name} already runs");
+        Process = spawn(name);
+        _drives = [.. disks.Select(d => new QemuDrive(this, d, Process))];
+        Guest = new GuestWorkload(this, options, nextWrite, prng);
+        Restarts++;
+        Process.Start(Guest.RunAsync);
+    }
+
+    /// <summary>
+    /// QEMU ends at once: change maps and mirrors are gone. Writes in flight reach the disk whole, in part or not at
+    /// all; what did is from now on what a restarted guest reads.
+    /// </summary>
+    public void PowerOff()
+    {
+        if (!Running) return;
+        var now = Process!.Scheduler.Now;
+        Process.Kill();
+        foreach (var write in Guest!.InFlight)
+        {
+            var disk = disks[write.Disk];
+            if (write.Applied == long.MaxValue && prng.Chance(0.5))
+            {
+                write.Applied = now;
+                disk.Apply(write, prng.Next(write.Count + 1));
+            }
+            write.Acked = now;
+        }
+        Guest.InFlight.Clear();
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Replication.Linking;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>
+/// The path between the sites. TCP as applications see it: order within a connection, none across connections; what
+/// was sent may be lost with the connection, or stall in a partition and arrive after a newer connection was made;
+/// one side may never hear that the other is gone.
+/// </summary>
+public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProcess wires, Prng prng)
+{
+    private readonly Dictionary<string, Listener> _listeners = [];
+    private readonly List<SimulatedConnection> _open = [];
+    private readonly List<SimulatedConnection.End> _stalled = [];
+
+    public SimulatedScheduler Scheduler => scheduler;
+    public SimulatedProcess Wires => wires;
+    public Prng Prng => prng;
+    public bool Partitioned { get; private set; }
+    /// <summary>One way, the least.</summary>
+    public TimeSpan Latency { get; set; } = TimeSpan.FromMilliseconds(5);
+    public TimeSpan Jitter { get; set; } = TimeSpan.FromMilliseconds(5);
+    public long BytesPerSecond { get; set; } = 50_000_000;
+    public long Messages { get; internal set; }
+    public long Connections { get; private set; }
+
+    public void Listen(string address, string site, SimulatedProcess process, Action<ILinkConnection> accept)
+    {
+        var listener = new Listener(site, process, accept);
+        _listeners[address] = listener;
+        process.OnExit(() =>
+        {
+            if (_listeners.GetValueOrDefault(address) == listener) _listeners.Remove(address);
+        });
+    }
+
+    public ILink LinkOf(string site, SimulatedProcess process) => new Link(this, site, process);
+
+    /// <summary>Nothing gets through until <see cref="Heal"/>; what is under way stalls or is lost.</summary>
+    public void Partition()
+    {
+        Partitioned = true;
+        foreach (var connection in _open) connection.Strand(prng);
+    }
+
+    public void Heal()
+    {
+        Partitioned = false;
+        var stalled = _stalled.ToArray();
+        _stalled.Clear();
+        foreach (var end in stalled) end.Continue();
+    }
+
+    /// <summary>Breaks every connection; what is in flight is lost from some message on.</summary>
+    public void BreakAll()
+    {
+        foreach (var connection in _open.ToArray()) connection.Break(prng);
+    }
+
+    internal void Stall(SimulatedConnection.End end) => _stalled.Add(end);
+    internal void Forget(SimulatedConnection connection) => _open.Remove(connection);
+
+    internal long Travel() => Latency.Ticks + (Jitter.Ticks == 0 ? 0 : prng.Next((int)Jitter.Ticks));
+
+    private async Task<ILinkConnection> ConnectAsync(string site, SimulatedProcess process, string target,
+        string expectedSite, CancellationToken ct)
+    {
+        scheduler.AssertInside();
+        await Task.Delay(TimeSpan.FromTicks(2 * Travel()), process.Clock, ct);
+        if (Partitioned)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(3), process.Clock, ct);
+            throw new LinkException(LinkFault.Unreachable, $"{target}: timed out");
+        }
+        if (!_listeners.TryGetValue(target, out var listener))
+            throw new LinkException(LinkFault.Unreachable, $"{target}: connection refused");
+        if (listener.Site != expectedSite)
+            throw new LinkException(LinkFault.CertificateRefused, $"{target} is {listener.Site}");
+        Connections++;
+        var connection = new SimulatedConnection(this, (process, site), (listener.Process, listener.Site));
+        _open.Add(connection);
+        listener.Process.Post(() => listener.Accept(connection.Server));
+        return connection.Client;
+    }
+
+    private sealed record Listener(string Site, SimulatedProcess Process, Action<ILinkConnection> Accept);
+
+    private sealed class Link(SimulatedNetwork network, string site, SimulatedProcess process) : ILink
+    {
+        public Task<ILinkConnection> ConnectAsync(string target, string expectedSite, CancellationToken ct) =>
+            network.ConnectAsync(site, process, target, expectedSite, ct);
+    }
+}
