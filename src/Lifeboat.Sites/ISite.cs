@@ -53,6 +53,14 @@ public interface IMakesBubbles
     Task<IReadOnlyList<string>> TracesAsync(string bubble, CancellationToken ct);
 }
 
+/// <summary>Can boot an instance again that was shut down by us and not stopped since.</summary>
+public interface IRestartsInstances
+{
+    /// <summary>Boots it from the disks it has. One that runs is left alone.</summary>
+    /// <exception cref="SiteException">Refused: it was stopped, there is nothing to boot.</exception>
+    Task RestartAsync(string instance, CancellationToken ct);
+}
+
 /// <summary>Can move the disks of a running instance from a point-in-time view into volumes of its own.</summary>
 public interface IMovesToNative
 {
@@ -75,41 +83,6 @@ public interface IProbesGuests
 }
 
 public sealed record GuestCommandResult(int ExitCode, string Output);
-
-/// <param name="Name">The name it gets at this site.</param>
-public sealed record AdoptRequest(string Name, string QmpSocket, string? GuestAgentSocket);
-
-/// <summary>How to start an instance.</summary>
-public sealed record StartRequest
-{
-    /// <summary>Name at the site; a drill's copy has another one than production.</summary>
-    public required string Instance { get; init; }
-    public required InstanceDescription Description { get; init; }
-    public required IReadOnlyList<DiskSource> Disks { get; init; }
-    /// <summary>Null: the production networks.</summary>
-    public string? Bubble { get; init; }
-}
-
-/// <summary>What a disk starts from.</summary>
-/// <param name="Disk">The disk's name in the description.</param>
-/// <param name="File">An existing image of the site (raw or qcow2), used in place.</param>
-/// <param name="ViewSocket">NBD unix socket of a point-in-time view; with <paramref name="ViewExport"/>.</param>
-/// <param name="KeepWrites">
-/// True (failover): writes go to a volume of the site's own over the read-only view, and move to native later.
-/// False (drill): writes go to the view and vanish with it.
-/// </param>
-public sealed record DiskSource(string Disk, string? File, string? ViewSocket, string? ViewExport, bool KeepWrites);
-
-public enum InstancePower { Running = 1, Paused = 2, ShutDown = 3, Stopped = 4 }
-
-/// <param name="QmpSocket">Monitor socket that the agent may use for capture.</param>
-/// <param name="Disks">By disk name: where it is now and the device name under which the monitor knows it.</param>
-public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted, InstanceDescription Description,
-    string QmpSocket, string? GuestAgentSocket, int? ProcessId, IReadOnlyList<SiteDisk> Disks);
-
-/// <param name="Device">Name for `query-block` (device id or qdev path).</param>
-/// <param name="File">The image file when it is one file of this host; else null.</param>
-public sealed record SiteDisk(string Name, string Device, string? File, string? Format, long SizeBytes, bool Native);
 
 public enum SiteFault
 {

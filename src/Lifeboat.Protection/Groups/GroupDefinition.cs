@@ -19,6 +19,14 @@ public sealed record GroupDefinition
     public required Policy Policy { get; init; }
     public required IReadOnlyList<GroupMember> Members { get; init; }
 
+    /// <summary>What runs verify, as <see cref="Plans.Check"/> reads it.</summary>
+    public IReadOnlyList<string> Checks { get; init; } = [];
+    /// <summary>Disks that a site was told to keep the replica in.</summary>
+    public IReadOnlyList<TargetDisk> TargetDisks { get; init; } = [];
+
+    /// <summary>The site of the two that the other one is.</summary>
+    public string Other(string site) => site == PrimarySite ? RecoverySite : PrimarySite;
+
     /// <summary>All volumes of all members, in index order: index 0, 1, 2… is the volume's number in the
     /// journal.</summary>
     public IEnumerable<GroupVolume> Volumes => Members.SelectMany(m => m.Volumes).OrderBy(v => v.Index);
@@ -37,3 +45,6 @@ public sealed record GroupMember(
 /// <param name="Disk">The disk's name in the instance description.</param>
 /// <param name="SizeBytes">Virtual size in bytes, a multiple of 512.</param>
 public sealed record GroupVolume(ushort Index, string Name, string Instance, string Disk, long SizeBytes);
+
+/// <param name="Path">An existing raw file or block device at that site.</param>
+public sealed record TargetDisk(string Site, string Volume, string Path);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.RecoveryPoints;
+
+namespace Lifeboat.Contracts.Api;
+
+/// <summary>A group as the asked site sees it; the other site's part is there only when it could be asked.</summary>
+public sealed record GroupInfo
+{
+    public required GroupDefinition Definition { get; init; }
+    public required GroupState State { get; init; }
+    public required ReasonCode Reason { get; init; }
+    public string? Detail { get; init; }
+    public required DateTimeOffset Since { get; init; }
+    /// <summary>Of the primary site's agent; null when that is another site or does not answer.</summary>
+    public SourceStatus? Source { get; init; }
+    /// <summary>Of the recovery site's agent; null when that is another site or does not answer.</summary>
+    public ReplicaStatus? Replica { get; init; }
+    public RecoveryPoint? NewestPoint { get; init; }
+    /// <summary>What a failover now would lose at most: now minus the newest sealed point's cut.</summary>
+    public TimeSpan? Exposure { get; init; }
+    /// <summary>The run under way for this group at this site.</summary>
+    public Guid? ActiveRun { get; init; }
+}

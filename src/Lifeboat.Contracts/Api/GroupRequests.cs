@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Policies;
+
+namespace Lifeboat.Contracts.Api;
+
+/// <summary>Asks for a protection group; to be sent to the site that runs the instances.</summary>
+public sealed record CreateGroupRequest
+{
+    public required string Name { get; init; }
+    /// <summary>A paired site.</summary>
+    public required string RecoverySite { get; init; }
+    public required IReadOnlyList<MemberRequest> Members { get; init; }
+    public Policy? Policy { get; init; }
+    /// <summary>What a run verifies, see <see cref="Lifeboat.Protection.Plans.Check"/>.</summary>
+    public IReadOnlyList<string> Checks { get; init; } = [];
+}
+
+/// <param name="Instance">Known to the site (started by it or adopted).</param>
+/// <param name="BootOrder">Lower boots first; equal numbers boot together.</param>
+/// <param name="ExcludedDisks">Names of disks not to replicate; the copy is built without them.</param>
+/// <param name="TargetDisks">
+/// Disk name to an existing raw file or block device at the recovery site that takes the copy; others get files of the
+/// agent there.
+/// </param>
+public sealed record MemberRequest(string Instance, int BootOrder = 0, MemberKind Kind = MemberKind.Replicated,
+    IReadOnlyList<string>? ExcludedDisks = null, IReadOnlyDictionary<string, string>? TargetDisks = null);
+
+/// <summary>Cuts a recovery point now.</summary>
+/// <param name="Quiesce">Freeze the guests first (application-consistent); else crash-consistent.</param>
+public sealed record CreatePointRequest(bool Quiesce, string? Label = null);

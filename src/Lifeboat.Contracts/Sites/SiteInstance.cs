@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Instances;
+
+namespace Lifeboat.Contracts.Sites;
+
+public enum InstancePower { Running = 1, Paused = 2, ShutDown = 3, Stopped = 4 }
+
+/// <summary>An instance as its site sees it now.</summary>
+/// <param name="QmpSocket">Monitor socket that the agent may use for capture.</param>
+/// <param name="Disks">By disk name: where it is now and the device name under which the monitor knows it.</param>
+public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted, InstanceDescription Description,
+    string QmpSocket, string? GuestAgentSocket, int? ProcessId, IReadOnlyList<SiteDisk> Disks);
+
+/// <param name="Device">Name for `query-block` (device id or qdev path).</param>
+/// <param name="File">The image file when it is one file of this host; else null.</param>
+/// <param name="SizeBytes">Virtual size in bytes.</param>
+/// <param name="Native">False while it still reads from a point-in-time view.</param>
+public sealed record SiteDisk(string Name, string Device, string? File, string? Format, long SizeBytes, bool Native);
+
+/// <param name="Name">The name it gets at this site.</param>
+public sealed record AdoptRequest(string Name, string QmpSocket, string? GuestAgentSocket);

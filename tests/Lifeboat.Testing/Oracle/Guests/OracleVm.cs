@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace Lifeboat.Testing.Oracle;
+
+/// <summary>A running oracle guest, started by hand and owned by the test. Disposing kills what still runs.</summary>
+public sealed class OracleVm : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly StringBuilder _complaints = new();
+
+    private OracleVm(OracleVmOptions options, Process process)
+    {
+        Options = options;
+        _process = process;
+        process.ErrorDataReceived += (_, e) => { lock (_complaints) _complaints.AppendLine(e.Data); };
+        process.OutputDataReceived += (_, _) => { };
+        process.BeginErrorReadLine();
+        process.BeginOutputReadLine();
+    }
+
+    public OracleVmOptions Options { get; }
+    public int ProcessId => _process.Id;
+    public bool Running => !_process.HasExited;
+    public string QmpSocket => Options.QmpSocket;
+    public string GuestAgentSocket => Options.GuestAgentSocket;
+
+    /// <summary>Returns when the monitor answers; the guest is then still booting.</summary>
+    /// <exception cref="OracleException">GuestFailed: QEMU ended at once, with what it said.</exception>
+    public static async Task<OracleVm> StartAsync(OracleVmOptions options, CancellationToken ct)
+    {
+        var problems = options.Problems().ToArray();
+        if (problems.Length > 0) throw new OracleException(OracleFault.BadArguments, string.Join("; ", problems));
+        Directory.CreateDirectory(options.Directory);
+        foreach (var old in new[] { options.QmpSocket, options.TestQmpSocket, options.GuestAgentSocket }) File.Delete(old);
+        var accelerator = options.Accelerator ?? await QemuAccelerator.ProbeAsync(ct);
+        var start = new ProcessStartInfo("qemu-system-x86_64", options.Arguments(accelerator))
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        };
+        var vm = new OracleVm(options, Process.Start(start)!);
+        try
+        {
+            await using var monitor = await vm.RetryAsync(() => JsonLines.ToMonitorAsync(options.TestQmpSocket, ct), ct);
+            return vm;
+        }
+        catch
+        {
+            await vm.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits until qemu-ga answers.</summary>
+    public async Task WaitForGuestAgentAsync(CancellationToken ct)
+    {
+        await using var agent = await RetryAsync(() => JsonLines.ToGuestAgentAsync(GuestAgentSocket, ct), ct);
+        await agent.AskAsync("guest-ping", null, ct);
+    }
+
+    public async Task<JsonNode?> AskGuestAsync(string command, JsonObject? arguments, CancellationToken ct)
+    {
+        await using var agent = await JsonLines.ToGuestAgentAsync(GuestAgentSocket, ct);
+        return await agent.AskAsync(command, arguments, ct);
+    }
+
+    public async Task<JsonNode?> AskMonitorAsync(string command, JsonObject? arguments, CancellationToken ct)
+    {
+        await using var monitor = await JsonLines.ToMonitorAsync(Options.TestQmpSocket, ct);
+        return await monitor.AskAsync(command, arguments, ct);
+    }
+
+    /// <summary>The host dies: SIGKILL to QEMU. Returns when it is gone.</summary>
+    public async Task KillAsync(CancellationToken ct)
+    {
+        if (Running) _process.Kill();
+        await _process.WaitForExitAsync(ct);
+    }
+
+    /// <summary>qemu-ga's guest-shutdown; returns when the guest has powered off.</summary>
+    public async Task ShutDownAsync(CancellationToken ct)
+    {
+        await using (var agent = await JsonLines.ToGuestAgentAsync(GuestAgentSocket, ct))
+            await agent.SendAsync("guest-shutdown", new JsonObject { ["mode"] = "powerdown" }, ct);
+        await WaitForPowerOffAsync(ct);
+    }
+
+    /// <summary>The ACPI power button; returns when the guest has powered off.</summary>
+    public async Task PressPowerButtonAsync(CancellationToken ct)
+    {
+        await AskMonitorAsync("system_powerdown", null, ct);
+        await WaitForPowerOffAsync(ct);
+    }
+
+    public string Console() => File.Exists(Options.ConsoleLog) ? File.ReadAllText(Options.ConsoleLog) : "";
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Running) _process.Kill();
+        await _process.WaitForExitAsync(CancellationToken.None);
+        _process.Dispose();
+    }
+
+    private async Task WaitForPowerOffAsync(CancellationToken ct)
+    {
+        if (!Options.StayAfterShutdown)
+        {
+            await _process.WaitForExitAsync(ct);
+            return;
+        }
+        while ((await AskMonitorAsync("query-status", null, ct))!["status"]!.GetValue<string>() != "shutdown")
+            await Task.Delay(50, ct);
+    }
+
+    // Sockets appear, and qemu-ga comes up, some time after the start: nothing announces it, so we try.
+    private async Task<T> RetryAsync<T>(Func<Task<T>> attempt, CancellationToken ct)
+    {
+        while (true)
+        {
+            if (!Running) throw new OracleException(OracleFault.GuestFailed, $"QEMU ended: {Complaints()}");
+            try
+            {
+                return await attempt();
+            }
+            catch (Exception e) when (e is SocketException or IOException)
+            {
+                await Task.Delay(20, ct);
+            }
+        }
+    }
+
+    private string Complaints()
+    {
+        lock (_complaints) return _complaints.ToString().Trim();
+    }
+}

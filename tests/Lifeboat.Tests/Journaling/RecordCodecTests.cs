@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text;
+using Lifeboat.Journaling.Records;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Testing;
+
+namespace Lifeboat.Tests.Journaling;
+
+public sealed class RecordCodecTests
+{
+    [Theory]
+    [InlineData(RecordKind.Write, 1)]
+    [InlineData(RecordKind.Zero, 2)]
+    [InlineData(RecordKind.Checkpoint, 3)]
+    [InlineData(RecordKind.BatchBegin, 4)]
+    [InlineData(RecordKind.BatchEnd, 5)]
+    public void Record_kinds_on_disk_never_change_value(RecordKind kind, byte frozen)
+    {
+        Assert.Equal(frozen, (byte)kind);
+        Assert.Equal(5, Enum.GetValues<RecordKind>().Length);
+    }
+
+    [Theory]
+    [InlineData(Consistency.Crash, 1)]
+    [InlineData(Consistency.FileSystem, 2)]
+    [InlineData(Consistency.Application, 3)]
+    [InlineData(Consistency.CleanShutdown, 4)]
+    public void Consistencies_on_disk_never_change_value(Consistency consistency, byte frozen) =>
+        Assert.Equal(frozen, (byte)consistency);
+
+    [Theory]
+    [InlineData("", 0x00000000u)]
+    [InlineData("123456789", 0xE3069283u)]
+    [InlineData("a", 0xC1D04330u)]
+    public void Crc_gives_the_published_check_values(string text, uint expected) =>
+        Assert.Equal(expected, Crc32C.Compute(Encoding.ASCII.GetBytes(text)));
+
+    [Fact]
+    public void Crc_of_32_zeroes_is_as_in_rfc_3720() => Assert.Equal(0x8A9136AAu, Crc32C.Compute(new byte[32]));
+
+    [Fact]
+    public void Layout_of_a_write_is_frozen()
+    {
+        var record = new byte[RecordCodec.SizeOf(4)];
+        var header = RecordHeader.Write(0x0102, sequence: 3, epoch: 4, offset: 4096, length: 4, timeMicros: 5);
+        RecordCodec.Write(record, header, [0xDE, 0xAD, 0xBE, 0xEF]);
+
+        Assert.Equal(
+            "4C425243" // LBRC
+            + "01" + "01" + "0000" + "0201" + "0000" + "04000000"
+            + "0300000000000000" + "0400000000000000" + "0010000000000000" + "0400000000000000"
+            + "0500000000000000" + "00000000",
+            Convert.ToHexString(record.AsSpan(0, 60)));
+        Assert.Equal("DEADBEEF", Convert.ToHexString(record.AsSpan(64)));
+    }
+
+    [Fact]
+    public void What_is_written_is_read()
+    {
+        var prng = new Prng(1);
+        for (var i = 0; i < 200; i++)
+        {
+            var data = prng.Bytes(prng.Next(1, 9000));
+            var header = RecordHeader.Write((ushort)prng.Next(65536), prng.Next(1L, 1L << 60), prng.Next(1L << 40),
+                prng.Next(1L << 50), data.Length, prng.Next(1L << 55), (RecordFlags)prng.Next(2));
+            var record = new byte[RecordCodec.SizeOf(data.Length) + prng.Next(100)];
+
+            var written = RecordCodec.Write(record, header, data);
+            var outcome = RecordCodec.TryRead(record, out var read, out var total);
+
+            Assert.Equal(RecordReadOutcome.Read, outcome);
+            Assert.Equal(header, read);
+            Assert.Equal(written, total);
+            Assert.Equal(data, RecordCodec.DataOf(record, read).ToArray());
+        }
+    }
+
+    [Fact]
+    public void Every_single_flipped_bit_is_noticed()
+    {
+        var record = new byte[RecordCodec.SizeOf(24)];
+        RecordCodec.Write(record, RecordHeader.Write(1, 2, 3, 512, 24, 4), new Prng(7).Bytes(24));
+        for (var bit = 0; bit < record.Length * 8; bit++)
+        {
+            record[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.NotEqual(RecordReadOutcome.Read, RecordCodec.TryRead(record, out _, out _));
+            record[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+        Assert.Equal(RecordReadOutcome.Read, RecordCodec.TryRead(record, out _, out _));
+    }
+
+    [Fact]
+    public void Every_prefix_is_incomplete()
+    {
+        var record = new byte[RecordCodec.SizeOf(100)];
+        RecordCodec.Write(record, RecordHeader.Write(1, 2, 3, 0, 100, 4), new byte[100]);
+        for (var length = 0; length < record.Length; length++)
+        {
+            var outcome = RecordCodec.TryRead(record.AsSpan(0, length), out _, out var need);
+            Assert.Equal(RecordReadOutcome.Incomplete, outcome);
+            Assert.Equal(length < RecordCodec.HeaderLength ? RecordCodec.HeaderLength : record.Length, need);
+        }
+    }
+
+    [Fact]
+    public void Contradictions_are_refused_on_writing_too()
+    {
+        var buffer = new byte[256];
+        Assert.Throws<ArgumentException>(
+            () => RecordCodec.Write(buffer, RecordHeader.Write(0, 0, 1, 0, 4, 0), new byte[4]));
+        Assert.Throws<ArgumentException>(
+            () => RecordCodec.Write(buffer, RecordHeader.Write(0, 1, 1, 0, 4, 0), new byte[5]));
+        Assert.Throws<ArgumentException>(
+            () => RecordCodec.Write(buffer, RecordHeader.Zero(0, 1, 1, long.MaxValue, 1, 0), []));
+        Assert.Throws<ArgumentException>(
+            () => RecordCodec.Write(buffer, new RecordHeader((RecordKind)9, 0, 0, 0, 1, 1, 0, 0, 0), []));
+    }
+
+    [Fact]
+    public void Checkpoint_payload_is_frozen_and_read_back()
+    {
+        var point = new RecoveryPoint(Guid.Parse("00112233-4455-6677-8899-aabbccddeeff"), 42, new Epoch(3),
+            new DateTimeOffset(2026, 1, 2, 3, 4, 5, 678, TimeSpan.Zero), Consistency.Application, PointState.Open,
+            "nightly", null, new Dictionary<string, Consistency> { ["db1"] = Consistency.Application });
+
+        var payload = CheckpointPayload.Encode(point);
+
+        Assert.Equal("""{"id":"00112233-4455-6677-8899-aabbccddeeff","sequence":42,"epoch":3,""" +
+            """
+            "cutAt":"2026-01-02T03:04:05.678+00:00","consistency":3,"label":"nightly","quiesced":{"db1":3}}
+            """,
+            Encoding.UTF8.GetString(payload));
+        Assert.True(CheckpointPayload.TryDecode(payload, out var read));
+        Assert.Equal(point with { Quiesced = read!.Quiesced }, read);
+        Assert.Equal(point.Quiesced, read.Quiesced);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("{")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("""{"id":"x","sequence":1,"epoch":1,"cutAt":"2026-01-01T00:00:00Z","consistency":1,"quiesced":{}}""")]
+    [InlineData("""{"id":"00112233-4455-6677-8899-aabbccddeeff","sequence":1,"epoch":1,"cutAt":"2026"}""")]
+    public void Broken_checkpoint_payloads_are_refused(string text) =>
+        Assert.False(CheckpointPayload.TryDecode(Encoding.UTF8.GetBytes(text), out _));
+
+    [Fact]
+    public void Batch_payload_is_read_back_and_broken_ones_refused()
+    {
+        var stream = new Prng(3).NextGuid();
+        var payload = BatchPayload.Encode(stream, [0, 7, 500]);
+
+        Assert.True(BatchPayload.TryDecode(payload, out var id, out var volumes));
+        Assert.Equal(stream, id);
+        Assert.Equal([0, 7, 500], volumes);
+        for (var length = 0; length < payload.Length; length++)
+            Assert.False(BatchPayload.TryDecode(payload.AsSpan(0, length), out _, out _));
+    }
+}
