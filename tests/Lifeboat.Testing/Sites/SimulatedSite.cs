@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Sites;
 using System.Text.Json;
 using Lifeboat.Contracts;
 using Lifeboat.Protection.Instances;
