@@ -80,7 +80,7 @@ public static class RecordCodec
         source.Slice(HeaderLength, header.DataLength);
 
     /// <summary>Reads the header alone. Nothing in it is proved until the checksum is; it tells the length.</summary>
-    internal static RecordReadOutcome TryReadHeader(ReadOnlySpan<byte> source, out RecordHeader header)
+    public static RecordReadOutcome TryReadHeader(ReadOnlySpan<byte> source, out RecordHeader header)
     {
         header = default;
         if (source.Length < HeaderLength) return RecordReadOutcome.Incomplete;

@@ -15,8 +15,11 @@ public interface IDiskTap : IAsyncDisposable
     long SizeBytes { get; }
 
     /// <summary>
-    /// Starts mirroring. When it returns, every later guest write reaches <paramref name="sink"/> before the guest sees
-    /// its completion, and the change map up to now is frozen. Attaching an attached tap first lets go.
+    /// Starts mirroring; writes may reach the sink at once. When it returns, every later guest write reaches
+    /// <paramref name="sink"/> before the guest sees its completion, and the change map up to now is frozen. Attaching
+    /// an attached tap first lets go. The map is <see cref="GapKind.Known"/> only when every difference to the replica is
+    /// in it: after an attach that answered <see cref="GapKind.Allocation"/> each next one answers that again (also after
+    /// a restart of the agent) until <see cref="ForgetGapAsync"/> has succeeded. Maps not forgotten are united.
     /// </summary>
     /// <param name="replica">The replica that the change map must be relative to; another one makes it
     /// worthless.</param>
@@ -37,6 +40,14 @@ public interface IDiskTap : IAsyncDisposable
     /// recovery site), then drops the old one. When the wait fails, both stay: their union is the gap.
     /// </summary>
     Task RotateAsync(Func<CancellationToken, Task> untilDurable, CancellationToken ct);
+
+    /// <summary>
+    /// True only when the mirror of the last attach was intact at some moment after the call began: it must look, not
+    /// remember. A checkpoint is confirmed by it, because an instance may acknowledge a write without us as soon as its
+    /// mirror fails. Real taps ask for the job; a job error or end that arrives before the answer means no. Called at
+    /// any time, also while another call runs. Unsure (monitor silent): a <see cref="TapException"/>.
+    /// </summary>
+    Task<bool> StillMirroringAsync(CancellationToken ct);
 
     /// <summary>Stops mirroring; the change map goes on. Detaching a detached tap succeeds.</summary>
     Task DetachAsync(CancellationToken ct);
@@ -59,6 +70,13 @@ public interface ICaptureSink
     /// <returns>False: capture was given up, the caller must fail the request so that the mirror ends.</returns>
     bool Write(long offset, ReadOnlySpan<byte> data);
     bool Zero(long offset, long length);
+
+    /// <summary>
+    /// The instance's connection has ended or is about to be ended by us: from here on its writes may be acknowledged
+    /// without reaching this sink. Call it before anything lets the instance go on (before closing, before failing a
+    /// request, when the end of the connection is seen). Idempotent; afterwards writes return false.
+    /// </summary>
+    void Lost();
 }
 
 public enum GapKind
@@ -75,7 +93,18 @@ public sealed record GapMap(GapKind Kind, string? BitmapName);
 /// <param name="Zero">Reads as zeroes; no need to read it.</param>
 public readonly record struct GapExtent(long Offset, long Length, bool Zero);
 
-public enum TapEnd { Detached = 1, MirrorFailed = 2, InstanceGone = 3, LetGo = 4 }
+/// <summary>How a mirror ended.</summary>
+public enum TapEnd
+{
+    Detached = 1,
+    MirrorFailed = 2,
+    /// <summary>
+    /// The instance ended while its mirror was intact: everything acknowledged to the guest reached the sink. A tap that
+    /// cannot tell (it saw a job error before, or no monitor) says <see cref="MirrorFailed"/>.
+    /// </summary>
+    InstanceGone = 3,
+    LetGo = 4,
+}
 
 public enum TapFault { InstanceGone = 1, MonitorUnreachable = 2, DiskNotFound = 3, Refused = 4, SizeChanged = 5 }
 

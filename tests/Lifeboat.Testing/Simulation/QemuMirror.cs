@@ -44,6 +44,7 @@ internal sealed class QemuMirror
     {
         if (_letGo) return;
         _letGo = true;
+        _sink.Lost();
         _end.TrySetResult(TapEnd.LetGo);
         EndAfterTransit(TapEnd.LetGo);
     }

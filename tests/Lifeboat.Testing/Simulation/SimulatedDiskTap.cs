@@ -72,6 +72,12 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
         drive.Maps.RemoveAll(old.Contains);
     }
 
+    public async Task<bool> StillMirroringAsync(CancellationToken ct)
+    {
+        var drive = await MonitorAsync(ct);
+        return _mirror is { Ended: false } && drive.Mirror == _mirror;
+    }
+
     public async Task DetachAsync(CancellationToken ct)
     {
         if (_mirror is not { } mirror || !instance.Running) return;

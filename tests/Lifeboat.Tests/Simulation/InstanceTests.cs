@@ -163,6 +163,10 @@ public sealed class InstanceTests
 
         public bool Zero(long offset, long length) => Write(offset, new byte[length]);
 
+        public void Lost()
+        {
+        }
+
         public void Pull(long offset, ReadOnlySpan<byte> data)
         {
             for (var at = 0; at < data.Length; at += 512)

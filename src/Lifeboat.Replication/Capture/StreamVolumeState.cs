@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Replication.Capture;
+
+/// <summary>One volume of the stream; guarded by the stream's lock.</summary>
+internal sealed class StreamVolumeState(StreamVolume volume)
+{
+    public ushort Index => volume.Index;
+    public long SizeBytes => volume.SizeBytes;
+
+    /// <summary>The sink that may append; null while nothing is attached.</summary>
+    public VolumeSink? Sink { get; set; }
+    /// <summary>Everything the guest was told is durable is in the stream, the gap included.</summary>
+    public bool Whole { get; set; }
+    /// <summary>It was whole when it was lost, and nothing was attached since.</summary>
+    public bool WholeUntilLost { get; set; }
+    /// <summary>It was whole to the end of its instance: nothing is missing although nothing is captured.</summary>
+    public bool EndedWhole { get; set; }
+    /// <summary>What was written since the attach, while a pull may still bring older bytes.</summary>
+    public WrittenRanges? Written { get; set; }
+    /// <summary>Captured bytes over all attaches.</summary>
+    public long CapturedBytes { get; set; }
+}

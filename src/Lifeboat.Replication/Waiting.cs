@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Replication;
+
+internal static class Waiting
+{
+    /// <summary>Waits for something cancellable, but no longer than the limit.</summary>
+    /// <returns>False when the time was up first; the wait is then cancelled.</returns>
+    public static async Task<bool> ForAsync(Func<CancellationToken, Task> wait, TimeSpan limit, TimeProvider time,
+        CancellationToken ct)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var waited = wait(stop.Token);
+        var delay = Task.Delay(limit, time, stop.Token);
+        var first = await Task.WhenAny(waited, delay);
+        stop.Cancel(); // not CancelAsync: that runs callbacks on the thread pool
+        ct.ThrowIfCancellationRequested();
+        if (first != waited && !waited.IsCompletedSuccessfully) return false;
+        await waited;
+        return true;
+    }
+}
