@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Lifeboat.Volumes.Files;
+
+/// <summary>The few system calls that .NET does not offer. Each answers as its manual page says.</summary>
+internal static partial class Posix
+{
+    public const int NoSpace = 28;
+    public const int QuotaExceeded = 122;
+    public const int NotSupported = 95;
+    public const int NoDevice = 19;
+    public const int InvalidArgument = 22;
+
+    public const int KeepSize = 0x01;
+    public const int PunchHole = 0x02;
+    public const int SeekEnd = 2;
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    public static partial int DataSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "fallocate64", SetLastError = true)]
+    public static partial int Allocate(SafeFileHandle file, int mode, long offset, long length);
+
+    [LibraryImport("libc", EntryPoint = "lseek64", SetLastError = true)]
+    public static partial long Seek(SafeFileHandle file, long offset, int whence);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Sync(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "close")]
+    private static partial int Close(int descriptor);
+
+    /// <summary>fsync of a directory, which .NET cannot open as a file.</summary>
+    /// <returns>0, or errno.</returns>
+    public static int SyncDirectory(string path)
+    {
+        const int readOnlyDirectoryCloseOnExec = 0x10000 | 0x80000;
+        var descriptor = Open(path, readOnlyDirectoryCloseOnExec);
+        if (descriptor < 0) return Marshal.GetLastPInvokeError();
+        var error = Sync(descriptor) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        _ = Close(descriptor);
+        return error;
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Replication.Replicas;
+
+namespace Lifeboat.Testing.Replicas;
+
+internal sealed class SimulatedBaseImage(IStorageFile file, long sizeBytes) : IBaseImage
+{
+    public long SizeBytes => sizeBytes;
+
+    public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
+    {
+        Check(offset, buffer.Length);
+        await file.ReadAsync(offset, buffer, ct);
+    }
+
+    public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
+    {
+        Check(offset, data.Length);
+        return file.WriteAsync(offset, data, ct);
+    }
+
+    public ValueTask ZeroAsync(long offset, long length, CancellationToken ct)
+    {
+        Check(offset, length);
+        return file.ZeroAsync(offset, length, ct);
+    }
+
+    public ValueTask FlushAsync(CancellationToken ct) => file.FlushAsync(ct);
+    public ValueTask DisposeAsync() => file.DisposeAsync();
+
+    private void Check(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + length, sizeBytes, nameof(length));
+    }
+}

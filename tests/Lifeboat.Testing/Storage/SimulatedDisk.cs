@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+
+namespace Lifeboat.Testing.Storage;
+
+public enum DiskVerb { Open, Delete, Rename, Sync, Read, Write, Zero, SetLength, Flush }
+
+public readonly record struct DiskOperation(DiskVerb Verb, string File, long Offset, long Length)
+{
+    public bool Changes => Verb is not DiskVerb.Read;
+}
+
+/// <summary>
+/// The file system of one simulated host, deterministic from its generator. Writes land in a page cache; a flush makes
+/// a file's bytes durable, a sync a folder's entries; <see cref="Crash"/> keeps, loses or tears what was in between.
+/// Storages and replica stores of one host share one disk, so that they crash together.
+/// </summary>
+public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
+{
+    private readonly Dictionary<string, SimulatedFolder> _folders = new(StringComparer.Ordinal);
+    private long _changesLeft = long.MaxValue;
+
+    /// <summary>Bytes the host has; writes beyond it fail as full, part of them done.</summary>
+    public long CapacityBytes { get; set; } = long.MaxValue;
+    /// <summary>Asked before each operation: what it fails with, or null.</summary>
+    public Func<DiskOperation, StorageFault?> Faults { get; set; } = _ => null;
+    /// <summary>Each operation takes a random time up to this on the clock given; zero: at once.</summary>
+    public TimeSpan DelayMax { get; set; }
+    /// <summary>Operations that change something, since the beginning: where a test can crash.</summary>
+    public long Changes { get; private set; }
+    public long AllocatedBytes => _folders.Values.SelectMany(f => f.Inodes).Sum(i => i.Cache.AllocatedBytes);
+
+    internal int Generation { get; private set; }
+    internal Prng Prng => prng;
+
+    internal SimulatedFolder Folder(string name)
+    {
+        if (!_folders.TryGetValue(name, out var folder)) _folders[name] = folder = new SimulatedFolder();
+        return folder;
+    }
+
+    /// <summary>From now on this many changes succeed; then every operation fails until <see cref="Crash"/>.</summary>
+    public void CrashAfter(long changes) => _changesLeft = changes;
+
+    /// <summary>The host loses power and comes back: open files are dead, the unflushed is anybody's guess.</summary>
+    public void Crash()
+    {
+        KillProcesses();
+        foreach (var name in _folders.Keys.Order(StringComparer.Ordinal)) _folders[name].Crash(prng);
+    }
+
+    /// <summary>The processes die, the host lives: open files are dead, every write made stays.</summary>
+    public void KillProcesses()
+    {
+        Generation++;
+        _changesLeft = long.MaxValue;
+    }
+
+    internal async ValueTask EnterAsync(DiskOperation operation, int generation, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        if (time is not null && DelayMax > TimeSpan.Zero)
+            await Task.Delay(TimeSpan.FromMicroseconds(prng.Next(DelayMax.Ticks / 10 + 1)), time, ct);
+        if (generation != Generation) throw new StorageException(StorageFault.Io, "the simulated host crashed");
+        if (operation.Changes)
+        {
+            if (_changesLeft <= 0) throw new StorageException(StorageFault.Io, "the simulated host is down");
+            _changesLeft--;
+            Changes++;
+        }
+        if (Faults(operation) is { } fault)
+            throw new StorageException(fault, $"injected: {operation.Verb} of {operation.File}");
+    }
+
+    internal bool HasRoomFor(long bytes) =>
+        CapacityBytes == long.MaxValue || AllocatedBytes + bytes <= CapacityBytes;
+}

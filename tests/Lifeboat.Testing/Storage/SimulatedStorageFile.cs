@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+
+namespace Lifeboat.Testing.Storage;
+
+internal sealed class SimulatedStorageFile(SimulatedDisk disk, string name, SimulatedInode inode, int generation)
+    : IStorageFile
+{
+    public async ValueTask<long> LengthAsync(CancellationToken ct)
+    {
+        await EnterAsync(DiskVerb.Read, 0, 0, ct);
+        return inode.Cache.Length;
+    }
+
+    public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
+    {
+        await EnterAsync(DiskVerb.Read, offset, buffer.Length, ct);
+        return inode.Cache.Read(offset, buffer.Span);
+    }
+
+    public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
+    {
+        try
+        {
+            await EnterAsync(DiskVerb.Write, offset, data.Length, ct);
+        }
+        catch (StorageException e) when (e.Fault == StorageFault.Full)
+        {
+            WriteSome(offset, data);
+            throw;
+        }
+        if (!disk.HasRoomFor(inode.Cache.NewBytes(offset, data.Length)))
+        {
+            WriteSome(offset, data);
+            throw new StorageException(StorageFault.Full, $"{name}: the simulated disk is full");
+        }
+        inode.Write(offset, data.Span);
+    }
+
+    public async ValueTask ZeroAsync(long offset, long length, CancellationToken ct)
+    {
+        await EnterAsync(DiskVerb.Zero, offset, length, ct);
+        inode.Zero(offset, length);
+    }
+
+    public async ValueTask SetLengthAsync(long length, CancellationToken ct)
+    {
+        await EnterAsync(DiskVerb.SetLength, 0, length, ct);
+        inode.SetLength(length);
+    }
+
+    public async ValueTask FlushAsync(CancellationToken ct)
+    {
+        var before = inode.PendingChanges;
+        await EnterAsync(DiskVerb.Flush, 0, 0, ct);
+        inode.Flush(before);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    // A full disk takes what fits: a short write, as the kernel does it.
+    private void WriteSome(long offset, ReadOnlyMemory<byte> data)
+    {
+        var some = disk.Prng.Next(data.Length + 1);
+        while (some > 0 && !disk.HasRoomFor(inode.Cache.NewBytes(offset, some))) some /= 2;
+        if (some > 0) inode.Write(offset, data.Span[..some]);
+    }
+
+    private ValueTask EnterAsync(DiskVerb verb, long offset, long length, CancellationToken ct) =>
+        disk.EnterAsync(new DiskOperation(verb, name, offset, length), generation, ct);
+}
