@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Recovery.Runs;
+
+/// <summary>Where runs live. Whatever a method returned from is durable.</summary>
+public interface IRunStore
+{
+    /// <summary>Keeps a new run, unless its group has an unfinished one.</summary>
+    /// <returns>Null when it was kept; else the unfinished run, and nothing was kept.</returns>
+    Task<Run?> TryAddAsync(Run run, CancellationToken ct);
+    /// <summary>Keeps a finished run as an unfinished one again; rules as for <see cref="TryAddAsync"/>.</summary>
+    Task<Run?> TryReopenAsync(Run run, CancellationToken ct);
+    Task SaveAsync(Run run, CancellationToken ct);
+    Task<Run?> FindAsync(Guid id, CancellationToken ct);
+    Task<Run?> FindByKeyAsync(string group, string idempotencyKey, CancellationToken ct);
+    /// <summary>Newest first; of one group, or of all when null.</summary>
+    Task<IReadOnlyList<Run>> ListAsync(string? group, CancellationToken ct);
+    Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct);
+
+    /// <summary>What people asked of a run; kept apart from it, so that neither overwrites the other.</summary>
+    Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct);
+    Task<RunSignals> SignalsAsync(Guid id, CancellationToken ct);
+
+    /// <summary>Remembers how long a step took, for predictions.</summary>
+    Task AddDurationAsync(string step, string group, TimeSpan duration, CancellationToken ct);
+    /// <summary>The latest durations of a step: of the group when there are any, else of all groups.</summary>
+    Task<IReadOnlyList<TimeSpan>> DurationsAsync(string step, string group, CancellationToken ct);
+}
+
+public enum RunSignal { Cancel = 1, Release = 2 }
+
+public sealed record RunSignals(bool Cancel, bool Release);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection.Groups;
+
+namespace Lifeboat.Recovery.Sides;
+
+/// <summary>
+/// Everything a step may do at one site of a group: this one, or a paired one over its controller. Every call may be
+/// repeated, also after a restart of either end, and then ends in the same state (I8). Failures are
+/// <see cref="Lifeboat.Contracts.ProblemException"/>; PeerUnreachable and AgentUnreachable are worth a retry.
+/// </summary>
+public interface ISiteSide
+{
+    string Name { get; }
+
+    /// <summary>The group as this site knows it; null when it does not.</summary>
+    Task<GroupDefinition?> GroupAsync(string group, CancellationToken ct);
+    /// <summary>
+    /// Keeps the definition and fences first: before it returns, the replica here refuses older epochs, and a source
+    /// here has stopped when another site is primary. Setting what is known changes nothing.
+    /// </summary>
+    /// <exception cref="Lifeboat.Contracts.ProblemException">StaleEpoch: this site knows a newer one.</exception>
+    Task SetGroupAsync(GroupDefinition definition, CancellationToken ct);
+
+    /// <summary>Captures the group's volumes here and ships them to its recovery site, in the group's epoch.</summary>
+    Task StartSourceAsync(string group, CancellationToken ct);
+    /// <summary>Lets go of the disks and leaves no change map in the instances.</summary>
+    Task StopSourceAsync(string group, CancellationToken ct);
+    /// <summary>Null when this site is no source of the group.</summary>
+    Task<SourceStatus?> SourceAsync(string group, CancellationToken ct);
+    /// <summary>Cuts a checkpoint at the source here; waits until it is sealed when the request says so.</summary>
+    Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct);
+
+    /// <summary>
+    /// Makes the replica of the group here for the group's epoch and primary site. What a former stint as recovery site
+    /// left behind is dropped; the replica of this epoch is kept as it is.
+    /// </summary>
+    /// <param name="seeded">Begin with a copy of the group's disks as this site has them; those are left alone.</param>
+    Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct);
+    Task DropReplicaAsync(string group, CancellationToken ct);
+    /// <summary>Null when this site has no replica of the group.</summary>
+    Task<ReplicaStatus?> ReplicaAsync(string group, CancellationToken ct);
+
+    /// <summary>Asks the guest to shut down; when it returns all its writes are flushed and captured.</summary>
+    Task ShutDownAsync(string group, string instance, TimeSpan limit, CancellationToken ct);
+    /// <summary>Boots it again after a shut-down that turned out to be for nothing.</summary>
+    Task RestartAsync(string group, string instance, CancellationToken ct);
+    /// <summary>Stops it hard; when it returns it can no longer write.</summary>
+    Task StopAsync(string group, string instance, CancellationToken ct);
+}

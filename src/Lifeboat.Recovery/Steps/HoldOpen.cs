@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Recovery.Steps;
+
+/// <summary>
+/// Leaves a drill running for people to look at, until the time is over or someone releases it. Changes nothing.
+/// Repeated after a restart: the time goes on from when the copies were started.
+/// </summary>
+[Step("hold-open")]
+public sealed record HoldOpen(TimeSpan For) : IStep
+{
+    public string Describe() => $"hold the drill open for {For} or until released";
+
+    public async Task<StepOutcome> RunAsync(StepContext context, CancellationToken ct)
+    {
+        var begun = context.Output<StartedInstances>().Instances.Max(i => i.StartedAt);
+        var left = begun + For - context.Time.GetUtcNow();
+        if (left <= TimeSpan.Zero || context.Released.IsCompleted) return StepOutcome.Saw("released");
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        await Task.WhenAny(Task.Delay(left, context.Time, over.Token), context.Released);
+        ct.ThrowIfCancellationRequested();
+        await over.CancelAsync();
+        return StepOutcome.Saw(context.Released.IsCompleted ? "released" : $"the time of {For} was over");
+    }
+
+    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Recovery.Plans;
+using Lifeboat.Recovery.Sides;
+
+namespace Lifeboat.Recovery.Steps;
+
+/// <summary>
+/// Gives the group its next epoch and roles at the named sites; from then on older writers are refused there (I2).
+/// Needs: nobody knows a newer epoch. Effect: the definition at those sites. Repeated: the same epoch again changes
+/// nothing. Undone: by yet another epoch with the former roles, since an epoch never falls.
+/// </summary>
+/// <param name="Sites">In the order they are told; this site last, so that a refusal of the other leaves it as is.</param>
+[Step("raise-epoch")]
+public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Sites) : IStep
+{
+    public string Describe() => To.Primary == From.Primary
+        ? $"raise the epoch to {To.Epoch} at {string.Join(" and ", Sites)}"
+        : $"make {To.Primary} the primary site in epoch {To.Epoch}, known at {string.Join(" and ", Sites)}";
+
+    public async Task<StepOutcome> RunAsync(StepContext context, CancellationToken ct)
+    {
+        var now = await context.GroupAsync(ct);
+        if (now.Epoch > To.Epoch)
+        {
+            throw new ProblemException(ReasonCode.PrimaryMoved,
+                $"group {now.Name} is already in epoch {now.Epoch}; this run wanted {To.Epoch}",
+                $"Its primary site is {now.PrimarySite}.");
+        }
+        var next = now.Epoch == To.Epoch ? now : InRoles(now, To);
+        Invariant.Holds(next.PrimarySite == To.Primary, "an epoch has one primary site");
+        foreach (var site in Ordered(context)) await site.SetGroupAsync(next, ct);
+        return StepOutcome.Saw($"{next.PrimarySite} is primary in epoch {next.Epoch}");
+    }
+
+    public async Task UndoAsync(StepContext context, CancellationToken ct)
+    {
+        var now = await context.GroupAsync(ct);
+        foreach (var site in Ordered(context))
+        {
+            if (await site.GroupAsync(context.Run.Group, ct) is { } theirs && theirs.Supersedes(now)) now = theirs;
+        }
+        if (now.Epoch < To.Epoch) return;
+        var back = now.Epoch == To.Epoch ? InRoles(now, From with { Epoch = To.Epoch.Next() }) : now;
+        foreach (var site in Ordered(context)) await site.SetGroupAsync(back, ct);
+    }
+
+    private static GroupDefinition InRoles(GroupDefinition group, Roles roles) => group with
+    {
+        Version = group.Version + 1,
+        Epoch = roles.Epoch,
+        PrimarySite = roles.Primary,
+        RecoverySite = roles.Recovery,
+    };
+
+    private IEnumerable<ISiteSide> Ordered(StepContext context) =>
+        Sites.OrderBy(s => s == context.Here.Name).Select(context.Side);
+}

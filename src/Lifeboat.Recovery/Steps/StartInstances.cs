@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Sites;
+
+namespace Lifeboat.Recovery.Steps;
+
+/// <summary>
+/// Starts the members from the view, in boot order; a later rank waits until the guest agents of the one before answer.
+/// Needs: the view, boot files and networks. Effect: running instances. Repeated: those that run are left alone.
+/// Undone: they are stopped and removed.
+/// </summary>
+/// <param name="InBubble">Copies under another name in the drill's networks; else the instances themselves.</param>
+[Step("start-instances")]
+public sealed record StartInstances(bool InBubble) : IStep
+{
+    private static readonly TimeSpan RankLimit = TimeSpan.FromMinutes(5);
+
+    public string Describe() => InBubble ? "start copies in the isolated networks" : "start the instances";
+
+    public async Task<StepOutcome> RunAsync(StepContext context, CancellationToken ct)
+    {
+        var group = await context.GroupAsync(ct);
+        var started = new List<StartedInstance>();
+        var warnings = new List<string>();
+        var ranks = Bootable(group).GroupBy(m => m.BootOrder).OrderBy(r => r.Key).ToList();
+        foreach (var rank in ranks)
+        {
+            foreach (var member in rank)
+            {
+                await context.Here.StartAsync(RequestFor(context, member), ct);
+                started.Add(new(member.Instance, NameOf(context, member), context.Time.GetUtcNow()));
+                context.Report((double)started.Count / ranks.Sum(r => r.Count()), member.Instance);
+            }
+            if (rank != ranks[^1]) warnings.AddRange(await WaitForRankAsync(context, rank, ct));
+        }
+        return new StepOutcome
+        {
+            Evidence = [.. started.Select(s => $"{s.Name} started at {s.StartedAt:u}")],
+            Warnings = warnings,
+            Output = new StartedInstances(started),
+        };
+    }
+
+    public async Task UndoAsync(StepContext context, CancellationToken ct)
+    {
+        var group = await context.GroupAsync(ct);
+        foreach (var member in Bootable(group)) await context.Here.RemoveAsync(NameOf(context, member), ct);
+    }
+
+    internal static IEnumerable<GroupMember> Bootable(GroupDefinition group) =>
+        group.Members.Where(m => m.Kind is MemberKind.Replicated);
+
+    /// <summary>Name of a drill's copy: unique per run, and short enough for any name.</summary>
+    internal static string CopyName(string tag, string instance)
+    {
+        var name = $"{tag}-{instance}";
+        return name.Length <= 40 ? name : name[..40];
+    }
+
+    private string NameOf(StepContext context, GroupMember member) =>
+        InBubble ? CopyName(context.Tag, member.Instance) : member.Instance;
+
+    private StartRequest RequestFor(StepContext context, GroupMember member)
+    {
+        var view = context.Output<OpenedView>().View;
+        var disks = from volume in member.Volumes
+                    let source = view.Volumes.First(v => v.Name == volume.Name)
+                    select new DiskSource(volume.Disk, null, source.Socket, source.Export, KeepWrites: !InBubble);
+        var replicated = member.Volumes.Select(v => v.Disk).ToHashSet();
+        return new StartRequest
+        {
+            Instance = NameOf(context, member),
+            Description = member.Description with
+            {
+                Name = NameOf(context, member),
+                Disks = [.. member.Description.Disks.Where(d => replicated.Contains(d.Name))],
+            },
+            Disks = [.. disks],
+            Bubble = InBubble ? context.Tag : null,
+        };
+    }
+
+    private async Task<IReadOnlyList<string>> WaitForRankAsync(StepContext context, IEnumerable<GroupMember> rank,
+        CancellationToken ct)
+    {
+        var probes = context.Here.Ability<IProbesGuests>();
+        var until = context.Time.GetUtcNow() + RankLimit;
+        var silent = new List<string>();
+        foreach (var member in rank.Where(m => m.Description.GuestAgent && probes is not null))
+        {
+            var name = NameOf(context, member);
+            while (!await probes!.AgentAnswersAsync(name, ct) && context.Time.GetUtcNow() < until)
+                await Task.Delay(TimeSpan.FromSeconds(1), context.Time, ct);
+            if (context.Time.GetUtcNow() >= until)
+                silent.Add($"{name} was not up after {RankLimit}; the next rank was started all the same");
+        }
+        return silent;
+    }
+}
