@@ -7,7 +7,7 @@ namespace Lifeboat.Recovery.Steps;
 /// replica of this epoch is kept. Undone: dropped.
 /// </summary>
 [Step("accept-replica")]
-public sealed record AcceptReplica(string Site) : IStep
+public sealed record AcceptReplica(string Site) : IUndoableStep
 {
     public string Describe() => $"make a replica at {Site}, seeded with its old disks";
 

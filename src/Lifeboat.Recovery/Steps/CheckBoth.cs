@@ -38,7 +38,5 @@ public sealed record CheckBoth(string Primary, string Recovery) : IStep
                 $"group {group.Name} is not ready for a planned move: {faults[0]}", string.Join("; ", faults), faults);
     }
 
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
-
     private static string Said(SourceStatus source) => $"{source.Phase} ({source.Reason})";
 }

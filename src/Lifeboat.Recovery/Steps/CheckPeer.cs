@@ -26,6 +26,4 @@ public sealed record CheckPeer(string Primary, string Recovery) : IStep
         }
         return StepOutcome.Saw($"{other} answers and knows epoch {(theirs?.Epoch)?.ToString() ?? "none"}");
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

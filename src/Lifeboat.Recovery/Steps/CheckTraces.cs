@@ -20,6 +20,4 @@ public sealed record CheckTraces : IStep
             ? StepOutcome.Saw("no process, namespace, mount, file or view of the drill is left")
             : throw new ProblemException(ReasonCode.RunFailed, "the drill left traces", string.Join("; ", left));
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Lifeboat.Recovery.Steps;
 
-/// <summary>Closes the run's view. Needs: nobody uses it. Repeated: closing what is closed succeeds. Not undone.</summary>
+/// <summary>Closes the run's view. Needs: nobody uses it. Repeated: closing again succeeds. Not undone.</summary>
 [Step("close-view")]
 public sealed record CloseView : IStep
 {
@@ -12,6 +12,4 @@ public sealed record CloseView : IStep
         await context.Here.CloseViewAsync(context.Run.Group, context.Tag, ct);
         return StepOutcome.Saw();
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

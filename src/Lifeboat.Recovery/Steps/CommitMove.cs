@@ -23,6 +23,4 @@ public sealed record CommitMove : IStep
         }
         return StepOutcome.Saw($"{group.PrimarySite} is primary in epoch {group.Epoch}");
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

@@ -8,7 +8,7 @@ namespace Lifeboat.Recovery.Steps;
 /// its name. Undone: deleted.
 /// </summary>
 [Step("create-bubble")]
-public sealed record CreateBubble : IStep
+public sealed record CreateBubble : IUndoableStep
 {
     public string Describe() => "make isolated networks";
 

@@ -31,6 +31,4 @@ public sealed record CutCleanPoint(string Site) : IStep
             Output = new CutPoint(cut.Point, cut.Held),
         };
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

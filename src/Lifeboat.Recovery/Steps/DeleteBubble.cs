@@ -14,6 +14,4 @@ public sealed record DeleteBubble : IStep
         await context.Require<IMakesBubbles>().DeleteBubbleAsync(context.Tag, ct);
         return StepOutcome.Saw();
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

@@ -21,6 +21,4 @@ public sealed record HoldOpen(TimeSpan For) : IStep
         await over.CancelAsync();
         return StepOutcome.Saw(context.Released.IsCompleted ? "released" : $"the time of {For} was over");
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

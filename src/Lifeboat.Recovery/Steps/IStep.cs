@@ -15,7 +15,11 @@ public interface IStep
     /// controller that was killed: the effect must then not happen twice.
     /// </summary>
     Task<StepOutcome> RunAsync(StepContext context, CancellationToken ct);
+}
 
+/// <summary>A step whose effect can be taken back.</summary>
+public interface IUndoableStep : IStep
+{
     /// <summary>Takes the effect back, whole or in part; without an effect it does nothing. May be repeated.</summary>
     Task UndoAsync(StepContext context, CancellationToken ct);
 }

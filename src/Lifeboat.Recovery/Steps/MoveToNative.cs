@@ -26,8 +26,6 @@ public sealed record MoveToNative : IStep
         return StepOutcome.Saw(evidence);
     }
 
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
-
     // Progress<T> posts to the thread pool, which the simulator does not schedule.
     private sealed class Relay(Action<double> report) : IProgress<double>
     {

@@ -8,7 +8,7 @@ namespace Lifeboat.Recovery.Steps;
 /// Undone: closed.
 /// </summary>
 [Step("open-view")]
-public sealed record OpenView(bool Writable) : IStep
+public sealed record OpenView(bool Writable) : IUndoableStep
 {
     public string Describe() => $"open the point as a {(Writable ? "copy-on-write" : "read-only")} view";
 

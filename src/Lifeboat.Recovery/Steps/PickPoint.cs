@@ -14,7 +14,7 @@ namespace Lifeboat.Recovery.Steps;
 /// <param name="PointId">The wanted point; null: the newest sealed.</param>
 /// <param name="Clean">The point that this run cut after the shut-down.</param>
 [Step("pick-point")]
-public sealed record PickPoint(Guid? PointId, bool Clean = false) : IStep
+public sealed record PickPoint(Guid? PointId, bool Clean = false) : IUndoableStep
 {
     private static readonly TimeSpan Listing = TimeSpan.FromSeconds(10);
 

@@ -12,9 +12,9 @@ namespace Lifeboat.Recovery.Steps;
 /// Needs: nobody knows a newer epoch. Effect: the definition at those sites. Repeated: the same epoch again changes
 /// nothing. Undone: by yet another epoch with the former roles, since an epoch never falls.
 /// </summary>
-/// <param name="Sites">In the order they are told; this site last, so that a refusal of the other leaves it as is.</param>
+/// <param name="Sites">Told in this order, but this site last: a refusal of the other leaves it as it is.</param>
 [Step("raise-epoch")]
-public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Sites) : IStep
+public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Sites) : IUndoableStep
 {
     public string Describe() => To.Primary == From.Primary
         ? $"raise the epoch to {To.Epoch} at {string.Join(" and ", Sites)}"

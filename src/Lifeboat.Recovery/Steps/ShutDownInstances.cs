@@ -6,7 +6,7 @@ namespace Lifeboat.Recovery.Steps;
 /// Effect: all their writes are flushed and captured. Repeated: what is down stays down. Undone: they boot again.
 /// </summary>
 [Step("shut-down-instances")]
-public sealed record ShutDownInstances(string Site, TimeSpan Limit) : IStep
+public sealed record ShutDownInstances(string Site, TimeSpan Limit) : IUndoableStep
 {
     public string Describe() => $"shut the guests at {Site} down";
 

@@ -10,11 +10,11 @@ namespace Lifeboat.Recovery.Steps;
 /// <summary>
 /// Starts the members from the view, in boot order; a later rank waits until the guest agents of the one before answer.
 /// Needs: the view, boot files and networks. Effect: running instances. Repeated: those that run are left alone.
-/// Undone: they are stopped and removed.
+/// Undone: they are stopped, copies also removed.
 /// </summary>
 /// <param name="InBubble">Copies under another name in the drill's networks; else the instances themselves.</param>
 [Step("start-instances")]
-public sealed record StartInstances(bool InBubble) : IStep
+public sealed record StartInstances(bool InBubble) : IUndoableStep
 {
     private static readonly TimeSpan RankLimit = TimeSpan.FromMinutes(5);
 
@@ -47,7 +47,12 @@ public sealed record StartInstances(bool InBubble) : IStep
     public async Task UndoAsync(StepContext context, CancellationToken ct)
     {
         var group = await context.GroupAsync(ct);
-        foreach (var member in Bootable(group)) await context.Here.RemoveAsync(NameOf(context, member), ct);
+        foreach (var member in Bootable(group))
+        {
+            // An instance may have had disks of its own here from an earlier stint: its record is kept (I5).
+            if (InBubble) await context.Here.RemoveAsync(NameOf(context, member), ct);
+            else await context.Here.StopAsync(group.Name, member.Instance, ct);
+        }
     }
 
     internal static IEnumerable<GroupMember> Bootable(GroupDefinition group) =>

@@ -6,7 +6,7 @@ namespace Lifeboat.Recovery.Steps;
 /// the stream. Repeated: a source that runs is left alone. Undone: stopped.
 /// </summary>
 [Step("start-source")]
-public sealed record StartSource(string Site) : IStep
+public sealed record StartSource(string Site) : IUndoableStep
 {
     public string Describe() => $"start capture at {Site}";
 

@@ -14,6 +14,4 @@ public sealed record StopCopies : IStep
         foreach (var copy in copies) await context.Here.RemoveAsync(copy, ct);
         return StepOutcome.Saw($"removed {string.Join(", ", copies)}");
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

@@ -17,6 +17,4 @@ public sealed record StopInstances(string Site) : IStep
             await context.Side(Site).StopAsync(group.Name, member.Instance, ct);
         return StepOutcome.Saw($"none of {string.Join(", ", group.Members.Select(m => m.Instance))} runs at {Site}");
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

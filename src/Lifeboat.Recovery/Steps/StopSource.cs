@@ -6,7 +6,7 @@ namespace Lifeboat.Recovery.Steps;
 /// Undone: the site becomes the source again, in the epoch the group has by then.
 /// </summary>
 [Step("stop-source")]
-public sealed record StopSource(string Site) : IStep
+public sealed record StopSource(string Site) : IUndoableStep
 {
     public string Describe() => $"stop capture at {Site}";
 

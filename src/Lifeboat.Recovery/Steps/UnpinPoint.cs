@@ -12,6 +12,4 @@ public sealed record UnpinPoint : IStep
         await context.Here.UnpinAsync(context.Run.Group, context.Tag, ct);
         return StepOutcome.Saw();
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

@@ -36,6 +36,4 @@ public sealed record VerifyInstances(bool Required, IReadOnlyList<string> Extra)
             Verified = failed.Count == 0,
         };
     }
-
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
 }

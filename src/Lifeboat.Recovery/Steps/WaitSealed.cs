@@ -29,8 +29,6 @@ public sealed record WaitSealed(string Primary, string Recovery, Epoch Epoch) : 
         }
     }
 
-    public Task UndoAsync(StepContext context, CancellationToken ct) => Task.CompletedTask;
-
     private StepOutcome Sealed(StepContext context, SourceStatus source)
     {
         var done = new DoneResync(Primary, Recovery, source.LastResync, source.ResyncMovedBytes,

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Recovery.Plans;
+
+namespace Lifeboat.Recovery.Runs;
+
+/// <summary>What may be asked of a run, and how one ended. Pure.</summary>
+public static class RunRules
+{
+    /// <exception cref="ProblemException">WrongSite, or InvalidRequest with all faults.</exception>
+    public static void Check(RunKind kind, GroupDefinition group, RunInput input, string here)
+    {
+        var site = RecoveryPlan.SiteOf(kind, group);
+        if (site != here)
+        {
+            throw new ProblemException(ReasonCode.WrongSite,
+                $"a {Name(kind)} of group {group.Name} runs at site {site}, this is {here}",
+                $"Ask the controller of {site}.");
+        }
+        var faults = Faults(kind, group, input).ToList();
+        if (faults.Count > 0)
+            throw new ProblemException(ReasonCode.InvalidRequest, $"the {Name(kind)} cannot be run so", null, faults);
+    }
+
+    /// <exception cref="ProblemException">WrongState.</exception>
+    public static void CheckSignal(Run run, RunSignal signal)
+    {
+        if (run.Finished)
+            throw new ProblemException(ReasonCode.WrongState, $"run {run.Id} is over: {run.State}");
+        if (signal is RunSignal.Release && run.Kind is not RunKind.TestFailover)
+            throw new ProblemException(ReasonCode.WrongState, $"a {Name(run.Kind)} has no hold to release");
+        if (signal is RunSignal.Cancel && InstancesMoved(run))
+        {
+            throw new ProblemException(ReasonCode.WrongState,
+                $"the instances of group {run.Group} run at {run.Site}; the run goes on to its end",
+                "Move them back with a planned failover or failback when it is over.");
+        }
+    }
+
+    /// <exception cref="ProblemException">WrongState.</exception>
+    public static void CheckRetry(Run run)
+    {
+        if (run.State is RunState.Failed && run.Kind is not RunKind.TestFailover
+            && run.Steps.All(s => s.State is not StepState.Undone)) return;
+        throw new ProblemException(ReasonCode.WrongState,
+            $"run {run.Id} is {run.State} and cannot be taken up again", "Start a new run.");
+    }
+
+    public static RunState Outcome(Run run)
+    {
+        if (!run.Unwinding) return run.Warnings.Any() ? RunState.SucceededWithWarnings : RunState.Succeeded;
+        if (run.Reason is ReasonCode.None) return RunState.Cancelled;
+        var undone = run.Steps.Any(s => s.State is StepState.Undone);
+        var partly = run.Steps.Any(s => s.Barrier && s.Done || s.Warnings.Any(w => w.Contains("be undone")));
+        return undone && !partly ? RunState.RolledBack : RunState.Failed;
+    }
+
+    public static string Name(RunKind kind) => kind switch
+    {
+        RunKind.TestFailover => "test failover",
+        RunKind.Failover => "failover",
+        RunKind.PlannedFailover => "planned failover",
+        RunKind.Reprotect => "reprotect",
+        RunKind.Failback => "failback",
+    };
+
+    private static bool InstancesMoved(Run run) =>
+        run.Kind is RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback
+        && run.Steps.Any(s => s.Name == "start-instances" && s.Done);
+
+    private static IEnumerable<string> Faults(RunKind kind, GroupDefinition group, RunInput input)
+    {
+        if (input.PointId is not null && kind is not (RunKind.TestFailover or RunKind.Failover))
+            yield return $"pointId: a {Name(kind)} makes its own point";
+        if (input.Hold is not null && kind is not RunKind.TestFailover)
+            yield return "hold: only a test failover can be held open";
+        if (input.Hold is { } hold && (hold < TimeSpan.Zero || hold > TimeSpan.FromDays(7)))
+            yield return $"hold is {hold}; allowed is 0 to 7 days";
+        foreach (var text in input.Checks)
+        {
+            var (check, problem) = Protection.Plans.Check.Parse(text);
+            if (problem is not null) yield return problem;
+            else if (check!.Instance is { } name && group.Members.All(m => m.Instance != name))
+                yield return $"check '{text}': {name} is not in group {group.Name}";
+        }
+        if (input.IdempotencyKey is { Length: 0 or > 100 }) yield return "idempotencyKey has 1 to 100 characters";
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Recovery.Steps;
+using Lifeboat.Sites;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Recovery.Runs;
+
+public sealed partial class Runner
+{
+    private async Task ForwardAsync(Execution execution, CancellationToken ct)
+    {
+        while (execution.Run.Steps.FirstOrDefault(s => !s.Done) is { } step)
+        {
+            var failure = execution.CancelAsked.IsCancellationRequested
+                ? CancelledFailure
+                : await RunStepAsync(execution, step, execution.CancelAsked, ct);
+            if (failure is null) continue;
+            await SaveAsync(execution, execution.Run with
+            {
+                Unwinding = true,
+                Reason = failure.Reason,
+                Detail = $"{step.Name}: {failure.Message}",
+            }, ct);
+            return;
+        }
+    }
+
+    /// <summary>Runs one step, several times when the failure may pass.</summary>
+    /// <returns>Null when it is done; else why it is not.</returns>
+    private async Task<StepFailure?> RunStepAsync(Execution execution, RunStep step, CancellationToken cancelAsked,
+        CancellationToken ct)
+    {
+        // Ends when the controller stops (ct: the run stays as it is) or a person cancels (that fails the step).
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, cancelAsked);
+        var delay = options.RetryDelay;
+        for (var attempt = 1; ; attempt++)
+        {
+            step = Begun(execution.Run.Steps[step.Index]);
+            await SaveAsync(execution, execution.Run.With(step), ct);
+            var failure = await AttemptAsync(execution, step, either.Token, ct);
+            if (failure is null) return null;
+            if (failure.WorthRetrying && attempt < options.AttemptsMax && !cancelAsked.IsCancellationRequested)
+            {
+                LogStepRetried(execution.Run.Id, step.Name, failure.Reason, failure.Message, delay);
+                if (await PausedAsync(delay, either.Token, ct)) { delay *= 2; continue; }
+                failure = CancelledFailure;
+            }
+            LogStepFailed(failure.Cause, execution.Run.Id, step.Name, failure.Reason, failure.Message);
+            await SaveAsync(execution, execution.Run.With(step with
+            {
+                State = StepState.Failed,
+                FinishedAt = time.GetUtcNow(),
+                Reason = failure.Reason,
+                Evidence = [failure.Message, .. failure.Details],
+            }), ct);
+            return failure;
+        }
+    }
+
+    private async Task<StepFailure?> AttemptAsync(Execution execution, RunStep step, CancellationToken either,
+        CancellationToken ct)
+    {
+        try
+        {
+            var outcome = await catalog.Read(step).RunAsync(Context(execution, step), either);
+            await SaveOutcomeAsync(execution, step, outcome, ct);
+            return null;
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (OperationCanceledException) when (either.IsCancellationRequested)
+        {
+            return CancelledFailure;
+        }
+        // The top of a step: whatever it threw is its failure, stored and reported; nothing is hidden.
+        catch (Exception e)
+        {
+            return StepFailure.Of(e);
+        }
+    }
+
+    private async Task SaveOutcomeAsync(Execution execution, RunStep step, StepOutcome outcome, CancellationToken ct)
+    {
+        var now = time.GetUtcNow();
+        var done = step with
+        {
+            State = outcome.Warnings.Count > 0 ? StepState.Warned : StepState.Succeeded,
+            FinishedAt = now,
+            Reason = outcome.Reason,
+            Evidence = outcome.Evidence,
+            Warnings = outcome.Warnings,
+        };
+        var run = execution.Run.With(done);
+        if (outcome.Output is { } output) run = run.WithOutput(output);
+        if (outcome.Verified) run = run with { VerifiedAt = now };
+        await SaveAsync(execution, run, ct);
+        await store.AddDurationAsync(step.Name, run.Group, done.Duration!.Value, ct);
+    }
+
+    /// <returns>False: cancelled by a person while it waited.</returns>
+    private async Task<bool> PausedAsync(TimeSpan delay, CancellationToken either, CancellationToken ct)
+    {
+        try
+        {
+            await Task.Delay(delay, time, either);
+            return true;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private StepContext Context(Execution execution, RunStep step) => new(execution.Run, here, peers, time,
+        execution.Released, (fraction, note) => Changed(execution.Run, new StepProgress(step.Index, fraction, note)));
+
+    private RunStep Begun(RunStep step) => step with
+    {
+        State = StepState.Running,
+        Attempts = step.Attempts + 1,
+        StartedAt = step.StartedAt ?? time.GetUtcNow(),
+        FinishedAt = null,
+    };
+
+    private static readonly StepFailure CancelledFailure =
+        new(ReasonCode.None, "cancelled", [], WorthRetrying: false, Cause: null);
+
+    private sealed record StepFailure(ReasonCode Reason, string Message, IReadOnlyList<string> Details,
+        bool WorthRetrying, Exception? Cause)
+    {
+        public static StepFailure Of(Exception cause) => cause switch
+        {
+            ProblemException e => new(e.Reason, e.Message, Said(e), MayPass(e.Reason), e),
+            SiteException e => Of(SiteProblem.Of(e)),
+            _ => new(ReasonCode.Unexpected, $"{cause.GetType().Name}: {cause.Message}", [], false, cause),
+        };
+
+        private static IReadOnlyList<string> Said(ProblemException e) =>
+            e.Errors ?? (e.Detail is { } detail ? [detail] : []);
+
+        private static bool MayPass(ReasonCode reason) => reason is ReasonCode.AgentUnreachable
+            or ReasonCode.PeerUnreachable or ReasonCode.LinkDown or ReasonCode.MonitorUnreachable
+            or ReasonCode.GuestAgentUnreachable;
+    }
+
+    [LoggerMessage(EventIds.StepFailed, LogLevel.Warning, "Run {Run}: step {Step} failed: {Reason}: {Message}")]
+    private partial void LogStepFailed(Exception? cause, Guid run, string step, ReasonCode reason, string message);
+
+    [LoggerMessage(EventIds.StepRetried, LogLevel.Warning,
+        "Run {Run}: step {Step} failed: {Reason}: {Message}; it is tried again after {Delay}")]
+    private partial void LogStepRetried(Guid run, string step, ReasonCode reason, string message, TimeSpan delay);
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Protection;
+using Lifeboat.Sites;
+
+namespace Lifeboat.Recovery;
+
+/// <summary>A driver's fault as a reason that callers know.</summary>
+public static class SiteProblem
+{
+    public static ReasonCode ReasonOf(SiteFault fault) => fault switch
+    {
+        SiteFault.InstanceUnknown => ReasonCode.InstanceUnknown,
+        SiteFault.InstanceExists => ReasonCode.InstanceExists,
+        SiteFault.MonitorUnreachable => ReasonCode.MonitorUnreachable,
+        SiteFault.AgentUnreachable => ReasonCode.GuestAgentUnreachable,
+        SiteFault.Timeout => ReasonCode.Timeout,
+        SiteFault.NoSpace => ReasonCode.TargetFull,
+        SiteFault.BootFileMissing => ReasonCode.BootFileMissing,
+        SiteFault.NetworkUnknown => ReasonCode.NetworkUnknown,
+        SiteFault.Refused => ReasonCode.NotAllowed,
+        SiteFault.ToolMissing => ReasonCode.NotAllowed,
+    };
+
+    public static ProblemException Of(SiteException e) => new(ReasonOf(e.Fault), e.Message, cause: e);
+}
