@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+
+namespace Lifeboat.Replication.Replicas;
+
+/// <summary>What a replica is asked to be. Volumes and names cannot change later; the epoch only rises.</summary>
+/// <param name="Retention">History kept. The newest sealed point is kept however old it is.</param>
+public sealed record ReplicaDefinition(
+    string Group, Epoch Epoch, IReadOnlyList<ReplicaVolume> Volumes, TimeSpan Retention);
+
+/// <param name="Index">The volume's number in the group's journal.</param>
+/// <param name="SeedFile">Copied into a base image that is made new; null: it begins as zeroes.</param>
+/// <param name="TargetDisk">Existing raw file or block device that is the base image; null: the store's own.</param>
+public sealed record ReplicaVolume(
+    ushort Index, string Name, long SizeBytes, string? SeedFile = null, string? TargetDisk = null);
