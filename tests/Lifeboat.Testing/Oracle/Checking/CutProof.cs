@@ -14,8 +14,7 @@ internal sealed class CutProof
     {
         _records = disks.SelectMany(d => d.Records).OrderBy(r => r.N).ToList();
         Newest = _records.Count == 0 ? 0 : _records[^1].N;
-        Oldest = disks.Where(d => d.Records.Count > 0 && d.Records[0].Ordinal > 1)
-            .Select(d => d.Records[0].N).DefaultIfEmpty(1).Max();
+        Oldest = disks.Where(d => d.HasWrapped).Select(d => d.Records[0].N).DefaultIfEmpty(1).Max();
         var known = disks.Where(d => d.Header is not null).ToArray();
         if (!CheckMembers(disks, known) || known.Length == 0) return;
         Set = known[0].Header!.Set;

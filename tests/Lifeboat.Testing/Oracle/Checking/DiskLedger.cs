@@ -17,6 +17,9 @@ internal sealed record DiskLedger(
     /// <summary>True when the disk holds neither header nor anything else: it was never written.</summary>
     public bool Fresh => Header is null && Problems.Count == 0;
 
+    /// <summary>True when its oldest records have been overwritten.</summary>
+    public bool HasWrapped => Records.Count > 0 && Records[0].Ordinal > 1 && Records[^1].Ordinal >= Header!.Slots;
+
     public static async Task<DiskLedger> ReadAsync(string name, Stream disk, CancellationToken ct)
     {
         var block = new byte[OracleFormat.HeaderBytes];
