@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using Lifeboat.Replication.Capture;
+
+namespace Lifeboat.Agent.Capture;
+
+/// <summary>The top node of a device, as `query-block` shows it.</summary>
+internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IReadOnlyList<DirtyBitmap> Bitmaps)
+{
+    /// <exception cref="TapException">DiskNotFound: no such device, or no medium in it.</exception>
+    public static BlockNode Find(JsonElement queryBlock, string device)
+    {
+        foreach (var entry in queryBlock.EnumerateArray())
+        {
+            if (!IsNamed(entry, device)) continue;
+            if (!entry.TryGetProperty("inserted", out var inserted))
+                throw new TapException(TapFault.DiskNotFound, $"device '{device}' has no medium");
+            return new BlockNode(
+                inserted.GetProperty("node-name").GetString()!,
+                inserted.GetProperty("drv").GetString()!,
+                inserted.GetProperty("image").GetProperty("virtual-size").GetInt64(),
+                inserted.TryGetProperty("dirty-bitmaps", out var maps)
+                    ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)]
+                    : []);
+        }
+        var known = queryBlock.EnumerateArray().Select(Describe);
+        throw new TapException(TapFault.DiskNotFound, $"no device '{device}'; there are: {string.Join(", ", known)}");
+    }
+
+    // `-drive` devices have a name; `-device` ones a qdev id, or a path like /machine/peripheral/vd0/virtio-backend.
+    private static bool IsNamed(JsonElement entry, string device)
+    {
+        var qdev = Text(entry, "qdev");
+        return device.Length > 0 && (Text(entry, "device") == device || qdev == device
+            || qdev.Split('/', StringSplitOptions.RemoveEmptyEntries).Contains(device, StringComparer.Ordinal));
+    }
+
+    private static string Describe(JsonElement entry) =>
+        Text(entry, "device") is { Length: > 0 } name ? name : Text(entry, "qdev");
+
+    private static string Text(JsonElement entry, string name) =>
+        entry.TryGetProperty(name, out var value) ? value.GetString() ?? "" : "";
+}
+
+/// <param name="Recording">Guest writes are noted in it now.</param>
+/// <param name="Inconsistent">Left by a QEMU that was killed; can only be removed.</param>
+internal sealed record DirtyBitmap(string Name, bool Recording, bool Busy, bool Inconsistent, long DirtyBytes)
+{
+    public static DirtyBitmap Read(JsonElement map) => new(
+        map.TryGetProperty("name", out var name) ? name.GetString() ?? "" : "",
+        map.GetProperty("recording").GetBoolean(),
+        map.GetProperty("busy").GetBoolean(),
+        map.TryGetProperty("inconsistent", out var bad) && bad.GetBoolean(),
+        map.GetProperty("count").GetInt64());
+}

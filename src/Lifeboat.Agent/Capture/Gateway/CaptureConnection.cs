@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Nbd;
+using Lifeboat.Replication.Capture;
+
+namespace Lifeboat.Agent.Capture.Gateway;
+
+// One disk while it is attached: what QEMU writes goes straight into the sink, on the connection's own thread, and is
+// answered when the sink has given it its place. A sink that gives up ends the connection at once, which ends the
+// mirror in QEMU; the guest goes on.
+internal sealed class CaptureConnection(
+    string exportName, long sizeBytes, ICaptureSink sink, Action<CaptureConnection> cut) : INbdExport
+{
+    private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _over;
+
+    public NbdExportInfo Info { get; } = new()
+    {
+        Name = exportName,
+        Size = sizeBytes,
+        MaxBlock = RequestBytesMax,
+        CanTrim = true,
+        CanZero = true,
+        CanFastZero = true,
+    };
+
+    // A record of the stream with its header must fit into one message of the link; QEMU splits what is longer.
+    public const int RequestBytesMax = 8 << 20;
+
+    /// <summary>Completes with why, once no further write can come through here.</summary>
+    public Task<string> Ended => _ended.Task;
+
+    /// <summary>False once ended: a write since then may have been missed.</summary>
+    public bool IsOpen => !Volatile.Read(ref _over);
+
+    public NbdError Read(long offset, Span<byte> buffer) => NbdError.NotPermitted;
+
+    public NbdError Write(long offset, ReadOnlySpan<byte> data, bool fua) =>
+        IsOpen && sink.Write(offset, data) ? NbdError.None : GiveUp();
+
+    public NbdError Zero(long offset, long length, NbdZeroFlags flags) =>
+        IsOpen && sink.Zero(offset, length) ? NbdError.None : GiveUp();
+
+    // What a discarded range reads as is up to the disk; zeroes are the cheapest of the allowed answers.
+    public NbdError Trim(long offset, long length, bool fua) => Zero(offset, length, NbdZeroFlags.None);
+
+    /// <summary>Ends it without waiting for anybody. Ending twice is ending once.</summary>
+    public void LetGo(string why) => End(why);
+
+    public void End(string why)
+    {
+        if (Interlocked.Exchange(ref _over, true)) return;
+        cut(this);
+        _ended.TrySetResult(why);
+    }
+
+    private NbdError GiveUp()
+    {
+        End("capture was given up");
+        return NbdError.ShuttingDown;
+    }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Lifeboat.Agent.Capture.Gateway;
+using Lifeboat.Agent.Processes;
+using Lifeboat.Qemu;
+using Lifeboat.Replication.Capture;
+
+namespace Lifeboat.Agent.Capture;
+
+internal sealed partial class QmpDiskTap
+{
+    private async Task<Attachment> AttachAsync(
+        QmpClient qmp, CaptureConnection connection, Guid replica, CancellationToken ct)
+    {
+        var lastNumber = await CleanAsync(qmp, ct);
+        var node = BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
+        if (node.SizeBytes != SizeBytes)
+            throw new TapException(TapFault.SizeChanged,
+                $"{volume.Name} is {node.SizeBytes} bytes now; the group knows {SizeBytes}");
+        var ours = node.Bitmaps.Where(m => m.Name.StartsWith(TapNames.Prefix, StringComparison.Ordinal)).ToList();
+        var number = ours.Select(m => TapNames.NumberOf(m.Name)).Append(lastNumber).Max() + 1;
+        var old = UsableMaps(ours, replica);
+
+        await StartMirrorAsync(qmp, connection, node.Name, number, ct);
+        await FreezeMapsAsync(qmp, node.Name, number, replica, ours, old, ct);
+        var gap = old.Count == 0
+            ? new GapMap(GapKind.Allocation, null)
+            : new GapMap(GapKind.Known, await MergeAsync(qmp, node.Name, old, ct));
+        await monitor.Pull.ExportAsync(qmp, _names.Export, node.Name, gap.BitmapName, ct);
+        return new Attachment(connection, node.Name, number, replica, gap)
+        {
+            Qemu = ProcessIdentity.Find(qmp.ProcessId),
+        };
+    }
+
+    // Maps are of use only as a set without holes: one of them records, none is broken, and no first sync is unfinished.
+    private static List<DirtyBitmap> UsableMaps(List<DirtyBitmap> ours, Guid replica)
+    {
+        var prefix = TapNames.MapPrefix(replica);
+        var maps = ours.Where(m => m.Name.StartsWith(prefix, StringComparison.Ordinal)).ToList();
+        var whole = maps.Any(m => m.Name == TapNames.WholeMarker(replica));
+        return !whole && maps.Any(m => m.Recording) && !maps.Any(m => m.Inconsistent) ? maps : [];
+    }
+
+    private async Task StartMirrorAsync(
+        QmpClient qmp, CaptureConnection connection, string node, long number, CancellationToken ct)
+    {
+        await qmp.ExecuteAsync("blockdev-add", new JsonObject
+        {
+            ["driver"] = "nbd",
+            ["node-name"] = _names.Target(number),
+            ["server"] = new JsonObject { ["type"] = "unix", ["path"] = gateway.SocketPath },
+            ["export"] = connection.Info.Name,
+            ["reconnect-delay"] = 0,
+            ["open-timeout"] = 0,
+            ["discard"] = "unmap",
+            ["detect-zeroes"] = "unmap",
+        }, ct);
+        using var events = qmp.Subscribe();
+        var job = _names.Job(number);
+        await qmp.ExecuteAsync("blockdev-mirror", new JsonObject
+        {
+            ["job-id"] = job,
+            ["device"] = node,
+            ["target"] = _names.Target(number),
+            ["sync"] = "none",
+            ["copy-mode"] = "write-blocking",
+            ["granularity"] = MapGranularity,
+            ["on-target-error"] = "report",
+            ["filter-node-name"] = _names.Filter(number),
+        }, ct);
+        var first = await events.WaitAsync(
+            e => e.Name is "BLOCK_JOB_READY" or "BLOCK_JOB_COMPLETED" or "BLOCK_JOB_CANCELLED"
+                && e.Data.GetProperty("device").GetString() == job, ReadyLimit, ct);
+        if (first.Name != "BLOCK_JOB_READY")
+            throw new TapException(TapFault.Refused, $"the mirror of {volume.Name} ended at once: {first.Data}");
+    }
+
+    // One transaction, so that a write is in the old maps or in the new one and never in neither.
+    private async Task FreezeMapsAsync(QmpClient qmp, string node, long number, Guid replica,
+        List<DirtyBitmap> ours, List<DirtyBitmap> usable, CancellationToken ct)
+    {
+        var actions = new JsonArray(AddMap(node, TapNames.Map(replica, number), MapGranularity, disabled: false));
+        var marker = TapNames.WholeMarker(replica);
+        if (usable.Count == 0 && ours.All(m => m.Name != marker))
+            actions.Add(AddMap(node, marker, MarkerGranularity, disabled: true));
+        foreach (var map in usable.Where(m => m.Recording))
+            actions.Add(MapAction("block-dirty-bitmap-disable", node, map.Name));
+        await qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = actions }, ct);
+        foreach (var map in ours.Except(usable).Where(m => m.Name != marker))
+            await RemoveMapAsync(qmp, node, map.Name, ct);
+    }
+
+    // Several are left when an agent died between a transaction and its end; their union is the gap.
+    private static async Task<string> MergeAsync(
+        QmpClient qmp, string node, List<DirtyBitmap> maps, CancellationToken ct)
+    {
+        var target = maps[0].Name;
+        if (maps.Count == 1) return target;
+        var others = new JsonArray([.. maps.Skip(1).Select(m => (JsonNode)m.Name)]);
+        await qmp.ExecuteAsync("block-dirty-bitmap-merge",
+            new JsonObject { ["node"] = node, ["target"] = target, ["bitmaps"] = others }, ct);
+        foreach (var map in maps.Skip(1)) await RemoveMapAsync(qmp, node, map.Name, ct);
+        return target;
+    }
+
+    /// <summary>Ends and removes jobs, exports and nodes of this disk, an earlier agent's too; the maps stay.</summary>
+    /// <returns>The highest number that was used in a name.</returns>
+    private async Task<long> CleanAsync(QmpClient qmp, CancellationToken ct)
+    {
+        await monitor.Pull.WithdrawAsync(qmp, _names.Export, ct);
+        var last = 0L;
+        foreach (var job in await OurJobsAsync(qmp, ct))
+        {
+            last = Math.Max(last, TapNames.NumberOf(job));
+            await EndJobAsync(qmp, job, ct);
+        }
+        var nodes = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, ct);
+        foreach (var name in nodes.EnumerateArray().Select(n => n.GetProperty("node-name").GetString()!).ToList())
+        {
+            if (!name.StartsWith(_names.DevicePrefix, StringComparison.Ordinal)) continue;
+            last = Math.Max(last, TapNames.NumberOf(name));
+            await qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = name }, ct);
+        }
+        return last;
+    }
+
+    private async Task EndJobAsync(QmpClient qmp, string job, CancellationToken ct)
+    {
+        await RefusableAsync(qmp.ExecuteAsync(
+            "block-job-cancel", new JsonObject { ["device"] = job, ["force"] = true }, ct));
+        var started = time.GetTimestamp();
+        while ((await OurJobsAsync(qmp, ct)).Contains(job))
+        {
+            if (time.GetElapsedTime(started) > JobEndLimit)
+                throw new TapException(TapFault.Refused, $"job {job} does not end");
+            await Task.Delay(PollEvery, time, ct);
+        }
+    }
+
+    private async Task<IReadOnlyList<string>> OurJobsAsync(QmpClient qmp, CancellationToken ct) =>
+    [
+        .. (await qmp.ExecuteAsync("query-block-jobs", null, ct)).EnumerateArray()
+            .Select(j => j.GetProperty("device").GetString()!)
+            .Where(id => id.StartsWith(_names.DevicePrefix, StringComparison.Ordinal)),
+    ];
+
+    // A job that has just ended by itself refuses to be ended; what counts is whether it is listed afterwards.
+    private static async Task RefusableAsync(Task<JsonElement> command)
+    {
+        try
+        {
+            await command;
+        }
+        catch (QmpException e) when (e.Fault == QmpFault.Refused)
+        {
+        }
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Agent.Capture.Gateway;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Nbd;
+using Lifeboat.Qemu;
+using Lifeboat.Replication.Capture;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Agent.Capture;
+
+// A disk of a QEMU process: a write-blocking mirror to our gateway, dirty bitmaps as change maps, an NBD export of QEMU
+// to read from. Invariants, in every moment and whoever dies:
+//   From the first attach to the uninstall one bitmap of the replica records, or the marker says "all of the disk".
+//   The old bitmap is frozen only after the mirror is ready: a write is in it, or on the stream, or in both.
+//   A bitmap is dropped only when what it holds is durable at the recovery site and the mirror was alive meanwhile.
+//   No command that drains the node is sent while our gateway does not answer.
+//
+//   DETACHED --attach: clean, target, mirror, READY, transaction(new map, freeze old), export--> ATTACHED (gap open)
+//   ATTACHED --forget: withdraw export, drop gap map and marker--> ATTACHED --rotate--> ATTACHED
+//   ATTACHED --let go | mirror ended | instance gone--> DETACHED (maps record) --uninstall--> nothing of ours is left
+internal sealed partial class QmpDiskTap(
+    QemuMonitor monitor, CaptureGateway gateway, SourceVolume volume, TimeProvider time, ILogger<QmpDiskTap> logger)
+    : IDiskTap
+{
+    private static readonly TimeSpan ReadyLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan JobEndLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan WatchEvery = TimeSpan.FromSeconds(1);
+
+    private readonly TapNames _names = new(volume.Device);
+    private Attachment? _attached;
+    private NbdClient? _pull;
+
+    public long SizeBytes => volume.SizeBytes;
+
+    public Task<TapEnd> Ended => _attached?.Ended ?? Task.FromResult(TapEnd.Detached);
+
+    public async Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct)
+    {
+        LetGo();
+        await ClosePullAsync();
+        var connection = gateway.Open(volume.Name, SizeBytes, sink);
+        try
+        {
+            var attachment = await monitor.TalkAsync(qmp => AttachAsync(qmp, connection, replica, ct), ct);
+            _attached = attachment;
+            await OpenPullAsync(attachment, ct);
+            attachment.Watching = WatchAsync(attachment);
+            LogAttached(volume.Name, attachment.Node, attachment.Gap.Kind, attachment.Gap.BitmapName ?? "none");
+            return attachment.Gap;
+        }
+        catch
+        {
+            connection.LetGo("the attach failed");
+            await ClosePullAsync();
+            throw;
+        }
+    }
+
+    public async Task ForgetGapAsync(CancellationToken ct)
+    {
+        var attached = Attached();
+        await ClosePullAsync();
+        await monitor.TalkAsync(async qmp =>
+        {
+            await monitor.Pull.WithdrawAsync(qmp, _names.Export, ct);
+            await RemoveMapsAsync(qmp, attached.Node, m => attached.IsGap(m.Name), ct);
+        }, ct);
+    }
+
+    public async Task DetachAsync(CancellationToken ct)
+    {
+        if (_attached is not { } attached) return;
+        attached.EndAs(TapEnd.Detached);
+        await ClosePullAsync();
+        // The gateway still answers: the job is ended in order and no guest write sees an error on the way.
+        await monitor.TalkAsync(qmp => CleanAsync(qmp, ct), ct);
+        attached.Connection.LetGo("detached");
+        _attached = null;
+    }
+
+    public void LetGo()
+    {
+        if (_attached is not { } attached) return;
+        attached.EndAs(TapEnd.LetGo);
+        attached.Connection.LetGo("let go");
+    }
+
+    public async Task UninstallAsync(CancellationToken ct)
+    {
+        _attached?.EndAs(TapEnd.Detached);
+        await ClosePullAsync();
+        try
+        {
+            await monitor.TalkAsync(async qmp =>
+            {
+                await CleanAsync(qmp, ct);
+                var node = BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
+                await RemoveMapsAsync(qmp, node.Name, _ => true, ct);
+            }, ct);
+        }
+        catch (TapException e) when (e.InnerException is QmpException { Fault: QmpFault.Unreachable })
+        {
+            // No QEMU, no traces.
+        }
+        _attached?.Connection.LetGo("uninstalled");
+        _attached = null;
+        LogUninstalled(volume.Name);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        LetGo();
+        await ClosePullAsync();
+        if (_attached is { } attached) await attached.Watching;
+    }
+
+    private Attachment Attached() => _attached
+        ?? throw new TapException(TapFault.Refused, $"{volume.Name} is not attached");
+
+    [LoggerMessage(EventIds.TapAttached, LogLevel.Information,
+        "Attached {Volume} at node {Node}; gap {Gap} in {Bitmap}")]
+    private partial void LogAttached(string volume, string node, GapKind gap, string bitmap);
+
+    [LoggerMessage(EventIds.TapUninstalled, LogLevel.Information, "Removed every trace of capture from {Volume}")]
+    private partial void LogUninstalled(string volume);
+
+    [LoggerMessage(EventIds.TapEnded, LogLevel.Warning, "Capture of {Volume} ended: {End} ({Detail})")]
+    private partial void LogEnded(string volume, TapEnd end, string detail);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Lifeboat.Agent.Capture;
+
+// Everything of ours in a QEMU process starts with "lifeboat-", so that whatever a dead agent left is found by name.
+// Node names are at most 31 characters: the device is there as a hash.
+internal sealed class TapNames(string device)
+{
+    public const string Prefix = "lifeboat-";
+
+    private readonly string _device =
+        Prefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device)))[..8];
+
+    /// <summary>What nodes, jobs and exports of this device begin with.</summary>
+    public string DevicePrefix => _device + "-";
+
+    public string Target(long number) => Name("t", number);
+    public string Filter(long number) => Name("f", number);
+    public string Job(long number) => Name("j", number);
+    public string Export => _device + "-pull";
+
+    /// <summary>What the change maps relative to a replica begin with.</summary>
+    public static string MapPrefix(Guid replica) => $"{Prefix}{replica.ToString("n")[..8]}-";
+
+    public static string Map(Guid replica, long number) =>
+        MapPrefix(replica) + number.ToString(CultureInfo.InvariantCulture);
+
+    // There while the recovery site may lack anything of the disk: set by an attach without a usable map, dropped when
+    // that batch is durable. Without it, a map begun in an unfinished first sync would pass for the whole gap.
+    public static string WholeMarker(Guid replica) => MapPrefix(replica) + "whole";
+
+    /// <summary>The number in a name made here; 0 when there is none.</summary>
+    public static long NumberOf(string name)
+    {
+        var digits = name.AsSpan()[(name.AsSpan().LastIndexOfAnyExceptInRange('0', '9') + 1)..];
+        return long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : 0;
+    }
+
+    private string Name(string kind, long number) =>
+        $"{_device}-{kind}{(number % 1_000_000).ToString(CultureInfo.InvariantCulture)}";
+}
