@@ -34,7 +34,7 @@ internal sealed partial class QmpDiskTap
         };
     }
 
-    // Maps are of use only as a set without holes: one of them records, none is broken, and no first sync is unfinished.
+    // Maps are of use only as a set without holes: one records, none is broken, and no first sync is unfinished.
     private static List<DirtyBitmap> UsableMaps(List<DirtyBitmap> ours, Guid replica)
     {
         var prefix = TapNames.MapPrefix(replica);

@@ -8,7 +8,7 @@ using Lifeboat.Protection.RecoveryPoints;
 namespace Lifeboat.Contracts.Agents;
 
 /// <summary>
-/// The agent's API over its unix socket. A refused request throws <see cref="ProblemException"/> with the agent's reason;
+/// The agent's API over its unix socket. A refused request throws <see cref="ProblemException"/> with its reason;
 /// <see cref="ReasonCode.AgentUnreachable"/> when nobody answers there. Every request may be repeated.
 /// </summary>
 public sealed class AgentClient : IDisposable
@@ -69,7 +69,7 @@ public sealed class AgentClient : IDisposable
     public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
         AskAsync<IReadOnlyList<RecoveryPoint>>(HttpMethod.Get, $"v1/replicas/{Escape(group)}/points", null, ct);
 
-    /// <summary>From now on frames of an older epoch are refused. A lower epoch than the known one: StaleEpoch.</summary>
+    /// <summary>From now on frames of an older epoch are refused. Lower than the known one: StaleEpoch.</summary>
     public Task<ReplicaStatus> RaiseEpochAsync(string group, EpochRequest request, CancellationToken ct) =>
         AskAsync<ReplicaStatus>(HttpMethod.Post, $"v1/replicas/{Escape(group)}/epoch", request, ct);
 

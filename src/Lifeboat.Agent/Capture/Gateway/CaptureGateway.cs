@@ -26,7 +26,8 @@ internal sealed class CaptureGateway : IAsyncDisposable
             Time = time,
             OnClosed = closed =>
             {
-                if (closed.Export is { } name && _open.TryGetValue(name, out var connection)) connection.End(closed.Message);
+                if (closed.Export is { } name && _open.TryGetValue(name, out var connection))
+                    connection.End(closed.Message);
             },
         });
     }

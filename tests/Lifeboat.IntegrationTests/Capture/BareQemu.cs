@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Lifeboat.Qemu;
+
+namespace Lifeboat.IntegrationTests.Capture;
+
+/// <summary>
+/// A real QEMU without a guest system: the test itself writes through the disks' front ends with the monitor's qemu-io,
+/// which takes the same way as a guest's write. Two monitors: one for the agent, one for the test.
+/// </summary>
+internal sealed class BareQemu : IAsyncDisposable
+{
+    private readonly Process _process;
+
+    private BareQemu(string directory, Process process, int disks)
+    {
+        Directory = directory;
+        _process = process;
+        Disks = disks;
+    }
+
+    public string Directory { get; }
+    public int Disks { get; }
+    public int ProcessId => _process.Id;
+    public string QmpSocket => Path.Combine(Directory, "qmp.sock");
+
+    public string Image(int disk) => Path.Combine(Directory, $"disk{disk}.raw");
+
+    public static async Task<BareQemu> StartAsync(string directory, int disks, long sizeBytes)
+    {
+        var start = new ProcessStartInfo("qemu-system-x86_64") { RedirectStandardOutput = true };
+        string[] fixedPart =
+        [
+            "-accel", "tcg", "-machine", "q35", "-m", "16", "-nodefaults", "-display", "none", "-S",
+            "-qmp", $"unix:{directory}/qmp.sock,server=on,wait=off",
+            "-qmp", $"unix:{directory}/test.sock,server=on,wait=off",
+        ];
+        foreach (var argument in fixedPart) start.ArgumentList.Add(argument);
+        for (var disk = 0; disk < disks; disk++)
+        {
+            var image = Path.Combine(directory, $"disk{disk}.raw");
+            if (!File.Exists(image))
+            {
+                await using var file = File.Create(image);
+                file.SetLength(sizeBytes);
+            }
+            start.ArgumentList.Add("-drive");
+            start.ArgumentList.Add($"if=none,id=disk{disk},file={image},format=raw,discard=unmap");
+            start.ArgumentList.Add("-device");
+            start.ArgumentList.Add($"virtio-blk-pci,drive=disk{disk},id=front{disk}");
+        }
+        var process = Process.Start(start)!;
+        var qemu = new BareQemu(directory, process, disks);
+        await qemu.WaitForMonitorAsync();
+        return qemu;
+    }
+
+    public async Task<JsonElement> AskAsync(string command, JsonObject? arguments = null)
+    {
+        await using var qmp = await QmpClient.ConnectAsync(
+            Path.Combine(Directory, "test.sock"), QmpOptions.Default, TimeProvider.System, CancellationToken.None);
+        return await qmp.ExecuteAsync(command, arguments, CancellationToken.None);
+    }
+
+    /// <summary>Returns when the write is acknowledged, as a guest would see it.</summary>
+    public async Task WriteAsync(int disk, byte pattern, long offset, long length)
+    {
+        var answer = await AskAsync("human-monitor-command", new JsonObject
+        {
+            ["command-line"] = $"qemu-io disk{disk} \"write -P {pattern} {offset} {length}\"",
+        });
+        Assert.DoesNotContain("rror", answer.GetString());
+    }
+
+    /// <summary>Names of everything that capture may leave in a QEMU process.</summary>
+    public async Task<IReadOnlyList<string>> TracesAsync()
+    {
+        var nodes = await AskAsync("query-named-block-nodes", new JsonObject { ["flat"] = true });
+        var jobs = await AskAsync("query-block-jobs");
+        var exports = await AskAsync("query-block-exports");
+        return
+        [
+            .. nodes.EnumerateArray().Select(n => n.GetProperty("node-name").GetString()!).Where(IsOurs),
+            .. nodes.EnumerateArray().Where(n => n.TryGetProperty("dirty-bitmaps", out _))
+                .SelectMany(n => n.GetProperty("dirty-bitmaps").EnumerateArray())
+                .Select(b => b.TryGetProperty("name", out var name) ? "map " + name.GetString() : "unnamed map"),
+            .. jobs.EnumerateArray().Select(j => "job " + j.GetProperty("device").GetString()),
+            .. exports.EnumerateArray().Select(e => "export " + e.GetProperty("id").GetString()),
+        ];
+    }
+
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) await KillAsync();
+        _process.Dispose();
+    }
+
+    private static bool IsOurs(string node) => node.StartsWith("lifeboat-", StringComparison.Ordinal);
+
+    private async Task WaitForMonitorAsync()
+    {
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                await AskAsync("query-status");
+                return;
+            }
+            catch (QmpException e) when (e.Fault == QmpFault.Unreachable && i < 400 && !_process.HasExited)
+            {
+                await Task.Delay(25);
+            }
+        }
+    }
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json.Nodes;
+using Lifeboat.Replication.Capture;
+
+namespace Lifeboat.IntegrationTests.Capture;
+
+public sealed class QmpDiskTapTests
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    [Fact]
+    public async Task First_attach_pulls_what_is_allocated_and_streams_the_rest()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        await fixture.Qemu.WriteAsync(0, 0x11, 1 << 20, 256 << 10);
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        var image = new MirroredImage(TapFixture.DiskBytes);
+
+        var gap = await tap.AttachAsync(image, fixture.Replica, None);
+        await fixture.Qemu.WriteAsync(0, 0x22, (1 << 20) + 4096, 8192);
+        var moved = await image.PullAsync(tap, gap);
+        await tap.ForgetGapAsync(None);
+        await fixture.Qemu.WriteAsync(0, 0x33, 5 << 20, 4096);
+
+        Assert.Equal(GapKind.Allocation, gap.Kind);
+        Assert.InRange(moved, 256 << 10, 512 << 10);
+        await AssertSameAsync(fixture, 0, image);
+    }
+
+    [Fact]
+    public async Task After_a_crash_only_what_changed_is_moved()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await using (var first = fixture.NewAgent())
+        {
+            var tap = first.Tap(0);
+            await SyncAsync(tap, image, fixture.Replica);
+            await fixture.Qemu.WriteAsync(0, 0x44, 2 << 20, 64 << 10);
+            await tap.RotateAsync(_ => Task.CompletedTask, None);
+        }
+        await fixture.Qemu.WriteAsync(0, 0x55, 3 << 20, 16 << 10);
+        await fixture.Qemu.WriteAsync(0, 0x00, 2 << 20, 4096);
+
+        await using var second = fixture.NewAgent();
+        await using var again = second.Tap(0);
+        image.ForgetFresh();
+        var gap = await again.AttachAsync(image, fixture.Replica, None);
+        var moved = await image.PullAsync(again, gap);
+        await again.ForgetGapAsync(None);
+
+        Assert.Equal(GapKind.Known, gap.Kind);
+        Assert.Equal(20 << 10, moved);
+        await AssertSameAsync(fixture, 0, image);
+    }
+
+    [Fact]
+    public async Task A_crash_in_a_resync_forgets_nothing()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await using (var first = fixture.NewAgent()) await SyncAsync(first.Tap(0), image, fixture.Replica);
+        await fixture.Qemu.WriteAsync(0, 0x61, 1 << 20, 4096);
+        await using (var second = fixture.NewAgent())
+        {
+            await second.Tap(0).AttachAsync(new MirroredImage(TapFixture.DiskBytes), fixture.Replica, None);
+            await fixture.Qemu.WriteAsync(0, 0x62, 2 << 20, 4096);
+        }
+        await fixture.Qemu.WriteAsync(0, 0x63, 3 << 20, 4096);
+
+        await using var third = fixture.NewAgent();
+        await using var tap = third.Tap(0);
+        image.ForgetFresh();
+        var gap = await tap.AttachAsync(image, fixture.Replica, None);
+        var moved = await image.PullAsync(tap, gap);
+
+        Assert.Equal(GapKind.Known, gap.Kind);
+        Assert.Equal(3 * 4096, moved);
+        await AssertSameAsync(fixture, 0, image);
+    }
+
+    [Fact]
+    public async Task An_unfinished_first_sync_never_passes_for_a_known_gap()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        await fixture.Qemu.WriteAsync(0, 0x77, 1 << 20, 1 << 20);
+        await using (var first = fixture.NewAgent())
+            await first.Tap(0).AttachAsync(new MirroredImage(TapFixture.DiskBytes), fixture.Replica, None);
+
+        await using var second = fixture.NewAgent();
+        await using var tap = second.Tap(0);
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        var gap = await tap.AttachAsync(image, fixture.Replica, None);
+        await image.PullAsync(tap, gap);
+
+        Assert.Equal(GapKind.Allocation, gap.Kind);
+        await AssertSameAsync(fixture, 0, image);
+    }
+
+    [Fact]
+    public async Task A_failed_rotate_keeps_both_maps()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await using (var first = fixture.NewAgent())
+        {
+            var tap = first.Tap(0);
+            await SyncAsync(tap, image, fixture.Replica);
+            await fixture.Qemu.WriteAsync(0, 0x71, 1 << 20, 4096);
+            await Assert.ThrowsAsync<TimeoutException>(
+                () => tap.RotateAsync(_ => throw new TimeoutException(), None));
+            await fixture.Qemu.WriteAsync(0, 0x72, 2 << 20, 4096);
+        }
+
+        await using var second = fixture.NewAgent();
+        await using var again = second.Tap(0);
+        var gap = await again.AttachAsync(image, fixture.Replica, None);
+        var extents = await again.GapAsync(gap, 0, TapFixture.DiskBytes, None);
+
+        Assert.Equal([new GapExtent(1 << 20, 4096, false), new GapExtent(2 << 20, 4096, false)], extents);
+    }
+
+    [Fact]
+    public async Task A_sink_that_gives_up_ends_the_mirror_and_not_the_guest()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await SyncAsync(tap, image, fixture.Replica);
+
+        image.GiveUp = true;
+        await fixture.Qemu.WriteAsync(0, 0x12, 4096, 4096);
+
+        Assert.Equal(TapEnd.MirrorFailed, await tap.Ended.WaitAsync(TimeSpan.FromSeconds(5)));
+        image.GiveUp = false;
+        image.ForgetFresh();
+        Assert.Equal(4096, await image.PullAsync(tap, await tap.AttachAsync(image, fixture.Replica, None)));
+        await AssertSameAsync(fixture, 0, image);
+    }
+
+    [Fact]
+    public async Task A_mirror_cancelled_by_somebody_else_is_noticed()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        await SyncAsync(tap, new MirroredImage(TapFixture.DiskBytes), fixture.Replica);
+        var job = (await fixture.Qemu.AskAsync("query-block-jobs"))[0].GetProperty("device").GetString();
+
+        await fixture.Qemu.AskAsync("block-job-cancel", new JsonObject { ["device"] = job, ["force"] = true });
+
+        Assert.Equal(TapEnd.MirrorFailed, await tap.Ended.WaitAsync(TimeSpan.FromSeconds(5)));
+    }
+
+    [Fact]
+    public async Task A_new_qemu_has_no_map()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        await SyncAsync(tap, image, fixture.Replica);
+
+        await fixture.Qemu.KillAsync();
+        Assert.Equal(TapEnd.InstanceGone, await tap.Ended.WaitAsync(TimeSpan.FromSeconds(5)));
+        var refused = await Assert.ThrowsAsync<TapException>(() => tap.AttachAsync(image, fixture.Replica, None));
+        Assert.Equal(TapFault.MonitorUnreachable, refused.Fault);
+
+        await fixture.RestartQemuAsync();
+        Assert.Equal(GapKind.Allocation, (await tap.AttachAsync(image, fixture.Replica, None)).Kind);
+    }
+
+    [Fact]
+    public async Task Another_replica_makes_the_maps_worthless()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await SyncAsync(tap, image, fixture.Replica);
+
+        Assert.Equal(GapKind.Allocation, (await tap.AttachAsync(image, Guid.NewGuid(), None)).Kind);
+    }
+
+    [Fact]
+    public async Task Detach_keeps_the_map_recording()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await SyncAsync(tap, image, fixture.Replica);
+        await tap.RotateAsync(_ => Task.CompletedTask, None);
+
+        await tap.DetachAsync(None);
+        await fixture.Qemu.WriteAsync(0, 0x19, 1 << 20, 8192);
+
+        Assert.Empty(await fixture.Qemu.AskAsync("query-block-jobs") is var jobs ? jobs.EnumerateArray() : default);
+        var gap = await tap.AttachAsync(image, fixture.Replica, None);
+        Assert.Equal([new GapExtent(1 << 20, 8192, false)], await tap.GapAsync(gap, 0, TapFixture.DiskBytes, None));
+    }
+
+    [Fact]
+    public async Task Uninstall_leaves_no_trace_of_this_or_an_earlier_agent()
+    {
+        await using var fixture = await TapFixture.StartAsync(disks: 2);
+        await using (var crashed = fixture.NewAgent())
+        {
+            await crashed.Tap(0).AttachAsync(new MirroredImage(TapFixture.DiskBytes), fixture.Replica, None);
+            await crashed.Tap(1).AttachAsync(new MirroredImage(TapFixture.DiskBytes), fixture.Replica, None);
+        }
+        Assert.NotEmpty(await fixture.Qemu.TracesAsync());
+
+        await using var agent = fixture.NewAgent();
+        await agent.Tap(0).UninstallAsync(None);
+        await using var second = agent.Tap(1);
+        await SyncAsync(second, new MirroredImage(TapFixture.DiskBytes), fixture.Replica);
+        await second.UninstallAsync(None);
+        await second.UninstallAsync(None);
+
+        Assert.Empty(await fixture.Qemu.TracesAsync());
+    }
+
+    [Fact]
+    public async Task Two_disks_share_the_one_nbd_server_of_their_qemu()
+    {
+        await using var fixture = await TapFixture.StartAsync(disks: 2);
+        await using var agent = fixture.NewAgent();
+        await using var first = agent.Tap(0);
+        await using var second = agent.Tap(1);
+        await fixture.Qemu.WriteAsync(1, 0x21, 0, 4096);
+        MirroredImage a = new(TapFixture.DiskBytes), b = new(TapFixture.DiskBytes);
+
+        var gaps = await Task.WhenAll(
+            first.AttachAsync(a, fixture.Replica, None), second.AttachAsync(b, fixture.Replica, None));
+        await a.PullAsync(first, gaps[0]);
+        await first.ForgetGapAsync(None);
+        await b.PullAsync(second, gaps[1]);
+        await second.ForgetGapAsync(None);
+
+        await AssertSameAsync(fixture, 0, a);
+        await AssertSameAsync(fixture, 1, b);
+        Assert.False(File.Exists(Path.Combine(fixture.Directory, "pull.sock")));
+    }
+
+    [Theory]
+    [InlineData("nosuch", TapFixture.DiskBytes, TapFault.DiskNotFound)]
+    [InlineData("front0", TapFixture.DiskBytes / 2, TapFault.SizeChanged)]
+    public async Task A_wrong_disk_is_refused_and_left_as_it_was(string device, long size, TapFault fault)
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0, device, size);
+
+        var refused = await Assert.ThrowsAsync<TapException>(
+            () => tap.AttachAsync(new MirroredImage(size), fixture.Replica, None));
+
+        Assert.Equal(fault, refused.Fault);
+        Assert.Empty(await fixture.Qemu.TracesAsync());
+    }
+
+    private static async Task SyncAsync(IDiskTap tap, MirroredImage image, Guid replica)
+    {
+        await image.PullAsync(tap, await tap.AttachAsync(image, replica, None));
+        await tap.ForgetGapAsync(None);
+    }
+
+    private static async Task AssertSameAsync(TapFixture fixture, int disk, MirroredImage image)
+    {
+        var expected = await File.ReadAllBytesAsync(fixture.Qemu.Image(disk));
+        Assert.True(expected.AsSpan().SequenceEqual(image.Snapshot()), $"disk {disk} differs from its copy");
+    }
+}

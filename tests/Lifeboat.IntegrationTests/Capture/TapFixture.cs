@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Capture.Gateway;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Qemu;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Lifeboat.IntegrationTests.Capture;
+
+/// <summary>A directory with a bare QEMU, and as many "agents" (gateway and taps) as a test needs.</summary>
+internal sealed class TapFixture : IAsyncDisposable
+{
+    public const long DiskBytes = 32 << 20;
+    private int _gateways;
+
+    private TapFixture(string directory, BareQemu qemu)
+    {
+        Directory = directory;
+        Qemu = qemu;
+    }
+
+    public string Directory { get; }
+    public BareQemu Qemu { get; private set; }
+    public Guid Replica { get; } = Guid.NewGuid();
+
+    public static async Task<TapFixture> StartAsync(int disks = 1)
+    {
+        var directory = System.IO.Directory.CreateTempSubdirectory("lb-tap").FullName;
+        return new TapFixture(directory, await BareQemu.StartAsync(directory, disks, DiskBytes));
+    }
+
+    public async Task RestartQemuAsync()
+    {
+        await Qemu.KillAsync();
+        Qemu = await BareQemu.StartAsync(Directory, Qemu.Disks, DiskBytes);
+    }
+
+    public TapAgent NewAgent() => new(this, Path.Combine(Directory, $"gw{++_gateways}.sock"));
+
+    public async ValueTask DisposeAsync()
+    {
+        await Qemu.DisposeAsync();
+        System.IO.Directory.Delete(Directory, recursive: true);
+    }
+}
+
+/// <summary>What of an agent matters to a tap. Disposing it is a crash: connections end, QEMU is told nothing.</summary>
+internal sealed class TapAgent(TapFixture fixture, string gatewaySocket) : IAsyncDisposable
+{
+    private readonly CaptureGateway _gateway = CaptureGateway.Listen(gatewaySocket, TimeProvider.System);
+    private readonly QemuMonitor _monitor = new(fixture.Qemu.QmpSocket, Path.Combine(fixture.Directory, "pull.sock"),
+        QmpOptions.Default, TimeProvider.System);
+
+    public QmpDiskTap Tap(int disk, string? device = null, long size = TapFixture.DiskBytes) => new(_monitor, _gateway,
+        new SourceVolume((ushort)disk, $"vm.disk{disk}", "vm", fixture.Qemu.QmpSocket, device ?? $"front{disk}", size),
+        TimeProvider.System, NullLogger<QmpDiskTap>.Instance);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _gateway.DisposeAsync();
+        _monitor.Dispose();
+    }
+}
