@@ -44,7 +44,7 @@ internal sealed partial class QmpDiskTap
 
     private async Task RequireMirrorAsync(QmpClient qmp, Attachment attached, CancellationToken ct)
     {
-        if (!attached.Connection.IsOpen || !(await OurJobsAsync(qmp, ct)).Contains(_names.Job(attached.Number)))
+        if (!await IsIntactAsync(qmp, attached, ct))
             throw new TapException(TapFault.Refused, $"the mirror of {volume.Name} has ended");
     }
 

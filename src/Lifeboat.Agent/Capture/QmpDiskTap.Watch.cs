@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Agent.Capture.Gateway;
 using Lifeboat.Qemu;
 using Lifeboat.Replication.Capture;
 
@@ -6,32 +7,62 @@ namespace Lifeboat.Agent.Capture;
 
 internal sealed partial class QmpDiskTap
 {
+    private static readonly TimeSpan ExitLimit = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan QuitLimit = TimeSpan.FromSeconds(3);
+
+    public async Task<bool> StillMirroringAsync(CancellationToken ct)
+    {
+        if (_attached is not { } attached || !attached.Connection.IsOpen) return false;
+        return await monitor.TalkAsync(qmp => IsIntactAsync(qmp, attached, ct), ct);
+    }
+
+    // A write that failed at the target is acknowledged to the guest, and its job may still be listed for 0.1 s. Such a
+    // write is noted in the job's own, unnamed bitmap, which nothing else ever sets in a write-blocking mirror with
+    // sync=none. So: nothing noted, then the job still there, then our connection still open.
+    private async Task<bool> IsIntactAsync(QmpClient qmp, Attachment attached, CancellationToken ct)
+    {
+        var failed = (await MapsAsync(qmp, attached.Node, ct)).Any(m => m.Name.Length == 0 && m.DirtyBytes > 0);
+        return !failed && (await OurJobsAsync(qmp, ct)).Contains(_names.Job(attached.Number))
+            && attached.Connection.IsOpen;
+    }
+
     // Most ends show at once as the end of the connection. A job that somebody else cancelled does not: its target node
     // keeps the connection open while no write comes any more, so the job is looked for as well.
     private async Task WatchAsync(Attachment attachment)
     {
-        var detail = "its job is gone";
         while (!attachment.Connection.Ended.IsCompleted)
         {
             using var tick = new CancellationTokenSource(WatchEvery, time);
             var ended = await Task.WhenAny(
                 attachment.Connection.Ended, Task.Delay(Timeout.InfiniteTimeSpan, tick.Token));
-            if (ended == attachment.Connection.Ended) break;
-            if (!await IsMirroringAsync(attachment)) break;
+            if (ended != attachment.Connection.Ended && !await MayBeMirroringAsync(attachment))
+                attachment.Connection.LetGo("its mirror has ended");
         }
-        if (attachment.Connection.Ended.IsCompleted) detail = await attachment.Connection.Ended;
-        attachment.Connection.LetGo(detail);
-        var end = attachment.Qemu is { } qemu && !qemu.IsAlive ? TapEnd.InstanceGone : TapEnd.MirrorFailed;
-        if (attachment.EndAs(end)) LogEnded(volume.Name, end, detail);
+        var why = await attachment.Connection.Ended;
+        var end = await HasExitedAsync(attachment, why) ? TapEnd.InstanceGone : TapEnd.MirrorFailed;
+        if (attachment.EndAs(end)) LogEnded(volume.Name, end, why.Detail);
     }
 
-    private async Task<bool> IsMirroringAsync(Attachment attachment)
+    // Both a mirror that fails and a QEMU that ends close the connection. A failed mirror does it without a goodbye and
+    // in a QEMU that goes on running; one that quits says goodbye first and cleans up for a while.
+    private async Task<bool> HasExitedAsync(Attachment attachment, CaptureEnd why)
+    {
+        if (attachment.Ended.IsCompleted || attachment.Qemu is not { } qemu) return false;
+        var started = time.GetTimestamp();
+        while (qemu.IsAlive)
+        {
+            if (time.GetElapsedTime(started) > (why.Goodbye ? QuitLimit : ExitLimit)) return false;
+            await Task.Delay(PollEvery, time, CancellationToken.None);
+        }
+        return true;
+    }
+
+    private async Task<bool> MayBeMirroringAsync(Attachment attachment)
     {
         try
         {
             return await monitor.TalkAsync(
-                async qmp => (await OurJobsAsync(qmp, CancellationToken.None)).Contains(_names.Job(attachment.Number)),
-                CancellationToken.None);
+                qmp => IsIntactAsync(qmp, attachment, CancellationToken.None), CancellationToken.None);
         }
         catch (TapException)
         {

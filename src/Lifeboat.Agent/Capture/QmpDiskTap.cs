@@ -13,7 +13,7 @@ namespace Lifeboat.Agent.Capture;
 //   From the first attach to the uninstall one bitmap of the replica records, or the marker says "all of the disk".
 //   The old bitmap is frozen only after the mirror is ready: a write is in it, or on the stream, or in both.
 //   A bitmap is dropped only when what it holds is durable at the recovery site and the mirror was alive meanwhile.
-//   No command that drains the node is sent while our gateway does not answer.
+//   The sink hears that its connection is lost before the guest can go on without it.
 //
 //   DETACHED --attach: clean, target, mirror, READY, transaction(new map, freeze old), export--> ATTACHED (gap open)
 //   ATTACHED --forget: withdraw export, drop gap map and marker--> ATTACHED --rotate--> ATTACHED
@@ -71,11 +71,11 @@ internal sealed partial class QmpDiskTap(
     public async Task DetachAsync(CancellationToken ct)
     {
         if (_attached is not { } attached) return;
+        // The connection goes first: ending a job drains the disk, and nothing may wait for a gateway then.
         attached.EndAs(TapEnd.Detached);
-        await ClosePullAsync();
-        // The gateway still answers: the job is ended in order and no guest write sees an error on the way.
-        await monitor.TalkAsync(qmp => CleanAsync(qmp, ct), ct);
         attached.Connection.LetGo("detached");
+        await ClosePullAsync();
+        await monitor.TalkAsync(qmp => CleanAsync(qmp, ct), ct);
         _attached = null;
     }
 
@@ -89,6 +89,7 @@ internal sealed partial class QmpDiskTap(
     public async Task UninstallAsync(CancellationToken ct)
     {
         _attached?.EndAs(TapEnd.Detached);
+        _attached?.Connection.LetGo("uninstalled");
         await ClosePullAsync();
         try
         {
@@ -103,7 +104,6 @@ internal sealed partial class QmpDiskTap(
         {
             // No QEMU, no traces.
         }
-        _attached?.Connection.LetGo("uninstalled");
         _attached = null;
         LogUninstalled(volume.Name);
     }

@@ -11,6 +11,7 @@ internal sealed class MirroredImage(long sizeBytes) : ICaptureSink
     private readonly HashSet<long> _fresh = [];
 
     public bool GiveUp { get; set; }
+    public bool IsLost { get; private set; }
     public long Writes { get; private set; }
 
     public bool Write(long offset, ReadOnlySpan<byte> data)
@@ -34,6 +35,8 @@ internal sealed class MirroredImage(long sizeBytes) : ICaptureSink
         }
         return true;
     }
+
+    public void Lost() => IsLost = true;
 
     /// <summary>Pulls the gap of an attached tap; returns the bytes that were moved.</summary>
     public async Task<long> PullAsync(IDiskTap tap, GapMap map)

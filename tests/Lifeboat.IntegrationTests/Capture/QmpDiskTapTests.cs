@@ -133,6 +133,8 @@ public sealed class QmpDiskTapTests
         image.GiveUp = true;
         await fixture.Qemu.WriteAsync(0, 0x12, 4096, 4096);
 
+        Assert.True(image.IsLost);
+        Assert.False(await tap.StillMirroringAsync(None));
         Assert.Equal(TapEnd.MirrorFailed, await tap.Ended.WaitAsync(TimeSpan.FromSeconds(5)));
         image.GiveUp = false;
         image.ForgetFresh();
@@ -149,8 +151,10 @@ public sealed class QmpDiskTapTests
         await SyncAsync(tap, new MirroredImage(TapFixture.DiskBytes), fixture.Replica);
         var job = (await fixture.Qemu.AskAsync("query-block-jobs"))[0].GetProperty("device").GetString();
 
+        Assert.True(await tap.StillMirroringAsync(None));
         await fixture.Qemu.AskAsync("block-job-cancel", new JsonObject { ["device"] = job, ["force"] = true });
 
+        Assert.False(await tap.StillMirroringAsync(None));
         Assert.Equal(TapEnd.MirrorFailed, await tap.Ended.WaitAsync(TimeSpan.FromSeconds(5)));
     }
 
@@ -170,6 +174,38 @@ public sealed class QmpDiskTapTests
 
         await fixture.RestartQemuAsync();
         Assert.Equal(GapKind.Allocation, (await tap.AttachAsync(image, fixture.Replica, None)).Kind);
+    }
+
+    [Fact]
+    public async Task A_qemu_that_quits_ended_with_its_mirror_intact()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        await SyncAsync(tap, new MirroredImage(TapFixture.DiskBytes), fixture.Replica);
+
+        await fixture.Qemu.AskAsync("quit");
+
+        Assert.Equal(TapEnd.InstanceGone, await tap.Ended.WaitAsync(TimeSpan.FromSeconds(5)));
+    }
+
+    [Fact]
+    public async Task A_yanked_connection_is_a_failed_mirror()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        await SyncAsync(tap, new MirroredImage(TapFixture.DiskBytes), fixture.Replica);
+        var target = (await fixture.Qemu.TracesAsync()).Single(t => t.Contains("-t"));
+
+        await fixture.Qemu.AskAsync("yank", new JsonObject
+        {
+            ["instances"] = new JsonArray(new JsonObject { ["type"] = "block-node", ["node-name"] = target }),
+        });
+        await fixture.Qemu.WriteAsync(0, 0x13, 4096, 4096);
+
+        Assert.False(await tap.StillMirroringAsync(None));
+        Assert.Equal(TapEnd.MirrorFailed, await tap.Ended.WaitAsync(TimeSpan.FromSeconds(5)));
     }
 
     [Fact]

@@ -10,7 +10,7 @@ namespace Lifeboat.Agent.Capture.Gateway;
 internal sealed class CaptureConnection(
     string exportName, long sizeBytes, ICaptureSink sink, Action<CaptureConnection> cut) : INbdExport
 {
-    private readonly TaskCompletionSource<string> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<CaptureEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _over;
 
     public NbdExportInfo Info { get; } = new()
@@ -27,7 +27,7 @@ internal sealed class CaptureConnection(
     public const int RequestBytesMax = 8 << 20;
 
     /// <summary>Completes with why, once no further write can come through here.</summary>
-    public Task<string> Ended => _ended.Task;
+    public Task<CaptureEnd> Ended => _ended.Task;
 
     /// <summary>False once ended: a write since then may have been missed.</summary>
     public bool IsOpen => !Volatile.Read(ref _over);
@@ -44,18 +44,23 @@ internal sealed class CaptureConnection(
     public NbdError Trim(long offset, long length, bool fua) => Zero(offset, length, NbdZeroFlags.None);
 
     /// <summary>Ends it without waiting for anybody. Ending twice is ending once.</summary>
-    public void LetGo(string why) => End(why);
+    public void LetGo(string why) => End(new CaptureEnd(Goodbye: false, why));
 
-    public void End(string why)
+    public void End(CaptureEnd why)
     {
         if (Interlocked.Exchange(ref _over, true)) return;
+        // First the stream: once the socket is closed, the guest's next write may be acknowledged without us.
+        sink.Lost();
         cut(this);
         _ended.TrySetResult(why);
     }
 
     private NbdError GiveUp()
     {
-        End("capture was given up");
+        LetGo("capture was given up");
         return NbdError.ShuttingDown;
     }
 }
+
+/// <param name="Goodbye">QEMU ended it in an orderly way, as it does when it quits.</param>
+internal sealed record CaptureEnd(bool Goodbye, string Detail);

@@ -27,7 +27,7 @@ internal sealed class CaptureGateway : IAsyncDisposable
             OnClosed = closed =>
             {
                 if (closed.Export is { } name && _open.TryGetValue(name, out var connection))
-                    connection.End(closed.Message);
+                    connection.End(new CaptureEnd(closed.Fault is null, closed.Message));
             },
         });
     }
@@ -56,20 +56,6 @@ internal sealed class CaptureGateway : IAsyncDisposable
             if (since != 0 && (oldest == 0 || since < oldest)) oldest = since;
         }
         return oldest == 0 ? TimeSpan.Zero : _time.GetElapsedTime(oldest);
-    }
-
-    /// <summary>Lets go of every disk on which a request waits longer than <paramref name="limit"/>.</summary>
-    public int CutStuck(TimeSpan limit)
-    {
-        var cut = 0;
-        foreach (var (name, connection) in _open)
-        {
-            var since = _server.OldestUnansweredSince(name);
-            if (since == 0 || _time.GetElapsedTime(since) <= limit) continue;
-            connection.LetGo("a captured write waited too long");
-            cut++;
-        }
-        return cut;
     }
 
     // The sockets are shut down before this returns; that the threads leave later is nobody's concern here.
