@@ -21,7 +21,8 @@ public interface ISite
     /// <summary>Stops it hard. When it returns it can no longer write. Stopping what is stopped or unknown
     /// succeeds.</summary>
     Task StopAsync(string instance, CancellationToken ct);
-    /// <summary>Stops it and removes the site's record and files of it. Its user's own disks are left alone.</summary>
+    /// <summary>Stops it and removes the site's record and files of it. Its user's own disks are left
+    /// alone. An adopted instance is only forgotten: it runs on as its user started it.</summary>
     Task RemoveAsync(string instance, CancellationToken ct);
     /// <summary>
     /// Asks the guest to shut down and waits until it has: all its writes are done and flushed, and the disks stay open

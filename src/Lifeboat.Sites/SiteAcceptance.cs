@@ -4,8 +4,8 @@ using Lifeboat.Protection.Instances;
 namespace Lifeboat.Sites;
 
 /// <summary>
-/// What every site must do, whatever is behind it. The tests run it on each driver and on the double; an operator runs it
-/// against a real site. It starts an instance of its own and removes it again.
+/// What every site must do, whatever is behind it. The tests run it on each driver and on the double; an operator runs
+/// it against a real site. It starts an instance of its own and removes it again.
 /// </summary>
 public static class SiteAcceptance
 {
@@ -123,7 +123,8 @@ public static class SiteAcceptance
         await bubbles.CreateBubbleAsync(bubble, [trial.Start.Description], ct);
         await bubbles.CreateBubbleAsync(bubble, [trial.Start.Description], ct);
         await site.StartAsync(trial.Start with { Instance = trial.Start.Instance + "-copy", Bubble = bubble }, ct);
-        if ((await bubbles.TracesAsync(bubble, ct)).Count == 0) return "an open bubble shows no trace: none is looked for";
+        if ((await bubbles.TracesAsync(bubble, ct)).Count == 0)
+            return "an open bubble shows no trace: none is looked for";
         await bubbles.DeleteBubbleAsync(bubble, ct);
         await bubbles.DeleteBubbleAsync(bubble, ct);
         var left = await bubbles.TracesAsync(bubble, ct);

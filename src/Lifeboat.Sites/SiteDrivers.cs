@@ -30,7 +30,8 @@ public sealed class SiteDrivers
 
     public IReadOnlyList<string> Names => [.. _byName.Keys.Order(StringComparer.Ordinal)];
 
-    /// <exception cref="SiteException">Refused: no such driver, or its options are wrong (all problems at once).</exception>
+    /// <exception cref="SiteException">Refused: no such driver, or its options are wrong (all problems at
+    /// once).</exception>
     public ISite Open(string driver, SiteSetting setting, TimeProvider time, ILoggerFactory logs)
     {
         if (!_byName.TryGetValue(driver, out var type))

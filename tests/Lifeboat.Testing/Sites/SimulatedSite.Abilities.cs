@@ -23,7 +23,8 @@ public sealed partial class SimulatedSite : IAdoptsInstances, IMakesBubbles, IMo
                 return had.Qmp == request.QmpSocket ? Describe(request.Name, had)
                     : throw new SiteException(SiteFault.InstanceExists, $"{Name}: another '{request.Name}' runs");
             if (!_unmanaged.Remove(request.QmpSocket, out var entry))
-                throw new SiteException(SiteFault.MonitorUnreachable, $"{Name}: nothing listens at {request.QmpSocket}");
+                throw new SiteException(SiteFault.MonitorUnreachable,
+                    $"{Name}: nothing listens at {request.QmpSocket}");
             _instances[request.Name] = entry;
             return Describe(request.Name, entry);
         }, ct);
@@ -70,7 +71,8 @@ public sealed partial class SimulatedSite : IAdoptsInstances, IMakesBubbles, IMo
     public Task<bool> AgentAnswersAsync(string instance, CancellationToken ct) =>
         CallAsync(nameof(AgentAnswersAsync), instance, () => Up(instance) is { AgentAnswers: true }, ct);
 
-    public Task<IReadOnlyDictionary<string, IReadOnlyList<string>>> AddressesAsync(string instance, CancellationToken ct) =>
+    public Task<IReadOnlyDictionary<string, IReadOnlyList<string>>> AddressesAsync(string instance,
+        CancellationToken ct) =>
         CallAsync(nameof(AddressesAsync), instance, () =>
         {
             if (Up(instance) is not { AgentAnswers: true } guest) throw Silent(instance);

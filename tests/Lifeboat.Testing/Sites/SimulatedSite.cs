@@ -8,8 +8,8 @@ using Lifeboat.Sites;
 namespace Lifeboat.Testing.Sites;
 
 /// <summary>
-/// A site in memory: deterministic, no threads, no real time. It outlives the controllers that use it, as a real one does.
-/// Every call is recorded in <see cref="Calls"/> and can be made to fail, before or after its effect.
+/// A site in memory: deterministic, no threads, no real time. It outlives the controllers that use it, as a real one
+/// does. Every call is recorded in <see cref="Calls"/> and can be made to fail, before or after its effect.
 /// </summary>
 public sealed partial class SimulatedSite(string name, TimeProvider time) : ISite
 {

@@ -3,7 +3,8 @@ using Lifeboat.Sites;
 
 namespace Lifeboat.Tests.Sites;
 
-/// <summary>Inherited once per driver and by the double: each must pass what an operator can run on a real site.</summary>
+/// <summary>Inherited once per driver and by the double: each must pass what an operator can run on a real
+/// site.</summary>
 public abstract class SiteConformance
 {
     public static TheoryData<string> Names => [.. SiteAcceptance.Checks.Select(c => c.Name)];

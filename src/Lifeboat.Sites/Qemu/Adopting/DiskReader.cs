@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Instances;
+using Lifeboat.Sites.Qemu.Instances;
+
+namespace Lifeboat.Sites.Qemu.Adopting;
+
+/// <summary>
+/// The disks of a running QEMU, in the order in which its guest finds them (boot index, then PCI address). Media that
+/// the guest cannot write to (CD-ROM, read-only drives) and floppies are no disks to protect and are left out.
+/// </summary>
+/// <param name="absolute">Makes a path of that process absolute.</param>
+internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, string> absolute)
+{
+    public bool HasFirmwareFlash { get; private set; }
+
+    public async Task<IReadOnlyList<ReadDisk>> ReadAsync(CancellationToken ct)
+    {
+        var found = new List<Found>();
+        foreach (var entry in (await tree.QueryAsync("query-block", ct)).EnumerateArray())
+        {
+            var qdev = Text(entry, "qdev");
+            if (qdev.StartsWith("/machine/system.flash", StringComparison.Ordinal)
+                || Text(entry, "device").StartsWith("pflash", StringComparison.Ordinal)) HasFirmwareFlash = true;
+            else if (qdev.Length > 0 && entry.TryGetProperty("inserted", out var inserted)
+                && !inserted.GetProperty("ro").GetBoolean()
+                && await FindAsync(entry, inserted, qdev, ct) is { } disk) found.Add(disk);
+        }
+        if (found.Count == 0)
+            throw new SiteException(SiteFault.Refused,
+                $"{instance} has no writable disk, so there is nothing to protect");
+
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var ordered = found.OrderBy(f => f.BootIndex < 0 ? int.MaxValue : f.BootIndex)
+            .ThenBy(f => f.PciAddress).ThenBy(f => f.Unit);
+        return [.. ordered.Select((f, order) => Finish(f, order, names))];
+    }
+
+    private async Task<Found?> FindAsync(JsonElement entry, JsonElement inserted, string qdev, CancellationToken ct)
+    {
+        var path = qdev.StartsWith('/') ? qdev : "/machine/peripheral/" + qdev;
+        const string backend = "/virtio-backend";
+        if (path.EndsWith(backend, StringComparison.Ordinal)) path = path[..^backend.Length];
+        var type = await tree.TextAsync(path, "type", ct);
+        if (type is "floppy" or "ide-cd" or "scsi-cd") return null;
+        var bus = type.StartsWith("virtio-blk", StringComparison.Ordinal) ? "virtio" : type switch
+        {
+            "scsi-hd" or "scsi-block" => "scsi",
+            "ide-hd" => "ide",
+            "nvme" or "nvme-ns" => "nvme",
+            _ => throw new SiteException(SiteFault.Refused,
+                $"{instance}: the writable disk '{qdev}' is a '{type}'; known are virtio-blk, scsi-hd, ide-hd, nvme. "
+                + "Leaving it out would protect half of the instance"),
+        };
+        var unit = await NumberAsync(path, "scsi-id", ct) is var target and >= 0
+            ? target * 256 + Math.Max(0, await NumberAsync(path, "lun", ct))
+            : Math.Max(0, await NumberAsync(path, "unit", ct));
+        var image = inserted.GetProperty("image");
+        return new Found(Text(entry, "device"), qdev, path, bus, await NumberAsync(path, "bootindex", ct),
+            await tree.PciAddressAsync(path, ct), unit, await tree.TextAsync(path, "serial", ct),
+            image.GetProperty("virtual-size").GetInt64(), FileOf(Text(image, "filename")), Text(inserted, "drv"));
+    }
+
+    private ReadDisk Finish(Found disk, int order, HashSet<string> taken)
+    {
+        // The name its user gave it, if any; else the name of its drive; else its place.
+        var id = disk.Path.StartsWith("/machine/peripheral/", StringComparison.Ordinal)
+            ? disk.Path["/machine/peripheral/".Length..] : disk.Drive;
+        var name = Clean(id);
+        if (!EntityName.IsValid(name) || !taken.Add(name)) taken.Add(name = $"disk{order}");
+        var device = disk.Drive.Length > 0 ? disk.Drive : disk.Qdev;
+        return new ReadDisk(
+            new InstanceDisk(name, disk.Bus, order, disk.SizeBytes, disk.Serial.Length > 0 ? disk.Serial : null),
+            new DiskRecord(name, DiskPlace.File, disk.File, disk.Format, null, null, disk.SizeBytes, device));
+    }
+
+    private async Task<int> NumberAsync(string path, string property, CancellationToken ct) =>
+        await tree.GetAsync(path, property, ct) is { ValueKind: JsonValueKind.Number } number
+            && number.TryGetInt32(out var value) ? value : -1;
+
+    // `a.raw`, `json:{"driver":"raw","file":{"driver":"file","filename":"a.raw"}}`, or something that is no local file.
+    private string? FileOf(string filename)
+    {
+        if (filename.StartsWith("json:", StringComparison.Ordinal))
+        {
+            using var json = JsonDocument.Parse(filename["json:".Length..]);
+            var node = json.RootElement;
+            while (node.TryGetProperty("file", out var below) && below.ValueKind == JsonValueKind.Object) node = below;
+            filename = Text(node, "driver") is "file" or "host_device" ? Text(node, "filename") : "";
+        }
+        if (filename.Length == 0) return null;
+        var path = absolute(filename);
+        return File.Exists(path) ? path : null;
+    }
+
+    private static string Clean(string id) => string.Concat(
+        id.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')).Trim('-');
+
+    private static string Text(JsonElement element, string property) =>
+        element.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()! : "";
+
+    private sealed record Found(string Drive, string Qdev, string Path, string Bus, int BootIndex, int PciAddress,
+        int Unit, string Serial, long SizeBytes, string? File, string Format);
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using Lifeboat.Protection.Instances;
+using Lifeboat.Sites.Qemu.Host;
+using Lifeboat.Sites.Qemu.Instances;
+
+namespace Lifeboat.Sites.Qemu.Adopting;
+
+/// <summary>
+/// Reads the description of a running QEMU from its monitor, and changes nothing. File names may be relative to where
+/// its user started it, so they are taken from that process's directory.
+/// </summary>
+/// <param name="network">Name of the network that its cards are described to be on.</param>
+internal sealed class InstanceReader(ObjectTree tree, string name, HostProcess process, string network)
+{
+    public async Task<ReadInstance> ReadAsync(CancellationToken ct)
+    {
+        var disks = new DiskReader(tree, name, Absolute);
+        var read = await disks.ReadAsync(ct);
+        var devices = await tree.DevicesAsync(ct);
+        var ports = await PortsAsync(devices, ct);
+        return new ReadInstance(process, new InstanceDescription
+        {
+            Name = name,
+            Cpus = (await tree.QueryAsync("query-cpus-fast", ct)).GetArrayLength(),
+            MemoryMiB = await MemoryAsync(ct),
+            Machine = Cut(await tree.TextAsync("/machine", "type", ct), "-machine"),
+            CpuModel = await CpuModelAsync(ct),
+            Kernel = await KernelAsync(ct),
+            Uefi = disks.HasFirmwareFlash,
+            Disks = [.. read.Select(d => d.Description)],
+            Nics = await NicsAsync(devices, ct),
+            Channels = 
+            [
+                .. ports.Where(p => p.ConnectTo is not null).Select(p => new InstanceChannel(p.Name, p.ConnectTo!)),
+            ],
+            GuestAgent = ports.Any(p => p.Name == QemuCommandLine.GuestAgentPort),
+        }, [.. read.Select(d => d.Record)]);
+    }
+
+    private async Task<int> MemoryAsync(CancellationToken ct)
+    {
+        var memory = await tree.QueryAsync("query-memory-size-summary", ct);
+        var plugged = memory.TryGetProperty("plugged-memory", out var more) ? more.GetInt64() : 0;
+        return (int)((memory.GetProperty("base-memory").GetInt64() + plugged) >> 20);
+    }
+
+    private async Task<string> CpuModelAsync(CancellationToken ct)
+    {
+        var cpus = await tree.QueryAsync("query-cpus-fast", ct);
+        var first = cpus.EnumerateArray().First();
+        var type = await tree.TextAsync(first.GetProperty("qom-path").GetString()!, "type", ct);
+        var target = first.TryGetProperty("target", out var t) ? t.GetString() : "x86_64";
+        var model = Cut(type, $"-{target}-cpu");
+        return model.Length > 0 ? model : "max";
+    }
+
+    private async Task<KernelBoot?> KernelAsync(CancellationToken ct)
+    {
+        var kernel = await tree.TextAsync("/machine", "kernel", ct);
+        if (kernel.Length == 0) return null;
+        var initrd = await tree.TextAsync("/machine", "initrd", ct);
+        return new KernelBoot(Absolute(kernel), initrd.Length > 0 ? Absolute(initrd) : null,
+            await tree.TextAsync("/machine", "append", ct));
+    }
+
+    private async Task<IReadOnlyList<InstanceNic>> NicsAsync(IReadOnlyList<TreeDevice> devices, CancellationToken ct)
+    {
+        var found = new List<(int Address, InstanceNic Nic)>();
+        foreach (var device in devices.Where(d => !d.Type.Contains("memory-region", StringComparison.Ordinal)
+            && d.Type is not ("irq" or "container")))
+        {
+            if (await tree.GetAsync(device.Path, "netdev", ct) is null) continue;
+            var mac = await tree.TextAsync(device.Path, "mac", ct);
+            if (mac.Length == 0) continue;
+            var model = device.Type.StartsWith("virtio-net", StringComparison.Ordinal) ? "virtio" : device.Type;
+            found.Add((await tree.PciAddressAsync(device.Path, ct),
+                new InstanceNic(network, model, mac.ToLowerInvariant(), null)));
+        }
+        return [.. found.OrderBy(f => f.Address).Select(f => f.Nic)];
+    }
+
+    private async Task<IReadOnlyList<Port>> PortsAsync(IReadOnlyList<TreeDevice> devices, CancellationToken ct)
+    {
+        var backends = (await tree.QueryAsync("query-chardev", ct)).EnumerateArray()
+            .ToDictionary(c => c.GetProperty("label").GetString()!, c => c.GetProperty("filename").GetString() ?? "");
+        var ports = new List<Port>();
+        foreach (var device in devices.Where(d => d.Type == "virtserialport"))
+        {
+            var port = await tree.TextAsync(device.Path, "name", ct);
+            var backend = backends.GetValueOrDefault(await tree.TextAsync(device.Path, "chardev", ct), "");
+            if (port.Length > 0) ports.Add(new Port(port, ClientSocket(backend)));
+        }
+        return ports;
+    }
+
+    // `unix:/path` or, while nobody is there, `disconnected:unix:/path`; a server says `,server=on`.
+    private string? ClientSocket(string backend)
+    {
+        const string nobody = "disconnected:";
+        var text = backend.StartsWith(nobody, StringComparison.Ordinal) ? backend[nobody.Length..] : backend;
+        if (!text.StartsWith("unix:", StringComparison.Ordinal) || text.Contains(",server", StringComparison.Ordinal))
+            return null;
+        var path = text["unix:".Length..].Split(',')[0].Split("<->")[0].Trim();
+        return path.Length > 0 ? Absolute(path) : null;
+    }
+
+    private string Absolute(string path)
+    {
+        if (Path.IsPathRooted(path)) return path;
+        var started = new FileInfo($"/proc/{process.Id}/cwd").LinkTarget;
+        return started is null ? Path.GetFullPath(path) : Path.GetFullPath(path, started);
+    }
+
+    private static string Cut(string text, string end) =>
+        text.EndsWith(end, StringComparison.Ordinal) ? text[..^end.Length] : text;
+
+    private sealed record Port(string Name, string? ConnectTo);
+}
+
+internal sealed record ReadInstance(HostProcess Process, InstanceDescription Description,
+    IReadOnlyList<DiskRecord> Disks);
+
+internal sealed record ReadDisk(InstanceDisk Description, DiskRecord Record);

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Sites.Qemu;
+
+public enum AcceleratorChoice { Auto = 1, Kvm = 2, Tcg = 3 }
+
+/// <summary>Options of the embedded driver, under `options` in `site.json`.</summary>
+public sealed record QemuSiteOptions
+{
+    public static readonly QemuSiteOptions Default = new();
+
+    /// <summary>Name or path of the QEMU program.</summary>
+    public string Program { get; init; } = "qemu-system-x86_64";
+    /// <summary>`auto` uses KVM only where a probe guest really ran under it, else TCG.</summary>
+    public AcceleratorChoice Accelerator { get; init; } = AcceleratorChoice.Auto;
+    /// <summary>UEFI firmware code and variable template, for instances that boot by UEFI.</summary>
+    public string UefiCode { get; init; } = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+    public string UefiVariables { get; init; } = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+    /// <summary>Until a new QEMU process answers on its monitor.</summary>
+    public TimeSpan StartLimit { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>How long QEMU may take to end by itself when stopped, before it is killed.</summary>
+    public TimeSpan QuitLimit { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// How long guests wait for a view that went away (an agent that restarts) before they see an I/O error; seconds.
+    /// </summary>
+    public int ViewReconnectSeconds { get; init; } = 60;
+    /// <summary>Cap of the move to native per disk, bytes per second; 0: none.</summary>
+    public long MoveBytesPerSecond { get; init; }
+    /// <summary>Memory that is left to the host when capacity is judged.</summary>
+    public int MemoryReserveMiB { get; init; } = 256;
+
+    public IEnumerable<string> Problems()
+    {
+        if (Program.Length == 0) yield return "options.program is empty";
+        if (!Enum.IsDefined(Accelerator)) yield return "options.accelerator must be auto, kvm or tcg";
+        if (StartLimit <= TimeSpan.Zero) yield return "options.startLimit must be positive";
+        if (QuitLimit <= TimeSpan.Zero) yield return "options.quitLimit must be positive";
+        if (ViewReconnectSeconds is < 1 or > 3600)
+            yield return $"options.viewReconnectSeconds is {ViewReconnectSeconds}; allowed is 1 to 3600";
+        if (MoveBytesPerSecond < 0) yield return "options.moveBytesPerSecond must not be negative";
+        if (MemoryReserveMiB < 0) yield return "options.memoryReserveMiB must not be negative";
+    }
+}
