@@ -4,10 +4,11 @@ using Xunit;
 
 namespace Lifeboat.IntegrationTests.Oracle;
 
-/// <summary>The checker on disks that a real guest wrote: it agrees with the truth, and it does not overlook damage.</summary>
+/// <summary>The checker on disks that a real guest wrote: it tells the truth and overlooks no damage.</summary>
 public sealed class OracleProofTests(ITestOutputHelper output) : IDisposable
 {
-    private static readonly OracleFileSystem[] Kinds = [OracleFileSystem.Ext4, OracleFileSystem.Xfs, OracleFileSystem.Raw];
+    private static readonly OracleFileSystem[] Kinds =
+        [OracleFileSystem.Ext4, OracleFileSystem.Xfs, OracleFileSystem.Raw];
 
     private readonly string _directory = Directory.CreateTempSubdirectory("proof-").FullName;
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(4));

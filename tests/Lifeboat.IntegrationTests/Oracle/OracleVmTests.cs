@@ -9,7 +9,8 @@ namespace Lifeboat.IntegrationTests.Oracle;
 /// <summary>The guest and its witness, on their own: what the other tests lean on.</summary>
 public sealed class OracleVmTests(ITestOutputHelper output) : IDisposable
 {
-    private static readonly OracleFileSystem[] OneOfEach = [OracleFileSystem.Ext4, OracleFileSystem.Xfs, OracleFileSystem.Raw];
+    private static readonly OracleFileSystem[] OneOfEach =
+        [OracleFileSystem.Ext4, OracleFileSystem.Xfs, OracleFileSystem.Raw];
 
     private readonly string _directory = Directory.CreateTempSubdirectory("oracle-").FullName;
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(3));

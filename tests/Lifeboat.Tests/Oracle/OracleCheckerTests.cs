@@ -74,7 +74,8 @@ public sealed class OracleCheckerTests : IDisposable
     [Fact]
     public async Task A_flipped_bit_is_found_wherever_it_is()
     {
-        for (var at = 0; at < 512; at += 3) await CheckAsync(new OracleForge(3, 100).Append(60).Flip(30, at), holds: false);
+        for (var at = 0; at < 512; at += 3)
+            await CheckAsync(new OracleForge(3, 100).Append(60).Flip(30, at), holds: false);
     }
 
     [Theory]
@@ -187,8 +188,11 @@ public sealed class OracleCheckerTests : IDisposable
     }
 
     [Fact]
-    public async Task No_loss_cannot_be_shown_without_a_report() =>
-        await CheckAsync(new OracleForge(3, 1000).Append(30), Expect(new WitnessHistory()) with { LostMax = 0 }, holds: false);
+    public async Task No_loss_cannot_be_shown_without_a_report()
+    {
+        var expectation = Expect(new WitnessHistory()) with { LostMax = 0 };
+        await CheckAsync(new OracleForge(3, 1000).Append(30), expectation, holds: false);
+    }
 
     [Fact]
     public async Task Writes_from_after_the_cut_are_found()

@@ -22,7 +22,8 @@ public sealed class OracleFormatTests
     [InlineData(2, 1)]
     [InlineData(3, 2)]
     [InlineData(4, 0)]
-    public void In_turn_means_in_turn(long n, int disk) => Assert.Equal(disk, OracleFormat.DiskOf(99, n, 3, seeded: false));
+    public void In_turn_means_in_turn(long n, int disk) =>
+        Assert.Equal(disk, OracleFormat.DiskOf(99, n, 3, seeded: false));
 
     [Fact]
     public void Seeded_uses_all_disks_about_equally()

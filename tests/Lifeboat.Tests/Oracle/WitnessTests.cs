@@ -43,7 +43,8 @@ public sealed class WitnessTests : IDisposable
             witness.Listen("two", Path.Combine(_directory, "2"));
             using (var one = await ConnectAsync("1"))
             {
-                await SayAsync(one, "boot 00000000000000aa 0000000000000001 1 0 3 100\nack 0000000000000001 1 1 110\nack 00000");
+                await SayAsync(one, "boot 00000000000000aa 0000000000000001 1 0 3 100\n");
+                await SayAsync(one, "ack 0000000000000001 1 1 110\nack 00000");
                 await SayAsync(one, "00000000001 1 2 120\nack 0000000000000001 1 3");
                 await witness.History.WaitUntilAsync(h => h.Latest("one")?.LastAcked()?.N == 2, Ct);
             }
@@ -105,7 +106,8 @@ public sealed class WitnessTests : IDisposable
     }
 
     private static void Ack(WitnessHistory history, ulong run, long n, int ms) =>
-        history.Add("guest", Start.AddMilliseconds(ms), new WitnessReport(ReportVerb.Ack, 0, run, (long)run, n, ms, ""));
+        history.Add("guest", Start.AddMilliseconds(ms),
+            new WitnessReport(ReportVerb.Ack, 0, run, (long)run, n, ms, ""));
 
     // The log keeps microseconds, the clock has tenths of them.
     private static void Same(WitnessHistory heard, WitnessHistory read) =>
@@ -120,5 +122,6 @@ public sealed class WitnessTests : IDisposable
         return socket;
     }
 
-    private async Task SayAsync(Socket socket, string text) => await socket.SendAsync(Encoding.ASCII.GetBytes(text), Ct);
+    private async Task SayAsync(Socket socket, string text) =>
+        await socket.SendAsync(Encoding.ASCII.GetBytes(text), Ct);
 }

@@ -2,8 +2,8 @@
 namespace Lifeboat.Testing.Oracle;
 
 /// <summary>
-/// All that one disk holds: its header and its records by ordinal, with what is wrong. Prefix, on one disk, means: ordinals
-/// are contiguous up to the newest, each names the one before, and the only slot that may be torn is the next one.
+/// All that one disk holds: its header and its records by ordinal, with what is wrong. Prefix, on one disk, means:
+/// ordinals are contiguous up to the newest, each names the one before, and only the next slot may be torn.
 /// </summary>
 /// <param name="Name">For texts.</param>
 /// <param name="Records">By ordinal, rising.</param>
@@ -59,7 +59,7 @@ internal sealed record DiskLedger(
             var newest = _records.Count == 0 ? 0 : _records[^1].Ordinal;
             var next = newest % header.Slots;
             foreach (var slot in _torn.Where(s => s != next))
-                Complain($"{name} slot {slot} holds a record with a wrong checksum, and it is not the next one ({next})");
+                Complain($"{name} slot {slot} holds a record with a wrong checksum and is not the next ({next})");
             var torn = _torn.Contains(next);
             CheckContiguous(newest, torn);
             return new DiskLedger(name, header, _records, torn ? next : null, _problems);
@@ -67,7 +67,7 @@ internal sealed record DiskLedger(
 
         private void CheckContiguous(long newest, bool nextIsTorn)
         {
-            // A ring that has wrapped holds the last `slots` ordinals, one less while its next slot is being overwritten.
+            // A ring that has wrapped holds the last `slots` ordinals, one less while its next slot is overwritten.
             var first = newest > header.Slots ? newest - header.Slots + 1 : 1;
             if (nextIsTorn && newest >= header.Slots) first++;
             var expected = first;
@@ -77,7 +77,7 @@ internal sealed record DiskLedger(
                 if (record.Ordinal != expected)
                     Complain($"{name} misses its records {expected} to {record.Ordinal - 1} of {newest}");
                 else if (i > 0 && record.Previous != _records[i - 1].N)
-                    Complain($"{name} record {record.N} follows {record.Previous}, but {_records[i - 1].N} is before it");
+                    Complain($"{name} record {record.N} follows {record.Previous}, not {_records[i - 1].N}");
                 else if (i > 0 && record.N <= _records[i - 1].N)
                     Complain($"{name} record {record.N} comes after {_records[i - 1].N}");
                 else if (record.Ordinal == 1 && record.Previous != 0)

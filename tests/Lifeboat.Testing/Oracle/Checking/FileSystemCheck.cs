@@ -4,9 +4,9 @@ using System.Buffers.Binary;
 namespace Lifeboat.Testing.Oracle;
 
 /// <summary>
-/// Checks the file system of a private copy as its own tools do after a power cut, and takes the oracle's file out of it.
-/// ext4: e2fsck -fp may replay the journal and finish what the journal left open (orphans), nothing else; then e2fsck -fn
-/// finds nothing. XFS: the kernel replays the log at mount; then xfs_repair -n finds nothing.
+/// Checks the file system of a private copy as its own tools do after a power cut, and takes the oracle's file out of
+/// it. ext4: e2fsck -fp may replay the journal and finish what the journal left open (orphans), nothing else; then
+/// e2fsck -fn finds nothing. XFS: the kernel replays the log at mount; then xfs_repair -n finds nothing.
 /// </summary>
 /// <param name="Problem">Null when it is clean.</param>
 /// <param name="OracleFile">What the writer wrote; null when it cannot be reached.</param>
@@ -16,7 +16,9 @@ internal sealed record FileSystemCheck(string? Problem, string? OracleFile)
 
     // Not repairs: the state that e2fsck -p prints, and the end of what the journal has begun.
     private static readonly string[] Harmless =
-        ["recovering journal", "clean,", " files (", "learing orphaned inode", "runcating orphaned inode", "orphan file"];
+    [
+        "recovering journal", "clean,", " files (", "learing orphaned inode", "runcating orphaned inode", "orphan file",
+    ];
 
     public static async Task<OracleFileSystem> DetectAsync(string image, CancellationToken ct)
     {

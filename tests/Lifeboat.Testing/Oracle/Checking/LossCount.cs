@@ -26,7 +26,7 @@ internal static class LossCount
             yield return JudgeNothingAfter(cut, witness, limit, expectation);
         if (expectation.MustEndWithMark)
             yield return new OracleFinding(OracleProperty.EndsWithMark, cut.EndsWithMark,
-                cut.EndsWithMark ? $"record {cut.Newest} is the mark of a freeze" : $"record {cut.Newest} is not a mark");
+                $"record {cut.Newest} is {(cut.EndsWithMark ? "" : "not ")}the mark of a freeze");
     }
 
     private static OracleRunProof Compare(CutProof cut, WitnessRun run, WitnessAck acked)
@@ -44,8 +44,8 @@ internal static class LossCount
         var holds = !interrupted || expectation.LostMax is not { } most || run.Lost <= most;
         var allowed = interrupted && expectation.LostMax is { } max ? $", allowed are {max}" : "";
         return new OracleFinding(OracleProperty.Loss, holds,
-            $"generation {run.Generation}: {run.Lost} acknowledged records lost ({run.LostTime.TotalSeconds:F3} s){allowed}; " +
-            $"on disk up to {run.NewestOnDisk}, acknowledged up to {run.NewestAcked}");
+            $"generation {run.Generation}: {run.Lost} acknowledged records lost " +
+            $"({run.LostTime.TotalSeconds:F3} s){allowed}; on disk up to {run.NewestOnDisk}, acknowledged up to {run.NewestAcked}");
     }
 
     private static OracleFinding JudgeNothingAfter(

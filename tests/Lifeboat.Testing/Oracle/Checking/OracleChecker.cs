@@ -2,8 +2,8 @@
 namespace Lifeboat.Testing.Oracle;
 
 /// <summary>
-/// Proves from recovered disks what they are worth. Everything is read from private copies (or read only), no opinion of
-/// the product enters: the disks, the tools of the file systems and the witness's log are the only sources.
+/// Proves from recovered disks what they are worth. Everything is read from private copies (or read only), no opinion
+/// of the product enters: the disks, the tools of the file systems and the witness's log are the only sources.
 /// </summary>
 public static class OracleChecker
 {
@@ -58,7 +58,8 @@ public static class OracleChecker
     private static string Describe(DiskLedger ledger) => ledger.Records switch
     {
         [] => $"{ledger.Name}: no record",
-        [var first, .., var last] => $"{ledger.Name}: {last.Ordinal - first.Ordinal + 1} records, {first.N} to {last.N}",
+        [var first, .., var last] =>
+            $"{ledger.Name}: {last.Ordinal - first.Ordinal + 1} records, {first.N} to {last.N}",
         [var only] => $"{ledger.Name}: 1 record, {only.N}",
     };
 }

@@ -16,13 +16,13 @@ public sealed record OracleExpectation
     /// <summary>Acknowledgements heard from here on need not be on the disks. Null: all that were ever heard.</summary>
     public DateTimeOffset? CutAt { get; init; }
     /// <summary>
-    /// Records acknowledged later than this must not be on the disks. Leave room for the witness's own lateness: a record
-    /// is durable before the witness hears of it.
+    /// Records acknowledged later than this must not be on the disks. Leave room for the witness's own lateness: a
+    /// record is durable before the witness hears of it.
     /// </summary>
     public DateTimeOffset? NothingAfter { get; init; }
     /// <summary>The disks must end with the mark of a freeze (application-consistent points).</summary>
     public bool MustEndWithMark { get; init; }
-    /// <summary>Runs of other copies of the guest, e.g. of a drill; 16 hex digits. They owe these disks nothing.</summary>
+    /// <summary>Runs of other copies of the guest (a drill's), 16 hex digits. They owe these disks nothing.</summary>
     public IReadOnlySet<string> OtherRuns { get; init; } = new HashSet<string>();
     /// <summary>For private copies of the images; they are removed again.</summary>
     public string WorkDirectory { get; init; } = Path.GetTempPath();

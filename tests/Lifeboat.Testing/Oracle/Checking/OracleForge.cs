@@ -61,7 +61,7 @@ public sealed class OracleForge
         return this;
     }
 
-    /// <summary>The slot of record n holds what it held a lap before, a write lost on a ring that has wrapped.</summary>
+    /// <summary>The slot of record n holds what it held a lap before: a write lost on a wrapped ring.</summary>
     public OracleForge GoBackOneLap(long n)
     {
         var now = Record(n);
@@ -80,8 +80,8 @@ public sealed class OracleForge
     /// <summary>Writes the disks as raw images.</summary>
     public async Task<IReadOnlyList<OracleImage>> WriteAsync(string directory, CancellationToken ct)
     {
-        var images = _headers
-            .Select(h => new OracleImage(Path.Combine(directory, $"forged{h.Disk}.img"), OracleFileSystem.Raw)).ToArray();
+        var paths = _headers.Select(h => Path.Combine(directory, $"forged{h.Disk}.img"));
+        var images = paths.Select(path => new OracleImage(path, OracleFileSystem.Raw)).ToArray();
         for (var i = 0; i < images.Length; i++) await File.WriteAllBytesAsync(images[i].Path, _disks[i], ct);
         return images;
     }

@@ -15,12 +15,13 @@ public sealed record OracleHeader(int Disk, int Disks, int SlotBytes, long Slots
         problem = null;
         if (!block.ContainsAnyExcept((byte)0)) return null;
         if (!block.StartsWith(OracleFormat.HeaderMagic)) problem = "does not begin with a header";
-        else if (OracleFormat.Checksum(block, CrcAt) != Read32(block, CrcAt)) problem = "has a header with a wrong checksum";
-        else if (Read32(block, 8) != 1) problem = $"has a header of version {Read32(block, 8)}";
+        else if (OracleFormat.Checksum(block, CrcAt) != Read32(block, CrcAt))
+            problem = "has a header with a wrong checksum";
+        else if (Read32(block, 8) != 1)
+            problem = $"has a header of version {Read32(block, 8)}";
         if (problem is not null) return null;
         var header = new OracleHeader((int)Read32(block, 12), (int)Read32(block, 16), (int)Read32(block, 20),
-            (long)BinaryPrimitives.ReadUInt64LittleEndian(block[24..]), BinaryPrimitives.ReadUInt64LittleEndian(block[32..]),
-            Read32(block, 40) == 1);
+            (long)Read64(block, 24), Read64(block, 32), Read32(block, 40) == 1);
         if (header.MakesSense()) return header;
         problem = "has a header that makes no sense";
         return null;
@@ -44,7 +45,8 @@ public sealed record OracleHeader(int Disk, int Disks, int SlotBytes, long Slots
         && SlotBytes is >= 512 and <= OracleFormat.SlotBytesMax && SlotBytes % 512 == 0
         && Slots is > 0 and <= OracleFormat.SlotsMax;
 
-    private static uint Read32(ReadOnlySpan<byte> block, int at) => BinaryPrimitives.ReadUInt32LittleEndian(block[at..]);
+    private static uint Read32(ReadOnlySpan<byte> b, int at) => BinaryPrimitives.ReadUInt32LittleEndian(b[at..]);
+    private static ulong Read64(ReadOnlySpan<byte> b, int at) => BinaryPrimitives.ReadUInt64LittleEndian(b[at..]);
     private static void Write32(Span<byte> block, int at, uint value) =>
         BinaryPrimitives.WriteUInt32LittleEndian(block[at..], value);
 }

@@ -24,10 +24,10 @@ public enum OracleProperty
 public sealed record OracleFinding(OracleProperty Property, bool Holds, string Text, int? Disk = null);
 
 /// <summary>What became of one boot of the guest, against what the witness had heard of it.</summary>
-/// <param name="NewestOnDisk">Its newest record on the disks; the record before its first when it has none there.</param>
+/// <param name="NewestOnDisk">Its newest record on the disks; if none, the record before its first.</param>
 /// <param name="NewestAcked">What the witness had heard before the cut.</param>
 /// <param name="Lost">Acknowledged and not on the disks.</param>
-/// <param name="LostTime">From the acknowledgement of the newest record on the disks to that of the newest of all.</param>
+/// <param name="LostTime">From the acknowledgement of the newest on disk to that of the newest of all.</param>
 public sealed record OracleRunProof(
     string Run, long Generation, long NewestOnDisk, long NewestAcked, long Lost, TimeSpan LostTime);
 

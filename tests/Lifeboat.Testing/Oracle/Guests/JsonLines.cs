@@ -37,7 +37,8 @@ public sealed class JsonLines : IAsyncDisposable
         while (true)
         {
             var answer = await lines.ReadAsync(ct);
-            if (answer["return"] is JsonValue value && value.TryGetValue<long>(out var seen) && seen == mark) return lines;
+            if (answer["return"] is JsonValue value && value.TryGetValue<long>(out var seen) && seen == mark)
+                return lines;
         }
     }
 
@@ -85,7 +86,8 @@ public sealed class JsonLines : IAsyncDisposable
     }
 
     private async Task<JsonObject> ReadAsync(CancellationToken ct) =>
-        await _reader.ReadLineAsync(ct) is { } line && JsonNode.Parse(line.TrimStart('\u00ff', '\ufffd')) is JsonObject found
+        await _reader.ReadLineAsync(ct) is { } line
+        && JsonNode.Parse(line.TrimStart('\u00ff', '\ufffd')) is JsonObject found
             ? found
             : throw new OracleException(OracleFault.GuestFailed, "the other end closed the connection");
 }

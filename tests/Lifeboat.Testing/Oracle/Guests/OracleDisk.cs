@@ -7,7 +7,7 @@ public enum OracleFileSystem { Raw, Ext4, Xfs }
 /// <param name="SizeBytes">XFS refuses less than 300 MiB.</param>
 public sealed record OracleDisk(string Path, long SizeBytes, OracleFileSystem FileSystem)
 {
-    /// <summary>Makes the image anew, sparse. File systems are complete at once: nothing is initialised later.</summary>
+    /// <summary>Makes the image anew, sparse. File systems are complete: nothing is initialised later.</summary>
     public async Task CreateAsync(CancellationToken ct)
     {
         File.Delete(Path);
@@ -31,8 +31,8 @@ public sealed record OracleDisk(string Path, long SizeBytes, OracleFileSystem Fi
         string directory, long sizeBytes, IReadOnlyList<OracleFileSystem> fileSystems, CancellationToken ct)
     {
         Directory.CreateDirectory(directory);
-        var disks = fileSystems
-            .Select((fs, i) => new OracleDisk(System.IO.Path.Combine(directory, $"disk{i}.img"), sizeBytes, fs)).ToArray();
+        var disks = fileSystems.Select((kind, i) =>
+            new OracleDisk(System.IO.Path.Combine(directory, $"disk{i}.img"), sizeBytes, kind)).ToArray();
         foreach (var disk in disks) await disk.CreateAsync(ct);
         return disks;
     }

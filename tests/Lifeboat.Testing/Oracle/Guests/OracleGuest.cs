@@ -8,7 +8,7 @@ public sealed record OracleGuest(string KernelFile, string InitrdFile)
     public static Task<OracleGuest> BuildAsync(CancellationToken ct) =>
         BuildAsync(Path.Combine(SourceTree(), "artifacts", "oracle-guest"), ct);
 
-    /// <summary>Builds the guest, or finds it built, in this directory. Several callers at once wait for each other.</summary>
+    /// <summary>Builds the guest, or finds it built, in this directory. Callers wait for each other.</summary>
     public static async Task<OracleGuest> BuildAsync(string directory, CancellationToken ct)
     {
         await HostCommand.MustAsync(Path.Combine(SourceTree(), "kit", "guest", "build"), [directory], ct);

@@ -35,7 +35,8 @@ public sealed class OracleVm : IAsyncDisposable
         var problems = options.Problems().ToArray();
         if (problems.Length > 0) throw new OracleException(OracleFault.BadArguments, string.Join("; ", problems));
         Directory.CreateDirectory(options.Directory);
-        foreach (var old in new[] { options.QmpSocket, options.TestQmpSocket, options.GuestAgentSocket }) File.Delete(old);
+        string[] sockets = [options.QmpSocket, options.TestQmpSocket, options.GuestAgentSocket];
+        foreach (var left in sockets) File.Delete(left);
         var accelerator = options.Accelerator ?? await QemuAccelerator.ProbeAsync(ct);
         var start = new ProcessStartInfo("qemu-system-x86_64", options.Arguments(accelerator))
         {
@@ -45,7 +46,8 @@ public sealed class OracleVm : IAsyncDisposable
         var vm = new OracleVm(options, Process.Start(start)!);
         try
         {
-            await using var monitor = await vm.RetryAsync(() => JsonLines.ToMonitorAsync(options.TestQmpSocket, ct), ct);
+            var path = options.TestQmpSocket;
+            await using var monitor = await vm.RetryAsync(() => JsonLines.ToMonitorAsync(path, ct), ct);
             return vm;
         }
         catch
@@ -95,6 +97,9 @@ public sealed class OracleVm : IAsyncDisposable
         await AskMonitorAsync("system_powerdown", null, ct);
         await WaitForPowerOffAsync(ct);
     }
+
+    /// <summary>Returns when QEMU has ended, for whatever reason.</summary>
+    public Task WaitForEndAsync(CancellationToken ct) => _process.WaitForExitAsync(ct);
 
     public string Console() => File.Exists(Options.ConsoleLog) ? File.ReadAllText(Options.ConsoleLog) : "";
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Instances;
+
 namespace Lifeboat.Testing.Oracle;
 
 public enum OracleBus { VirtioBlk, VirtioScsi }
@@ -7,7 +9,7 @@ public enum OracleBus { VirtioBlk, VirtioScsi }
 public sealed record OracleVmOptions
 {
     public required string Name { get; init; }
-    /// <summary>For sockets and the console log; made when missing. Keep it short: socket paths end at 107 bytes.</summary>
+    /// <summary>For sockets and the console log; made when missing. Socket paths end at 107 bytes.</summary>
     public required string Directory { get; init; }
     public required OracleGuest Guest { get; init; }
     /// <summary>Any number; order is the order in the guest.</summary>
@@ -18,7 +20,7 @@ public sealed record OracleVmOptions
     public int Cpus { get; init; } = 1;
     /// <summary>Unix socket of a witness; null: none.</summary>
     public string? WitnessSocket { get; init; }
-    /// <summary>True: QEMU stays, stopped, after the guest has powered off, so that its disks remain captured.</summary>
+    /// <summary>True: QEMU stays, stopped, after the guest has powered off: its disks remain captured.</summary>
     public bool StayAfterShutdown { get; init; }
     /// <summary>`tcg` or `kvm`; null: probe.</summary>
     public string? Accelerator { get; init; }
@@ -62,6 +64,20 @@ public sealed record OracleVmOptions
         a.AddRange(ExtraArguments);
         return a;
     }
+
+    /// <summary>The same guest as a site driver would be told to build it.</summary>
+    public InstanceDescription Describe(params IReadOnlyList<InstanceNic> nics) => new()
+    {
+        Name = Name,
+        Cpus = Cpus,
+        MemoryMiB = MemoryMiB,
+        Kernel = new KernelBoot(Guest.KernelFile, Guest.InitrdFile, Workload.CommandLine(Disks.Count)),
+        Disks = [.. Disks.Select((disk, i) => new InstanceDisk(
+            $"vd{i}", Bus == OracleBus.VirtioBlk ? "virtio" : "scsi", i, disk.SizeBytes, null))],
+        Nics = nics,
+        Channels = WitnessSocket is null ? [] : [new InstanceChannel("lifeboat.witness", WitnessSocket)],
+        GuestAgent = true,
+    };
 
     private IEnumerable<string> DiskArguments(int i) =>
     [

@@ -15,7 +15,7 @@ public sealed record OracleWorkload
     public int RecordBytes { get; init; } = 512;
     /// <summary>Rest between two records.</summary>
     public TimeSpan Pause { get; init; } = TimeSpan.Zero;
-    /// <summary>Records a disk holds before its ring wraps; 0: as many as fit in half the disk, at most 131072.</summary>
+    /// <summary>Records a disk holds before its ring wraps; 0: what fits in half the disk, at most 131072.</summary>
     public int Slots { get; init; }
     /// <summary>False: records go round the disks in turn instead of pseudo-randomly.</summary>
     public bool Seeded { get; init; } = true;

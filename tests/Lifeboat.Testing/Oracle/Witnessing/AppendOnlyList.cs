@@ -2,8 +2,8 @@
 namespace Lifeboat.Testing.Oracle;
 
 /// <summary>
-/// Grows at the end only, so a snapshot is the array and a length, not a copy: a guest reports a thousand times a second
-/// and is asked about after each report. Calls are made under the owner's lock; snapshots are read without.
+/// Grows at the end only, so a snapshot is the array and a length, not a copy: a guest reports a thousand times a
+/// second and is asked about after each report. Calls are made under the owner's lock; snapshots are read without.
 /// </summary>
 internal sealed class AppendOnlyList<T>
 {

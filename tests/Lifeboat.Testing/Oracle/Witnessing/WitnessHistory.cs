@@ -37,7 +37,8 @@ public sealed class WitnessHistory
 
     public IReadOnlyList<string> Guests()
     {
-        lock (_lock) return _runs.Keys.Select(k => k.Guest).Concat(_bad.Select(b => b.Guest)).Distinct().Order().ToArray();
+        lock (_lock)
+            return _runs.Keys.Select(k => k.Guest).Concat(_bad.Select(b => b.Guest)).Distinct().Order().ToArray();
     }
 
     /// <summary>What guests said about disks they found inconsistent. Empty is the only good answer.</summary>
@@ -105,6 +106,7 @@ public sealed class WitnessHistory
         public DateTimeOffset? Stopped { get; set; }
         public AppendOnlyList<WitnessAck> Acks { get; } = new();
 
-        public WitnessRun Snapshot() => new(guest, Set, run, generation, LastAtBoot, bootedAt, Stopped, Acks.Snapshot());
+        public WitnessRun Snapshot() =>
+            new(guest, Set, run, generation, LastAtBoot, bootedAt, Stopped, Acks.Snapshot());
     }
 }

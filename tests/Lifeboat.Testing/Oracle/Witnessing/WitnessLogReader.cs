@@ -7,7 +7,8 @@ namespace Lifeboat.Testing.Oracle;
 /// <summary>Reads the log of a witness into a history, once or as it grows.</summary>
 public sealed class WitnessLogReader(string path) : IDisposable
 {
-    private readonly FileStream _file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    private readonly FileStream _file =
+        new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
     private readonly StringBuilder _torn = new();
     private bool _known;
 

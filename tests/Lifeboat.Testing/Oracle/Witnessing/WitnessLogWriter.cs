@@ -6,8 +6,8 @@ namespace Lifeboat.Testing.Oracle;
 
 /// <summary>
 /// The append-only log of a witness. Text, one line each: `# lifeboat oracle witness 1` first, then
-/// `UNIX_MICROSECONDS GUEST REPORT`, the report as the guest sent it. Flushed to the operating system after each read of a
-/// socket, so that it outlives the process; a torn last line is not a report.
+/// `UNIX_MICROSECONDS GUEST REPORT`, the report as the guest sent it. Flushed to the operating system after each read
+/// of a socket, so that it outlives the process; a torn last line is not a report.
 /// </summary>
 public sealed class WitnessLogWriter : IDisposable
 {

@@ -34,13 +34,14 @@ public sealed record WitnessReport(
         _ => null,
     };
 
-    private static WitnessReport? Build(ReportVerb verb, string set, string run, string generation, string n, string ms) =>
+    private static WitnessReport? Build(
+        ReportVerb verb, string set, string run, string generation, string n, string ms) =>
         Hex(set) is { } setId && Hex(run) is { } runId && Number(generation) is { } g && Number(n) is { } number
         && Number(ms) is { } time ? new WitnessReport(verb, setId, runId, g, number, time, "") : null;
 
     private static ulong? Hex(string text) =>
-        text.Length == 16 && ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var id)
-            ? id : null;
+        text.Length == 16
+        && ulong.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var id) ? id : null;
 
     private static long? Number(string text) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;

@@ -4,8 +4,8 @@ namespace Lifeboat.Testing.Oracle;
 /// <summary>The longest time without an acknowledged record.</summary>
 /// <param name="Length">By the witness's clock, on arrival: includes its own lateness.</param>
 /// <param name="GuestLength">
-/// The longest gap by the guest's own clock between two acknowledgements of one run; free of the witness's lateness, but
-/// a gap that reaches over the end of the window or over a reboot is not in it.
+/// The longest gap by the guest's own clock between two acknowledgements of one run; free of the witness's lateness,
+/// but a gap that reaches over the end of the window or over a reboot is not in it.
 /// </param>
 public sealed record WriteStall(TimeSpan Length, DateTimeOffset From, TimeSpan GuestLength)
 {
