@@ -93,7 +93,7 @@ internal sealed class CutProof
             if (newRun ? after.Generation > before.Generation : after.Generation == before.Generation) continue;
             if (breaks++ < 5)
                 _findings.Add(new OracleFinding(OracleProperty.Generations, false,
-                    $"record {after.N} (generation {after.Generation}) follows {before.N} (generation {before.Generation})"));
+                    $"record {after.N} of generation {after.Generation} follows generation {before.Generation}"));
         }
         if (breaks > 0 || _records.Count == 0) return;
         var runs = _records.Select(r => r.Run).Distinct().Count();

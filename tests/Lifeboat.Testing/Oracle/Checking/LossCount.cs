@@ -45,7 +45,8 @@ internal static class LossCount
         var allowed = interrupted && expectation.LostMax is { } max ? $", allowed are {max}" : "";
         return new OracleFinding(OracleProperty.Loss, holds,
             $"generation {run.Generation}: {run.Lost} acknowledged records lost " +
-            $"({run.LostTime.TotalSeconds:F3} s){allowed}; on disk up to {run.NewestOnDisk}, acknowledged up to {run.NewestAcked}");
+            $"({run.LostTime.TotalSeconds:F3} s){allowed}; " +
+            $"on disk up to {run.NewestOnDisk}, acknowledged up to {run.NewestAcked}");
     }
 
     private static OracleFinding JudgeNothingAfter(
