@@ -17,15 +17,18 @@ public interface IDiskTap : IAsyncDisposable
     /// <summary>
     /// Starts mirroring; writes may reach the sink at once. When it returns, every later guest write reaches
     /// <paramref name="sink"/> before the guest sees its completion, and the change map up to now is frozen. Attaching
-    /// an attached tap first lets go. The map is <see cref="GapKind.Known"/> only when every difference to the replica is
-    /// in it: after an attach that answered <see cref="GapKind.Allocation"/> each next one answers that again (also after
-    /// a restart of the agent) until <see cref="ForgetGapAsync"/> has succeeded. Maps not forgotten are united.
+    /// an attached tap first lets go. The map is <see cref="GapKind.Known"/> only when every difference to the replica
+    /// is in it: after an attach that answered <see cref="GapKind.Allocation"/> each next one answers that again (also
+    /// after a restart of the agent) until <see cref="ForgetGapAsync"/> has succeeded. Maps not forgotten are united.
     /// </summary>
     /// <param name="replica">The replica that the change map must be relative to; another one makes it
     /// worthless.</param>
     Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct);
 
-    /// <summary>Extents of the frozen gap inside the range, in order, not overlapping.</summary>
+    /// <summary>
+    /// Extents of the frozen gap inside the range, in order, not overlapping. With an <see cref="GapKind.Allocation"/>
+    /// map (allowed after any attach): what is allocated; all else reads as zeroes.
+    /// </summary>
     Task<IReadOnlyList<GapExtent>> GapAsync(GapMap map, long offset, long length, CancellationToken ct);
 
     /// <summary>Reads the disk as it is now (a later guest write may or may not be seen).</summary>
@@ -99,8 +102,8 @@ public enum TapEnd
     Detached = 1,
     MirrorFailed = 2,
     /// <summary>
-    /// The instance ended while its mirror was intact: everything acknowledged to the guest reached the sink. A tap that
-    /// cannot tell (it saw a job error before, or no monitor) says <see cref="MirrorFailed"/>.
+    /// The instance ended while its mirror was intact: everything acknowledged to the guest reached the sink. A tap
+    /// that cannot tell (it saw a job error before, or no monitor) says <see cref="MirrorFailed"/>.
     /// </summary>
     InstanceGone = 3,
     LetGo = 4,

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+
+namespace Lifeboat.Replication.Linking;
+
+/// <summary>Answer to <see cref="Hello"/>: where the replica stands. Nothing after it can be older.</summary>
+/// <param name="StreamId">The stream of the last durable record; empty: none yet.</param>
+/// <param name="Sealed">Sequence of the newest sealed checkpoint; 0: none.</param>
+/// <param name="Seeded">The base images were made from existing disks: they do not read as zeroes.</param>
+public sealed record HelloReply(Epoch Epoch, Guid Replica, Guid StreamId, long Durable, long Sealed, bool Seeded)
+{
+    public byte[] Encode()
+    {
+        var message = MessageCodec.New(8 + 16 + 16 + 8 + 8 + 1);
+        var writer = new WireWriter(message.AsSpan(MessageCodec.HeaderLength));
+        writer.Int64(Epoch.Value);
+        writer.Guid(Replica);
+        writer.Guid(StreamId);
+        writer.Int64(Durable);
+        writer.Int64(Sealed);
+        writer.Byte(Seeded ? (byte)1 : (byte)0);
+        MessageCodec.Seal(message, MessageKind.HelloReply);
+        return message;
+    }
+
+    /// <exception cref="LinkException">Protocol: a field is not what it can be.</exception>
+    public static HelloReply Decode(ReadOnlySpan<byte> payload)
+    {
+        var reader = new WireReader(payload);
+        var reply = new HelloReply(new Epoch(reader.Count64()), reader.Guid(), reader.Guid(), reader.Count64(),
+            reader.Count64(), Flag(reader.Byte()));
+        reader.End();
+        if (reply.Replica == Guid.Empty) throw MessageCodec.Fault("a replica without an id");
+        if (reply.Sealed > reply.Durable) throw MessageCodec.Fault("a sealed point that is not durable");
+        return reply;
+    }
+
+    private static bool Flag(byte value) =>
+        value <= 1 ? value == 1 : throw MessageCodec.Fault($"unknown replica flags {value}");
+}

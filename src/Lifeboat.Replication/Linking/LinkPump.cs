@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Replication.Shipping;
+
+namespace Lifeboat.Replication.Linking;
+
+// One session's use of a connection: a single writer that sends what is posted before what is asked for, a single
+// reader, and keepalive in both directions. Whoever runs it ends all three together.
+internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, TimeProvider time, Signal toSend)
+{
+    // A peer that never reads must not make us collect answers for it without bound.
+    private const int PostedMax = 256;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<byte[]> _posted = new();
+    private long _heard = time.GetTimestamp();
+
+    public void Post(byte[] message)
+    {
+        lock (_gate)
+        {
+            if (_posted.Count >= PostedMax)
+                throw new LinkException(LinkFault.Broken, $"the peer left {PostedMax} messages unread");
+            _posted.Enqueue(message);
+        }
+        toSend.Set();
+    }
+
+    /// <summary>
+    /// Sends until cancelled. Waits on the signal that also says when <paramref name="frames"/> has more.
+    /// </summary>
+    public async Task SendAllAsync(FrameFeed? frames, CancellationToken ct)
+    {
+        while (true)
+        {
+            if (TryTakePosted() is { } message)
+            {
+                await connection.SendAsync(message, ct);
+                continue;
+            }
+            var pause = TimeSpan.Zero;
+            if (frames?.TryNext(out var frame, out pause) == true)
+            {
+                await connection.SendAsync(frame, ct);
+                continue;
+            }
+            if (pause > TimeSpan.Zero) await toSend.WaitAsync(pause, time, ct);
+            else await toSend.WaitAsync(ct);
+        }
+    }
+
+    /// <summary>
+    /// The next message that is not keepalive; null when the peer closed. The payload is valid until the next call.
+    /// </summary>
+    public async ValueTask<LinkMessage?> ReceiveAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            if (await connection.ReceiveAsync(ct) is not { } message) return null;
+            Volatile.Write(ref _heard, time.GetTimestamp());
+            var kind = MessageCodec.Open(message, out var payload);
+            if (kind == MessageKind.Ping) Post(Ping.Decode(payload.Span).Encode(MessageKind.Pong));
+            else if (kind == MessageKind.Pong) Ping.Decode(payload.Span);
+            else return new LinkMessage(kind, payload);
+        }
+    }
+
+    /// <exception cref="LinkException">Broken: nothing was heard for too long.</exception>
+    public async Task KeepAliveAsync(CancellationToken ct)
+    {
+        for (var value = 1L; ; value++)
+        {
+            await Task.Delay(timings.PingInterval, time, ct);
+            var silence = time.GetElapsedTime(Volatile.Read(ref _heard));
+            if (silence >= timings.DeadAfter)
+                throw new LinkException(LinkFault.Broken, $"nothing heard for {silence.TotalSeconds:F1} s");
+            Post(new Ping(value).Encode(MessageKind.Ping));
+        }
+    }
+
+    private byte[]? TryTakePosted()
+    {
+        lock (_gate) return _posted.TryDequeue(out var message) ? message : null;
+    }
+}
+
+internal readonly record struct LinkMessage(MessageKind Kind, ReadOnlyMemory<byte> Payload);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Replication;
+
+/// <summary>Ids of log events of capture, shipping and receiving: 2000 to 2199.</summary>
+internal static class ReplicationEvents
+{
+    public const int SessionBegan = 2000;
+    public const int SessionEnded = 2001;
+    public const int PhaseChanged = 2002;
+    public const int StreamBegan = 2003;
+    public const int VolumeAttached = 2004;
+    public const int VolumeNotAttached = 2005;
+    public const int VolumeEnded = 2006;
+    public const int GapPulled = 2007;
+    public const int GapForgotten = 2008;
+    public const int GapKept = 2009;
+    public const int MapNotRotated = 2010;
+    public const int PointWithdrawn = 2011;
+    public const int DetachFailed = 2012;
+    public const int SourceFailed = 2013;
+    public const int ReceiverAccepted = 2100;
+    public const int ReceiverRefused = 2101;
+    public const int ReceiverEnded = 2102;
+    public const int QuiesceFailed = 2150;
+    public const int ThawFailed = 2151;
+}

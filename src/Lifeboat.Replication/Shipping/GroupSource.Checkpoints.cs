@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Frozen;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Checkpoints;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Replication.Shipping;
+
+// Cutting checkpoints and confirming them (why: CaptureStream.Checkpoints).
+public sealed partial class GroupSource
+{
+    private static readonly FrozenDictionary<string, Consistency> Nobody = FrozenDictionary<string, Consistency>.Empty;
+    private readonly SemaphoreSlim _cutting = new(1, 1);
+
+    /// <summary>
+    /// Cuts a checkpoint over all volumes of the group. Not possible while a batch is open; but a clean shutdown may be
+    /// cut when instances ended whole, which is waited for a moment.
+    /// </summary>
+    /// <param name="quiesced">What each instance has done for it; empty: nothing, it is crash-consistent.</param>
+    public async Task<CheckpointOutcome> CheckpointAsync(IReadOnlyDictionary<string, Consistency> quiesced,
+        string? label, string? note, CancellationToken ct)
+    {
+        var consistency = quiesced.Count == 0 ? Consistency.Crash : quiesced.Values.Min();
+        await _cutting.WaitAsync(ct);
+        try
+        {
+            var outcome = await CutAsync(consistency, quiesced, label, note, ct);
+            if (consistency != Consistency.CleanShutdown) return outcome;
+            // The instance may end just now: its volumes go from captured to ended whole within a moment.
+            for (var tries = 0; tries < 50 && outcome is { Point: null, Reason: not ReasonCode.Unexpected }; tries++)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100), _time, ct);
+                outcome = await CutAsync(consistency, quiesced, label, note, ct);
+            }
+            return outcome;
+        }
+        finally
+        {
+            _cutting.Release();
+        }
+    }
+
+    /// <summary>Waits until a point is sealed at the recovery site.</summary>
+    public Task<PointFate> WaitSealedAsync(Guid pointId, TimeSpan limit, CancellationToken ct) =>
+        _points.WaitAsync(pointId, limit, ct);
+
+    private async Task<CheckpointOutcome> CutAsync(Consistency consistency,
+        IReadOnlyDictionary<string, Consistency> quiesced, string? label, string? note, CancellationToken ct)
+    {
+        if (_stream is not { IsGivenUp: false } stream)
+            return new CheckpointOutcome(null, TimeSpan.Zero, NotCapturing(), "nothing is captured now");
+        var (id, at) = (_chance.NextGuid(), _time.GetUtcNow());
+        RecoveryPoint Point(long sequence) =>
+            new(id, sequence, _options.Epoch, at, consistency, PointState.Open, label, note, quiesced);
+        CutOutcome cut;
+        RecoveryPoint? point;
+        var hold = stream.Hold();
+        using (hold) cut = hold.Cut(Point, consistency == Consistency.CleanShutdown, out point);
+        if (cut != CutOutcome.Cut)
+            return new CheckpointOutcome(null, hold.Held, ReasonOf(cut), $"no checkpoint: {cut}");
+        _points.Add(point!);
+        var confirmed = false;
+        try
+        {
+            confirmed = await AllIntactAsync(stream, ct);
+        }
+        finally
+        {
+            if (confirmed) stream.Confirm(point!.Sequence);
+            else Withdraw(stream, point!);
+        }
+        return confirmed
+            ? new CheckpointOutcome(point, hold.Held, ReasonCode.None)
+            : new CheckpointOutcome(null, hold.Held, ReasonCode.CaptureLost, "a mirror could not be seen intact");
+    }
+
+    private void Withdraw(CaptureStream stream, RecoveryPoint point)
+    {
+        stream.Withdraw(point.Sequence);
+        _points.Drop(point.Id);
+        LogPointWithdrawn(_options.Group, point.Id, point.Sequence);
+    }
+
+    private async Task<bool> AllIntactAsync(CaptureStream stream, CancellationToken ct)
+    {
+        using var limit = new CancellationTokenSource(_options.ConfirmLimit, _time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        var states = stream.Volumes();
+        var looks = new List<Task<bool>>();
+        for (var i = 0; i < _slots.Length; i++)
+            if (!states[i].Ended) looks.Add(IsIntactAsync(_slots[i], any.Token));
+        var intact = await Task.WhenAll(looks);
+        ct.ThrowIfCancellationRequested();
+        return intact.All(i => i);
+    }
+
+    private static async Task<bool> IsIntactAsync(TapSlot slot, CancellationToken ct)
+    {
+        try
+        {
+            return await slot.Tap.StillMirroringAsync(ct).WaitAsync(ct);
+        }
+        catch (TapException)
+        {
+            return false; // nobody can say: no confirmation
+        }
+        catch (OperationCanceledException)
+        {
+            return false; // the limit; the caller looks at its own token
+        }
+    }
+
+    private async Task CheckpointPeriodicallyAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            await Task.Delay(_options.Policy.CheckpointInterval, _time, ct);
+            if (_stream is { IsGivenUp: false, InBatch: false }) await CheckpointAsync(Nobody, null, null, ct);
+        }
+    }
+
+    private ReasonCode NotCapturing() =>
+        _state.Reason is var reason && reason != ReasonCode.None ? reason : ReasonCode.CaptureLost;
+
+    private ReasonCode ReasonOf(CutOutcome cut) => cut switch
+    {
+        CutOutcome.Cut => ReasonCode.None,
+        CutOutcome.InBatch => NotCapturing(),
+        CutOutcome.HeldTooLong => ReasonCode.Timeout,
+        CutOutcome.GivenUp => NotCapturing(),
+        CutOutcome.Unconfirmed => ReasonCode.Conflict,
+    };
+
+    [LoggerMessage(ReplicationEvents.PointWithdrawn, LogLevel.Warning,
+        "Checkpoint {PointId} of {Group} at {Sequence} was withdrawn: a mirror could not be seen intact after the cut")]
+    private partial void LogPointWithdrawn(string group, Guid pointId, long sequence);
+}

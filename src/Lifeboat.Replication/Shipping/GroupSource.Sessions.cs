@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Resync;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Replication.Shipping;
+
+// Connecting, agreeing where to go on, and what follows from the end of a session.
+public sealed partial class GroupSource
+{
+    private Guid _replica, _baseStream;
+    private bool _seeded, _compareAll;
+    private CancellationToken _runToken;
+
+    private async Task<bool> LinkForeverAsync(CancellationToken ct)
+    {
+        _runToken = ct;
+        while (true)
+        {
+            var end = await LiveOnceAsync(ct);
+            _connected = false;
+            LogSessionEnded(_options.Group, end.Reason, end.Detail);
+            if (end.Refused && end.Reason == ReasonCode.StaleEpoch)
+            {
+                await FenceAsync(end.Detail, ct);
+                return true;
+            }
+            await Task.Delay(Settle(end), _time, ct);
+        }
+    }
+
+    private async Task<SessionEnd> LiveOnceAsync(CancellationToken ct)
+    {
+        try
+        {
+            await using var connection = await ConnectAsync(ct);
+            return await RunSessionAsync(connection, ct);
+        }
+        catch (LinkException e)
+        {
+            var reason = e.Fault == LinkFault.CertificateRefused ? ReasonCode.CertificateRefused : ReasonCode.LinkDown;
+            return new SessionEnd(reason, e.Message);
+        }
+    }
+
+    private async Task<ILinkConnection> ConnectAsync(CancellationToken ct)
+    {
+        using var limit = new CancellationTokenSource(_options.Timings.HelloLimit, _time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        try
+        {
+            return await _link.ConnectAsync(_options.Target, _options.RecoverySite, any.Token);
+        }
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+        {
+            throw new LinkException(LinkFault.Unreachable, $"{_options.Target} did not answer in time", e);
+        }
+    }
+
+    /// <returns>How long to wait before the next session.</returns>
+    private TimeSpan Settle(SessionEnd end)
+    {
+        // A recovery site that cannot take anything for long: better a change map in QEMU than a full outbox here. One
+        // that only is not ready yet is like a link that is down.
+        if (end.Refused && end.Reason is not (ReasonCode.GroupUnknown or ReasonCode.Conflict))
+            Leave(end.Reason, end.Detail);
+        if (_stream is { IsGivenUp: true }) return _return.Next();
+        SetState(_state.Phase, end.Reason, end.Detail);
+        return _retry.Next();
+    }
+
+    private async Task<SessionEnd> RunSessionAsync(ILinkConnection connection, CancellationToken ct)
+    {
+        var (reply, refused) = await AskAsync(connection, ct);
+        if (refused is not null) return new SessionEnd(refused.Reason, refused.Detail, Refused: true);
+        var stream = GoOnFrom(reply!);
+        _retry.Reset();
+        _connected = true;
+        LogSessionBegan(_options.Group, reply!.Durable, stream.StreamId);
+        var feed = _feed = new FrameFeed(stream, _cap);
+        var pump = new LinkPump(connection, _options.Timings, _time, stream.ToShip);
+        var digests = new DigestLine(pump);
+        try
+        {
+            return await Together.RunAsync(ct,
+                t => Together.ForeverAsync<SessionEnd>(f => pump.SendAllAsync(feed, f), t),
+                t => Together.ForeverAsync<SessionEnd>(pump.KeepAliveAsync, t),
+                t => Together.ForeverAsync<SessionEnd>(f => TendAsync(stream, digests, f), t),
+                t => HearAsync(stream, pump, digests, t),
+                async t => new SessionEnd(await stream.GivenUp.WaitAsync(t), "capture was given up"));
+        }
+        finally
+        {
+            Interlocked.Add(ref _shippedBefore, feed.ShippedBytes);
+            _feed = null;
+        }
+    }
+
+    private async Task<(HelloReply? Reply, Refused? Refused)> AskAsync(ILinkConnection connection, CancellationToken ct)
+    {
+        using var limit = new CancellationTokenSource(_options.Timings.HelloLimit, _time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        try
+        {
+            var known = _stream;
+            var hello = new Hello(_options.Group, _options.Epoch, _replica, known?.StreamId ?? Guid.Empty,
+                Volatile.Read(ref _durableKnown),
+                [.. _slots.Select(s => new HelloVolume(s.Disk.Index, s.Disk.SizeBytes))]);
+            await connection.SendAsync(hello.Encode(), any.Token);
+            if (await connection.ReceiveAsync(any.Token) is not { } message)
+                throw new LinkException(LinkFault.Broken, "the peer closed instead of answering");
+            return MessageCodec.Open(message, out var payload) switch
+            {
+                MessageKind.HelloReply => (HelloReply.Decode(payload.Span), null),
+                MessageKind.Refused => (null, Refused.Decode(payload.Span)),
+                var kind => throw MessageCodec.Fault($"{kind} instead of an answer to the hello"),
+            };
+        }
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+        {
+            throw new LinkException(LinkFault.Broken, "no answer to the hello in time", e);
+        }
+    }
+
+    private CaptureStream GoOnFrom(HelloReply reply)
+    {
+        var sameReplica = reply.Replica == _replica;
+        _points.SealUpTo(sameReplica ? reply.Sealed : 0);
+        // Less durable than it once said: it was restored from an older copy, and change maps know nothing of that.
+        if (sameReplica && reply.Durable < _durableKnown) _compareAll = true;
+        Volatile.Write(ref _durableKnown, reply.Durable);
+        _seeded = reply.Seeded;
+        if (_stream is { IsGivenUp: false } stream && sameReplica && FollowsOn(stream, reply))
+        {
+            var waiting = stream.OutboxBytes;
+            if (stream.TryReplayFrom(reply.Durable))
+            {
+                if (!stream.InBatch && waiting > 0) _sync = new SyncCounters(SyncKind.Replay);
+                SetState(stream.InBatch ? SyncPhase(stream) : GroupSourcePhase.Streaming,
+                    stream.InBatch ? SyncReason(stream) : ReasonCode.None, null);
+                return stream;
+            }
+        }
+        _replica = reply.Replica;
+        return BeginStream(reply);
+    }
+
+    // The receiver is inside our stream, or still where our stream began.
+    private bool FollowsOn(CaptureStream stream, HelloReply reply) =>
+        reply.StreamId == stream.StreamId
+        || (reply.StreamId == _baseStream && reply.Durable == stream.BaseSequence);
+
+    private CaptureStream BeginStream(HelloReply reply)
+    {
+        Leave(ReasonCode.Resync, null);
+        if (_stream is { } old)
+        {
+            BehindSince ??= _time.GetUtcNow() - old.Lag;
+            Volatile.Write(ref _capturedBefore, _capturedBefore + old.CapturedBytes);
+        }
+        BehindSince ??= _time.GetUtcNow();
+        _points.DropAbove(reply.Durable);
+        _baseStream = reply.StreamId;
+        _batchEnd = null;
+        var stream = new CaptureStream(new CaptureStreamOptions
+        {
+            Epoch = _options.Epoch,
+            StreamId = _chance.NextGuid(),
+            FirstSequence = reply.Durable + 1,
+            Volumes = [.. _slots.Select(s => new StreamVolume(s.Disk.Index, s.Disk.SizeBytes))],
+            OutboxBytes = _options.Policy.OutboxBytes,
+        }, _time, _flaws);
+        foreach (var slot in _slots) slot.BeginStream();
+        _sync = new SyncCounters(SyncKind.None);
+        _stream = stream;
+        Watch(WatchGivenUpAsync(stream));
+        SetState(SyncPhase(stream), SyncReason(stream), null);
+        LogStreamBegan(_options.Group, stream.StreamId, reply.Durable + 1, reply.Replica);
+        return stream;
+    }
+
+    private async Task<SessionEnd> HearAsync(
+        CaptureStream stream, LinkPump pump, DigestLine digests, CancellationToken ct)
+    {
+        while (await pump.ReceiveAsync(ct) is { } message)
+        {
+            switch (message.Kind)
+            {
+                case MessageKind.Ack:
+                    Heard(stream, Ack.Decode(message.Payload.Span));
+                    break;
+                case MessageKind.DigestReply:
+                    digests.Answer(DigestReply.Decode(message.Payload));
+                    break;
+                case MessageKind.Refused:
+                    var refused = Refused.Decode(message.Payload.Span);
+                    return new SessionEnd(refused.Reason, refused.Detail, Refused: true);
+                case MessageKind.Bye:
+                    var bye = Bye.Decode(message.Payload.Span);
+                    return new SessionEnd(ReasonCode.LinkDown, $"the peer left: {bye.Reason}");
+                default:
+                    throw MessageCodec.Fault($"{message.Kind}, which a receiver never sends");
+            }
+        }
+        return new SessionEnd(ReasonCode.LinkDown, "the peer closed the connection");
+    }
+
+    private void Heard(CaptureStream stream, Ack ack)
+    {
+        if (ack.StreamId != stream.StreamId) return; // said of a stream that is no more
+        if (!stream.MarkDurable(ack.Durable)) throw MessageCodec.Fault($"an ack of {ack.Durable}, which was not sent");
+        if (ack.Durable > _durableKnown) Volatile.Write(ref _durableKnown, ack.Durable);
+        _points.SealUpTo(ack.Sealed);
+    }
+
+    private GroupSourcePhase SyncPhase(CaptureStream stream) =>
+        stream.BaseSequence == 0 ? GroupSourcePhase.InitialSync : GroupSourcePhase.Resyncing;
+
+    private static ReasonCode SyncReason(CaptureStream stream) =>
+        stream.BaseSequence == 0 ? ReasonCode.InitialSync : ReasonCode.Resync;
+
+    [LoggerMessage(ReplicationEvents.SessionBegan, LogLevel.Information,
+        "Source of {Group} connected; the recovery site has {Durable}, stream {StreamId}")]
+    private partial void LogSessionBegan(string group, long durable, Guid streamId);
+
+    [LoggerMessage(ReplicationEvents.SessionEnded, LogLevel.Warning, "Session of {Group} ended: {Reason} {Detail}")]
+    private partial void LogSessionEnded(string group, ReasonCode reason, string detail);
+
+    [LoggerMessage(ReplicationEvents.StreamBegan, LogLevel.Information,
+        "Source of {Group} began stream {StreamId} at {First} for replica {Replica}")]
+    private partial void LogStreamBegan(string group, Guid streamId, long first, Guid replica);
+}

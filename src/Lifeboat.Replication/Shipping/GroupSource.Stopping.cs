@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Replication.Capture;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Replication.Shipping;
+
+// Draining, stopping, letting go. Letting go never waits for anybody; detaching talks to the instance and may fail.
+public sealed partial class GroupSource
+{
+    private static readonly TimeSpan DetachLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>Waits until everything captured up to now is durable at the recovery site.</summary>
+    /// <returns>False: capture was given up meanwhile, or never began.</returns>
+    public async Task<bool> DrainAsync(CancellationToken ct) =>
+        _stream is { } stream && await stream.WaitDurableAsync(stream.LastSequence, ct);
+
+    /// <summary>
+    /// Ends the source and stops mirroring. Stopping a stopped source succeeds, and one that never ran is only
+    /// detached.
+    /// </summary>
+    /// <param name="uninstall">Leave the instances as they were: no change maps, exports or nodes of ours.</param>
+    /// <returns>What could not be undone, by volume; empty when all is well.</returns>
+    public async Task<IReadOnlyList<string>> StopAsync(bool uninstall, CancellationToken ct)
+    {
+        _stop.Cancel();
+        if (Volatile.Read(ref _started)) await _ended.Task.WaitAsync(ct);
+        var problems = new List<string>();
+        foreach (var slot in _slots)
+            if (await ReleaseAsync(slot, uninstall, ct) is { } problem) problems.Add($"{slot.Disk.Name}: {problem}");
+        GiveUpStream(ReasonCode.None);
+        foreach (var slot in _slots) slot.Tap.LetGo();
+        SetState(GroupSourcePhase.Stopped, ReasonCode.None, null);
+        return problems;
+    }
+
+    /// <summary>Lets the guests go on without us at once; capture comes back by itself after a pause.</summary>
+    public void GiveUp(ReasonCode reason) => Leave(reason, null);
+
+    private async Task FenceAsync(string detail, CancellationToken ct)
+    {
+        Leave(ReasonCode.StaleEpoch, detail);
+        SetState(GroupSourcePhase.Fenced, ReasonCode.StaleEpoch, detail);
+        foreach (var slot in _slots) await ReleaseAsync(slot, uninstall: false, ct);
+    }
+
+    /// <summary>Gives capture up: the guests go on without us from this moment.</summary>
+    private void Leave(ReasonCode reason, string? detail)
+    {
+        if (_stream is not { IsGivenUp: false }) return;
+        GiveUpStream(reason);
+        foreach (var slot in _slots) slot.Tap.LetGo();
+        SetState(GroupSourcePhase.Detached, reason, detail);
+    }
+
+    private void GiveUpStream(ReasonCode reason) => _stream?.GiveUp(reason);
+
+    private async Task WatchGivenUpAsync(CaptureStream stream)
+    {
+        try
+        {
+            var reason = await stream.GivenUp.WaitAsync(_runToken);
+            if (stream != _stream) return;
+            foreach (var slot in _slots) slot.Tap.LetGo();
+            if (reason is ReasonCode.OutboxFull or ReasonCode.CaptureHung)
+                SetState(GroupSourcePhase.Detached, reason, null);
+        }
+        catch (OperationCanceledException) when (_runToken.IsCancellationRequested)
+        {
+            // The source is stopping and lets go itself.
+        }
+    }
+
+    private async Task EndRunAsync()
+    {
+        _connected = false;
+        if (!_stop.IsCancellationRequested)
+        {
+            // Shut down, fenced or failed: nobody will answer the guests any more.
+            GiveUpStream(ReasonCode.AgentUnreachable);
+            foreach (var slot in _slots) slot.Tap.LetGo();
+            if (_state.Phase != GroupSourcePhase.Fenced) SetState(GroupSourcePhase.Stopped, ReasonCode.None, null);
+        }
+        _ended.TrySetResult();
+        Task[] watches;
+        lock (_gate) watches = [.. _watches];
+        await Task.WhenAll(watches);
+    }
+
+    private async Task<string?> ReleaseAsync(TapSlot slot, bool uninstall, CancellationToken ct)
+    {
+        using var limit = new CancellationTokenSource(DetachLimit, _time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
+        try
+        {
+            if (uninstall) await slot.Tap.UninstallAsync(any.Token);
+            else await slot.Tap.DetachAsync(any.Token);
+            return null;
+        }
+        catch (TapException e)
+        {
+            LogDetachFailed(_options.Group, slot.Disk.Name, e.Message);
+            return e.Message;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            LogDetachFailed(_options.Group, slot.Disk.Name, "no answer in time");
+            return "no answer in time";
+        }
+    }
+
+    [LoggerMessage(ReplicationEvents.DetachFailed, LogLevel.Warning,
+        "Volume {Volume} of {Group} could not be detached: {Detail}")]
+    private partial void LogDetachFailed(string group, string volume, string detail);
+}

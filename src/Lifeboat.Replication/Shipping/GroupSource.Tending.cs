@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Resync;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Replication.Shipping;
+
+// The one loop that touches the taps while a session lives: attach what is not captured, pull gaps, end the batch,
+// forget gaps once that is durable, rotate change maps. What it leaves half done the next session's loop takes up.
+public sealed partial class GroupSource
+{
+    private BatchClose? _batchEnd;
+    private long _rotatedAt, _rotatedPoint;
+
+    private async Task TendAsync(CaptureStream stream, DigestLine digests, CancellationToken ct)
+    {
+        while (true)
+        {
+            await ForgetGapsAsync(stream, ct);
+            await AttachMissingAsync(stream, ct);
+            foreach (var slot in _slots)
+                if (slot is { Pull: { } pull, Sink: { } sink } && stream.IsOpen(sink))
+                    await PullAsync(stream, slot, pull, digests, ct);
+            if (stream.TryEndBatch(out var end))
+            {
+                _batchEnd = new BatchClose(end, [.. _slots]);
+                continue;
+            }
+            await RotateWhenDueAsync(stream, ct);
+            await stream.ToTend.WaitAsync(NextLook(stream), _time, ct);
+        }
+    }
+
+    private async Task AttachMissingAsync(CaptureStream stream, CancellationToken ct)
+    {
+        var missing = _slots.Where(s => s.Sink is null || !stream.IsOpen(s.Sink)).ToList();
+        if (missing.Count == 0) return;
+        BehindSince ??= _time.GetUtcNow();
+        if (_state.Phase == GroupSourcePhase.Streaming)
+            SetState(GroupSourcePhase.Resyncing, ReasonCode.CaptureLost, missing[0].Detail);
+        if (Array.TrueForAll(_slots, s => s.Pull is null) && stream.DurableSequence > stream.BaseSequence)
+            _sync = new SyncCounters(SyncKind.None);
+        foreach (var slot in missing)
+        {
+            if (slot.RetryAt > _time.GetTimestamp()) continue;
+            // How the last mirror ended says whether anything is missing; it is told a moment after the fact.
+            await Waiting.ForAsync(slot.Ending.WaitAsync, TimeSpan.FromSeconds(1), _time, ct);
+            await AttachAsync(stream, slot, ct);
+        }
+        if (missing.Find(s => s.Pull is null) is { } failed)
+            SetState(GroupSourcePhase.Detached, ReasonOf(failed.Fault), $"{failed.Disk.Name}: {failed.Detail}");
+        else SetState(SyncPhase(stream), SyncReason(stream), null);
+    }
+
+    private async Task AttachAsync(CaptureStream stream, TapSlot slot, CancellationToken ct)
+    {
+        var first = slot.Sink is null;
+        slot.Pull = null;
+        var sequence = first ? stream.BaseSequence : stream.LastSequence;
+        var sink = slot.Sink = stream.BeginVolume(slot.Disk.Index);
+        try
+        {
+            if (slot.Tap.SizeBytes != slot.Disk.SizeBytes)
+                throw new TapException(TapFault.SizeChanged, $"the disk has {slot.Tap.SizeBytes} bytes");
+            var map = await slot.Tap.AttachAsync(sink, _replica, ct);
+            stream.Attached(sink);
+            slot.Ending = WatchEndAsync(stream, slot, sink);
+            Watch(slot.Ending);
+            Interlocked.Increment(ref _attaches);
+            slot.Backoff.Reset();
+            slot.Detail = null;
+            slot.Pull = new GapPull(TaskOf(slot, sink, map, sequence), stream, _sync);
+            LogVolumeAttached(_options.Group, slot.Disk.Name, map.Kind, map.BitmapName);
+        }
+        catch (TapException e)
+        {
+            stream.Abandon(sink);
+            slot.RetryAt = _time.GetTimestamp() + Ticks(slot.Backoff.Next());
+            (slot.Fault, slot.Detail) = (e.Fault, e.Message);
+            LogVolumeNotAttached(_options.Group, slot.Disk.Name, e.Fault, e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            stream.Abandon(sink);
+            slot.Tap.LetGo();
+            throw;
+        }
+    }
+
+    private GapPullTask TaskOf(TapSlot slot, VolumeSink sink, GapMap map, long sequence)
+    {
+        var kind = sequence == 0 && !_seeded ? SyncKind.Allocation
+            : map.Kind == GapKind.Known && sequence > 0 && !_compareAll ? SyncKind.ChangeMap
+            : SyncKind.HashCompare;
+        _sync.Include(kind);
+        _sync.AddTotal(slot.Disk.SizeBytes);
+        // All that is there, not what changed.
+        if (kind != SyncKind.ChangeMap) map = new GapMap(GapKind.Allocation, null);
+        var window = Math.Min(_options.PullWindowBytes, _options.Policy.OutboxBytes / 8);
+        if (_options.Policy.ShipBytesPerSecond is { } rate) window = Math.Min(window, Math.Max(256 << 10, 2 * rate));
+        return new GapPullTask(slot.Tap, sink, map, kind, slot.Disk.SizeBytes, sequence,
+            _options.CompareChangeMap, window);
+    }
+
+    private async Task PullAsync(
+        CaptureStream stream, TapSlot slot, GapPull pull, DigestLine digests, CancellationToken ct)
+    {
+        try
+        {
+            if (!await pull.RunAsync(digests, ct)) return;
+            slot.Pull = null;
+            LogGapPulled(_options.Group, slot.Disk.Name, _sync.Kind, _sync.Moved, _sync.Examined);
+        }
+        catch (TapException e)
+        {
+            // The disk cannot be read: whatever ails it, the next attach finds out what is missing.
+            stream.MarkLost(slot.Sink!);
+            slot.Tap.LetGo();
+            slot.RetryAt = _time.GetTimestamp() + Ticks(slot.Backoff.Next());
+            slot.Detail = e.Message;
+        }
+    }
+
+    private async Task ForgetGapsAsync(CaptureStream stream, CancellationToken ct)
+    {
+        if (_batchEnd is not { } batch || !await stream.WaitDurableAsync(batch.End, ct)) return;
+        foreach (var slot in batch.Slots)
+        {
+            try
+            {
+                await slot.Tap.ForgetGapAsync(ct);
+            }
+            catch (TapException e)
+            {
+                LogGapKept(_options.Group, slot.Disk.Name, e.Fault, e.Message);
+            }
+        }
+        _batchEnd = null;
+        _compareAll = false;
+        _return.Reset();
+        LogGapForgotten(_options.Group, batch.End);
+        if (stream.InBatch) return;
+        BehindSince = null;
+        SetState(GroupSourcePhase.Streaming, ReasonCode.None, null);
+    }
+
+    // After a sealed point the maps hold much that the recovery site has: a fresh one keeps the next gap small.
+    private async Task RotateWhenDueAsync(CaptureStream stream, CancellationToken ct)
+    {
+        var point = _points.LastSealed?.Sequence ?? 0;
+        if (stream.InBatch || point == _rotatedPoint) return;
+        if (_time.GetElapsedTime(_rotatedAt) < _options.RotateInterval) return;
+        (_rotatedAt, _rotatedPoint) = (_time.GetTimestamp(), point);
+        var captured = stream.Volumes();
+        for (var i = 0; i < _slots.Length; i++)
+        {
+            var slot = _slots[i];
+            if (captured[i].CapturedBytes == slot.RotatedAtBytes || stream.InBatch) continue;
+            slot.RotatedAtBytes = captured[i].CapturedBytes;
+            try
+            {
+                await slot.Tap.RotateAsync(t => SettledAsync(stream, slot, t), ct);
+            }
+            catch (TapException e)
+            {
+                LogMapNotRotated(_options.Group, slot.Disk.Name, e.Fault, e.Message);
+            }
+        }
+    }
+
+    // The old map may go only if nothing can be in it alone: all that was captured is durable, and the mirror, seen
+    // intact after the fresh map began, missed nothing before it did.
+    private async Task SettledAsync(CaptureStream stream, TapSlot slot, CancellationToken ct)
+    {
+        if (!await stream.WaitDurableAsync(stream.LastSequence, ct))
+            throw new TapException(TapFault.Refused, "capture was given up");
+        if (!await slot.Tap.StillMirroringAsync(ct)) throw new TapException(TapFault.Refused, "the mirror has ended");
+    }
+
+    private async Task WatchEndAsync(CaptureStream stream, TapSlot slot, VolumeSink sink)
+    {
+        try
+        {
+            var end = await slot.Tap.Ended.WaitAsync(_runToken);
+            if (end == TapEnd.InstanceGone) stream.MarkEndedWithInstance(sink);
+            else stream.MarkLost(sink);
+            slot.Detail ??= $"the mirror ended: {end}";
+            LogVolumeEnded(_options.Group, slot.Disk.Name, end);
+        }
+        catch (OperationCanceledException) when (_runToken.IsCancellationRequested)
+        {
+            // The source is stopping; the tap is detached by whoever stops it.
+        }
+    }
+
+    private TimeSpan NextLook(CaptureStream stream)
+    {
+        var wait = stream.InBatch ? TimeSpan.FromMilliseconds(200) : TimeSpan.FromSeconds(1);
+        return wait < _options.RotateInterval ? wait : _options.RotateInterval;
+    }
+
+    private long Ticks(TimeSpan wait) => (long)(wait.TotalSeconds * _time.TimestampFrequency);
+
+    private static ReasonCode ReasonOf(TapFault fault) => fault switch
+    {
+        TapFault.MonitorUnreachable => ReasonCode.MonitorUnreachable,
+        TapFault.DiskNotFound => ReasonCode.VolumeUnknown,
+        TapFault.InstanceGone or TapFault.Refused or TapFault.SizeChanged => ReasonCode.CaptureLost,
+    };
+
+    private sealed record BatchClose(long End, IReadOnlyList<TapSlot> Slots);
+
+    [LoggerMessage(ReplicationEvents.VolumeAttached, LogLevel.Information,
+        "Volume {Volume} of {Group} is captured; its gap is {Kind} {Bitmap}")]
+    private partial void LogVolumeAttached(string group, string volume, GapKind kind, string? bitmap);
+
+    [LoggerMessage(ReplicationEvents.VolumeNotAttached, LogLevel.Warning,
+        "Volume {Volume} of {Group} could not be attached: {Fault} {Detail}")]
+    private partial void LogVolumeNotAttached(string group, string volume, TapFault fault, string detail);
+
+    [LoggerMessage(ReplicationEvents.VolumeEnded, LogLevel.Warning,
+        "Mirror of volume {Volume} of {Group} ended: {End}")]
+    private partial void LogVolumeEnded(string group, string volume, TapEnd end);
+
+    [LoggerMessage(ReplicationEvents.GapPulled, LogLevel.Information,
+        "Gap of volume {Volume} of {Group} was pulled by {Kind}: so far {Moved} bytes moved of {Examined} read")]
+    private partial void LogGapPulled(string group, string volume, SyncKind kind, long moved, long examined);
+
+    [LoggerMessage(ReplicationEvents.GapForgotten, LogLevel.Information, "Gaps of {Group} are durable at {End}")]
+    private partial void LogGapForgotten(string group, long end);
+
+    [LoggerMessage(ReplicationEvents.GapKept, LogLevel.Warning,
+        "Gap of volume {Volume} of {Group} could not be dropped and will be sent again: {Fault} {Detail}")]
+    private partial void LogGapKept(string group, string volume, TapFault fault, string detail);
+
+    [LoggerMessage(ReplicationEvents.MapNotRotated, LogLevel.Warning,
+        "Change map of volume {Volume} of {Group} was not rotated: {Fault} {Detail}")]
+    private partial void LogMapNotRotated(string group, string volume, TapFault fault, string detail);
+}

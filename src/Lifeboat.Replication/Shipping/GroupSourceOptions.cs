@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
+using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Linking;
+
+namespace Lifeboat.Replication.Shipping;
+
+/// <summary>What the source of a group is given. Another epoch, target or set of volumes is another source.</summary>
+public sealed record GroupSourceOptions
+{
+    public required string Group { get; init; }
+    /// <summary>The expected name in the peer's certificate.</summary>
+    public required string RecoverySite { get; init; }
+    public required Epoch Epoch { get; init; }
+    /// <summary>`host:port` of the recovery agent's link listener.</summary>
+    public required string Target { get; init; }
+    public required IReadOnlyList<SourceDisk> Volumes { get; init; }
+    public required Policy Policy { get; init; }
+    /// <summary>Fresh entropy: stream ids and the jitter of retries come from it.</summary>
+    public required ulong Seed { get; init; }
+
+    public LinkTimings Timings { get; init; } = LinkTimings.Default;
+    /// <summary>First and longest wait between tries to connect or attach.</summary>
+    public TimeSpan RetryMin { get; init; } = TimeSpan.FromMilliseconds(200);
+    public TimeSpan RetryMax { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>Least and longest wait before capture comes back after it was given up.</summary>
+    public TimeSpan ReturnMin { get; init; } = TimeSpan.FromSeconds(1);
+    public TimeSpan ReturnMax { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>Least time between two rotations of the change maps.</summary>
+    public TimeSpan RotateInterval { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>A checkpoint whose mirrors could not be seen intact in this time is withdrawn.</summary>
+    public TimeSpan ConfirmLimit { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>Pulled bytes that may be in the outbox at once; also at most an eighth of the outbox.</summary>
+    public long PullWindowBytes { get; init; } = 8 << 20;
+    /// <summary>
+    /// Ask for digests of changed extents too, so that blocks that came out equal do not cross the link.
+    /// </summary>
+    public bool CompareChangeMap { get; init; } = true;
+
+    public IEnumerable<string> Problems()
+    {
+        if (Volumes.Count == 0) yield return "source.volumes is empty";
+        if (Volumes.DistinctBy(v => v.Index).Count() != Volumes.Count) yield return "source.volumes: an index twice";
+        if (RetryMin <= TimeSpan.Zero || RetryMax < RetryMin) yield return "source.retryMin..retryMax is no range";
+        if (ReturnMin <= TimeSpan.Zero || ReturnMax < ReturnMin) yield return "source.returnMin..returnMax is no range";
+        if (RotateInterval <= TimeSpan.Zero) yield return "source.rotateInterval must be positive";
+        if (ConfirmLimit <= TimeSpan.Zero) yield return "source.confirmLimit must be positive";
+        if (PullWindowBytes < 1 << 20) yield return $"source.pullWindowBytes is {PullWindowBytes}; the least is 1 MiB";
+        foreach (var problem in Policy.Problems().Concat(Timings.Problems())) yield return problem;
+    }
+}
+
+/// <param name="Index">Number of the volume in the group's journal.</param>
+/// <param name="Tap">Owned by the caller, who disposes it after the source has stopped.</param>
+public sealed record SourceDisk(ushort Index, string Name, long SizeBytes, IDiskTap Tap);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+
+namespace Lifeboat.Replication.Shipping;
+
+/// <summary>Where a source stands; numbers as in the agent's contract.</summary>
+public enum GroupSourcePhase { Detached = 1, InitialSync = 2, Resyncing = 3, Streaming = 4, Fenced = 5, Stopped = 6 }
+
+/// <summary>How the last sync found what to send; numbers as in the agent's contract.</summary>
+public enum SyncKind { None = 0, Allocation = 1, ChangeMap = 2, HashCompare = 3, Replay = 4 }
+
+/// <summary>What a source says of itself at one moment.</summary>
+public sealed record SourceSnapshot
+{
+    public required string Group { get; init; }
+    public required GroupSourcePhase Phase { get; init; }
+    public required ReasonCode Reason { get; init; }
+    public string? Detail { get; init; }
+    public required DateTimeOffset Since { get; init; }
+    public required Epoch Epoch { get; init; }
+    public required bool Connected { get; init; }
+    public required long CapturedSequence { get; init; }
+    public required long DurableSequence { get; init; }
+    public required long OutboxBytes { get; init; }
+    /// <summary>
+    /// Age of the oldest write that is not durable at the recovery site; while capture is given up or a batch is open,
+    /// the time since the recovery site last had everything.
+    /// </summary>
+    public required TimeSpan Lag { get; init; }
+    public required long CapturedBytes { get; init; }
+    /// <summary>Bytes of records sent, replays included.</summary>
+    public required long ShippedBytes { get; init; }
+    public required SyncKind LastSync { get; init; }
+    public required long SyncMovedBytes { get; init; }
+    public required long SyncExaminedBytes { get; init; }
+    /// <summary>0 to 1.</summary>
+    public required double SyncProgress { get; init; }
+    public required long Attaches { get; init; }
+    public RecoveryPoint? LastSealed { get; init; }
+    public required IReadOnlyList<VolumeSnapshot> Volumes { get; init; }
+}
+
+public sealed record VolumeSnapshot(string Name, bool Captured, string? Detail);
