@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+using Lifeboat.Replication.Linking;
+
+namespace Lifeboat.Agent.Linking;
+
+// Who we are on a link and whom we believe. A peer is the site in its certificate's common name, if that certificate
+// chains to the CA that we paired with under that name. Everything is read anew for each connection, so that pairing,
+// unpairing and a renewed certificate take effect at once.
+internal sealed class LinkIdentity(SitePaths paths)
+{
+    private const string ClientUse = "1.3.6.1.5.5.7.3.2";
+    private const string ServerUse = "1.3.6.1.5.5.7.3.1";
+    private const string Role = "agent";
+    public static readonly SslApplicationProtocol Protocol = new("lifeboat-link/1");
+
+    /// <exception cref="LinkException">Our own certificate cannot be read.</exception>
+    public X509Certificate2 Own()
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(paths.AgentCertificate, paths.AgentKey);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new LinkException(LinkFault.CertificateRefused,
+                $"this site's own certificate {paths.AgentCertificate} cannot be used: {e.Message}", e);
+        }
+    }
+
+    public SslClientAuthenticationOptions ClientOptions(string expectedSite, LinkVerdict verdict) => new()
+    {
+        TargetHost = expectedSite,
+        ClientCertificateContext = SslStreamCertificateContext.Create(Own(), null, offline: true),
+        EnabledSslProtocols = SslProtocols.Tls13,
+        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+        ApplicationProtocols = [Protocol],
+        RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+            verdict.Accept(certificate, shown => Check(shown, expectedSite, ServerUse)),
+    };
+
+    public SslServerAuthenticationOptions ServerOptions(LinkVerdict verdict) => new()
+    {
+        ServerCertificateContext = SslStreamCertificateContext.Create(Own(), null, offline: true),
+        ClientCertificateRequired = true,
+        EnabledSslProtocols = SslProtocols.Tls13,
+        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+        ApplicationProtocols = [Protocol],
+        RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+            verdict.Accept(certificate, shown => Check(shown, null, ClientUse)),
+    };
+
+    // Returns the site, or why not.
+    private (string? Site, string? Refusal) Check(X509Certificate2 shown, string? expectedSite, string use)
+    {
+        var site = shown.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
+        // The name becomes part of a path: it is checked before anything else is done with it.
+        if (!EntityName.IsValid(site)) return (null, $"its common name '{site}' is not the name of a site");
+        if (expectedSite is not null && site != expectedSite)
+            return (null, $"it is the certificate of site '{site}', not of '{expectedSite}'");
+        if (!HasRole(shown)) return (null, $"it is not an agent's certificate ({shown.Subject})");
+        var anchorFile = paths.TrustAnchor(site);
+        if (!File.Exists(anchorFile)) return (null, $"this site is not paired with '{site}'");
+        try
+        {
+            using var anchor = X509CertificateLoader.LoadCertificateFromFile(anchorFile);
+            return ChainProblem(shown, anchor, use) is { } problem ? (null, problem) : (site, null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            return (null, $"the trust anchor {anchorFile} cannot be used: {e.Message}");
+        }
+    }
+
+    private static string? ChainProblem(X509Certificate2 shown, X509Certificate2 anchor, string use)
+    {
+        using var chain = new X509Chain();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.Add(anchor);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.DisableCertificateDownloads = true;
+        chain.ChainPolicy.ApplicationPolicy.Add(new Oid(use));
+        if (chain.Build(shown)) return null;
+        var status = chain.ChainStatus.Select(s => s.StatusInformation.Trim()).Where(s => s.Length > 0).Distinct();
+        return "it does not come from the CA this site was paired with: " + string.Join("; ", status);
+    }
+
+    private static bool HasRole(X509Certificate2 shown) =>
+        shown.SubjectName.EnumerateRelativeDistinguishedNames()
+            .Any(n => !n.HasMultipleElements && n.GetSingleElementType().Value == "2.5.4.11"
+                && n.GetSingleElementValue() == Role);
+}
+
+/// <summary>What was decided about the peer of one handshake.</summary>
+internal sealed class LinkVerdict
+{
+    public string? Site { get; private set; }
+    public string? Refusal { get; private set; }
+
+    public bool Accept(X509Certificate? shown, Func<X509Certificate2, (string? Site, string? Refusal)> check)
+    {
+        (Site, Refusal) = shown is X509Certificate2 certificate ? check(certificate) : (null, "it showed no certificate");
+        return Site is not null;
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers.Binary;
+using System.Net.Security;
+using System.Net.Sockets;
+using Lifeboat.Replication.Linking;
+
+namespace Lifeboat.Agent.Linking;
+
+// Messages over TLS: four bytes of length (little endian), then the message. After a failed or cancelled send or
+// receive the place in the stream is unknown, so the connection is of no more use and says so.
+internal sealed class TlsConnection(SslStream stream, Socket socket, string peerSite) : ILinkConnection
+{
+    private const int HeaderBytes = 4;
+    private byte[] _outgoing = new byte[64 << 10];
+    private byte[] _incoming = new byte[256 << 10];
+    private int _start;
+    private int _end;
+    private int _current;   // bytes of the message that was handed out last, still at _start
+    private bool _broken;
+
+    public string PeerSite => peerSite;
+
+    public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct)
+    {
+        if (message.Length > ILinkConnection.MessageMax)
+            throw new LinkException(LinkFault.Protocol, $"a message of {message.Length} bytes is too long to send");
+        var length = HeaderBytes + message.Length;
+        if (_outgoing.Length < length) _outgoing = new byte[Math.Max(length, _outgoing.Length * 2)];
+        BinaryPrimitives.WriteInt32LittleEndian(_outgoing, message.Length);
+        message.CopyTo(_outgoing.AsMemory(HeaderBytes));
+        await DoAsync(async () =>
+        {
+            await stream.WriteAsync(_outgoing.AsMemory(0, length), ct);
+            return 0;
+        });
+    }
+
+    public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken ct)
+    {
+        _start += _current;
+        _current = 0;
+        if (!await FillAsync(HeaderBytes, ct)) return null;
+        var length = BinaryPrimitives.ReadInt32LittleEndian(_incoming.AsSpan(_start));
+        if (length is < 0 or > ILinkConnection.MessageMax)
+        {
+            _broken = true;
+            throw new LinkException(LinkFault.Protocol, $"{peerSite} announced a message of {length} bytes");
+        }
+        if (!await FillAsync(HeaderBytes + length, ct))
+            throw new LinkException(LinkFault.Broken, $"{peerSite} closed in the middle of a message");
+        _start += HeaderBytes;
+        _current = length;
+        return _incoming.AsMemory(_start, length);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // A goodbye only when nothing is half sent; a peer that does not read must not keep us.
+        if (!_broken && socket.Connected)
+        {
+            socket.SendTimeout = 1000;
+            try
+            {
+                await stream.ShutdownAsync().WaitAsync(TimeSpan.FromSeconds(1), TimeProvider.System, default);
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException or TimeoutException
+                or InvalidOperationException)
+            {
+                // It is gone already.
+            }
+        }
+        socket.Dispose();
+        await stream.DisposeAsync();
+    }
+
+    // False when the peer closed before the first byte.
+    private async ValueTask<bool> FillAsync(int wanted, CancellationToken ct)
+    {
+        if (_end - _start < wanted) MakeRoom(wanted);
+        while (_end - _start < wanted)
+        {
+            var received = await DoAsync(() => stream.ReadAsync(_incoming.AsMemory(_end), ct));
+            if (received == 0)
+            {
+                _broken = true;
+                return _end == _start
+                    ? false
+                    : throw new LinkException(LinkFault.Broken, $"{peerSite} closed in the middle of a message");
+            }
+            _end += received;
+        }
+        return true;
+    }
+
+    private void MakeRoom(int wanted)
+    {
+        var left = _incoming.AsSpan(_start, _end - _start);
+        var target = wanted > _incoming.Length ? new byte[Math.Max(wanted, _incoming.Length * 2)] : _incoming;
+        left.CopyTo(target);
+        (_incoming, _end, _start) = (target, left.Length, 0);
+    }
+
+    private async ValueTask<int> DoAsync(Func<ValueTask<int>> action)
+    {
+        if (_broken) throw new LinkException(LinkFault.Broken, $"the connection with {peerSite} has ended");
+        try
+        {
+            return await action();
+        }
+        catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
+        {
+            _broken = true;
+            throw new LinkException(LinkFault.Broken, $"the connection with {peerSite} broke: {e.Message}", e);
+        }
+        catch (OperationCanceledException)
+        {
+            _broken = true;
+            throw;
+        }
+    }
+}

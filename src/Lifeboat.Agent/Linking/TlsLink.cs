@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Replication.Linking;
+
+namespace Lifeboat.Agent.Linking;
+
+/// <summary>Reaches another site's agent: TCP, TLS 1.3, certificates on both sides.</summary>
+internal sealed class TlsLink(SitePaths paths, TimeProvider time) : ILink
+{
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(10);
+    private readonly LinkIdentity _identity = new(paths);
+
+    public async Task<ILinkConnection> ConnectAsync(string target, string expectedSite, CancellationToken ct)
+    {
+        var colon = target.LastIndexOf(':');
+        if (colon <= 0 || !ushort.TryParse(target.AsSpan(colon + 1), out var port))
+            throw new LinkException(LinkFault.Unreachable, $"'{target}' is not host:port");
+        // Cancelled by the caller (ct) or by the limit; the latter means that nobody is there.
+        using var late = new CancellationTokenSource(ConnectLimit, time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            LinkSocket.Tune(socket);
+            await socket.ConnectAsync(target[..colon].Trim('[', ']'), port, any.Token);
+            return await GreetAsync(socket, target, expectedSite, any.Token);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw new LinkException(LinkFault.Unreachable, $"{target}: {e.Message}", e);
+        }
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+        {
+            socket.Dispose();
+            throw new LinkException(LinkFault.Unreachable,
+                $"{target} did not answer within {ConnectLimit.TotalSeconds:0} s", e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    // In TLS 1.3 our handshake is done before the peer has looked at our certificate. Its welcome says that it has.
+    private async Task<ILinkConnection> GreetAsync(
+        Socket socket, string target, string expectedSite, CancellationToken ct)
+    {
+        var verdict = new LinkVerdict();
+        var stream = new SslStream(new NetworkStream(socket, ownsSocket: false));
+        try
+        {
+            await stream.AuthenticateAsClientAsync(_identity.ClientOptions(expectedSite, verdict), ct);
+        }
+        catch (Exception e) when (e is AuthenticationException or IOException)
+        {
+            throw verdict.Refusal is { } refusal
+                ? new LinkException(LinkFault.CertificateRefused, $"{target}: we refused its certificate: {refusal}", e)
+                : new LinkException(LinkFault.Protocol, $"{target} did not agree on TLS: {e.Message}", e);
+        }
+        var connection = new TlsConnection(stream, socket, verdict.Site!);
+        try
+        {
+            if (await connection.ReceiveAsync(ct) is { } welcome
+                && welcome.Span.SequenceEqual(LinkIdentity.Protocol.Protocol.Span)) return connection;
+        }
+        catch (LinkException e) when (e.Fault == LinkFault.Broken)
+        {
+            throw new LinkException(LinkFault.CertificateRefused,
+                $"{target} ({expectedSite}) refused this site's certificate: is it paired with us?", e);
+        }
+        throw new LinkException(LinkFault.CertificateRefused, $"{target} ({expectedSite}) closed without a welcome");
+    }
+}

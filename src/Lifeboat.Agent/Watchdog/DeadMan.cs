@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Agent.Heartbeats;
+using Lifeboat.Qemu;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Agent.Watchdog;
+
+/// <summary>
+/// Thaws guests that the agent has frozen and not thawed: past the announced deadline, or when the agent is gone. A guest
+/// is frozen for a bounded time, whoever dies.
+/// </summary>
+internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILogger<DeadMan> logger)
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly QmpOptions Patience = new()
+    {
+        ConnectLimit = TimeSpan.FromSeconds(3),
+        CommandLimit = TimeSpan.FromSeconds(10),
+    };
+
+    public async Task RunAsync(CancellationToken ct)
+    {
+        var thawing = new Dictionary<Freeze, Task>();
+        while (!ct.IsCancellationRequested)
+        {
+            var now = time.GetUtcNow();
+            var alive = page.Agent.IsAlive;
+            foreach (var freeze in page.Freezes())
+                if ((!alive || now > freeze.Deadline) && (!thawing.TryGetValue(freeze, out var run) || run.IsCompleted))
+                    thawing[freeze] = ThawAsync(freeze, page, time, logger, ct);
+            foreach (var done in thawing.Where(t => t.Value.IsCompleted).Select(t => t.Key).ToList())
+                thawing.Remove(done);
+            await Task.Delay(LookEvery, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        await Task.WhenAll(thawing.Values);
+    }
+
+    /// <summary>Thaws and frees the slot. A guest that is gone needs no thaw; anything else is tried again.</summary>
+    public static async Task ThawAsync(
+        Freeze freeze, HeartbeatPage page, TimeProvider time, ILogger logger, CancellationToken ct)
+    {
+        try
+        {
+            var thawed = await new GuestAgentClient(freeze.GuestAgentSocket, Patience, time).ThawAsync(ct);
+            LogThawed(logger, freeze.GuestAgentSocket, thawed);
+            page.Clear(freeze);
+        }
+        catch (QmpException e) when (e.Fault is QmpFault.Unreachable or QmpFault.Closed)
+        {
+            LogGone(logger, freeze.GuestAgentSocket, e.Message);
+            page.Clear(freeze);
+        }
+        catch (QmpException e)
+        {
+            LogNotThawed(logger, freeze.GuestAgentSocket, e.Message);
+        }
+        catch (OperationCanceledException)
+        {
+            // The successor finds the slot and goes on.
+        }
+    }
+
+    [LoggerMessage(EventIds.DeadManThawed, LogLevel.Warning,
+        "Thawed {FileSystems} file systems through {Socket}: whoever froze them did not in time")]
+    private static partial void LogThawed(ILogger logger, string socket, int fileSystems);
+
+    [LoggerMessage(EventIds.DeadManGone, LogLevel.Information, "Nothing to thaw at {Socket}: {Reason}")]
+    private static partial void LogGone(ILogger logger, string socket, string reason);
+
+    [LoggerMessage(EventIds.DeadManFailed, LogLevel.Error, "Could not thaw through {Socket}, trying again: {Reason}")]
+    private static partial void LogNotThawed(ILogger logger, string socket, string reason);
+}
