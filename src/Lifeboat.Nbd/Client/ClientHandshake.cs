@@ -2,6 +2,7 @@
 using System.Buffers.Binary;
 using System.Net.Security;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Lifeboat.Nbd;
@@ -75,7 +76,7 @@ internal sealed partial class ClientHandshake(Stream stream, NbdClientOptions op
         {
             await encrypted.AuthenticateAsClientAsync(tls, ct);
         }
-        catch (Exception e) when (e is AuthenticationException or IOException)
+        catch (Exception e) when (e is AuthenticationException or IOException or CryptographicException)
         {
             throw new NbdException(NbdFault.TlsFailed, $"TLS handshake failed: {e.Message}", e);
         }

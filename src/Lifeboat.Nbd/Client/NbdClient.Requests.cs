@@ -73,8 +73,8 @@ public sealed partial class NbdClient
         var agreed = _agreed.Contexts.Where(c => c.Name == context).Select(c => (uint?)c.Id).SingleOrDefault();
         Require(agreed is not null, $"meta context '{context}' was not agreed on");
         var extents = new NbdExtents();
-        extents.Begin(length, int.MaxValue);
-        var end = offset + length;
+        extents.Begin(length, NbdLimits.ExtentsCollectedMax);
+        var (start, end) = (offset, offset + length);
         while (offset < end)
         {
             var count = (uint)Math.Min(end - offset, RangeBytesMax);
@@ -83,8 +83,12 @@ public sealed partial class NbdClient
             var found = request.StatusOf(agreed!.Value)
                 ?? throw new NbdException(NbdFault.ProtocolViolation, $"no status of '{context}' in the answer");
             foreach (var extent in found)
+            {
                 extents.Add(extent.Length, extent.Flags);
-            offset += found.Sum(e => e.Length);
+                offset += extent.Length;
+            }
+            Require(extents.Collected == offset - start,
+                $"more than {NbdLimits.ExtentsCollectedMax} extents in {start}+{length}; ask for less");
         }
         return extents.Items;
     }

@@ -9,15 +9,18 @@ namespace Lifeboat.Nbd;
 public sealed class NbdExtents
 {
     private readonly List<NbdExtent> _extents = [];
+    private long _length;
     private long _left;
     private int _max = 1;
 
     public IReadOnlyList<NbdExtent> Items => _extents;
 
+    internal long Collected => _length - _left;
+
     internal void Begin(long length, int max)
     {
         _extents.Clear();
-        _left = length;
+        (_length, _left) = (length, length);
         _max = max;
     }
 

@@ -28,6 +28,9 @@ public static class NbdLimits
     /// <summary>Extents per context that our client accepts in one answer (QEMU sends up to 128 Ki).</summary>
     public const int ExtentsAcceptedMax = 1024 * 1024;
 
+    /// <summary>Extents that one BlockStatusAsync collects; a caller with more asks for smaller ranges.</summary>
+    public const int ExtentsCollectedMax = 4 * 1024 * 1024;
+
     /// <summary>Exports that our client accepts in one listing.</summary>
     public const int ListedExportsMax = 10_000;
 }

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 
 namespace Lifeboat.Nbd;
 
@@ -130,7 +131,7 @@ internal sealed partial class Handshake(
         {
             stream.AuthenticateAsServer(options.Tls!);
         }
-        catch (Exception e) when (e is AuthenticationException or IOException)
+        catch (Exception e) when (e is AuthenticationException or IOException or CryptographicException)
         {
             throw new NbdException(NbdFault.TlsFailed, $"TLS handshake failed: {e.Message}", e);
         }

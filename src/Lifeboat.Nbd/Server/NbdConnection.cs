@@ -17,12 +17,8 @@ public sealed class NbdConnection
     private string? _exportName;
     private long _unansweredSince;
 
-    internal NbdConnection(long id, NbdServer server, Socket socket, NbdServerOptions options)
-    {
+    internal NbdConnection(long id, NbdServer server, Socket socket, NbdServerOptions options) =>
         (Id, _server, _socket, _options) = (id, server, socket, options);
-        if (socket.AddressFamily != AddressFamily.Unix)
-            socket.NoDelay = true;
-    }
 
     public long Id { get; }
 
@@ -76,6 +72,8 @@ public sealed class NbdConnection
         NbdConnectionClosed closed;
         try
         {
+            if (_socket.AddressFamily != AddressFamily.Unix)
+                _socket.NoDelay = true;
             Serve();
             closed = Ending(null, "the client disconnected", null);
         }

@@ -10,6 +10,8 @@ namespace Lifeboat.Nbd;
 /// </summary>
 public sealed class NbdServer : IAsyncDisposable
 {
+    private static readonly TimeSpan CalmDown = TimeSpan.FromMilliseconds(50);
+
     private readonly Socket _listener;
     private readonly NbdExports _exports;
     private readonly NbdServerOptions _options;
@@ -134,12 +136,10 @@ public sealed class NbdServer : IAsyncDisposable
             {
                 return;
             }
-            catch (SocketException e)
+            catch (Exception e)   // the top of the loop: out of descriptors, threads or memory must not end the server
             {
-                // Out of descriptors, or the client left first. Neither ends the server; the pause keeps it calm.
-                Report(new NbdConnectionClosed(0, null, NbdFault.ConnectionLost, "accept failed", e));
-                var pause = Task.Delay(TimeSpan.FromMilliseconds(50), _options.Time, ct);
-                await Task.WhenAny(pause);
+                Report(new NbdConnectionClosed(0, null, NbdFault.ConnectionLost, $"accept failed: {e.Message}", e));
+                await Task.WhenAny(Task.Delay(CalmDown, _options.Time, ct));
             }
         }
     }
@@ -159,7 +159,16 @@ public sealed class NbdServer : IAsyncDisposable
             connection = new NbdConnection(++_lastId, this, socket, _options);
             _connections.Add(connection.Id, connection);
         }
-        connection.Start();
+        try
+        {
+            connection.Start();
+        }
+        catch
+        {
+            Forget(connection);
+            socket.Dispose();
+            throw;
+        }
     }
 
     private void Report(NbdConnectionClosed closed) => _options.OnClosed?.Invoke(closed);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Nbd;
+using Lifeboat.Testing;
 using Lifeboat.Testing.Nbd;
 
 namespace Lifeboat.IntegrationTests.Nbd;
@@ -47,7 +48,7 @@ public sealed class ServerWithLibnbdTests
     {
         await using var fixture = new NbdFixture(new MemoryExport("disk", Size));
         var (source, back) = (fixture.File("source"), fixture.File("back"));
-        await File.WriteAllBytesAsync(source, Bytes.Pattern((int)Size, 7), TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(source, new Prng(7).Bytes((int)Size), TestContext.Current.CancellationToken);
 
         (await Tool.RunAsync("nbdcopy", "--connections=4", source, fixture.Uri("disk"))).Succeeded();
         (await Tool.RunAsync("nbdcopy", "--connections=4", fixture.Uri("disk"), back)).Succeeded();
@@ -60,7 +61,7 @@ public sealed class ServerWithLibnbdTests
     [InlineData("h.pread_structured(4096, 0, lambda buf, at, status, err: None, nbd.CMD_FLAG_DF)")]
     [InlineData("h.pwrite(b'x'*8192, 0); h.zero(4096, 2048, nbd.CMD_FLAG_NO_HOLE | nbd.CMD_FLAG_FUA); "
         + "assert h.pread(8192, 0) == b'x'*2048 + bytearray(4096) + b'x'*2048")]
-    [InlineData("h.pwrite(b'x'*4096, 0); h.zero(4096, 0, nbd.CMD_FLAG_FAST_ZERO); assert h.pread(4096, 0) == bytearray(4096)")]
+    [InlineData("h.pwrite(b'x'*9, 0); h.zero(9, 0, nbd.CMD_FLAG_FAST_ZERO); assert h.pread(9, 0) == bytearray(9)")]
     [InlineData("h.trim(1024*1024, 0); h.cache(1024*1024, 0); h.flush()")]
     [InlineData("h.pread(33554432 // 2, 0)")]
     public async Task Nbdsh_requests_work(string script) => (await NbdshAsync(script)).Succeeded();

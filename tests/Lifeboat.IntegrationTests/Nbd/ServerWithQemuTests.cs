@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Nbd;
+using Lifeboat.Testing;
 using Lifeboat.Testing.Nbd;
 
 namespace Lifeboat.IntegrationTests.Nbd;
@@ -30,7 +31,7 @@ public sealed class ServerWithQemuTests
         using var onFile = file ? OpenFile(fixture) : null;
         Assert.True(fixture.Exports.Add(onFile ?? (INbdExport)new MemoryExport("disk", Size)));
         var source = fixture.File("source");
-        await File.WriteAllBytesAsync(source, Bytes.Pattern((int)Size / 2, 3), Ct);
+        await File.WriteAllBytesAsync(source, new Prng(3).Bytes((int)Size / 2), Ct);
         (await Tool.RunAsync("truncate", "-s", Size.ToString(), source)).Succeeded();
 
         (await Tool.RunAsync("qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", source, fixture.Uri("disk")))

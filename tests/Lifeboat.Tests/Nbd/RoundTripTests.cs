@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Nbd;
+using Lifeboat.Testing;
 using Lifeboat.Testing.Nbd;
 
 namespace Lifeboat.Tests.Nbd;
@@ -107,11 +108,5 @@ public sealed class RoundTripTests
         Assert.Equal("disk", closed.Export);
     }
 
-    private static byte[] Pattern(int length, int seed)
-    {
-        var data = new byte[length];
-        for (var i = 0; i < length; i++)
-            data[i] = (byte)((i + seed) * 2654435761L >> 13);
-        return data;
-    }
+    private static byte[] Pattern(int length, int seed) => new Prng((ulong)seed).Bytes(length);
 }
