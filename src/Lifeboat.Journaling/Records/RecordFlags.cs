@@ -9,7 +9,8 @@ public enum RecordFlags : ushort
     /// <summary>Data of a batch that was read from the disk afterwards, not captured in write order.</summary>
     Pulled = 1,
     /// <summary>
-    /// A checkpoint that the source could not confirm before it was shipped: it keeps its sequence but is no recovery point.
+    /// A checkpoint that the source could not confirm before it was shipped: it keeps its sequence but is no recovery
+    /// point.
     /// </summary>
     Withdrawn = 2,
 }

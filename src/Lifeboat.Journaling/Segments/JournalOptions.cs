@@ -7,7 +7,9 @@ public sealed record JournalOptions
     public int SegmentBytes { get; init; } = 64 << 20;
     /// <summary>Trimmed segments kept for reuse: overwriting is about twice as fast as extending a file.</summary>
     public int RecycleMax { get; init; } = 4;
-    /// <summary>No new segment is begun with less room left than this, so that manifests can still be written.</summary>
+    /// <summary>
+    /// No new segment is begun with less room left than this, so that manifests can still be written.
+    /// </summary>
     public long ReserveBytes { get; init; } = 64L << 20;
     /// <summary>
     /// Numbers that tell the incarnations of a recycled segment apart. Random in production, so that a guest cannot

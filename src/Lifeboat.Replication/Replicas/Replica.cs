@@ -5,12 +5,16 @@ using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Replication.Replicas;
 
-/// <summary>The recovery site's copy of a group: base images at the folded sequence and the journal behind it.</summary>
+/// <summary>
+/// The recovery site's copy of a group: base images at the folded sequence and the journal behind it.
+/// </summary>
 public sealed partial class Replica : IAsyncDisposable
 {
     private const string Building = "under construction: signatures are final, bodies follow";
 
-    /// <summary>Opens the replica in this storage, or makes it when there is none. A higher epoch is taken over.</summary>
+    /// <summary>
+    /// Opens the replica in this storage, or makes it when there is none. A higher epoch is taken over.
+    /// </summary>
     /// <exception cref="ReplicaException">It was made for other volumes, or is damaged.</exception>
     /// <exception cref="ReplicaStoreException">A base image cannot be had.</exception>
     public static Task<Replica> OpenAsync(ReplicaDefinition definition, ReplicaOptions options, IStorage storage,
@@ -36,14 +40,17 @@ public sealed partial class Replica : IAsyncDisposable
     /// <exception cref="ReplicaException">The epoch is lower than the present one.</exception>
     public Task RaiseEpochAsync(Epoch epoch, CancellationToken ct) => throw new InvalidOperationException(Building);
 
-    /// <summary>Checks records and appends them: not durable before the flush. One caller at a time is served.</summary>
+    /// <summary>
+    /// Checks records and appends them: not durable before the flush. One caller at a time is served.
+    /// </summary>
     /// <param name="records">Whole records as on the wire, contiguous in sequence.</param>
     /// <exception cref="StorageException">Anything but a full disk; reopen the replica.</exception>
     public ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
         ReadOnlyMemory<byte> records, CancellationToken ct) => throw new InvalidOperationException(Building);
 
     /// <summary>Makes what was appended durable (group commit) and seals the checkpoints in it.</summary>
-    /// <exception cref="StorageException">The flush failed; nothing is known to be durable; reopen the replica.</exception>
+    /// <exception cref="StorageException">The flush failed; nothing is known to be durable; reopen the
+    /// replica.</exception>
     public ValueTask<ReplicaFlush> FlushAsync(CancellationToken ct) => throw new InvalidOperationException(Building);
 
     /// <summary>Keeps a point until unpinned. Pinning again under the same name changes nothing.</summary>

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection;
+
+namespace Lifeboat.Journaling.Segments;
+
+public sealed partial class Journal
+{
+    /// <summary>Opens the journal in this storage as the last crash left it, or begins one.</summary>
+    /// <param name="floor">
+    /// Everything at or below it may be missing: it is in the base. An empty journal begins with the sequence after it.
+    /// </param>
+    /// <exception cref="JournalException">Corrupt: records above the floor are missing in the middle.</exception>
+    public static async Task<Journal> OpenAsync(IStorage storage, JournalOptions options, long floor,
+        CancellationToken ct)
+    {
+        if (options.Problems().FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
+        var journal = new Journal(storage, options);
+        try
+        {
+            await journal.RecoverAsync(floor, ct);
+            return journal;
+        }
+        catch
+        {
+            await journal.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task RecoverAsync(long floor, CancellationToken ct)
+    {
+        var firsts = await SweepAsync(ct);
+        firsts = await DropBelowAsync(firsts, floor, ct);
+        for (var i = 0; i < firsts.Count; i++)
+        {
+            var segment = await OpenSegmentAsync(firsts[i], ct);
+            _segments = [.. _segments, segment];
+            if (i < firsts.Count - 1) await RecoverSealedAsync(segment, firsts[i + 1], ct);
+            else await RecoverLastAsync(segment, ct);
+        }
+        if (_segments.Length == 0) await BeginFirstAsync(floor + 1, ct);
+        if (FirstSequence > floor + 1)
+            throw Corrupt($"records {floor + 1} to {FirstSequence - 1} are missing");
+        if (LastSequence < floor) throw Corrupt($"it ends at {LastSequence}, the base stands at {floor}");
+        _durable = LastSequence;
+    }
+
+    private async Task BeginFirstAsync(long first, CancellationToken ct)
+    {
+        if (await TryBeginSegmentAsync(first) is not { } segment)
+            throw new StorageException(StorageFault.Full, "no room to begin a journal");
+        _segments = [segment];
+    }
+
+    // Names in use, lowest first. Files that never got their name are dropped, those kept for reuse remembered.
+    private async Task<List<long>> SweepAsync(CancellationToken ct)
+    {
+        var firsts = new List<long>();
+        foreach (var name in (await _storage.ListAsync(ct)).Order(StringComparer.Ordinal))
+        {
+            if (SegmentName.TryParse(name, out var first)) firsts.Add(first);
+            else if (SegmentName.IsAside(name)) await _storage.DeleteAsync(name, ct);
+            else if (SegmentName.TryParseFree(name, out var number))
+            {
+                _freeNumber = Math.Max(_freeNumber, number);
+                _free.Enqueue(name);
+            }
+        }
+        firsts.Sort();
+        return firsts;
+    }
+
+    // What a trim had begun to drop: it may have holes.
+    private async Task<List<long>> DropBelowAsync(List<long> firsts, long floor, CancellationToken ct)
+    {
+        var below = firsts.FindLastIndex(f => f <= floor + 1);
+        for (var i = 0; i < below; i++)
+        {
+            await _storage.DeleteAsync(SegmentName.IndexOf(firsts[i]), ct);
+            await _storage.DeleteAsync(SegmentName.Of(firsts[i]), ct);
+        }
+        return below > 0 ? firsts[below..] : firsts;
+    }
+
+    private async Task<Segment> OpenSegmentAsync(long first, CancellationToken ct)
+    {
+        var file = await _storage.OpenAsync(SegmentName.Of(first), create: false, ct);
+        var bytes = new byte[SegmentHeader.Length];
+        var count = await file.ReadAsync(0, bytes, ct);
+        if (SegmentHeader.TryDecode(bytes.AsSpan(0, count), out var header) && header.FirstSequence == first)
+            return new Segment(file, header, recycled: true);
+        await file.DisposeAsync();
+        throw Corrupt($"segment {SegmentName.Of(first)} has no header");
+    }
+
+    private async Task RecoverSealedAsync(Segment segment, long nextFirst, CancellationToken ct)
+    {
+        if (await SegmentIndexFile.TryReadEndAsync(_storage, segment, ct) is { } end
+            && segment.FirstSequence + end.Count == nextFirst)
+        {
+            segment.AssumeSealed(nextFirst - 1, end.Tail);
+            return;
+        }
+        await SegmentScan.RunAsync(segment, nextFirst, ct);
+        if (segment.LastSequence != nextFirst - 1)
+            throw Corrupt($"records {segment.LastSequence + 1} to {nextFirst - 1} are damaged or missing");
+        await SealAsync(segment);
+    }
+
+    private async Task RecoverLastAsync(Segment segment, CancellationToken ct)
+    {
+        await SegmentScan.RunAsync(segment, long.MaxValue, ct);
+        // A block may have survived behind a lost one. Zeroed now, it can never continue what is appended here.
+        var length = await segment.File.LengthAsync(ct);
+        if (length > segment.Tail) await segment.File.ZeroAsync(segment.Tail, length - segment.Tail, ct);
+        await segment.File.FlushAsync(ct);
+    }
+
+    /// <summary>Entries of a segment: from memory, its index, or the segment itself.</summary>
+    internal async ValueTask<RecordEntry[]> EntriesOfAsync(Segment segment, CancellationToken ct)
+    {
+        if (segment.SnapshotEntries() is { } known) return known;
+        if (await SegmentIndexFile.TryReadAsync(_storage, segment, ct) is { } stored) return stored;
+        var scanned = new Segment(segment.File, new SegmentHeader(segment.FirstSequence, segment.Salt), recycled: true);
+        await SegmentScan.RunAsync(scanned, segment.LastSequence + 1, ct);
+        if (scanned.LastSequence != segment.LastSequence)
+            throw Corrupt($"records {scanned.LastSequence + 1} to {segment.LastSequence} are damaged");
+        var entries = scanned.SnapshotEntries()!;
+        await SealAsync(scanned);
+        return entries;
+    }
+
+    private static JournalException Corrupt(string what) =>
+        new(JournalFault.Corrupt, $"the journal is damaged: {what}");
+}

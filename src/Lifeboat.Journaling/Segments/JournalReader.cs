@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Records;
+
+namespace Lifeboat.Journaling.Segments;
+
+/// <summary>
+/// Reads records in order and verifies each checksum. Hold the journal from the first sequence on while it is in use.
+/// </summary>
+public sealed class JournalReader(Journal journal, long fromSequence, long toSequence)
+{
+    private const int WindowBytes = 1 << 20;
+
+    private byte[] _window = [];
+    private Segment? _segment;
+    private RecordEntry[] _entries = [];
+    private long _windowAt;
+    private int _windowLength;
+    private long _next = fromSequence;
+
+    public RecordHeader Header { get; private set; }
+    /// <summary>Valid until the next record is read.</summary>
+    public ReadOnlyMemory<byte> Data { get; private set; }
+    /// <summary>The whole record; valid until the next one is read.</summary>
+    public ReadOnlyMemory<byte> Record { get; private set; }
+
+    /// <returns>False behind the last sequence asked for.</returns>
+    /// <exception cref="JournalException">SequenceUnknown, or Corrupt: a checksum is wrong.</exception>
+    public async ValueTask<bool> ReadAsync(CancellationToken ct)
+    {
+        if (_next > toSequence) return false;
+        if (_segment is null || _next > _segment.LastSequence || _next - _segment.FirstSequence >= _entries.Length)
+            await EnterSegmentAsync(ct);
+        var entry = _entries[(int)(_next - _segment!.FirstSequence)];
+        var record = await WindowAsync(_segment, entry, ct);
+        var outcome = RecordCodec.TryRead(record.Span, out var header, out _);
+        if (outcome != RecordReadOutcome.Read || header.Sequence != _next)
+            throw new JournalException(JournalFault.Corrupt,
+                $"record {_next} in {_segment.Name} is damaged: {outcome}");
+        Header = header;
+        Record = record;
+        Data = RecordCodec.DataOf(record, header);
+        _next++;
+        return true;
+    }
+
+    private async ValueTask EnterSegmentAsync(CancellationToken ct)
+    {
+        _segment = journal.Segments.LastOrDefault(s => s.FirstSequence <= _next);
+        if (_segment is null || _next > _segment.LastSequence)
+            throw new JournalException(JournalFault.SequenceUnknown, $"record {_next} is not in the journal");
+        _entries = await journal.EntriesOfAsync(_segment, ct);
+        _windowLength = 0;
+    }
+
+    private async ValueTask<ReadOnlyMemory<byte>> WindowAsync(Segment segment, RecordEntry entry, CancellationToken ct)
+    {
+        var length = entry.RecordLength;
+        var at = entry.Position - _windowAt;
+        if (at < 0 || at + length > _windowLength)
+        {
+            // Not beyond the tail: what stands there now is not what will be appended there.
+            var wanted = (int)Math.Min(Math.Max(WindowBytes, length), segment.Tail - entry.Position);
+            if (_window.Length < wanted) _window = new byte[wanted];
+            _windowAt = entry.Position;
+            _windowLength = await segment.File.ReadAsync(_windowAt, _window.AsMemory(0, wanted), ct);
+            at = 0;
+        }
+        return _window.AsMemory((int)at, (int)Math.Min(length, _windowLength - at));
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Runtime.InteropServices;
+using Lifeboat.Journaling.Storage;
+
+namespace Lifeboat.Journaling.Segments;
+
+// Invariants of a segment
+//   Sequences are contiguous from FirstSequence to LastSequence. A record never crosses a segment.
+//   Bytes from Tail on do not exist, whatever the file length says.
+//   A segment is begun only after the one before it is durable to its end.
+internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recycled)
+{
+    private readonly Lock _lock = new();
+    private List<RecordEntry>? _entries;
+
+    public long FirstSequence => header.FirstSequence;
+    public ulong Salt => header.Salt;
+    public IStorageFile File => file;
+    /// <summary>The file is longer than what was written in this life; it is not cut after a failed append.</summary>
+    public bool Recycled => recycled;
+    public long Tail { get; private set; } = SegmentHeader.Length;
+    public long LastSequence { get; private set; } = header.FirstSequence - 1;
+    public bool HoldsEntries => _entries is not null;
+    public int EntryCount => checked((int)(LastSequence - FirstSequence + 1));
+    public string Name => SegmentName.Of(FirstSequence);
+
+    /// <summary>A sealed segment whose entries are in its index file.</summary>
+    public void AssumeSealed(long lastSequence, long tail)
+    {
+        LastSequence = lastSequence;
+        Tail = tail;
+    }
+
+    public void Add(ReadOnlySpan<RecordEntry> entries, long tail)
+    {
+        lock (_lock)
+        {
+            (_entries ??= []).AddRange(entries);
+            LastSequence += entries.Length;
+            Tail = tail;
+        }
+    }
+
+    /// <summary>Entries kept in memory: of the active segment, or of one just scanned.</summary>
+    public RecordEntry[]? SnapshotEntries()
+    {
+        lock (_lock) return _entries?.ToArray() ?? (EntryCount == 0 ? [] : null);
+    }
+
+    /// <summary>The index file has them now.</summary>
+    public void DropEntries()
+    {
+        lock (_lock) _entries = null;
+    }
+
+    public static ReadOnlySpan<byte> BytesOf(ReadOnlySpan<RecordEntry> entries) => MemoryMarshal.AsBytes(entries);
+}
