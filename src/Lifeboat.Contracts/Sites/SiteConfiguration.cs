@@ -13,6 +13,10 @@ public sealed record SiteConfiguration
     public string ControllerListen { get; init; } = "127.0.0.1:7401";
     /// <summary>`address:port` where other agents ship to (TLS 1.3).</summary>
     public string LinkListen { get; init; } = "127.0.0.1:7402";
+    /// <summary>The site driver that runs the instances.</summary>
+    public string Driver { get; init; } = "qemu";
+    /// <summary>The driver's options; absent: its defaults.</summary>
+    public JsonElement? Options { get; init; }
 
     /// <exception cref="ProblemException">Missing, unreadable or with faults; all of them are listed.</exception>
     public static SiteConfiguration Read(string siteDirectory)

@@ -17,6 +17,15 @@ public sealed record SitePaths(string Root)
     public string AgentState => Path.Combine(Root, "agent");
     /// <summary>Certificate of the site's CA, PEM.</summary>
     public string CaCertificate => Path.Combine(Root, "ca", "ca.pem");
+    public string CaKey => Path.Combine(Root, "ca", "ca.key");
+    public string TrustAnchors => Path.Combine(Root, "ca", "peers");
+    public string ControllerCertificate => Path.Combine(Root, "ca", "controller.pem");
+    public string ControllerKey => Path.Combine(Root, "ca", "controller.key");
+    public string ControllerDatabase => Path.Combine(Root, "controller.db");
+    public string Instances => Path.Combine(Root, "instances");
+    public string Reports => Path.Combine(Root, "reports");
+    /// <summary>Kernels and initrds by the SHA-256 of their content.</summary>
+    public string Boot => Path.Combine(Root, "boot");
     public string AgentCertificate => Path.Combine(Root, "ca", "agent.pem");
     public string AgentKey => Path.Combine(Root, "ca", "agent.key");
 

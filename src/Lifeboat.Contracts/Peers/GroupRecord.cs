@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Groups;
+
+namespace Lifeboat.Contracts.Peers;
+
+/// <summary>A group as a site keeps it.</summary>
+/// <param name="Removed">It was deleted; kept so that the other site learns of it.</param>
+public sealed record GroupRecord(GroupDefinition Definition, bool Removed);
+
+/// <summary>Both ends tell each other what they know; the higher epoch or version wins on either side.</summary>
+public sealed record GroupExchange(IReadOnlyList<GroupRecord> Groups);

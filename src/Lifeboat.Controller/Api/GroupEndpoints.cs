@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Groups;
+using Lifeboat.Controller.Sides;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Lifeboat.Controller.Api;
+
+/// <summary>`/v1/groups`: what is protected.</summary>
+internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, GroupRemoval removal,
+    GroupOverview overview)
+{
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/groups", (CancellationToken ct) => overview.AllAsync(ct));
+        routes.MapGet("/v1/groups/{group}", (string group, CancellationToken ct) =>
+            overview.OfAsync(here.Require(group), ct));
+        routes.MapPost("/v1/groups", async (CreateGroupRequest request, CancellationToken ct) =>
+        {
+            var definition = await creation.CreateAsync(request, ct);
+            return Results.Created($"/v1/groups/{definition.Name}", await overview.OfAsync(definition, ct));
+        });
+        routes.MapDelete("/v1/groups/{group}", async (string group, CancellationToken ct) =>
+        {
+            await removal.RemoveAsync(group, ct);
+            return Results.NoContent();
+        });
+    }
+}

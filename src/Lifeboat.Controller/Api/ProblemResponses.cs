@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using Lifeboat.Contracts;
+using Lifeboat.Protection;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Controller.Api;
+
+/// <summary>Every refusal leaves as problem details (RFC 9457) with its reason; what nobody foresaw too.</summary>
+internal sealed partial class ProblemResponses(ILogger<ProblemResponses> logger)
+{
+    public async Task<ReasonCode> AnswerAsync(HttpContext context, Func<Task> next)
+    {
+        try
+        {
+            await next();
+            return ReasonCode.None;
+        }
+        catch (ProblemException e)
+        {
+            return await WriteAsync(context, e);
+        }
+        catch (BadHttpRequestException e)
+        {
+            var cause = e.InnerException is JsonException json ? json.Message : e.Message;
+            return await WriteAsync(context, new ProblemException(ReasonCode.InvalidRequest,
+                "the request cannot be read", cause, cause: e));
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return ReasonCode.None;
+        }
+        // The top of a request: logged whole, answered without the details.
+        catch (Exception e)
+        {
+            LogRequestFailed(e, context.Request.Method, context.Request.Path);
+            return await WriteAsync(context, new ProblemException(ReasonCode.Unexpected,
+                "the controller failed to do this", $"{e.GetType().Name}; its log says more", cause: e));
+        }
+    }
+
+    private static async Task<ReasonCode> WriteAsync(HttpContext context, ProblemException e)
+    {
+        if (context.Response.HasStarted) return e.Reason;
+        var status = ProblemStatus.Of(e.Reason);
+        context.Response.Clear();
+        context.Response.StatusCode = status;
+        await context.Response.WriteAsJsonAsync(new Problem(e.Message, status, e.Detail, e.Reason, e.Errors),
+            ContractJson.Options, "application/problem+json", context.RequestAborted);
+        return e.Reason;
+    }
+
+    [LoggerMessage(EventIds.RequestFailed, LogLevel.Error, "{Method} {Path} failed")]
+    private partial void LogRequestFailed(Exception cause, string method, string path);
+}

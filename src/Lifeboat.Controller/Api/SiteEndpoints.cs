@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Globalization;
+using System.Reflection;
+using System.Text;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Groups;
+using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Lifeboat.Controller.Api;
+
+/// <summary>`/v1/site`, `/v1/events`, `/metrics`: the site itself and its pairings.</summary>
+internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, PeerDirectory peers, AgentClient agent,
+    AuditLog audit, GroupOverview groups, TimeProvider time)
+{
+    private readonly DateTimeOffset _started = time.GetUtcNow();
+
+    public static string Version { get; } =
+        typeof(SiteEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!
+            .InformationalVersion.Split('+')[0];
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/site", (CancellationToken ct) => InfoAsync(ct));
+        routes.MapPost("/v1/site/tokens", () => pairing.CreateToken());
+        routes.MapPost("/v1/site/pair", (PairRequest request, CancellationToken ct) =>
+            pairing.JoinAsync(request.Token ?? "", ct));
+        routes.MapGet("/v1/events", () => audit.Newest(500));
+        routes.MapGet("/metrics", async (CancellationToken ct) => Results.Text(await MetricsAsync(ct)));
+    }
+
+    private async Task<SiteInfo> InfoAsync(CancellationToken ct)
+    {
+        var (status, reason) = await AgentAsync(ct);
+        return new SiteInfo
+        {
+            Name = site.Name,
+            Version = Version,
+            ProcessId = Environment.ProcessId,
+            StartedAt = _started,
+            ControllerUrl = pairing.Url,
+            LinkAddress = site.LinkListen,
+            Agent = status,
+            AgentReason = reason,
+            Peers = [.. peers.All.Select(peers.Describe)],
+            PeerRequests = peers.Requests,
+        };
+    }
+
+    private async Task<(AgentStatus?, ReasonCode)> AgentAsync(CancellationToken ct)
+    {
+        try
+        {
+            return (await agent.StatusAsync(ct), ReasonCode.None);
+        }
+        catch (ProblemException e)
+        {
+            return (null, e.Reason);
+        }
+    }
+
+    private async Task<string> MetricsAsync(CancellationToken ct)
+    {
+        var text = new StringBuilder();
+        Head(text, "lifeboat_peer_requests_total", "counter", "Requests made to a paired site since the start.");
+        foreach (var peer in peers.All)
+            text.Append(CultureInfo.InvariantCulture,
+                $"lifeboat_peer_requests_total{{peer=\"{peer.Name}\"}} {peers.RequestsTo(peer.Name)}\n");
+        var all = await groups.AllAsync(ct);
+        Head(text, "lifeboat_group_state", "gauge", "1 for the state that the group is in.");
+        foreach (var group in all)
+            text.Append(CultureInfo.InvariantCulture,
+                $"lifeboat_group_state{{group=\"{group.Definition.Name}\",state=\"{group.State}\"}} 1\n");
+        Head(text, "lifeboat_exposure_seconds", "gauge", "What a failover now would lose at most.");
+        foreach (var group in all.Where(g => g.Exposure is not null))
+        {
+            var seconds = group.Exposure!.Value.TotalSeconds;
+            text.Append(CultureInfo.InvariantCulture,
+                $"lifeboat_exposure_seconds{{group=\"{group.Definition.Name}\"}} {seconds:0.###}\n");
+        }
+        return text.ToString();
+    }
+
+    private static void Head(StringBuilder text, string name, string kind, string help) =>
+        text.Append($"# HELP {name} {help}\n# TYPE {name} {kind}\n");
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using System.Security.Authentication;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Api;
+using Lifeboat.Controller.Identity;
+using Lifeboat.Protection;
+using Lifeboat.Recovery;
+using Lifeboat.Sites;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Controller;
+
+/// <summary>The controller process of a site.</summary>
+public static class ControllerHost
+{
+    private const long BodyMax = 1 << 20;
+
+    /// <summary>Runs until the token is cancelled or the process is told to end.</summary>
+    /// <exception cref="ProblemException">
+    /// SiteUnknown, InvalidRequest: no site or a faulty one; Conflict: another controller of it runs.
+    /// </exception>
+    public static async Task RunAsync(string siteDirectory, CancellationToken ct)
+    {
+        var paths = new SitePaths(Path.GetFullPath(siteDirectory));
+        var configuration = SiteConfiguration.Read(paths.Root);
+        await using var app = await StartAsync(paths, configuration, OpenDriver, TimeProvider.System, ct);
+        await app.WaitForShutdownAsync(ct);
+    }
+
+    internal static async Task<WebApplication> StartAsync(SitePaths paths, SiteConfiguration configuration,
+        Func<SitePaths, SiteConfiguration, TimeProvider, ILoggerFactory, ISite> openSite, TimeProvider time,
+        CancellationToken ct)
+    {
+        var alone = TakeLock(paths);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = paths.Root });
+        builder.Logging.AddSimpleConsole(o =>
+        {
+            o.SingleLine = true;
+            o.UseUtcTimestamp = true;
+            o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+        }).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
+        var identity = new SiteIdentity(paths);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = BodyMax;
+            kestrel.ListenUnixSocket(FreeSocket(paths.ControllerSocket));
+            kestrel.Listen(IPEndPoint.Parse(configuration.ControllerListen), listen => listen.UseHttps(https =>
+            {
+                https.ServerCertificate = identity.Controller;
+                https.SslProtocols = SslProtocols.Tls13;
+                https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
+                // Whose certificate it is, is decided per request (RequestGate), so that a refusal has a reason.
+                https.ClientCertificateValidation = (_, _, _) => true;
+            }));
+        });
+        builder.Services.AddRouting();
+        builder.Services.ConfigureHttpJsonOptions(o => ContractJson.Configure(o.SerializerOptions));
+        builder.Services.Configure<Microsoft.AspNetCore.Routing.RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
+        builder.Services.AddSingleton(alone).AddSingleton(paths).AddSingleton(configuration).AddSingleton(identity)
+            .AddSingleton(time)
+            .AddSingleton(p => openSite(paths, configuration, time, p.GetRequiredService<ILoggerFactory>()))
+            .AddSingleton(new AgentClient(paths.AgentSocket));
+        builder.Services.AddController();
+        var app = builder.Build();
+        Map(app);
+        try
+        {
+            await app.StartAsync(ct);
+        }
+        catch (IOException e)
+        {
+            await app.DisposeAsync();
+            throw new ProblemException(ReasonCode.Conflict, "the controller cannot listen", e.Message, cause: e);
+        }
+        File.SetUnixFileMode(paths.ControllerSocket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return app;
+    }
+
+    private static void Map(WebApplication app)
+    {
+        var gate = app.Services.GetRequiredService<RequestGate>();
+        app.Use((context, next) => gate.HandleAsync(context, () => next(context)));
+        app.UseRouting();
+        app.Services.GetRequiredService<SiteEndpoints>().Map(app);
+        app.Services.GetRequiredService<InstanceEndpoints>().Map(app);
+        app.Services.GetRequiredService<GroupEndpoints>().Map(app);
+        app.Services.GetRequiredService<PointEndpoints>().Map(app);
+        app.Services.GetRequiredService<RunEndpoints>().Map(app);
+        app.Services.GetRequiredService<PairEndpoints>().Map(app);
+        app.Services.GetRequiredService<PeerEndpoints>().Map(app);
+        app.MapFallback(context => throw new ProblemException(ReasonCode.InvalidRequest,
+            $"there is no {context.Request.Method} {context.Request.Path}"));
+    }
+
+    private static ISite OpenDriver(SitePaths paths, SiteConfiguration configuration, TimeProvider time,
+        ILoggerFactory logs)
+    {
+        try
+        {
+            return SiteDrivers.Shipped().Open(configuration.Driver,
+                new SiteSetting(paths.Root, configuration.Options), time, logs);
+        }
+        catch (SiteException e)
+        {
+            throw SiteProblem.Of(e);
+        }
+    }
+
+    // Two controllers of one site would carry out the same runs.
+    private static FileStream TakeLock(SitePaths paths)
+    {
+        Directory.CreateDirectory(paths.Run);
+        try
+        {
+            return new FileStream(Path.Combine(paths.Run, "controller.lock"), FileMode.OpenOrCreate,
+                FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e)
+        {
+            throw new ProblemException(ReasonCode.Conflict, $"another controller of {paths.Root} runs", e.Message,
+                cause: e);
+        }
+    }
+
+    // The lock is held: whoever made this socket is gone.
+    private static string FreeSocket(string path)
+    {
+        File.Delete(path);
+        return path;
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Api;
+using Lifeboat.Controller.DesiredState;
+using Lifeboat.Controller.Groups;
+using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Runs;
+using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Recovery.Runs;
+using Lifeboat.Recovery.Steps;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Controller;
+
+/// <summary>What the controller is made of; one line per noun.</summary>
+internal static class ControllerServices
+{
+    public static void AddController(this IServiceCollection services)
+    {
+        services.AddSingleton(p => new ControllerDatabase(p.GetRequiredService<SitePaths>().ControllerDatabase));
+        services.AddSingleton<GroupStore>().AddSingleton<SpecStore>().AddSingleton<PeerStore>()
+            .AddSingleton<TokenStore>().AddSingleton<AuditLog>()
+            .AddSingleton<IRunStore, SqliteRunStore>();
+        services.AddSingleton<PeerDirectory>().AddSingleton<PeerTruce>().AddSingleton<Pairing>();
+        services.AddSingleton<BootFiles>().AddSingleton<SourceSightings>().AddSingleton<GroupLocks>();
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<LocalSide>(p, SiteName(p)));
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
+        services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
+            .AddSingleton<PointCatalog>();
+        services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()
+            .AddSingleton<RunHost>();
+        services.AddHostedService(p => p.GetRequiredService<RunHost>());
+        services.AddHostedService<Reconciler>();
+        services.AddSingleton<ProblemResponses>().AddSingleton<RequestGate>();
+        services.AddSingleton<SiteEndpoints>().AddSingleton<InstanceEndpoints>().AddSingleton<GroupEndpoints>()
+            .AddSingleton<PointEndpoints>().AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
+            .AddSingleton<PeerEndpoints>();
+    }
+
+    private static string SiteName(IServiceProvider services) =>
+        services.GetRequiredService<SiteConfiguration>().Name;
+
+    private static Runner CreateRunner(IServiceProvider services)
+    {
+        var time = services.GetRequiredService<TimeProvider>();
+        var options = RunnerOptions.Default with { Versions = [$"lifeboat {SiteEndpoints.Version}"] };
+        return new Runner(services.GetRequiredService<IRunStore>(), services.GetRequiredService<LocalSide>(),
+            services.GetRequiredService<PeerDirectory>().Side, StepCatalog.Shipped(), options,
+            () => Guid.CreateVersion7(time.GetUtcNow()), time, services.GetRequiredService<ILogger<Runner>>());
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
+using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Controller.DesiredState;
+
+// Every two seconds, for ever:
+//
+//   own agent ── answers? ── started anew or half a minute over ─► put every wanted source and replica again
+//                   └─ which sources are connected to replicas here (for an honest RPO)
+//   each peer ── no failover leaves it (I11)? ─► exchange group definitions; the newer wins on both sides
+//
+// A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
+internal sealed partial class Reconciler(LocalSide here, AgentClient agent, GroupStore groups, SpecStore specs,
+    PeerDirectory peers, PeerTruce truce, SourceSightings sightings, TimeProvider time, ILogger<Reconciler> logger)
+    : BackgroundService
+{
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan PutAgain = TimeSpan.FromSeconds(30);
+
+    private AgentStatus? _agent;
+    private DateTimeOffset _put;
+    private readonly Dictionary<string, ReasonCode> _said = [];
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Period, time);
+        do
+        {
+            await RoundAsync("agent", () => TendAgentAsync(stoppingToken), stoppingToken);
+            await Task.WhenAll(peers.All.Select(p =>
+                RoundAsync(p.Name, () => ExchangeAsync(p.Name, stoppingToken), stoppingToken)));
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    // The top of a loop: what goes wrong in one round is logged once and tried again in the next.
+    private async Task RoundAsync(string who, Func<Task> work, CancellationToken ct)
+    {
+        try
+        {
+            await work();
+            SayOnce(who, ReasonCode.None, "");
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (ProblemException e)
+        {
+            SayOnce(who, e.Reason, e.Message);
+        }
+        catch (Exception e)
+        {
+            LogReconcileFailed(e, who);
+        }
+    }
+
+    private async Task TendAgentAsync(CancellationToken ct)
+    {
+        var status = await agent.StatusAsync(ct);
+        var now = time.GetUtcNow();
+        if (_agent?.StartedAt != status.StartedAt || _agent.ProcessId != status.ProcessId || now - _put >= PutAgain)
+        {
+            await PutSpecsAsync(status, ct);
+            (_agent, _put) = (status, now);
+        }
+        foreach (var replica in specs.Replicas())
+        {
+            if (await here.ReplicaAsync(replica.Spec.Group, ct) is { Connected: true })
+                sightings.Saw(replica.Spec.Group, now);
+        }
+    }
+
+    private async Task PutSpecsAsync(AgentStatus status, CancellationToken ct)
+    {
+        foreach (var replica in specs.Replicas())
+            await PutAsync(replica.Spec.Group, () => here.RestoreReplicaAsync(replica.Spec.Group, ct));
+        foreach (var source in specs.Sources().Where(s => s.Active || status.Sources.Contains(s.Spec.Group)))
+            await PutAsync(source.Spec.Group, () => here.RestoreSourceAsync(source.Spec.Group, ct));
+    }
+
+    private async Task PutAsync(string group, Func<Task> put)
+    {
+        try
+        {
+            await put();
+        }
+        catch (ProblemException e) when (e.Reason is not ReasonCode.AgentUnreachable)
+        {
+            LogSpecRefused(group, e.Reason, e.Message);
+        }
+    }
+
+    private async Task ExchangeAsync(string site, CancellationToken ct)
+    {
+        if (await truce.HoldsAsync(site, ct)) return;
+        var answer = await peers.Side(site).ExchangeAsync(new GroupExchange(groups.SharedWith(site)), ct);
+        await here.LearnAsync(site, answer, ct);
+    }
+
+    private void SayOnce(string who, ReasonCode reason, string message)
+    {
+        if (_said.TryGetValue(who, out var before) && before == reason) return;
+        lock (_said) _said[who] = reason;
+        if (reason is ReasonCode.None) LogPeerSeen(who);
+        else LogPeerLost(who, reason, message);
+    }
+
+    [LoggerMessage(EventIds.PeerSeen, LogLevel.Information, "{Who} answers")]
+    private partial void LogPeerSeen(string who);
+
+    [LoggerMessage(EventIds.PeerLost, LogLevel.Warning, "{Who} does not answer as wanted: {Reason}: {Message}")]
+    private partial void LogPeerLost(string who, ReasonCode reason, string message);
+
+    [LoggerMessage(EventIds.SpecRefused, LogLevel.Warning,
+        "The agent did not take what group {Group} needs: {Reason}: {Message}")]
+    private partial void LogSpecRefused(string group, ReasonCode reason, string message);
+
+    [LoggerMessage(EventIds.ReconcileFailed, LogLevel.Error, "A round with {Who} failed")]
+    private partial void LogReconcileFailed(Exception cause, string who);
+}

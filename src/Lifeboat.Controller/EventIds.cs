@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Controller;
+
+/// <summary>Log event ids of this project: 5000 to 5099. Never reused.</summary>
+internal static class EventIds
+{
+    public const int ControllerStarted = 5000;
+    public const int RequestFailed = 5001;
+    public const int PeerSeen = 5002;
+    public const int PeerLost = 5003;
+    public const int GroupLearned = 5004;
+    public const int SpecRefused = 5005;
+    public const int ReconcileFailed = 5006;
+    public const int RunCrashed = 5007;
+    public const int ReportWritten = 5008;
+    public const int SitePaired = 5009;
+    public const int PairingRefused = 5010;
+    public const int Fenced = 5011;
+    public const int AgentLost = 5012;
+}

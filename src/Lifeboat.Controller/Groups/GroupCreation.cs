@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Peers;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Policies;
+
+namespace Lifeboat.Controller.Groups;
+
+// Protects instances. Both sites or neither:
+//
+//   check everything ─► boot files to both ─► definition and replica at the recovery site ─► definition and source here
+//                                                    │ refused                                     │ refused
+//                                                    ▼                                             ▼
+//                                            forgotten there                        forgotten here, then there
+internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupStore groups, BootFiles boot,
+    InstanceCatalog instances)
+{
+    public async Task<GroupDefinition> CreateAsync(CreateGroupRequest request, CancellationToken ct)
+    {
+        var found = await CheckAsync(request, ct);
+        var peer = peers.Side(request.RecoverySite);
+        var theirs = await peer.RecordAsync(request.Name, ct);
+        if (theirs is { Removed: false }) throw Exists(request.Name, request.RecoverySite);
+        var definition = await DefineAsync(request, found, After(groups.Find(request.Name), theirs), ct);
+        foreach (var member in definition.Members) await boot.SendAsync(member.Description, peer, ct);
+        try
+        {
+            await peer.SetGroupAsync(definition, ct);
+            await peer.AcceptReplicaAsync(request.Name, seeded: false, ct);
+            await here.SetGroupAsync(definition, ct);
+            await here.StartSourceAsync(request.Name, ct);
+            return definition;
+        }
+        catch (ProblemException)
+        {
+            await UndoAsync(definition, peer);
+            throw;
+        }
+    }
+
+    // Not with the caller's token: a caller who hangs up must not leave half a group behind.
+    private async Task UndoAsync(GroupDefinition definition, PeerSide peer)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        var removed = definition with { Version = definition.Version + 1 };
+        try
+        {
+            await here.RemoveGroupAsync(removed, limit.Token);
+            await peer.RemoveGroupAsync(removed, limit.Token);
+        }
+        catch (ProblemException)
+        {
+            // It is kept as deleted here, so the exchange between the sites ends it there; the caller gets the reason
+            // why it could not be created, not why it could not be undone.
+        }
+    }
+
+    private async Task<Dictionary<string, SiteInstance>> CheckAsync(CreateGroupRequest request, CancellationToken ct)
+    {
+        var faults = new GroupFaults(request, here.Name, peers, groups);
+        var found = new Dictionary<string, SiteInstance>();
+        foreach (var member in request.Members ?? [])
+        {
+            if (await instances.FindAsync(member.Instance, ct) is { } instance) found[member.Instance] = instance;
+        }
+        faults.ThrowIfAny(found);
+        return found;
+    }
+
+    private async Task<GroupDefinition> DefineAsync(CreateGroupRequest request,
+        Dictionary<string, SiteInstance> found, Epoch epoch, CancellationToken ct)
+    {
+        ushort index = 0;
+        var members = new List<GroupMember>();
+        var targets = new List<TargetDisk>();
+        foreach (var wanted in request.Members)
+        {
+            var instance = found[wanted.Instance];
+            var volumes = new List<GroupVolume>();
+            foreach (var disk in Replicated(wanted, instance))
+            {
+                var name = $"{instance.Name}.{disk.Name}";
+                volumes.Add(new GroupVolume(index++, name, instance.Name, disk.Name, disk.SizeBytes));
+                if (wanted.TargetDisks?.TryGetValue(disk.Name, out var path) == true)
+                    targets.Add(new TargetDisk(request.RecoverySite, name, path));
+            }
+            var description = await boot.ImportAsync(instance.Description, ct);
+            members.Add(new GroupMember(instance.Name, wanted.Kind, wanted.BootOrder, description, volumes));
+        }
+        return new GroupDefinition
+        {
+            Name = request.Name,
+            Version = 1,
+            Epoch = epoch,
+            PrimarySite = here.Name,
+            RecoverySite = request.RecoverySite,
+            Policy = request.Policy ?? Policy.Default,
+            Members = members,
+            Checks = request.Checks,
+            TargetDisks = targets,
+        };
+    }
+
+    internal static IEnumerable<SiteDisk> Replicated(MemberRequest wanted, SiteInstance instance) =>
+        instance.Disks.Where(d => wanted.ExcludedDisks?.Contains(d.Name) != true);
+
+    // A name that was used before goes on after it, so that nothing of the old group is taken for the new one.
+    private static Epoch After(GroupRecord? here, GroupRecord? there)
+    {
+        var last = new[] { here, there }.OfType<GroupRecord>().Select(r => r.Definition.Epoch).ToList();
+        return last.Count == 0 ? Epoch.First : last.Max().Next();
+    }
+
+    private static ProblemException Exists(string group, string site) =>
+        new(ReasonCode.GroupExists, $"site {site} has a group {group} already", "Choose another name.");
+}

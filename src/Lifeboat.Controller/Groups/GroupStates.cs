@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Plans;
+
+namespace Lifeboat.Controller.Groups;
+
+/// <summary>The state of a group from what its site knows. Pure.</summary>
+internal static class GroupStates
+{
+    public static GroupCondition Of(GroupFacts facts) => facts.Run switch
+    {
+        RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback =>
+            new(GroupState.FailingOver, ReasonCode.RunInProgress, $"a {facts.Run} is under way"),
+        RunKind.Reprotect => new(GroupState.Reprotecting, ReasonCode.RunInProgress, "a reprotect is under way"),
+        RunKind.TestFailover or null => facts.Group.PrimarySite == facts.Here ? Primary(facts) : Recovery(facts),
+    };
+
+    private static GroupCondition Primary(GroupFacts facts)
+    {
+        if (!facts.SourceWanted)
+        {
+            return new(GroupState.FailedOver, ReasonCode.PrimaryMoved,
+                $"runs at {facts.Here} since the failover and is not protected; reprotect turns replication round");
+        }
+        if (facts.AgentReason is not ReasonCode.None)
+            return new(GroupState.Degraded, facts.AgentReason, "the agent of this site does not answer");
+        return facts.Source is { } source ? Streaming(facts, source)
+            : new(GroupState.Initializing, ReasonCode.None, "the source is being set up");
+    }
+
+    private static GroupCondition Streaming(GroupFacts facts, SourceStatus source) => source.Phase switch
+    {
+        SourcePhase.Detached =>
+            new(GroupState.Degraded, Because(source.Reason, ReasonCode.CaptureLost), source.Detail),
+        SourcePhase.InitialSync => new(GroupState.Initializing, ReasonCode.InitialSync,
+            $"{source.ResyncProgress:P0} of the first copy"),
+        SourcePhase.Resyncing => new(GroupState.Resyncing, ReasonCode.Resync, $"{source.ResyncProgress:P0}"),
+        SourcePhase.Fenced => new(GroupState.Diverged, ReasonCode.PrimaryMoved,
+            source.Detail ?? "the recovery site refused this source: another site is primary"),
+        SourcePhase.Stopped => new(GroupState.Error, Because(source.Reason, ReasonCode.CaptureLost), source.Detail),
+        SourcePhase.Streaming when source.Lag > facts.Group.Policy.RpoTarget =>
+            new(GroupState.Degraded, Because(source.Reason, ReasonCode.LinkDown),
+                $"lag {source.Lag.TotalSeconds:0} s is over the RPO target"),
+        SourcePhase.Streaming when source.LastSealed is null =>
+            new(GroupState.Initializing, ReasonCode.InitialSync, "waiting for the first sealed point"),
+        SourcePhase.Streaming => new(GroupState.Protected, source.Reason, source.Detail),
+    };
+
+    private static GroupCondition Recovery(GroupFacts facts)
+    {
+        if (!facts.ReplicaWanted)
+        {
+            var text = $"site {facts.Group.PrimarySite} is primary in epoch {facts.Group.Epoch}";
+            return facts.MemberRunsHere
+                ? new(GroupState.Diverged, ReasonCode.PrimaryMoved, text + ", and instances still run here")
+                : new(GroupState.FailedOver, ReasonCode.PrimaryMoved, text + "; it is not protected: reprotect");
+        }
+        if (facts.AgentReason is not ReasonCode.None)
+            return new(GroupState.Degraded, facts.AgentReason, "the agent of this site does not answer");
+        if (facts.Replica is not { Newest: { } newest } replica)
+            return new(GroupState.Initializing, ReasonCode.InitialSync, "waiting for the first sealed point");
+        if (!replica.Connected)
+        {
+            return new(GroupState.Degraded, Because(replica.Reason, ReasonCode.LinkDown),
+                replica.Detail ?? $"the source is not connected; the newest point is of {newest.CutAt:u}");
+        }
+        return facts.Now - newest.CutAt > facts.Group.Policy.RpoTarget
+            ? new(GroupState.Degraded, Because(replica.Reason, ReasonCode.Resync),
+                $"the newest point is of {newest.CutAt:u}: older than the RPO target")
+            : new(GroupState.Protected, replica.Reason, replica.Detail);
+    }
+
+    private static ReasonCode Because(ReasonCode known, ReasonCode otherwise) =>
+        known is ReasonCode.None ? otherwise : known;
+}

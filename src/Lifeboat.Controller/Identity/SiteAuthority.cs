@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Lifeboat.Contracts.Sites;
+
+namespace Lifeboat.Controller.Identity;
+
+/// <summary>
+/// The site's own small CA: ECDSA P-256, self-signed, made once. It signs the certificates of the site's controller and
+/// agent (CN = site, OU = role); paired sites keep its certificate as their trust anchor for this site.
+/// </summary>
+internal static class SiteAuthority
+{
+    // A host clock that is a little behind must not find the certificate not yet valid.
+    private static readonly TimeSpan Backdated = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Life = TimeSpan.FromDays(3650);
+
+    public static void Create(SitePaths paths, SiteConfiguration site, TimeProvider time)
+    {
+        var from = time.GetUtcNow() - Backdated;
+        using var caKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var ca = SelfSigned(site.Name, caKey, from);
+        PrivateFile.Write(paths.CaKey, caKey.ExportPkcs8PrivateKeyPem());
+        PrivateFile.Write(paths.CaCertificate, ca.ExportCertificatePem());
+        Issue(ca, caKey, site, "controller", paths.ControllerCertificate, paths.ControllerKey, from);
+        Issue(ca, caKey, site, "agent", paths.AgentCertificate, paths.AgentKey, from);
+    }
+
+    private static X509Certificate2 SelfSigned(string site, ECDsa key, DateTimeOffset from)
+    {
+        var request = new CertificateRequest($"CN={site}, OU=ca", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, true, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(
+            X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, true));
+        request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, false));
+        return request.CreateSelfSigned(from, from + Life);
+    }
+
+    private static void Issue(X509Certificate2 ca, ECDsa caKey, SiteConfiguration site, string role,
+        string certificateFile, string keyFile, DateTimeOffset from)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={site.Name}, OU={role}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(
+            [new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], false));
+        request.CertificateExtensions.Add(AlternativeNames(site));
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(ca, true, false));
+        using var certificate = request.Create(ca.SubjectName, X509SignatureGenerator.CreateForECDsa(caKey), from,
+            from + Life - Backdated, RandomNumberGenerator.GetBytes(16));
+        PrivateFile.Write(keyFile, key.ExportPkcs8PrivateKeyPem());
+        PrivateFile.Write(certificateFile, certificate.ExportCertificatePem());
+    }
+
+    private static X509Extension AlternativeNames(SiteConfiguration site)
+    {
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(site.Name);
+        foreach (var address in new[] { site.ControllerListen, site.LinkListen }
+            .Select(a => IPEndPoint.Parse(a).Address).Append(IPAddress.Loopback).Append(IPAddress.IPv6Loopback)
+            .Where(a => !a.Equals(IPAddress.Any) && !a.Equals(IPAddress.IPv6Any)).Distinct())
+        {
+            names.AddIpAddress(address);
+        }
+        return names.Build();
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+
+namespace Lifeboat.Controller.Peers;
+
+/// <summary>The paired sites, with one client each, made when first needed.</summary>
+internal sealed class PeerDirectory(PeerStore store, SiteIdentity identity, TimeProvider time) : IDisposable
+{
+    private readonly ConcurrentDictionary<string, (StoredPeer Peer, PeerClient Client)> _clients = new();
+
+    public IReadOnlyList<StoredPeer> All => store.All();
+
+    /// <exception cref="ProblemException">SiteUnknown.</exception>
+    public StoredPeer Get(string site) => store.Find(site) ?? throw Unknown(site);
+
+    public bool Knows(string site) => store.Find(site) is not null;
+
+    public PeerClient Client(string site) => _clients.GetOrAdd(site, name =>
+    {
+        var peer = Get(name);
+        return (peer, new PeerClient(name, peer.Url, identity, time));
+    }).Client;
+
+    public PeerSide Side(string site) => new(site, Client(site));
+
+    public long RequestsTo(string site) => _clients.TryGetValue(site, out var known) ? known.Client.Requests : 0;
+
+    public long Requests => _clients.Values.Sum(c => c.Client.Requests);
+
+    /// <summary>Keeps a newly paired site; its address may have changed since an earlier pairing.</summary>
+    public void Save(StoredPeer peer)
+    {
+        store.Save(peer);
+        // The old client is left to the garbage collector: requests may still be under way on it.
+        _clients.TryRemove(peer.Name, out _);
+    }
+
+    public PeerInfo Describe(StoredPeer peer)
+    {
+        var client = _clients.TryGetValue(peer.Name, out var known) ? known.Client : null;
+        return new PeerInfo(peer.Name, peer.Url, peer.Link, peer.Fingerprint, peer.PairedAt,
+            client?.Answers == true, client?.LastReason ?? ReasonCode.None,
+            client?.LastSeen, client?.Requests ?? 0);
+    }
+
+    public void Dispose()
+    {
+        foreach (var (_, client) in _clients.Values) client.Dispose();
+    }
+
+    private static ProblemException Unknown(string site) => new(ReasonCode.SiteUnknown,
+        $"this site is not paired with a site {site}",
+        "Pair them with `lifeboat site token` and `lifeboat site pair`.");
+}

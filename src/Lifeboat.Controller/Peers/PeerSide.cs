@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Recovery.Sides;
+
+namespace Lifeboat.Controller.Peers;
+
+/// <summary>What a step may do at a paired site, asked of its controller.</summary>
+internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
+{
+    // Making a replica may copy whole disks as its seed.
+    private static readonly TimeSpan SeedLimit = TimeSpan.FromHours(12);
+    private static readonly TimeSpan SourceLimit = TimeSpan.FromMinutes(2);
+
+    public string Name => site;
+
+    public async Task<GroupDefinition?> GroupAsync(string group, CancellationToken ct) =>
+        await RecordAsync(group, ct) is { Removed: false } record ? record.Definition : null;
+
+    public Task<GroupRecord?> RecordAsync(string group, CancellationToken ct) =>
+        FindAsync<GroupRecord>($"{Group(group)}", ct);
+
+    public Task SetGroupAsync(GroupDefinition definition, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Put, Group(definition.Name), definition, SourceLimit, ct);
+
+    /// <summary>Deletes the group there: its source or replica, and tells what it was deleted as.</summary>
+    public Task RemoveGroupAsync(GroupDefinition removed, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Post, $"{Group(removed.Name)}/remove", removed, SourceLimit, ct);
+
+    public Task StartSourceAsync(string group, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Post, $"{Group(group)}/source/start", null, SourceLimit, ct);
+
+    public Task StopSourceAsync(string group, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Post, $"{Group(group)}/source/stop", null, SourceLimit, ct);
+
+    public Task<SourceStatus?> SourceAsync(string group, CancellationToken ct) =>
+        FindAsync<SourceStatus>($"{Group(group)}/source", ct);
+
+    public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
+        client.AskAsync<CheckpointResult>(HttpMethod.Post, $"{Group(group)}/checkpoints", request,
+            (request.WaitSealed ?? TimeSpan.Zero) + SourceLimit, ct);
+
+    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Put, $"{Group(group)}/replica", new AcceptReplicaRequest(seeded),
+            seeded ? SeedLimit : SourceLimit, ct);
+
+    public Task DropReplicaAsync(string group, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Delete, $"{Group(group)}/replica", null, SourceLimit, ct);
+
+    public Task<ReplicaStatus?> ReplicaAsync(string group, CancellationToken ct) =>
+        FindAsync<ReplicaStatus>($"{Group(group)}/replica", ct);
+
+    public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
+        client.AskAsync<IReadOnlyList<RecoveryPoint>>(HttpMethod.Get, $"{Group(group)}/points", null, TimeSpan.Zero,
+            ct);
+
+    public Task PinAsync(string group, PinRequest request, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Post, $"{Group(group)}/pins", request, TimeSpan.Zero, ct);
+
+    public Task UnpinAsync(string group, string name, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Delete, $"{Group(group)}/pins/{name}", null, TimeSpan.Zero, ct);
+
+    public Task ShutDownAsync(string group, string instance, TimeSpan limit, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Post, $"{Group(group)}/instances/{instance}/shut-down", new ShutDownRequest(limit),
+            limit, ct);
+
+    public Task RestartAsync(string group, string instance, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Post, $"{Group(group)}/instances/{instance}/restart", null, SourceLimit, ct);
+
+    public Task StopAsync(string group, string instance, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Post, $"{Group(group)}/instances/{instance}/stop", null, SourceLimit, ct);
+
+    public Task<GroupExchange> ExchangeAsync(GroupExchange mine, CancellationToken ct) =>
+        client.AskAsync<GroupExchange>(HttpMethod.Post, "peer/v1/exchange", mine, TimeSpan.Zero, ct);
+
+    public Task<BootFileState> BootFileAsync(string digest, CancellationToken ct) =>
+        client.AskAsync<BootFileState>(HttpMethod.Get, $"peer/v1/boot/{digest}", null, TimeSpan.Zero, ct);
+
+    public Task SendBootFileAsync(string digest, long offset, bool last, ReadOnlyMemory<byte> bytes,
+        CancellationToken ct) => client.SendBytesAsync(HttpMethod.Put,
+            $"peer/v1/boot/{digest}?offset={offset}&last={(last ? "true" : "false")}", bytes, ct);
+
+    private async Task<T?> FindAsync<T>(string path, CancellationToken ct) where T : class
+    {
+        try
+        {
+            return await client.AskAsync<T>(HttpMethod.Get, path, null, TimeSpan.Zero, ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.GroupUnknown)
+        {
+            return null;
+        }
+    }
+
+    private static string Group(string group) => $"peer/v1/groups/{group}";
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Sites;
+
+namespace Lifeboat.Controller.Sides;
+
+internal sealed partial class LocalSide
+{
+    public async Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(group, ct);
+        var definition = Require(group);
+        if (definition.RecoverySite != name)
+        {
+            throw new ProblemException(ReasonCode.WrongSite,
+                $"site {definition.RecoverySite} is the recovery site of group {group}, not {name}");
+        }
+        if (specs.Replica(group) is { } known && known.Accepted == definition.Epoch)
+        {
+            await agent.PutReplicaAsync(known.Spec, ct);
+            return;
+        }
+        // What is left of an earlier stint. Only now is it dropped: up to here it could still be recovered from.
+        await agent.DeleteReplicaAsync(group, ct);
+        var seeds = seeded ? await SeedsAsync(definition, ct) : [];
+        var spec = new ReplicaSpec
+        {
+            Group = group,
+            PrimarySite = definition.PrimarySite,
+            Epoch = definition.Epoch,
+            Retention = definition.Policy.Retention,
+            Volumes = [.. definition.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, v.SizeBytes,
+                seeds.GetValueOrDefault(v.Name), TargetOf(definition, v)))],
+        };
+        await agent.PutReplicaAsync(spec, ct);
+        specs.SaveReplica(spec, definition.Epoch);
+    }
+
+    /// <summary>Puts what is wanted to the agent again.</summary>
+    public async Task RestoreReplicaAsync(string group, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(group, ct);
+        if (specs.Replica(group) is { } replica) await agent.PutReplicaAsync(replica.Spec, ct);
+    }
+
+    public async Task DropReplicaAsync(string group, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(group, ct);
+        await agent.DeleteReplicaAsync(group, ct);
+        specs.RemoveReplica(group);
+    }
+
+    public async Task<ReplicaStatus?> ReplicaAsync(string group, CancellationToken ct)
+    {
+        try
+        {
+            return await agent.ReplicaAsync(group, ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.GroupUnknown)
+        {
+            return null;
+        }
+    }
+
+    public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
+        agent.PointsAsync(group, ct);
+
+    public Task PinAsync(string group, PinRequest request, CancellationToken ct) => agent.PinAsync(group, request, ct);
+
+    public Task UnpinAsync(string group, string pin, CancellationToken ct) => agent.UnpinAsync(group, pin, ct);
+
+    public Task<ViewInfo> OpenViewAsync(string group, ViewRequest request, CancellationToken ct) =>
+        agent.OpenViewAsync(group, request, ct);
+
+    public Task CloseViewAsync(string group, string view, CancellationToken ct) =>
+        agent.CloseViewAsync(group, view, ct);
+
+    public DateTimeOffset? SourceLastSeen(string group) => sightings.Last(group);
+
+    public long PeerRequests(string other) => peers.RequestsTo(other);
+
+    private string? TargetOf(GroupDefinition group, GroupVolume volume) =>
+        group.TargetDisks.FirstOrDefault(t => t.Site == name && t.Volume == volume.Name)?.Path;
+
+    /// <summary>The group's disks as this site last ran them, by volume; those it has not got are left out.</summary>
+    private async Task<Dictionary<string, string>> SeedsAsync(GroupDefinition group, CancellationToken ct)
+    {
+        var seeds = new Dictionary<string, string>();
+        foreach (var member in group.Members)
+        {
+            if (await FindInstanceAsync(member.Instance, ct) is not { } instance) continue;
+            foreach (var volume in member.Volumes)
+            {
+                var disk = instance.Disks.FirstOrDefault(d => d.Name == volume.Disk);
+                if (disk is { File: { } file, Native: true } && File.Exists(file)) seeds[volume.Name] = file;
+            }
+        }
+        return seeds;
+    }
+
+    private async Task<SiteInstance?> FindInstanceAsync(string instance, CancellationToken ct)
+    {
+        try
+        {
+            return await site.GetAsync(instance, ct);
+        }
+        catch (SiteException e) when (e.Fault is SiteFault.InstanceUnknown)
+        {
+            return null;
+        }
+        catch (SiteException e)
+        {
+            throw Recovery.SiteProblem.Of(e);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+
+namespace Lifeboat.Controller.Sides;
+
+internal sealed partial class LocalSide
+{
+    public async Task StartSourceAsync(string group, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(group, ct);
+        var definition = Require(group);
+        if (definition.PrimarySite != name)
+        {
+            throw new ProblemException(ReasonCode.PrimaryMoved,
+                $"site {definition.PrimarySite} is primary for group {group}, not {name}");
+        }
+        var spec = await SourceSpecAsync(definition, ct);
+        await agent.PutSourceAsync(spec, ct);
+        specs.SaveSource(spec, active: true);
+    }
+
+    public async Task StopSourceAsync(string group, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(group, ct);
+        await agent.DeleteSourceAsync(group, uninstall: true, ct);
+        specs.RemoveSource(group);
+    }
+
+    public async Task<SourceStatus?> SourceAsync(string group, CancellationToken ct)
+    {
+        try
+        {
+            return await agent.SourceAsync(group, ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.GroupUnknown)
+        {
+            return null;
+        }
+    }
+
+    public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
+        agent.CheckpointAsync(group, request, ct);
+
+    /// <summary>Puts what is wanted to the agent again; what is not wanted any more is stopped again.</summary>
+    public async Task RestoreSourceAsync(string group, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(group, ct);
+        if (specs.Source(group) is not { } source) return;
+        if (!source.Active)
+        {
+            await agent.DeleteSourceAsync(group, uninstall: false, ct);
+            return;
+        }
+        var spec = await RefreshedAsync(source.Spec, ct);
+        await agent.PutSourceAsync(spec, ct);
+        specs.SaveSource(spec, active: true);
+    }
+
+    // While an instance cannot be asked, what was known of it last is the best there is.
+    private async Task<SourceSpec> RefreshedAsync(SourceSpec known, CancellationToken ct)
+    {
+        try
+        {
+            return await SourceSpecAsync(Require(known.Group), ct);
+        }
+        catch (ProblemException)
+        {
+            return known;
+        }
+    }
+
+    /// <summary>Where the group's disks are now: an instance that was started again may have other sockets.</summary>
+    private async Task<SourceSpec> SourceSpecAsync(GroupDefinition group, CancellationToken ct)
+    {
+        var instances = new Dictionary<string, SiteInstance>();
+        foreach (var member in group.Members)
+            instances[member.Instance] = await AskSiteAsync(site.GetAsync(member.Instance, ct));
+        return new SourceSpec
+        {
+            Group = group.Name,
+            RecoverySite = group.RecoverySite,
+            Epoch = group.Epoch,
+            Target = peers.Get(group.RecoverySite).Link,
+            Volumes = [.. group.Volumes.Select(v => Volume(v, instances[v.Instance]))],
+            Instances = [.. instances.Values.Select(i => new SourceInstance(i.Name, i.QmpSocket, i.GuestAgentSocket))],
+            Policy = group.Policy,
+        };
+    }
+
+    private static SourceVolume Volume(GroupVolume volume, SiteInstance instance)
+    {
+        var disk = instance.Disks.FirstOrDefault(d => d.Name == volume.Disk)
+            ?? throw new ProblemException(ReasonCode.VolumeUnknown,
+                $"{instance.Name} has no disk {volume.Disk} any more");
+        if (disk.SizeBytes != volume.SizeBytes)
+        {
+            throw new ProblemException(ReasonCode.WrongState,
+                $"{volume.Name} is {disk.SizeBytes} bytes now; the group knows it with {volume.SizeBytes}",
+                "Delete the group and create it again.");
+        }
+        return new SourceVolume(volume.Index, volume.Name, instance.Name, instance.QmpSocket, disk.Device,
+            disk.SizeBytes);
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
+using Lifeboat.Controller.Groups;
+using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Recovery;
+using Lifeboat.Recovery.Sides;
+using Lifeboat.Sites;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Controller.Sides;
+
+// This site, for steps, for peers that ask, and for the loop that keeps the desired state.
+//
+// Invariants: a definition kept here never gets older. When a newer one has been set, the replica here refuses older
+// epochs and no source of a site that is not primary runs. Each is checked again at every call, so that a call which
+// was cut off is simply repeated.
+internal sealed partial class LocalSide(string name, ISite site, AgentClient agent, GroupStore groups, SpecStore specs,
+    BootFiles boot, PeerDirectory peers, SourceSightings sightings, GroupLocks locks, ILogger<LocalSide> logger)
+    : IOwnSide
+{
+    public string Name => name;
+
+    public Task<GroupDefinition?> GroupAsync(string group, CancellationToken ct) =>
+        Task.FromResult(groups.Find(group) is { Removed: false } record ? record.Definition : null);
+
+    public GroupDefinition Require(string group) => groups.Find(group) is { Removed: false } record
+        ? record.Definition
+        : throw new ProblemException(ReasonCode.GroupUnknown, $"site {name} has no group {group}");
+
+    public async Task SetGroupAsync(GroupDefinition definition, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(definition.Name, ct);
+        var known = groups.Find(definition.Name);
+        if (known?.Definition.Supersedes(definition) == true || known is { Removed: true }
+            && !definition.Supersedes(known.Definition))
+        {
+            throw new ProblemException(ReasonCode.StaleEpoch,
+                $"site {name} knows group {definition.Name} in epoch {known.Definition.Epoch}, version "
+                + $"{known.Definition.Version}; {definition.Epoch}, {definition.Version} is older",
+                known.Removed ? "It was deleted." : $"Its primary site is {known.Definition.PrimarySite}.");
+        }
+        if (definition.Supersedes(known?.Definition))
+        {
+            groups.Save(new GroupRecord(definition, Removed: false));
+            LogGroupLearned(definition.Name, definition.Epoch, definition.Version, definition.PrimarySite);
+        }
+        await FenceAsync(definition, ct);
+    }
+
+    /// <summary>Ends the group here: source or replica go, the instances stay. It is kept as deleted.</summary>
+    public async Task RemoveGroupAsync(GroupDefinition removed, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(removed.Name, ct);
+        var known = groups.Find(removed.Name);
+        if (known?.Definition.Supersedes(removed) == true)
+            throw new ProblemException(ReasonCode.StaleEpoch, $"site {name} knows a newer group {removed.Name}");
+        if (specs.Source(removed.Name) is not null)
+        {
+            await agent.DeleteSourceAsync(removed.Name, uninstall: true, ct);
+            specs.RemoveSource(removed.Name);
+        }
+        if (specs.Replica(removed.Name) is not null)
+        {
+            await agent.DeleteReplicaAsync(removed.Name, ct);
+            specs.RemoveReplica(removed.Name);
+        }
+        groups.Save(new GroupRecord(removed, Removed: true));
+    }
+
+    private async Task FenceAsync(GroupDefinition group, CancellationToken ct)
+    {
+        if (specs.Replica(group.Name) is { } replica && replica.Spec.Epoch < group.Epoch)
+        {
+            await IgnoreAsync(ReasonCode.GroupUnknown,
+                () => agent.RaiseEpochAsync(group.Name, new EpochRequest(group.Epoch), ct));
+            specs.SaveReplica(replica.Spec with { Epoch = group.Epoch }, replica.Accepted);
+        }
+        if (specs.Source(group.Name) is not { } source) return;
+        if (group.PrimarySite != name)
+        {
+            // The change maps stay: should the move be rolled back, only what changed has to be sent.
+            if (source.Active) LogFenced(group.Name, group.PrimarySite, group.Epoch);
+            specs.SaveSource(source.Spec, active: false);
+            await agent.DeleteSourceAsync(group.Name, uninstall: false, ct);
+        }
+        else if (source.Spec.Epoch < group.Epoch && source.Spec.RecoverySite == group.RecoverySite)
+        {
+            var spec = source.Spec with { Epoch = group.Epoch };
+            specs.SaveSource(spec, active: true);
+            await agent.PutSourceAsync(spec, ct);
+        }
+    }
+
+    private GroupMember MemberOf(string group, string instance) =>
+        Require(group).Members.FirstOrDefault(m => m.Instance == instance)
+        ?? throw new ProblemException(ReasonCode.InstanceUnknown, $"{instance} is not in group {group}");
+
+    private static async Task IgnoreAsync(ReasonCode reason, Func<Task> ask)
+    {
+        try
+        {
+            await ask();
+        }
+        catch (ProblemException e) when (e.Reason == reason)
+        {
+            // What was to be changed is not there: nothing is to do.
+        }
+    }
+
+    private static async Task<T> AskSiteAsync<T>(Task<T> asked)
+    {
+        try
+        {
+            return await asked;
+        }
+        catch (SiteException e)
+        {
+            throw SiteProblem.Of(e);
+        }
+    }
+
+    private static async Task AskSiteAsync(Task asked)
+    {
+        try
+        {
+            await asked;
+        }
+        catch (SiteException e)
+        {
+            throw SiteProblem.Of(e);
+        }
+    }
+
+    [LoggerMessage(EventIds.GroupLearned, LogLevel.Information,
+        "Group {Group} is now known in epoch {Epoch}, version {Version}; primary site {Primary}")]
+    private partial void LogGroupLearned(string group, Epoch epoch, long version, string primary);
+
+    [LoggerMessage(EventIds.Fenced, LogLevel.Warning,
+        "Group {Group}: site {Primary} is primary in epoch {Epoch}; the source here was stopped")]
+    private partial void LogFenced(string group, string primary, Epoch epoch);
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Controller.Storage;
+
+/// <summary>The schema's history: a step once released is never changed, only followed by another.</summary>
+internal static class Schema
+{
+    public static readonly IReadOnlyList<string> Steps =
+    [
+        """
+        CREATE TABLE groups(name TEXT PRIMARY KEY, removed INTEGER NOT NULL, definition TEXT NOT NULL) STRICT;
+        CREATE TABLE group_states(name TEXT PRIMARY KEY, state INTEGER NOT NULL, reason INTEGER NOT NULL,
+            since INTEGER NOT NULL) STRICT;
+        CREATE TABLE specs(name TEXT NOT NULL, role TEXT NOT NULL, active INTEGER NOT NULL, accepted INTEGER NOT NULL,
+            spec TEXT NOT NULL, PRIMARY KEY(name, role)) STRICT;
+        CREATE TABLE peers(name TEXT PRIMARY KEY, url TEXT NOT NULL, link TEXT NOT NULL,
+            fingerprint TEXT NOT NULL, paired_at INTEGER NOT NULL) STRICT;
+        CREATE TABLE tokens(id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, expires_at INTEGER NOT NULL,
+            wrong_tries INTEGER NOT NULL, used INTEGER NOT NULL) STRICT;
+        CREATE TABLE runs(id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at INTEGER NOT NULL,
+            finished INTEGER NOT NULL, request_key TEXT, body TEXT NOT NULL) STRICT;
+        CREATE UNIQUE INDEX one_run_per_group ON runs(name) WHERE finished = 0;
+        CREATE UNIQUE INDEX one_run_per_key ON runs(name, request_key) WHERE request_key IS NOT NULL;
+        CREATE TABLE run_signals(run TEXT NOT NULL, signal INTEGER NOT NULL, PRIMARY KEY(run, signal)) STRICT;
+        CREATE TABLE step_durations(number INTEGER PRIMARY KEY AUTOINCREMENT, step TEXT NOT NULL, name TEXT NOT NULL,
+            ticks INTEGER NOT NULL) STRICT;
+        CREATE INDEX durations_by_step ON step_durations(step, name);
+        CREATE TABLE events(number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, subject TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT) STRICT;
+        """,
+    ];
+}

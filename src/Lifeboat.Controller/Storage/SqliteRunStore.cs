@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+using Dapper;
+using Lifeboat.Recovery.Runs;
+using Microsoft.Data.Sqlite;
+
+namespace Lifeboat.Controller.Storage;
+
+/// <summary>Runs in the controller's database. One row each; a unique index keeps one unfinished run per group.</summary>
+internal sealed class SqliteRunStore(ControllerDatabase database) : IRunStore
+{
+    private const int Constraint = 19;
+    private const int Sample = 9;
+
+    public Task<Run?> TryAddAsync(Run run, CancellationToken ct) => KeepAsync(run, """
+        INSERT INTO runs(id, name, created_at, finished, request_key, body)
+        VALUES(@Id, @Group, @CreatedAt, @Finished, @Key, @Body)
+        """);
+
+    public Task<Run?> TryReopenAsync(Run run, CancellationToken ct) => KeepAsync(run, Update);
+
+    public async Task SaveAsync(Run run, CancellationToken ct)
+    {
+        using var connection = database.Open();
+        await connection.ExecuteAsync(Update, Row(run));
+    }
+
+    public async Task<Run?> FindAsync(Guid id, CancellationToken ct) =>
+        (await QueryAsync("WHERE id = @id", new { id = id.ToString() })).SingleOrDefault();
+
+    public async Task<Run?> FindByKeyAsync(string group, string idempotencyKey, CancellationToken ct) =>
+        (await QueryAsync("WHERE name = @group AND request_key = @idempotencyKey", new { group, idempotencyKey }))
+        .SingleOrDefault();
+
+    public async Task<IReadOnlyList<Run>> ListAsync(string? group, CancellationToken ct) => await QueryAsync(
+        "WHERE @group IS NULL OR name = @group ORDER BY created_at DESC, rowid DESC LIMIT 500", new { group });
+
+    public async Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
+        await QueryAsync("WHERE finished = 0 ORDER BY created_at, rowid", new { });
+
+    public async Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct)
+    {
+        using var connection = database.Open();
+        await connection.ExecuteAsync("INSERT OR IGNORE INTO run_signals(run, signal) VALUES(@id, @signal)",
+            new { id = id.ToString(), signal = (int)signal });
+    }
+
+    public async Task<RunSignals> SignalsAsync(Guid id, CancellationToken ct)
+    {
+        using var connection = database.Open();
+        var signals = await connection.QueryAsync<long>("SELECT signal FROM run_signals WHERE run = @id",
+            new { id = id.ToString() });
+        var set = signals.Select(s => (RunSignal)s).ToHashSet();
+        return new RunSignals(set.Contains(RunSignal.Cancel), set.Contains(RunSignal.Release));
+    }
+
+    public async Task AddDurationAsync(string step, string group, TimeSpan duration, CancellationToken ct)
+    {
+        using var connection = database.Open();
+        await connection.ExecuteAsync("INSERT INTO step_durations(step, name, ticks) VALUES(@step, @group, @ticks)",
+            new { step, group, ticks = duration.Ticks });
+    }
+
+    public async Task<IReadOnlyList<TimeSpan>> DurationsAsync(string step, string group, CancellationToken ct)
+    {
+        using var connection = database.Open();
+        var mine = await TicksAsync(connection, "step = @step AND name = @group", step, group);
+        var ticks = mine.Count > 0 ? mine : await TicksAsync(connection, "step = @step", step, group);
+        return [.. ticks.Select(TimeSpan.FromTicks)];
+    }
+
+    private const string Update = """
+        UPDATE runs SET finished = @Finished, body = @Body WHERE id = @Id
+        """;
+
+    private static async Task<List<long>> TicksAsync(SqliteConnection connection, string where, string step,
+        string group) => [.. await connection.QueryAsync<long>($"""
+            SELECT ticks FROM step_durations WHERE {where} ORDER BY number DESC LIMIT {Sample}
+            """, new { step, group })];
+
+    private async Task<Run?> KeepAsync(Run run, string sql)
+    {
+        using var connection = database.Open();
+        try
+        {
+            await connection.ExecuteAsync(sql, Row(run));
+            return null;
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == Constraint)
+        {
+            var other = await QueryAsync("WHERE name = @Group AND finished = 0", new { run.Group });
+            return other.SingleOrDefault() ?? throw new InvalidOperationException("the run in the way is gone", e);
+        }
+    }
+
+    private async Task<List<Run>> QueryAsync(string where, object parameters)
+    {
+        using var connection = database.Open();
+        var bodies = await connection.QueryAsync<string>($"SELECT body FROM runs {where}", parameters);
+        return [.. bodies.Select(StoredJson.Read<Run>)];
+    }
+
+    private static object Row(Run run) => new
+    {
+        Id = run.Id.ToString(),
+        run.Group,
+        CreatedAt = run.CreatedAt.ToUnixTimeMilliseconds(),
+        Finished = run.Finished ? 1 : 0,
+        Key = run.Input.IdempotencyKey,
+        Body = StoredJson.Write(run),
+    };
+}
