@@ -18,4 +18,15 @@ internal static class Waiting
         await waited;
         return true;
     }
+
+    /// <summary>
+    /// A cancellable wait for a source whose continuations run asynchronously. Task.WaitAsync alone would go on on the
+    /// thread pool, outside of the simulator's scheduler.
+    /// </summary>
+    public static Task<T> ArriveAsync<T>(this Task<T> task, CancellationToken ct) => ComeBackAsync(task).WaitAsync(ct);
+
+    public static Task ArriveAsync(this Task task, CancellationToken ct) => ComeBackAsync(task).WaitAsync(ct);
+
+    private static async Task<T> ComeBackAsync<T>(Task<T> task) => await task;
+    private static async Task ComeBackAsync(Task task) => await task;
 }

@@ -83,7 +83,7 @@ public sealed partial class CaptureStream
                 _durableMoved ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                 moved = _durableMoved.Task;
             }
-            await moved.WaitAsync(ct);
+            await moved.ArriveAsync(ct);
         }
     }
 

@@ -49,7 +49,7 @@ internal sealed class PointLedger(TimeProvider time)
         lock (_gate)
             fate = _open.Find(o => o.Point.Id == id).Fate?.Task ?? _past.FirstOrDefault(p => p.Id == id).Fate;
         if (fate is null) return PointFate.Unknown;
-        return await Waiting.ForAsync(fate.WaitAsync, limit, time, ct) ? await fate : PointFate.TimedOut;
+        return await Waiting.ForAsync(fate.ArriveAsync, limit, time, ct) ? await fate : PointFate.TimedOut;
     }
 
     private void Close(Func<RecoveryPoint, bool> which, PointFate fate)

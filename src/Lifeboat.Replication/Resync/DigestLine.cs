@@ -23,7 +23,7 @@ internal sealed class DigestLine(LinkPump pump)
             _asked[id] = (count, reply);
         }
         pump.Post(new DigestRequest(id, volume, sequence, offset, blockBytes, count).Encode());
-        return await reply.Task.WaitAsync(ct);
+        return await reply.Task.ArriveAsync(ct);
     }
 
     /// <exception cref="LinkException">Protocol: nobody asked for this.</exception>

@@ -12,7 +12,7 @@ namespace Lifeboat.Replication.Shipping;
 public sealed partial class GroupSource
 {
     private static readonly FrozenDictionary<string, Consistency> Nobody = FrozenDictionary<string, Consistency>.Empty;
-    private readonly SemaphoreSlim _cutting = new(1, 1);
+    private readonly Turnstile _cutting = new();
 
     /// <summary>
     /// Cuts a checkpoint over all volumes of the group. Not possible while a batch is open; but a clean shutdown may be
@@ -23,7 +23,7 @@ public sealed partial class GroupSource
         string? label, string? note, CancellationToken ct)
     {
         var consistency = quiesced.Count == 0 ? Consistency.Crash : quiesced.Values.Min();
-        await _cutting.WaitAsync(ct);
+        await _cutting.EnterAsync(ct);
         try
         {
             var outcome = await CutAsync(consistency, quiesced, label, note, ct);
@@ -38,7 +38,7 @@ public sealed partial class GroupSource
         }
         finally
         {
-            _cutting.Release();
+            _cutting.Leave();
         }
     }
 

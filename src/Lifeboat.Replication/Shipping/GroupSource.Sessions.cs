@@ -89,7 +89,7 @@ public sealed partial class GroupSource
                 t => Together.ForeverAsync<SessionEnd>(pump.KeepAliveAsync, t),
                 t => Together.ForeverAsync<SessionEnd>(f => TendAsync(stream, digests, f), t),
                 t => HearAsync(stream, pump, digests, t),
-                async t => new SessionEnd(await stream.GivenUp.WaitAsync(t), "capture was given up"));
+                async t => new SessionEnd(await stream.GivenUp.ArriveAsync(t), "capture was given up"));
         }
         finally
         {

@@ -24,7 +24,7 @@ public sealed partial class GroupSource
     public async Task<IReadOnlyList<string>> StopAsync(bool uninstall, CancellationToken ct)
     {
         _stop.Cancel();
-        if (Volatile.Read(ref _started)) await _ended.Task.WaitAsync(ct);
+        if (Volatile.Read(ref _started)) await _ended.Task.ArriveAsync(ct);
         var problems = new List<string>();
         foreach (var slot in _slots)
             if (await ReleaseAsync(slot, uninstall, ct) is { } problem) problems.Add($"{slot.Disk.Name}: {problem}");
@@ -59,7 +59,7 @@ public sealed partial class GroupSource
     {
         try
         {
-            var reason = await stream.GivenUp.WaitAsync(_runToken);
+            var reason = await stream.GivenUp.ArriveAsync(_runToken);
             if (stream != _stream) return;
             foreach (var slot in _slots) slot.Tap.LetGo();
             if (reason is ReasonCode.OutboxFull or ReasonCode.CaptureHung)
