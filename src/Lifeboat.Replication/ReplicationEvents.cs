@@ -21,6 +21,7 @@ internal static class ReplicationEvents
     public const int ReceiverAccepted = 2100;
     public const int ReceiverRefused = 2101;
     public const int ReceiverEnded = 2102;
+    public const int ConnectionEnded = 2103;
     public const int QuiesceFailed = 2150;
     public const int ThawFailed = 2151;
 }

@@ -11,18 +11,17 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
     private const int PostedMax = 256;
 
     private readonly Lock _gate = new();
-    private readonly Queue<byte[]> _posted = new();
+    private readonly Queue<(byte[] Message, TaskCompletionSource? Sent)> _posted = new();
     private long _heard = time.GetTimestamp();
 
-    public void Post(byte[] message)
+    public void Post(byte[] message) => Enqueue(message, null);
+
+    /// <summary>Posts the last words of a session and gives them a moment to leave.</summary>
+    public async Task PostLastAsync(byte[] message, CancellationToken ct)
     {
-        lock (_gate)
-        {
-            if (_posted.Count >= PostedMax)
-                throw new LinkException(LinkFault.Broken, $"the peer left {PostedMax} messages unread");
-            _posted.Enqueue(message);
-        }
-        toSend.Set();
+        var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enqueue(message, sent);
+        await Waiting.ForAsync(sent.Task.WaitAsync, timings.PingInterval, time, ct);
     }
 
     /// <summary>
@@ -32,9 +31,10 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
     {
         while (true)
         {
-            if (TryTakePosted() is { } message)
+            if (TryTakePosted(out var message, out var sent))
             {
                 await connection.SendAsync(message, ct);
+                sent?.TrySetResult();
                 continue;
             }
             var pause = TimeSpan.Zero;
@@ -77,9 +77,25 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
         }
     }
 
-    private byte[]? TryTakePosted()
+    private void Enqueue(byte[] message, TaskCompletionSource? sent)
     {
-        lock (_gate) return _posted.TryDequeue(out var message) ? message : null;
+        lock (_gate)
+        {
+            if (_posted.Count >= PostedMax)
+                throw new LinkException(LinkFault.Broken, $"the peer left {PostedMax} messages unread");
+            _posted.Enqueue((message, sent));
+        }
+        toSend.Set();
+    }
+
+    private bool TryTakePosted(out byte[] message, out TaskCompletionSource? sent)
+    {
+        lock (_gate)
+        {
+            var taken = _posted.TryDequeue(out var posted);
+            (message, sent) = posted;
+            return taken;
+        }
     }
 }
 

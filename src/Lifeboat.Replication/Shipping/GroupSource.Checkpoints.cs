@@ -19,20 +19,25 @@ public sealed partial class GroupSource
     /// cut when instances ended whole, which is waited for a moment.
     /// </summary>
     /// <param name="quiesced">What each instance has done for it; empty: nothing, it is crash-consistent.</param>
+    public Task<CheckpointOutcome> CheckpointAsync(IReadOnlyDictionary<string, Consistency> quiesced, string? label,
+        string? note, CancellationToken ct) =>
+        CheckpointAsync(quiesced, label, note, static () => Task.FromResult(true), ct);
+
+    /// <param name="confirm">Called right after the cut; the point counts only if it says true.</param>
     public async Task<CheckpointOutcome> CheckpointAsync(IReadOnlyDictionary<string, Consistency> quiesced,
-        string? label, string? note, CancellationToken ct)
+        string? label, string? note, Func<Task<bool>> confirm, CancellationToken ct)
     {
         var consistency = quiesced.Count == 0 ? Consistency.Crash : quiesced.Values.Min();
         await _cutting.EnterAsync(ct);
         try
         {
-            var outcome = await CutAsync(consistency, quiesced, label, note, ct);
+            var outcome = await CutAsync(consistency, quiesced, label, note, confirm, ct);
             if (consistency != Consistency.CleanShutdown) return outcome;
             // The instance may end just now: its volumes go from captured to ended whole within a moment.
             for (var tries = 0; tries < 50 && outcome is { Point: null, Reason: not ReasonCode.Unexpected }; tries++)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(100), _time, ct);
-                outcome = await CutAsync(consistency, quiesced, label, note, ct);
+                outcome = await CutAsync(consistency, quiesced, label, note, confirm, ct);
             }
             return outcome;
         }
@@ -47,7 +52,8 @@ public sealed partial class GroupSource
         _points.WaitAsync(pointId, limit, ct);
 
     private async Task<CheckpointOutcome> CutAsync(Consistency consistency,
-        IReadOnlyDictionary<string, Consistency> quiesced, string? label, string? note, CancellationToken ct)
+        IReadOnlyDictionary<string, Consistency> quiesced, string? label, string? note, Func<Task<bool>> confirm,
+        CancellationToken ct)
     {
         if (_stream is not { IsGivenUp: false } stream)
             return new CheckpointOutcome(null, TimeSpan.Zero, NotCapturing(), "nothing is captured now");
@@ -61,17 +67,20 @@ public sealed partial class GroupSource
         if (cut != CutOutcome.Cut)
             return new CheckpointOutcome(null, hold.Held, ReasonOf(cut), $"no checkpoint: {cut}");
         _points.Add(point!);
-        var confirmed = false;
+        var (intact, agreed) = (false, false);
         try
         {
-            confirmed = await AllIntactAsync(stream, ct);
+            var looks = AllIntactAsync(stream, ct);
+            agreed = await confirm();
+            intact = await looks;
         }
         finally
         {
-            if (confirmed) stream.Confirm(point!.Sequence);
+            if (intact && agreed) stream.Confirm(point!.Sequence);
             else Withdraw(stream, point!);
         }
-        return confirmed
+        if (!agreed) return new CheckpointOutcome(null, hold.Held, ReasonCode.QuiesceFailed, "thawed before the cut");
+        return intact
             ? new CheckpointOutcome(point, hold.Held, ReasonCode.None)
             : new CheckpointOutcome(null, hold.Held, ReasonCode.CaptureLost, "a mirror could not be seen intact");
     }
@@ -134,6 +143,6 @@ public sealed partial class GroupSource
     };
 
     [LoggerMessage(ReplicationEvents.PointWithdrawn, LogLevel.Warning,
-        "Checkpoint {PointId} of {Group} at {Sequence} was withdrawn: a mirror could not be seen intact after the cut")]
+        "Checkpoint {PointId} of {Group} at {Sequence} was withdrawn: it could not be confirmed after the cut")]
     private partial void LogPointWithdrawn(string group, Guid pointId, long sequence);
 }

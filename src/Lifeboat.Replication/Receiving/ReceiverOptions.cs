@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Replication.Linking;
+
+namespace Lifeboat.Replication.Receiving;
+
+public sealed record ReceiverOptions
+{
+    /// <summary>The only site whose certificate may ship into this replica.</summary>
+    public required string PrimarySite { get; init; }
+    public LinkTimings Timings { get; init; } = LinkTimings.Default;
+    /// <summary>Bytes appended before a flush is forced although more is at hand.</summary>
+    public long FlushBytes { get; init; } = 8 << 20;
+
+    public IEnumerable<string> Problems()
+    {
+        if (FlushBytes < 64 << 10) yield return $"receiver.flushBytes is {FlushBytes}; the least is 64 KiB";
+        foreach (var problem in Timings.Problems()) yield return problem;
+    }
+}

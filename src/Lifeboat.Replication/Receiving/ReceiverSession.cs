@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Replicas;
+
+namespace Lifeboat.Replication.Receiving;
+
+// One connection of a source. Frames at hand are appended together and flushed once (group commit), then acknowledged.
+// Appends and flushes are never cancelled in the middle: what the journal did must be known when a newer session
+// begins.
+internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection connection, Hello hello, TimeProvider time)
+{
+    private readonly CancellationTokenSource _cancel = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<Refused> _ordered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Replica _replica = owner.Replica;
+    private long _sealed, _unflushedBytes;
+    private bool _unacknowledged;
+
+    public Epoch Epoch => hello.Epoch;
+    public Task Ended => _ended.Task;
+    public bool Answered { get; private set; }
+
+    public void Cancel() => _cancel.Cancel();
+    public void Gone() => _ended.TrySetResult();
+    public void Order(Refused refused) => _ordered.TrySetResult(refused);
+
+    /// <summary>What ended the session, when neither side broke the protocol.</summary>
+    public async Task<Refused> RunAsync(CancellationToken ct)
+    {
+        // Ends when the host stops (ct) or a newer session takes over (_cancel). Only the second is told as an outcome.
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, _cancel.Token);
+        try
+        {
+            if (hello.Epoch > _replica.Epoch) await _replica.RaiseEpochAsync(hello.Epoch, ct);
+            var flushed = await _replica.FlushAsync(CancellationToken.None);
+            _sealed = _replica.Points is [.., var newest] ? newest.Sequence : 0;
+            var reply = new HelloReply(_replica.Epoch, _replica.ReplicaId, _replica.StreamId, flushed.DurableSequence,
+                _sealed, _replica.Seeded);
+            await connection.SendAsync(reply.Encode(), any.Token);
+            Answered = true;
+            owner.LogAccepted(connection.PeerSite, hello.Epoch, flushed.DurableSequence);
+            var pump = new LinkPump(connection, owner.Options.Timings, time, new Signal());
+            return await Together.RunAsync(any.Token,
+                t => Together.ForeverAsync<Refused>(s => pump.SendAllAsync(null, s), t),
+                t => Together.ForeverAsync<Refused>(pump.KeepAliveAsync, t),
+                t => ReceiveAsync(pump, t),
+                async t => await SayAsync(pump, await _ordered.Task.WaitAsync(t), t));
+        }
+        catch (OperationCanceledException) when (_cancel.IsCancellationRequested && !ct.IsCancellationRequested)
+        {
+            return End(ReasonCode.Conflict, "a newer session took over");
+        }
+    }
+
+    private async Task<Refused> ReceiveAsync(LinkPump pump, CancellationToken ct)
+    {
+        while (true)
+        {
+            var next = pump.ReceiveAsync(ct).AsTask();
+            if (_unacknowledged && (!next.IsCompleted || _unflushedBytes >= owner.Options.FlushBytes))
+                await FlushAsync(pump, ct);
+            if (await next is not { } message) return End(ReasonCode.LinkDown, "the source closed the connection");
+            var refused = message.Kind switch
+            {
+                MessageKind.Frame => await AppendAsync(message.Payload, ct),
+                MessageKind.DigestRequest => await DigestAsync(pump, DigestRequest.Decode(message.Payload.Span), ct),
+                MessageKind.Bye => End(Bye.Decode(message.Payload.Span).Reason, "the source left"),
+                var kind => throw MessageCodec.Fault($"{kind}, which a source never sends"),
+            };
+            if (refused is null) continue;
+            return message.Kind == MessageKind.Bye ? refused : await SayAsync(pump, refused, ct);
+        }
+    }
+
+    private async Task<Refused?> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken ct)
+    {
+        var frame = FrameHeader.Decode(payload, out var records);
+        var epoch = frame.Epoch;
+        if (owner.Flaws.ApplyOutOfOrder) records = FlawedFrames.Swap(records);
+        if (owner.Flaws.AcceptOldEpoch && epoch < _replica.Epoch)
+            (epoch, records) = (_replica.Epoch, FlawedFrames.InEpoch(records, _replica.Epoch));
+        owner.CountReceived(records.Length);
+        var outcome = await _replica.AppendAsync(epoch, frame.StreamId, frame.First, records, CancellationToken.None);
+        _unacknowledged = true;
+        if (outcome == ReplicaAppendOutcome.Appended) _unflushedBytes += records.Length;
+        return outcome switch
+        {
+            ReplicaAppendOutcome.Appended or ReplicaAppendOutcome.Duplicate => null,
+            ReplicaAppendOutcome.StaleEpoch => End(ReasonCode.StaleEpoch, $"the group is in epoch {_replica.Epoch}"),
+            ReplicaAppendOutcome.Full => End(ReasonCode.TargetFull, "no room in the replica's storage"),
+            // Wrong but curable: the next hello finds out where to go on.
+            ReplicaAppendOutcome.UnknownStream or ReplicaAppendOutcome.SequenceGap or ReplicaAppendOutcome.Corrupt
+                or ReplicaAppendOutcome.EpochAhead =>
+                throw MessageCodec.Fault($"records {frame.First} to {frame.Last}: {outcome}"),
+            ReplicaAppendOutcome.CheckpointInBatch or ReplicaAppendOutcome.OutOfRange
+                or ReplicaAppendOutcome.UnknownVolume =>
+                End(ReasonCode.InvalidRequest, $"records {frame.First} to {frame.Last}: {outcome}"),
+        };
+    }
+
+    private async Task FlushAsync(LinkPump pump, CancellationToken ct)
+    {
+        if (owner.Flaws.SealBeforeDurable)
+            pump.Post(new Ack(_replica.StreamId, _replica.AppendedSequence, _replica.AppendedSequence).Encode());
+        var flushed = await _replica.FlushAsync(CancellationToken.None);
+        _unflushedBytes = 0;
+        _unacknowledged = false;
+        if (flushed.Sealed is [.., var newest]) _sealed = newest.Sequence;
+        pump.Post(new Ack(_replica.StreamId, flushed.DurableSequence, _sealed).Encode());
+    }
+
+    private async Task<Refused?> DigestAsync(LinkPump pump, DigestRequest request, CancellationToken ct)
+    {
+        var volume = _replica.Definition.Volumes.FirstOrDefault(v => v.Index == request.Volume);
+        if (volume is null || request.Offset >= volume.SizeBytes || request.Sequence > _replica.DurableSequence)
+            throw MessageCodec.Fault($"a request for digests of volume {request.Volume} at {request.Sequence}");
+        var length = Math.Min((long)request.BlockBytes * request.Count, volume.SizeBytes - request.Offset);
+        if ((length + request.BlockBytes - 1) / request.BlockBytes != request.Count)
+            throw MessageCodec.Fault($"a request for digests beyond volume {request.Volume}");
+        var reply = DigestReply.New(request.Id, request.Count, out var digests);
+        try
+        {
+            await _replica.DigestAsync(
+                request.Volume, request.Offset, length, request.BlockBytes, request.Sequence, digests, ct);
+        }
+        catch (ReplicaException e) when (e.Fault == ReplicaFault.SequenceUnknown)
+        {
+            return End(ReasonCode.Conflict, e.Message);
+        }
+        MessageCodec.Seal(reply, MessageKind.DigestReply);
+        pump.Post(reply);
+        return null;
+    }
+
+    private static async Task<Refused> SayAsync(LinkPump pump, Refused refused, CancellationToken ct)
+    {
+        await pump.PostLastAsync(refused.Encode(), ct);
+        return refused;
+    }
+
+    private Refused End(ReasonCode reason, string detail) => new(reason, _replica.Epoch, detail);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Replicas;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Replication.Receiving;
+
+// The recovery site's end of a group: one session at a time, the newest wins.
+//
+// Invariants
+//   Nothing is acknowledged before it is flushed, and what a hello reply says is durable was flushed before it was
+// said.
+//   A session of an older epoch, or of a site that is not the group's primary, appends nothing.
+//   An older session has ended, its last append included, before a newer one is answered.
+public sealed partial class ReplicaReceiver
+{
+    private readonly Replica _replica;
+    private readonly ReceiverOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ReplicaReceiver> _logger;
+    private readonly EngineFlaws _flaws;
+    private readonly Lock _gate = new();
+    private ReceiverSession? _session;
+    private long _receivedBytes, _refused;
+    private volatile Ending _last = new(ReasonCode.LinkDown, "no source has connected yet");
+
+    public ReplicaReceiver(Replica replica, ReceiverOptions options, TimeProvider time, ILogger<ReplicaReceiver> logger)
+        : this(replica, options, time, logger, EngineFlaws.None)
+    {
+    }
+
+    internal ReplicaReceiver(Replica replica, ReceiverOptions options, TimeProvider time,
+        ILogger<ReplicaReceiver> logger, EngineFlaws flaws)
+    {
+        if (options.Problems().FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
+        (_replica, _options, _time, _logger, _flaws) = (replica, options, time, logger, flaws);
+        Group = replica.Definition.Group;
+    }
+
+    public string Group { get; }
+    internal Replica Replica => _replica;
+    internal ReceiverOptions Options => _options;
+    internal EngineFlaws Flaws => _flaws;
+
+    public ReceiverSnapshot Snapshot()
+    {
+        bool connected;
+        lock (_gate) connected = _session is { Answered: true };
+        var last = _last;
+        return new ReceiverSnapshot(connected, connected ? ReasonCode.None : last.Reason,
+            connected ? null : last.Detail, Volatile.Read(ref _receivedBytes), Volatile.Read(ref _refused));
+    }
+
+    /// <summary>
+    /// Serves one accepted connection until it ends. The connection stays the caller's to dispose.
+    /// </summary>
+    /// <exception cref="LinkException">The session broke, or the peer does not keep to the protocol.</exception>
+    /// <exception cref="StorageException">The journal failed: the replica must be opened anew, this receiver is
+    /// done.</exception>
+    public async Task RunAsync(ILinkConnection connection, Hello hello, CancellationToken ct)
+    {
+        if (Problem(connection.PeerSite, hello) is { } refused)
+        {
+            await RefuseAsync(connection, refused, ct);
+            return;
+        }
+        var session = new ReceiverSession(this, connection, hello, _time);
+        try
+        {
+            await TakeOverAsync(session, ct);
+            var end = await session.RunAsync(ct);
+            if (end.Reason == ReasonCode.StaleEpoch) CountRefused();
+            _last = new Ending(end.Reason, end.Detail);
+            LogEnded(Group, connection.PeerSite, end.Reason, end.Detail);
+        }
+        catch (LinkException e)
+        {
+            _last = new Ending(ReasonCode.LinkDown, e.Message);
+            throw;
+        }
+        catch (StorageException e)
+        {
+            _last = new Ending(ReasonCode.JournalCorrupt, e.Message);
+            throw;
+        }
+        finally
+        {
+            lock (_gate)
+                if (_session == session) _session = null;
+            session.Gone();
+        }
+    }
+
+    /// <summary>
+    /// Once this returns no frame of an older epoch is accepted, and a session of one is told so and ended.
+    /// </summary>
+    public async Task RaiseEpochAsync(Epoch epoch, CancellationToken ct)
+    {
+        await _replica.RaiseEpochAsync(epoch, ct);
+        ReceiverSession? session;
+        lock (_gate) session = _session;
+        if (session is not null && session.Epoch < epoch)
+            session.Order(new Refused(ReasonCode.StaleEpoch, epoch, $"the group is in epoch {epoch}"));
+    }
+
+    /// <summary>Ends the session, if one runs, before the replica is closed.</summary>
+    public async Task StopAsync(CancellationToken ct)
+    {
+        ReceiverSession? session;
+        lock (_gate) session = _session;
+        if (session is null) return;
+        session.Cancel();
+        await session.Ended.WaitAsync(ct);
+    }
+
+    internal void CountReceived(long bytes) => Interlocked.Add(ref _receivedBytes, bytes);
+
+    private void CountRefused() => Interlocked.Increment(ref _refused);
+
+    private Refused? Problem(string peer, Hello hello)
+    {
+        var epoch = _replica.Epoch;
+        if (peer != _options.PrimarySite)
+            return new Refused(ReasonCode.PrimaryMoved, epoch, $"{peer} is not the primary site of {Group}");
+        if (hello.Epoch < epoch && !_flaws.AcceptOldEpoch)
+            return new Refused(ReasonCode.StaleEpoch, epoch, $"epoch {hello.Epoch} is over, the group is in {epoch}");
+        foreach (var volume in hello.Volumes)
+        {
+            var mine = _replica.Definition.Volumes.FirstOrDefault(v => v.Index == volume.Index);
+            if (mine is null) return new Refused(ReasonCode.VolumeUnknown, epoch, $"no volume {volume.Index} here");
+            if (mine.SizeBytes < volume.SizeBytes)
+                return new Refused(ReasonCode.TargetTooSmall, epoch,
+                    $"{mine.Name} has {mine.SizeBytes} bytes here, {volume.SizeBytes} at the source");
+            if (mine.SizeBytes > volume.SizeBytes)
+                return new Refused(ReasonCode.InvalidRequest, epoch,
+                    $"{mine.Name} has {mine.SizeBytes} bytes here, {volume.SizeBytes} at the source");
+        }
+        return hello.Volumes.Count == _replica.Definition.Volumes.Count
+            ? null
+            : new Refused(ReasonCode.InvalidRequest, epoch, "the source ships other volumes");
+    }
+
+    private async Task RefuseAsync(ILinkConnection connection, Refused refused, CancellationToken ct)
+    {
+        CountRefused();
+        _last = new Ending(refused.Reason, refused.Detail);
+        LogRefused(Group, connection.PeerSite, refused.Reason, refused.Detail);
+        await LinkAcceptor.SendLastAsync(connection, refused, _options.Timings, _time, ct);
+    }
+
+    private async Task TakeOverAsync(ReceiverSession session, CancellationToken ct)
+    {
+        ReceiverSession? older;
+        lock (_gate) (older, _session) = (_session, session);
+        if (older is null) return;
+        older.Cancel();
+        await older.Ended.WaitAsync(ct);
+    }
+
+    private sealed record Ending(ReasonCode Reason, string Detail);
+
+    internal void LogAccepted(string site, Epoch epoch, long durable) => LogAccepted(Group, site, epoch, durable);
+
+    [LoggerMessage(ReplicationEvents.ReceiverAccepted, LogLevel.Information,
+        "Replica of {Group} accepted {Site} in epoch {Epoch}; durable is {Durable}")]
+    private partial void LogAccepted(string group, string site, Epoch epoch, long durable);
+
+    [LoggerMessage(ReplicationEvents.ReceiverRefused, LogLevel.Warning,
+        "Replica of {Group} refused {Site}: {Reason} {Detail}")]
+    private partial void LogRefused(string group, string site, ReasonCode reason, string detail);
+
+    [LoggerMessage(ReplicationEvents.ReceiverEnded, LogLevel.Information,
+        "Replica of {Group} and {Site} parted: {Reason} {Detail}")]
+    private partial void LogEnded(string group, string site, ReasonCode reason, string detail);
+}
