@@ -54,6 +54,16 @@ public sealed class OracleProofTests(ITestOutputHelper output) : IDisposable
         await DamageIsFoundAsync(disks, witness.History);
     }
 
+    [Fact]
+    public async Task A_guest_whose_clock_runs_ahead_has_a_clean_file_system()
+    {
+        var disk = new OracleDisk(Path.Combine(_directory, "ahead.img"), 64 << 20, OracleFileSystem.Ext4);
+        await disk.CreateAsync(Ct);
+        var ahead = TimeProvider.System.GetUtcNow().AddHours(3).ToUnixTimeSeconds();
+        await HostCommand.MustAsync("debugfs", ["-w", "-R", $"set_super_value mtime @{ahead}", disk.Path], Ct);
+        Assert.True((await CheckAsync([disk], new WitnessHistory(), null)).Holds);
+    }
+
     // Each kind of damage on otherwise good disks of a real guest.
     private async Task DamageIsFoundAsync(IReadOnlyList<OracleDisk> disks, WitnessHistory heard)
     {
@@ -92,10 +102,11 @@ public sealed class OracleProofTests(ITestOutputHelper output) : IDisposable
         Workload = OracleWorkload.Default with { LoadWriters = 3, LoadKind = OracleLoadKind.Mix },
     };
 
-    private async Task<OracleProof> CheckAsync(IReadOnlyList<OracleDisk> disks, WitnessHistory heard)
+    private async Task<OracleProof> CheckAsync(
+        IReadOnlyList<OracleDisk> disks, WitnessHistory heard, long? lostMax = 0)
     {
         var images = disks.Select(d => new OracleImage(d.Path, d.FileSystem)).ToArray();
-        var expectation = new OracleExpectation { Witness = heard, LostMax = 0, WorkDirectory = _directory };
+        var expectation = new OracleExpectation { Witness = heard, LostMax = lostMax, WorkDirectory = _directory };
         var proof = await OracleChecker.CheckAsync(images, expectation, Ct);
         foreach (var line in proof.Lines()) output.WriteLine(line);
         output.WriteLine("");

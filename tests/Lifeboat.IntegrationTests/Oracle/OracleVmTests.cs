@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
-using System.Text.Json.Nodes;
 using Lifeboat.Testing.Oracle;
 using Xunit;
 
@@ -36,12 +35,12 @@ public sealed class OracleVmTests(ITestOutputHelper output) : IDisposable
         output.WriteLine($"1000 records in {(run.LastAcked()!.Value.At - from).TotalSeconds:F1} s");
 
         await vm.WaitForGuestAgentAsync(Ct);
-        Assert.Equal(2, (int)(await vm.AskGuestAsync("guest-fsfreeze-freeze", null, Ct))!);
+        Assert.Equal(2, await vm.Agent.FreezeAsync(Ct));
         await witness.History.WaitUntilAsync(h => h.Latest("guest")!.LastAcked()!.Value.Mark, Ct);
         var frozenAt = witness.History.Latest("guest")!.LastAcked()!.Value.N;
         await Task.Delay(300, Ct);
         Assert.Equal(frozenAt, witness.History.Latest("guest")!.LastAcked()!.Value.N);
-        await vm.AskGuestAsync("guest-fsfreeze-thaw", null, Ct);
+        Assert.Equal(2, await vm.Agent.ThawAsync(Ct));
         await witness.History.WaitForAcksAsync("guest", 20, Ct);
 
         await vm.ShutDownAsync(Ct);
@@ -83,7 +82,8 @@ public sealed class OracleVmTests(ITestOutputHelper output) : IDisposable
         await vm.WaitForGuestAgentAsync(Ct);
         await vm.ShutDownAsync(Ct);
         Assert.True(vm.Running);
-        Assert.Equal("shutdown", (string?)(await vm.AskMonitorAsync("query-status", null, Ct))!["status"]);
+        var status = await vm.AskMonitorAsync("query-status", null, Ct);
+        Assert.Equal("shutdown", status.GetProperty("status").GetString());
     }
 
     private string Socket => Path.Combine(_directory, "wit.sock");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
-using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using Lifeboat.Qemu;
 
 namespace Lifeboat.Testing.Oracle;
 
@@ -46,8 +47,7 @@ public sealed class OracleVm : IAsyncDisposable
         var vm = new OracleVm(options, Process.Start(start)!);
         try
         {
-            var path = options.TestQmpSocket;
-            await using var monitor = await vm.RetryAsync(() => JsonLines.ToMonitorAsync(path, ct), ct);
+            await vm.RetryAsync(() => vm.AskMonitorAsync("query-status", null, ct), ct);
             return vm;
         }
         catch
@@ -57,23 +57,19 @@ public sealed class OracleVm : IAsyncDisposable
         }
     }
 
+    /// <summary>qemu-ga. Its socket serves one client at a time, and the product may be on it.</summary>
+    public GuestAgentClient Agent => new(GuestAgentSocket, QmpOptions.Default, TimeProvider.System);
+
     /// <summary>Waits until qemu-ga answers.</summary>
-    public async Task WaitForGuestAgentAsync(CancellationToken ct)
-    {
-        await using var agent = await RetryAsync(() => JsonLines.ToGuestAgentAsync(GuestAgentSocket, ct), ct);
-        await agent.AskAsync("guest-ping", null, ct);
-    }
+    public Task WaitForGuestAgentAsync(CancellationToken ct) =>
+        RetryAsync(() => Agent.ExecuteAsync("guest-ping", null, ct), ct);
 
-    public async Task<JsonNode?> AskGuestAsync(string command, JsonObject? arguments, CancellationToken ct)
+    /// <summary>One QMP command on the second monitor, which the product does not know.</summary>
+    public async Task<JsonElement> AskMonitorAsync(string command, JsonObject? arguments, CancellationToken ct)
     {
-        await using var agent = await JsonLines.ToGuestAgentAsync(GuestAgentSocket, ct);
-        return await agent.AskAsync(command, arguments, ct);
-    }
-
-    public async Task<JsonNode?> AskMonitorAsync(string command, JsonObject? arguments, CancellationToken ct)
-    {
-        await using var monitor = await JsonLines.ToMonitorAsync(Options.TestQmpSocket, ct);
-        return await monitor.AskAsync(command, arguments, ct);
+        await using var monitor =
+            await QmpClient.ConnectAsync(Options.TestQmpSocket, QmpOptions.Default, TimeProvider.System, ct);
+        return await monitor.ExecuteAsync(command, arguments, ct);
     }
 
     /// <summary>The host dies: SIGKILL to QEMU. Returns when it is gone.</summary>
@@ -86,8 +82,7 @@ public sealed class OracleVm : IAsyncDisposable
     /// <summary>qemu-ga's guest-shutdown; returns when the guest has powered off.</summary>
     public async Task ShutDownAsync(CancellationToken ct)
     {
-        await using (var agent = await JsonLines.ToGuestAgentAsync(GuestAgentSocket, ct))
-            await agent.SendAsync("guest-shutdown", new JsonObject { ["mode"] = "powerdown" }, ct);
+        await Agent.ShutdownAsync(ct);
         await WaitForPowerOffAsync(ct);
     }
 
@@ -117,21 +112,22 @@ public sealed class OracleVm : IAsyncDisposable
             await _process.WaitForExitAsync(ct);
             return;
         }
-        while ((await AskMonitorAsync("query-status", null, ct))!["status"]!.GetValue<string>() != "shutdown")
+        while ((await AskMonitorAsync("query-status", null, ct)).GetProperty("status").GetString() != "shutdown")
             await Task.Delay(50, ct);
     }
 
     // Sockets appear, and qemu-ga comes up, some time after the start: nothing announces it, so we try.
-    private async Task<T> RetryAsync<T>(Func<Task<T>> attempt, CancellationToken ct)
+    private async Task RetryAsync(Func<Task> attempt, CancellationToken ct)
     {
         while (true)
         {
             if (!Running) throw new OracleException(OracleFault.GuestFailed, $"QEMU ended: {Complaints()}");
             try
             {
-                return await attempt();
+                await attempt();
+                return;
             }
-            catch (Exception e) when (e is SocketException or IOException)
+            catch (QmpException e) when (e.Fault is QmpFault.Unreachable or QmpFault.Timeout or QmpFault.Closed)
             {
                 await Task.Delay(20, ct);
             }
