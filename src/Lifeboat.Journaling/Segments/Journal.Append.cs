@@ -23,7 +23,7 @@ public sealed partial class Journal
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(records.Length, 16 << 20, nameof(records));
         if (records.IsEmpty) return AppendOutcome.Appended;
-        await _gate.WaitAsync(ct);
+        await _gate.EnterAsync(ct);
         try
         {
             ThrowIfPoisoned();
@@ -38,7 +38,7 @@ public sealed partial class Journal
         }
         finally
         {
-            _gate.Release();
+            _gate.Leave();
         }
     }
 

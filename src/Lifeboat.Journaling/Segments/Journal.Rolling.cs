@@ -13,7 +13,7 @@ public sealed partial class Journal
     private async ValueTask<bool> TryRollAsync()
     {
         var old = _segments[^1];
-        await _flushGate.WaitAsync(Never);
+        await _flushGate.EnterAsync(Never);
         try
         {
             if (DurableSequence < old.LastSequence) await FlushLockedAsync(Never);
@@ -22,7 +22,7 @@ public sealed partial class Journal
         }
         finally
         {
-            _flushGate.Release();
+            _flushGate.Leave();
         }
         await SealAsync(old);
         return true;

@@ -8,7 +8,7 @@ public sealed partial class Journal
     /// </summary>
     public async ValueTask TrimAsync(long upToSequence, CancellationToken ct)
     {
-        await _gate.WaitAsync(ct);
+        await _gate.EnterAsync(ct);
         try
         {
             ThrowIfPoisoned();
@@ -16,7 +16,7 @@ public sealed partial class Journal
         }
         finally
         {
-            _gate.Release();
+            _gate.Leave();
         }
     }
 

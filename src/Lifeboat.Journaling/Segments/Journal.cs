@@ -19,8 +19,8 @@ public sealed partial class Journal : IAsyncDisposable
 {
     private readonly IStorage _storage;
     private readonly JournalOptions _options;
-    private readonly SemaphoreSlim _gate = new(1);
-    private readonly SemaphoreSlim _flushGate = new(1);
+    private readonly Turnstile _gate = new();
+    private readonly Turnstile _flushGate = new();
     private readonly Lock _lock = new();
     private readonly List<JournalHold> _holds = [];
     private readonly Queue<string> _free = new();
@@ -66,7 +66,7 @@ public sealed partial class Journal : IAsyncDisposable
     public async ValueTask<long> FlushAsync(CancellationToken ct)
     {
         var wanted = LastSequence;
-        await _flushGate.WaitAsync(ct);
+        await _flushGate.EnterAsync(ct);
         try
         {
             if (DurableSequence < wanted) await FlushLockedAsync(ct);
@@ -74,15 +74,13 @@ public sealed partial class Journal : IAsyncDisposable
         }
         finally
         {
-            _flushGate.Release();
+            _flushGate.Leave();
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         foreach (var segment in _segments) await segment.File.DisposeAsync();
-        _gate.Dispose();
-        _flushGate.Dispose();
     }
 
     private async ValueTask FlushLockedAsync(CancellationToken ct)

@@ -21,7 +21,7 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
     {
         var sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         Enqueue(message, sent);
-        await Waiting.ForAsync(sent.Task.WaitAsync, timings.PingInterval, time, ct);
+        await Waiting.ForAsync(sent.Task.ArriveAsync, timings.PingInterval, time, ct);
     }
 
     /// <summary>

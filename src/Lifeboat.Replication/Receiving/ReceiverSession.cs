@@ -45,7 +45,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
                 t => Together.ForeverAsync<Refused>(s => pump.SendAllAsync(null, s), t),
                 t => Together.ForeverAsync<Refused>(pump.KeepAliveAsync, t),
                 t => ReceiveAsync(pump, t),
-                async t => await SayAsync(pump, await _ordered.Task.WaitAsync(t), t));
+                async t => await SayAsync(pump, await _ordered.Task.ArriveAsync(t), t));
         }
         catch (OperationCanceledException) when (_cancel.IsCancellationRequested && !ct.IsCancellationRequested)
         {

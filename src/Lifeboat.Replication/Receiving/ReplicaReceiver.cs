@@ -112,7 +112,7 @@ public sealed partial class ReplicaReceiver
         lock (_gate) session = _session;
         if (session is null) return;
         session.Cancel();
-        await session.Ended.WaitAsync(ct);
+        await session.Ended.ArriveAsync(ct);
     }
 
     internal void CountReceived(long bytes) => Interlocked.Add(ref _receivedBytes, bytes);
@@ -156,7 +156,7 @@ public sealed partial class ReplicaReceiver
         lock (_gate) (older, _session) = (_session, session);
         if (older is null) return;
         older.Cancel();
-        await older.Ended.WaitAsync(ct);
+        await older.Ended.ArriveAsync(ct);
     }
 
     private sealed record Ending(ReasonCode Reason, string Detail);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Collections.Frozen;
+using Lifeboat.Journaling;
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Capture;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-namespace Lifeboat.Replication;
+namespace Lifeboat.Journaling;
 
 /// <summary>
 /// Lets one at a time through, in order. A SemaphoreSlim would do, but a cancellable wait for a taken one goes on on the
 /// thread pool, outside of the simulator's scheduler.
 /// </summary>
-internal sealed class Turnstile
+public sealed class Turnstile
 {
     private readonly Lock _gate = new();
     private readonly Queue<TaskCompletionSource> _waiting = new();
