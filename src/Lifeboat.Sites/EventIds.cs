@@ -18,4 +18,5 @@ internal static class EventIds
     public const int BubbleDeleted = 5011;
     public const int WayInOpened = 5012;
     public const int ShutDownByAgentRefused = 5013;
+    public const int InstanceRestarted = 5014;
 }

@@ -95,7 +95,12 @@ public static class SiteAcceptance
         await site.ShutDownAsync(name, trial.Patience, ct);
         var after = await site.GetAsync(name, ct);
         if (after.Power != InstancePower.ShutDown) return $"it is {after.Power} after the shut-down";
-        return after.ProcessId == running.ProcessId ? null : "the shut-down ended its process, so its disks are closed";
+        if (after.ProcessId != running.ProcessId) return "the shut-down ended its process, so its disks are closed";
+        if (site is not IRestartsInstances restarts) return null;
+        await restarts.RestartAsync(name, ct);
+        await restarts.RestartAsync(name, ct);
+        var again = await site.GetAsync(name, ct);
+        return again.Power == InstancePower.Running ? null : $"it is {again.Power} after it was booted again";
     }
 
     private static async Task<string?> RemoveTwiceAsync(ISite site, SiteTrial trial, CancellationToken ct)

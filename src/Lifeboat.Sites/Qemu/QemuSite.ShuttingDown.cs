@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lifeboat.Qemu;
 using Lifeboat.Sites.Qemu.Instances;
@@ -8,7 +9,7 @@ namespace Lifeboat.Sites.Qemu;
 
 // shutdown=pause by QMP (an adopted QEMU was started without) -> ask the guest (its agent, else the power button)
 //   -> look until QEMU says `shutdown`. The guest's file systems are unmounted then, and QEMU still holds the disks.
-internal sealed partial class QemuSite
+internal sealed partial class QemuSite : IRestartsInstances
 {
     private static readonly TimeSpan LookForEnd = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan AskAgain = TimeSpan.FromSeconds(10);
@@ -44,8 +45,29 @@ internal sealed partial class QemuSite
             $"{instance}: the guest did not shut down within {limit.TotalSeconds:0} s; it is left running");
     }, ct);
 
-    private static Task<System.Text.Json.JsonElement> SetShutdownActionAsync(QmpClient qmp, string action,
-        CancellationToken ct) => qmp.ExecuteAsync("set-action", new JsonObject { ["shutdown"] = action }, ct);
+    public Task RestartAsync(string instance, CancellationToken ct) => AloneAsync(instance, async () =>
+    {
+        var record = Known(instance);
+        if (ProcessOf(record) is null)
+            throw new SiteException(SiteFault.Refused, $"{instance} was stopped; there is nothing to boot again");
+        await TalkAsync(record, qmp => BootAgainAsync(qmp, record, ct), ct);
+        LogRestarted(instance);
+        return true;
+    }, ct);
+
+    private static async Task<bool> BootAgainAsync(QmpClient qmp, InstanceRecord record, CancellationToken ct)
+    {
+        if (await StatusAsync(qmp, ct) != InstancePower.ShutDown) return false;
+        // `-no-reboot` turns the reset below into another shut-down; an adopted QEMU may have been started with it.
+        await qmp.ExecuteAsync("set-action", new JsonObject { ["reboot"] = "reset" }, ct);
+        await qmp.ExecuteAsync("system_reset", null, ct);
+        await qmp.ExecuteAsync("cont", null, ct);
+        if (record.Adopted is not null) await SetShutdownActionAsync(qmp, "poweroff", ct);
+        return true;
+    }
+
+    private static Task<JsonElement> SetShutdownActionAsync(QmpClient qmp, string action, CancellationToken ct) =>
+        qmp.ExecuteAsync("set-action", new JsonObject { ["shutdown"] = action }, ct);
 
     private async Task AskForShutdownAsync(InstanceRecord record, bool byAgent, CancellationToken ct)
     {
@@ -66,6 +88,9 @@ internal sealed partial class QemuSite
 
     [LoggerMessage(EventIds.InstanceShutDown, LogLevel.Information, "{Instance} shut down after {Seconds:0.0} s")]
     private partial void LogShutDown(string instance, double seconds);
+
+    [LoggerMessage(EventIds.InstanceRestarted, LogLevel.Information, "{Instance} boots again after its shut-down")]
+    private partial void LogRestarted(string instance);
 
     [LoggerMessage(EventIds.ShutDownByAgentRefused, LogLevel.Information,
         "The guest agent of {Instance} did not take the shut-down ({Reason}); pressing the power button")]

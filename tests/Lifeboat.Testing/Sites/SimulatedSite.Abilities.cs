@@ -5,7 +5,7 @@ using Lifeboat.Sites;
 
 namespace Lifeboat.Testing.Sites;
 
-public sealed partial class SimulatedSite : IAdoptsInstances, IMakesBubbles, IMovesToNative, IProbesGuests
+public sealed partial class SimulatedSite : IAdoptsInstances, IRestartsInstances, IMakesBubbles, IMovesToNative, IProbesGuests
 {
     private readonly Dictionary<string, Entry> _unmanaged = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SortedSet<string>> _bubbles = new(StringComparer.Ordinal);
@@ -27,6 +27,16 @@ public sealed partial class SimulatedSite : IAdoptsInstances, IMakesBubbles, IMo
                     $"{Name}: nothing listens at {request.QmpSocket}");
             _instances[request.Name] = entry;
             return Describe(request.Name, entry);
+        }, ct);
+
+    public Task RestartAsync(string instance, CancellationToken ct) =>
+        CallAsync(nameof(RestartAsync), instance, () =>
+        {
+            var entry = Find(instance);
+            if (entry.Power is InstancePower.Stopped)
+                throw new SiteException(SiteFault.Refused, $"{Name}: {instance} was stopped");
+            entry.Power = InstancePower.Running;
+            return true;
         }, ct);
 
     public Task CreateBubbleAsync(string bubble, IReadOnlyList<InstanceDescription> members, CancellationToken ct) =>

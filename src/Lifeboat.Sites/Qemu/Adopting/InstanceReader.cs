@@ -88,21 +88,22 @@ internal sealed class InstanceReader(ObjectTree tree, string name, HostProcess p
         foreach (var device in devices.Where(d => d.Type == "virtserialport"))
         {
             var port = await tree.TextAsync(device.Path, "name", ct);
-            var backend = backends.GetValueOrDefault(await tree.TextAsync(device.Path, "chardev", ct), "");
-            if (port.Length > 0) ports.Add(new Port(port, ClientSocket(backend)));
+            var label = await tree.TextAsync(device.Path, "chardev", ct);
+            var shown = backends.GetValueOrDefault(label, "");
+            if (port.Length > 0) ports.Add(new Port(port, await ClientSocketAsync(label, shown, ct)));
         }
         return ports;
     }
 
-    // `unix:/path` or, while nobody is there, `disconnected:unix:/path`; a server says `,server=on`.
-    private string? ClientSocket(string backend)
+    // A connected client shows as `unix:` without its path, so the path comes from the backend itself; whether it listens
+    // (`,server=on`) only from how it shows.
+    private async Task<string?> ClientSocketAsync(string label, string shown, CancellationToken ct)
     {
-        const string nobody = "disconnected:";
-        var text = backend.StartsWith(nobody, StringComparison.Ordinal) ? backend[nobody.Length..] : backend;
-        if (!text.StartsWith("unix:", StringComparison.Ordinal) || text.Contains(",server", StringComparison.Ordinal))
+        if (!shown.Contains("unix:", StringComparison.Ordinal) || shown.Contains(",server", StringComparison.Ordinal))
             return null;
-        var path = text["unix:".Length..].Split(',')[0].Split("<->")[0].Trim();
-        return path.Length > 0 ? Absolute(path) : null;
+        return await tree.GetAsync($"/chardevs/{label}", "addr", ct) is { ValueKind: JsonValueKind.Object } address
+            && address.TryGetProperty("path", out var path) && path.GetString() is { Length: > 0 } text
+            ? Absolute(text) : null;
     }
 
     private string Absolute(string path)

@@ -18,6 +18,9 @@ namespace Lifeboat.Sites.Qemu.Networks;
 internal sealed class WayIn(NetworkSpace space)
 {
     private const string Inside = "way-in";
+    // Locally administered; each pair is a network of its own, so all may have the same.
+    private const string OutsideMac = "02:4c:42:00:00:01";
+    private const string InsideMac = "02:4c:42:00:00:02";
     private const int Pairs = 1 << 14;   // 169.254.0.0/16 in pieces of /30
 
     private string Outside => "lbw" + SiteNetwork.Hash(space.Name, 8);
@@ -96,26 +99,28 @@ internal sealed class WayIn(NetworkSpace space)
         return rules.ToString();
     }
 
+    // The neighbours are told to both ends for good: not even an ARP question leaves the bubble.
     private async Task LinkAsync(int pair, CancellationToken ct)
     {
         if (!HostEndExists)
             (await Tool.RunAsync("ip",
             [
-                "link", "add", Outside, "type", "veth", "peer", "name", Inside, "netns", space.Name,
+                "link", "add", Outside, "address", OutsideMac, "type", "veth",
+                "peer", "name", Inside, "address", InsideMac, "netns", space.Name,
             ], ct)).OrThrow($"making the way into {space.Name}");
-        await space.BatchAsync(
-        [
-            $"link set {Inside} addrgenmode none", $"addr replace {Address(pair, 2)}/30 dev {Inside}",
-            $"link set {Inside} up",
-        ], ct);
-        (await Tool.RunAsync("ip", ["-batch", "-"], ct, $"""
-            link set {Outside} addrgenmode none
-            addr replace {Address(pair, 1)}/30 dev {Outside}
-            link set {Outside} up
-
-            """))
+        await space.BatchAsync(EndOf(Inside, Address(pair, 2), Address(pair, 1), OutsideMac), ct);
+        var host = EndOf(Outside, Address(pair, 1), Address(pair, 2), InsideMac);
+        (await Tool.RunAsync("ip", ["-batch", "-"], ct, string.Join('\n', host) + "\n"))
             .OrThrow($"making the way into {space.Name}");
     }
+
+    private static IReadOnlyList<string> EndOf(string link, string own, string other, string otherMac) =>
+    [
+        $"link set {link} addrgenmode none",
+        $"addr replace {own}/30 dev {link}",
+        $"link set {link} up",
+        $"neigh replace {other} lladdr {otherMac} dev {link} nud permanent",
+    ];
 
     // Starts from the bubble's name, so that two bubbles seldom want the same, and passes over what the host uses.
     private async Task<int> FreePairAsync(CancellationToken ct)

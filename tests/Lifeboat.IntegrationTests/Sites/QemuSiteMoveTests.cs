@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Sites;
+using Lifeboat.Testing.Oracle;
+
+namespace Lifeboat.IntegrationTests.Sites;
+
+/// <summary>A guest started over read-only views keeps its writes, moves to files of the site, and needs no view then.</summary>
+public sealed class QemuSiteMoveTests(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task A_running_guest_moves_from_its_views_to_native_files()
+    {
+        await using var bench = new SiteBench();
+        var (disks, request) = await PrepareAsync(bench);
+        var before = await HashAsync(disks);
+        var views = await ServeAsync(bench, disks);
+
+        var started = await bench.Site.StartAsync(request, bench.Ct);
+        Assert.All(started.Disks, d => Assert.False(d.Native));
+        await bench.Witness.History.WaitForAcksAsync("guest", 50, bench.Ct);
+        // Stopped and started: what it wrote is in its overlays.
+        await bench.Site.StopAsync("vm1", bench.Ct);
+        await bench.Site.StartAsync(request, bench.Ct);
+        await bench.Witness.History.WaitUntilAsync(h => h.Latest("guest") is { Generation: 2, Acks.Count: > 20 }, bench.Ct);
+
+        var clock = Stopwatch.StartNew();
+        await bench.Able<IMovesToNative>().MoveToNativeAsync("vm1", new Progress<double>(), bench.Ct);
+        output.WriteLine($"moved {disks.Count} disks in {clock.Elapsed.TotalSeconds:F1} s");
+        await bench.Able<IMovesToNative>().MoveToNativeAsync("vm1", new Progress<double>(), bench.Ct);
+
+        foreach (var view in views) await EndAsync(view, bench.Ct);
+        await AssertNativeAndAliveAsync(bench, started.ProcessId, generation: 2);
+        Assert.Equal(before, await HashAsync(disks));
+
+        // And again from the native files, without any view.
+        await bench.Site.ShutDownAsync("vm1", TimeSpan.FromSeconds(60), bench.Ct);
+        await bench.Site.StopAsync("vm1", bench.Ct);
+        await bench.Site.StartAsync(request, bench.Ct);
+        await bench.GuestUpAsync("vm1");
+        await bench.Site.ShutDownAsync("vm1", TimeSpan.FromSeconds(60), bench.Ct);
+        await bench.Site.StopAsync("vm1", bench.Ct);
+        var native = (await bench.Site.GetAsync("vm1", bench.Ct)).Disks;
+        await bench.NothingIsLostAsync(native.Take(2).Select(d => d.File!), output);
+        // The disk nobody wrote to is the same byte for byte, and takes no more room than its data.
+        Assert.Equal(before[2], (await HashAsync([disks[2] with { Path = native[2].File! }]))[0]);
+        Assert.InRange(await AllocatedAsync(native[2].File!, bench.Ct), 8L << 20, 12L << 20);
+    }
+
+    [Fact]
+    public async Task A_controller_killed_in_the_middle_of_the_move_goes_on_where_it_was()
+    {
+        await using var bench = new SiteBench();
+        var (disks, request) = await PrepareAsync(bench);
+        var views = await ServeAsync(bench, disks);
+        bench.Reopen("""{ "moveBytesPerSecond": 4194304 }""");
+        var started = await bench.Site.StartAsync(request, bench.Ct);
+        await bench.Witness.History.WaitForAcksAsync("guest", 20, bench.Ct);
+
+        for (var kill = 0; kill < 3; kill++)
+        {
+            using var killed = CancellationTokenSource.CreateLinkedTokenSource(bench.Ct);
+            killed.CancelAfter(TimeSpan.FromMilliseconds(700));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+                bench.Able<IMovesToNative>().MoveToNativeAsync("vm1", new Progress<double>(), killed.Token));
+            bench.Reopen();
+        }
+        await bench.Able<IMovesToNative>().MoveToNativeAsync("vm1", new Progress<double>(), bench.Ct);
+        foreach (var view in views) await EndAsync(view, bench.Ct);
+        await AssertNativeAndAliveAsync(bench, started.ProcessId, generation: 1);
+    }
+
+    [Fact]
+    public async Task What_a_drill_writes_goes_to_its_view_and_cannot_move()
+    {
+        await using var bench = new SiteBench();
+        var (disks, request) = await PrepareAsync(bench);
+        var views = await ServeAsync(bench, disks, writable: true);
+        await bench.Site.StartAsync(
+            request with { Disks = [.. request.Disks.Select(d => d with { KeepWrites = false })] }, bench.Ct);
+        await bench.Witness.History.WaitForAcksAsync("guest", 5, bench.Ct);
+        var refused = await Assert.ThrowsAsync<SiteException>(() =>
+            bench.Able<IMovesToNative>().MoveToNativeAsync("vm1", new Progress<double>(), bench.Ct));
+        Assert.Equal(SiteFault.Refused, refused.Fault);
+        await bench.Site.StopAsync("vm1", bench.Ct);
+        foreach (var view in views) await EndAsync(view, bench.Ct);
+        Assert.False(Directory.Exists(Path.Combine(bench.Root, "instances", "vm1", "disks")));
+    }
+
+    private static async Task<(IReadOnlyList<OracleDisk>, StartRequest)> PrepareAsync(SiteBench bench)
+    {
+        var disks = await bench.DisksAsync(OracleFileSystem.Ext4, OracleFileSystem.Raw, OracleFileSystem.Raw);
+        // The third disk is not the guest's business: data in it, holes around.
+        var data = new byte[8 << 20];
+        for (var i = 0; i < data.Length; i++) data[i] = (byte)(i * 31 + (i >> 12) + 1);
+        await using (var file = File.OpenWrite(disks[2].Path))
+        {
+            file.Position = 16 << 20;
+            await file.WriteAsync(data, bench.Ct);
+        }
+        var description = await bench.DescribeAsync("vm1", disks);
+        var kernel = description.Kernel!;
+        description = description with
+        {
+            Kernel = kernel with
+            {
+                CommandLine = kernel.CommandLine.Replace("oracle.disks=3", "oracle.disks=vda:ext4,vdb:raw",
+                    StringComparison.Ordinal),
+            },
+        };
+        return (disks, new StartRequest
+        {
+            Instance = "vm1",
+            Description = description,
+            Disks = [.. disks.Select((d, i) => new DiskSource(description.Disks[i].Name, null,
+                Path.Combine(bench.Root, $"view{i}.sock"), "", KeepWrites: true))],
+        });
+    }
+
+    private static async Task<IReadOnlyList<Process>> ServeAsync(SiteBench bench, IReadOnlyList<OracleDisk> disks,
+        bool writable = false)
+    {
+        var served = new List<Process>();
+        for (var i = 0; i < disks.Count; i++)
+        {
+            var socket = Path.Combine(bench.Root, $"view{i}.sock");
+            string[] how = writable ? ["--filter=cow"] : ["-r"];
+            served.Add(Process.Start("nbdkit", ["-f", "-U", socket, .. how, "file", disks[i].Path]));
+            while (!File.Exists(socket)) await Task.Delay(10, bench.Ct);
+        }
+        return served;
+    }
+
+    private static async Task EndAsync(Process process, CancellationToken ct)
+    {
+        process.Kill();
+        await process.WaitForExitAsync(ct);
+        process.Dispose();
+    }
+
+    private static async Task AssertNativeAndAliveAsync(SiteBench bench, int? process, int generation)
+    {
+        var now = await bench.Site.GetAsync("vm1", bench.Ct);
+        Assert.All(now.Disks, d => Assert.True(d.Native));
+        Assert.All(now.Disks, d => Assert.EndsWith($"{d.Name}.raw", d.File!, StringComparison.Ordinal));
+        if (generation == 1) Assert.Equal(process, now.ProcessId);
+        Assert.Equal(InstancePower.Running, now.Power);
+        Assert.Empty(Directory.EnumerateFiles(bench.Root, "*.qcow2", SearchOption.AllDirectories));
+        var heard = bench.Witness.History.Latest("guest")!.Acks.Count;
+        await bench.Witness.History.WaitUntilAsync(
+            h => h.Latest("guest")!.Generation == generation && h.Latest("guest")!.Acks.Count > heard + 20, bench.Ct);
+    }
+
+    private static async Task<IReadOnlyList<string>> HashAsync(IEnumerable<OracleDisk> disks)
+    {
+        var hashes = new List<string>();
+        foreach (var disk in disks)
+        {
+            await using var file = File.OpenRead(disk.Path);
+            hashes.Add(Convert.ToHexString(await System.Security.Cryptography.SHA256.HashDataAsync(file)));
+        }
+        return hashes;
+    }
+
+    private static async Task<long> AllocatedAsync(string file, CancellationToken ct) =>
+        512 * long.Parse(await HostCommand.MustAsync("stat", ["-c", "%b", file], ct),
+            System.Globalization.CultureInfo.InvariantCulture);
+}
