@@ -4,9 +4,9 @@ using Lifeboat.Protection.Instances;
 namespace Lifeboat.Sites;
 
 /// <summary>
-/// A cloud or host set that runs instances. Every call may be repeated, also after a restart of the controller, and then
-/// ends in the same state (I8). Failures are <see cref="SiteException"/>. What not every platform can do is a capability
-/// interface of its own, found by type test.
+/// A cloud or host set that runs instances. Every call may be repeated, also after a restart of the controller, and
+/// then ends in the same state (I8). Failures are <see cref="SiteException"/>. What not every platform can do is a
+/// capability interface of its own, found by type test.
 /// </summary>
 public interface ISite
 {

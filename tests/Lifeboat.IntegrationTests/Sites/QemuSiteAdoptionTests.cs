@@ -8,7 +8,7 @@ using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.IntegrationTests.Sites;
 
-/// <summary>Guests that somebody started by hand, in the styles people use, are read as they are and left as they are.</summary>
+/// <summary>Guests that somebody started by hand, in the styles people use, are read and left as they are.</summary>
 public sealed class QemuSiteAdoptionTests
 {
     private const string Mac2 = "52:54:00:aa:00:02";
@@ -25,7 +25,8 @@ public sealed class QemuSiteAdoptionTests
     private static readonly string[] LongStyle =
     [
         "-nodefaults", "-machine", "q35", "-m", "192", "-smp", "2", "-device", "virtio-scsi-pci,id=ctl",
-        "-blockdev", "driver=file,node-name=f0,filename=images/disk0.img", "-blockdev", "driver=raw,node-name=n0,file=f0",
+        "-blockdev", "driver=file,node-name=f0,filename=images/disk0.img",
+        "-blockdev", "driver=raw,node-name=n0,file=f0",
         "-device", "scsi-hd,drive=n0,id=Root_Disk,bus=ctl.0,scsi-id=3,serial=ROOT1,bootindex=1",
         "-blockdev", "driver=file,node-name=f1,filename=b.qcow2", "-blockdev", "driver=qcow2,node-name=n1,file=f1",
         "-device", "nvme,drive=n1,id=fast,serial=FAST1",
@@ -96,8 +97,7 @@ public sealed class QemuSiteAdoptionTests
         Assert.Contains("q.sock", missing.Message, StringComparison.Ordinal);
 
         using var qemu = await StartAsync(bench, LongStyle);
-        var options = QmpOptions.Default;
-        await using (await QmpClient.ConnectAsync(Path.Combine(bench.Root, "q.sock"), options, TimeProvider.System, bench.Ct))
+        await using (await MonitorAsync(bench))
         {
             var busy = await Assert.ThrowsAsync<SiteException>(() => AdoptAsync(bench));
             Assert.Equal(SiteFault.MonitorUnreachable, busy.Fault);
@@ -120,8 +120,7 @@ public sealed class QemuSiteAdoptionTests
             for (var talks = 0; ; talks++)
             {
                 if (stop.IsCancellationRequested) return talks;
-                await using var qmp = await QmpClient.ConnectAsync(Path.Combine(bench.Root, "q.sock"), QmpOptions.Default,
-                    TimeProvider.System, bench.Ct);
+                await using var qmp = await MonitorAsync(bench);
                 await qmp.ExecuteAsync("query-block", null, bench.Ct);
             }
         }, bench.Ct);
@@ -153,14 +152,14 @@ public sealed class QemuSiteAdoptionTests
         Assert.True(vm.Running);
         Assert.Equal(InstancePower.ShutDown, (await bench.Site.GetAsync("vm1", bench.Ct)).Power);
         await bench.Able<IRestartsInstances>().RestartAsync("vm1", bench.Ct);
-        await bench.Witness.History.WaitUntilAsync(h => h.Latest("guest") is { Generation: 2, Acks.Count: > 5 }, bench.Ct);
+        await bench.RecordsOfBootAsync(2);
         await bench.Site.StopAsync("vm1", bench.Ct);
         Assert.False(vm.Running);
 
         // From the disks it had: no source is named.
-        await bench.Site.StartAsync(new StartRequest { Instance = "vm1", Description = adopted.Description, Disks = [] },
-            bench.Ct);
-        await bench.Witness.History.WaitUntilAsync(h => h.Latest("guest") is { Generation: 3, Acks.Count: > 5 }, bench.Ct);
+        var again = new StartRequest { Instance = "vm1", Description = adopted.Description, Disks = [] };
+        await bench.Site.StartAsync(again, bench.Ct);
+        await bench.RecordsOfBootAsync(3);
         Assert.False((await bench.Site.GetAsync("vm1", bench.Ct)).Adopted);
     }
 
@@ -182,6 +181,9 @@ public sealed class QemuSiteAdoptionTests
         Assert.Equal(Path.Combine(bench.Root, "initrd"), adopted.Description.Kernel.InitrdFile);
         Assert.Equal("console=ttyS0 oracle.disks=0, with a comma", adopted.Description.Kernel.CommandLine);
     }
+
+    private static Task<QmpClient> MonitorAsync(SiteBench bench) => QmpClient.ConnectAsync(
+        Path.Combine(bench.Root, "q.sock"), QmpOptions.Default, TimeProvider.System, bench.Ct);
 
     private static Task<SiteInstance> AdoptAsync(SiteBench bench) => bench.Able<IAdoptsInstances>().AdoptAsync(
         new AdoptRequest("vm1", Path.Combine(bench.Root, "q.sock"), null), bench.Ct);

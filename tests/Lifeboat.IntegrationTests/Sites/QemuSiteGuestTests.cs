@@ -48,7 +48,8 @@ public sealed class QemuSiteGuestTests(ITestOutputHelper output)
             GuestShutsDown = true,
             GuestUpAsync = bench.GuestUpAsync,
         };
-        var check = SiteAcceptance.Checks.Single(c => c.Name.StartsWith("a guest that shut down", StringComparison.Ordinal));
+        var check = SiteAcceptance.Checks.Single(
+            c => c.Name.StartsWith("a guest that shut down", StringComparison.Ordinal));
         Assert.Null(await check.RunAsync(bench.Site, trial, bench.Ct));
 
         await bench.GuestUpAsync("vm1");

@@ -50,7 +50,8 @@ internal sealed class SiteBench : IAsyncDisposable
             MemoryMiB = 192,
             GuestAgent = true,
             Kernel = new KernelBoot(guest.KernelFile, guest.InitrdFile, work.CommandLine(disks.Count)),
-            Disks = [.. disks.Select((d, i) => new InstanceDisk($"vd{(char)('a' + i)}", "virtio", i, d.SizeBytes, null))],
+            Disks = [.. disks.Select(
+                (d, i) => new InstanceDisk($"vd{(char)('a' + i)}", "virtio", i, d.SizeBytes, null))],
             Nics = [new InstanceNic("default", "virtio", Mac, Address)],
             Channels = [new InstanceChannel("lifeboat.witness", WitnessSocket)],
         };
@@ -73,6 +74,10 @@ internal sealed class SiteBench : IAsyncDisposable
         while (!await probes.AgentAnswersAsync(instance, ct)) await Task.Delay(200, ct);
         while (!await probes.TcpAnswersAsync(instance, 8080, ct)) await Task.Delay(200, ct);
     }
+
+    /// <summary>The guest writes, in its Nth boot (a generation of the oracle).</summary>
+    public Task RecordsOfBootAsync(int boot) => Witness.History.WaitUntilAsync(
+        h => h.Latest("guest") is { Acks.Count: > 10 } run && run.Generation == boot, Ct);
 
     public Task GuestUpAsync(string instance) => GuestUpAsync(Site, instance, Ct);
 

@@ -5,7 +5,8 @@ using Lifeboat.Sites;
 
 namespace Lifeboat.Testing.Sites;
 
-public sealed partial class SimulatedSite : IAdoptsInstances, IRestartsInstances, IMakesBubbles, IMovesToNative, IProbesGuests
+public sealed partial class SimulatedSite
+    : IAdoptsInstances, IRestartsInstances, IMakesBubbles, IMovesToNative, IProbesGuests
 {
     private readonly Dictionary<string, Entry> _unmanaged = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, SortedSet<string>> _bubbles = new(StringComparer.Ordinal);

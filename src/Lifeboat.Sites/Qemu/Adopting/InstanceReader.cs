@@ -95,8 +95,8 @@ internal sealed class InstanceReader(ObjectTree tree, string name, HostProcess p
         return ports;
     }
 
-    // A connected client shows as `unix:` without its path, so the path comes from the backend itself; whether it listens
-    // (`,server=on`) only from how it shows.
+    // A connected client shows as `unix:` without its path, so the path comes from the backend itself; whether it
+    // listens (`,server=on`) only from how it shows.
     private async Task<string?> ClientSocketAsync(string label, string shown, CancellationToken ct)
     {
         if (!shown.Contains("unix:", StringComparison.Ordinal) || shown.Contains(",server", StringComparison.Ordinal))
