@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Benchmarks.Nbd;
+
+/// <summary>
+/// Our server next to nbdkit and qemu-nbd, with the same client, taking turns: round after round each server runs each
+/// workload once, and ratios are taken within a round, because machines are noisy and neighbours in time are not.
+/// </summary>
+internal static class NbdServerBenchmark
+{
+    private const long Size = 256L * 1024 * 1024;
+
+    public static async Task<int> RunAsync(string[] options)
+    {
+        var smoke = options.Contains("--smoke");
+        var rounds = smoke ? 1 : Number(options, "--rounds", 5);
+        var length = TimeSpan.FromSeconds(smoke ? 0.1 : Number(options, "--seconds", 1));
+        if (!File.Exists("/usr/bin/nbdkit") || !File.Exists("/usr/bin/qemu-nbd"))
+        {
+            Console.WriteLine("skipped: nbdkit and qemu-nbd are the yardstick and are not both installed");
+            return 0;
+        }
+        var folder = Directory.CreateTempSubdirectory("lifeboat-bench-");
+        try
+        {
+            Console.WriteLine($"{rounds} rounds of {length.TotalSeconds} s; {Environment.ProcessorCount} CPUs, the client's too");
+            await CompareAsync("memory", MemoryServers(folder.FullName), rounds, length);
+            await CompareAsync("file in the page cache", FileServers(folder.FullName), rounds, length);
+            return 0;
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    // The first is the yardstick of the ratios.
+    private static List<Func<Task<MeasuredServer>>> MemoryServers(string folder) =>
+    [
+        Nbdkit(folder, "nbdkit", "memory", Size.ToString()),
+        Nbdkit(folder, "nbdkit -t 1", "-t", "1", "memory", Size.ToString()),
+        Ours(folder, "memory", Size.ToString()),
+    ];
+
+    private static List<Func<Task<MeasuredServer>>> FileServers(string folder)
+    {
+        string[] images = [.. Enumerable.Range(0, 4).Select(i => Path.Combine(folder, $"disk{i}"))];
+        var qemuSocket = Path.Combine(folder, "qemu");
+        foreach (var image in images)
+            File.WriteAllBytes(image, new byte[Size]);
+        return
+        [
+            Nbdkit(folder, "nbdkit", "file", images[0]),
+            Nbdkit(folder, "nbdkit -t 1", "-t", "1", "file", images[1]),
+            () => MeasuredServer.StartAsync("qemu-nbd", qemuSocket, "/usr/bin/qemu-nbd", "-t", "-e", "4", "-f", "raw",
+                "--cache=writeback", "-x", "", "-k", qemuSocket, images[2]),
+            Ours(folder, "file", images[3]),
+        ];
+    }
+
+    private static Func<Task<MeasuredServer>> Nbdkit(string folder, string name, params string[] arguments)
+    {
+        var socket = Path.Combine(folder, Guid.NewGuid().ToString("N"));
+        return () => MeasuredServer.StartAsync(name, socket, "/usr/bin/nbdkit", ["-f", "-U", socket, .. arguments]);
+    }
+
+    private static Func<Task<MeasuredServer>> Ours(string folder, string kind, string argument)
+    {
+        var socket = Path.Combine(folder, Guid.NewGuid().ToString("N"));
+        string[] self = Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
+            ? [typeof(NbdServerBenchmark).Assembly.Location]
+            : [];
+        return () => MeasuredServer.StartAsync(
+            "Lifeboat", socket, Environment.ProcessPath!, [.. self, "nbd-serve", kind, socket, argument]);
+    }
+
+    private static async Task CompareAsync(
+        string title, List<Func<Task<MeasuredServer>>> start, int rounds, TimeSpan length)
+    {
+        var servers = new List<MeasuredServer>();
+        try
+        {
+            foreach (var one in start)
+                servers.Add(await one());
+            foreach (var server in servers)
+                Fill(server, length);
+            Console.WriteLine();
+            Console.WriteLine($"{title,-24} {"server",-12} {"ops/s",9} {"MB/s",7} {"p50 us",7} {"CPU us/op",10}"
+                + $" {"ops ratio",10} {"CPU ratio",10}");
+            foreach (var workload in Workload.All)
+                Print(workload, servers, Measure(workload, servers, rounds, length));
+        }
+        finally
+        {
+            servers.ForEach(s => s.Dispose());
+        }
+    }
+
+    // Every page exists and every path is compiled before anything is measured.
+    private static void Fill(MeasuredServer server, TimeSpan length)
+    {
+        using (var client = new LoadClient(server.Socket, Workload.All[3], Size))
+            client.Run(length < TimeSpan.FromSeconds(1) ? length : TimeSpan.FromSeconds(1));
+        foreach (var workload in Workload.All)
+        {
+            using var client = new LoadClient(server.Socket, workload, Size);
+            client.Run(length / 4);
+        }
+    }
+
+    private static Sample[][] Measure(Workload workload, List<MeasuredServer> servers, int rounds, TimeSpan length)
+    {
+        var samples = new Sample[servers.Count][];
+        for (var i = 0; i < servers.Count; i++)
+            samples[i] = new Sample[rounds];
+        for (var round = 0; round < rounds; round++)
+        {
+            for (var turn = 0; turn < servers.Count; turn++)
+            {
+                var i = round % 2 == 0 ? turn : servers.Count - 1 - turn;   // nobody always goes first
+                samples[i][round] = MeasureOnce(servers[i], workload, length);
+            }
+        }
+        return samples;
+    }
+
+    private static Sample MeasureOnce(MeasuredServer server, Workload workload, TimeSpan length)
+    {
+        using var client = new LoadClient(server.Socket, workload, Size);
+        client.Run(TimeSpan.FromMilliseconds(20));
+        var before = server.CpuNanoseconds();
+        var (ops, seconds, p50) = client.Run(length);
+        var cpu = server.CpuNanoseconds() - before;
+        return new Sample(ops / seconds, p50, cpu / 1000.0 / ops);
+    }
+
+    private static void Print(Workload workload, List<MeasuredServer> servers, Sample[][] samples)
+    {
+        for (var i = 0; i < servers.Count; i++)
+        {
+            var ops = Median(samples[i].Select(s => s.OpsPerSecond));
+            var p50 = Median(samples[i].Select(s => s.P50Microseconds));
+            var cpu = Median(samples[i].Select(s => s.CpuMicrosecondsPerOp));
+            var opsRatio = Median(samples[i].Zip(samples[0], (s, b) => s.OpsPerSecond / b.OpsPerSecond));
+            var cpuRatio = Median(
+                samples[i].Zip(samples[0], (s, b) => s.CpuMicrosecondsPerOp / b.CpuMicrosecondsPerOp));
+            Console.WriteLine($"{(i == 0 ? workload.Name : ""),-24} {servers[i].Name,-12} {ops,9:F0}"
+                + $" {ops * workload.Block / 1e6,7:F0} {p50,7:F1} {cpu,10:F2} {opsRatio,10:F2} {cpuRatio,10:F2}");
+        }
+    }
+
+    private static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        var middle = sorted.Length / 2;
+        return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+
+    private static int Number(string[] options, string name, int otherwise)
+    {
+        var at = Array.IndexOf(options, name);
+        return at >= 0 && at + 1 < options.Length ? int.Parse(options[at + 1]) : otherwise;
+    }
+}
