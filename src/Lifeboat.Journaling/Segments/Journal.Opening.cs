@@ -28,6 +28,10 @@ public sealed partial class Journal
         }
     }
 
+    /// <summary>Whether this storage has a journal, intact or not.</summary>
+    public static async Task<bool> ExistsAsync(IStorage storage, CancellationToken ct) =>
+        (await storage.ListAsync(ct)).Any(n => SegmentName.TryParse(n, out _));
+
     private async Task RecoverAsync(long floor, CancellationToken ct)
     {
         var firsts = await SweepAsync(ct);

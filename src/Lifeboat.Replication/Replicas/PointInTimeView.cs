@@ -2,10 +2,10 @@
 namespace Lifeboat.Replication.Replicas;
 
 /// <summary>
-/// The replica at one sequence, for readers on any thread. As long as it is open, folding and trimming keep what it
-/// needs. Close it through <see cref="Replica.CloseViewAsync"/>; what is not closed is held again after a restart.
+/// The replica at one sequence, for readers on any thread. As long as it is leased, folding and trimming keep what it
+/// needs. <see cref="Replica.CloseViewAsync"/> ends the lease; disposing alone only closes files, as a restart does.
 /// </summary>
-public abstract class PointInTimeView
+public abstract class PointInTimeView : IAsyncDisposable
 {
     private protected PointInTimeView(string name, long sequence)
     {
@@ -17,6 +17,8 @@ public abstract class PointInTimeView
     public long Sequence { get; }
 
     /// <summary>Fills the whole buffer. The range must lie inside the volume.</summary>
-    /// <exception cref="ReplicaException">The volume is unknown.</exception>
+    /// <exception cref="ReplicaException">VolumeUnknown.</exception>
     public abstract ValueTask ReadAsync(ushort volume, long offset, Memory<byte> buffer, CancellationToken ct);
+
+    public abstract ValueTask DisposeAsync();
 }

@@ -1,87 +1,117 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Replication.Replicas;
 
-/// <summary>
-/// The recovery site's copy of a group: base images at the folded sequence and the journal behind it.
-/// </summary>
+// The recovery site's copy of a group: base images at the folded sequence F and the journal of everything behind it.
+// The state at S >= F is base + records in (F, S].
+//
+// Invariants
+//   What can be opened (points, pins, views) is never below FoldingTo, which is durable before the base is touched.
+//   The base holds only records up to FoldingTo, and FoldingTo never passes the newest sealed point: an incomplete
+//   batch never touches the base.
+//   A point is sealed only when its checkpoint and all before it are durable, and none is inside a batch.
+//   Once an epoch was raised, no record of an older one is appended.
+//
+// Locks, in this order: _appendGate (receiver, epoch), _viewGate, _foldGate, _digestGate, then _stateGate (manifest
+// and what is derived from it). Views read without any.
+/// <summary>The recovery site's copy of a group. One writer; any number of threads may read views.</summary>
 public sealed partial class Replica : IAsyncDisposable
 {
-    private const string Building = "under construction: signatures are final, bodies follow";
+    private readonly ReplicaOptions _options;
+    private readonly IStorage _storage;
+    private readonly TimeProvider _time;
+    private readonly Dictionary<ushort, long> _sizes;
+    private readonly Dictionary<ushort, IBaseImage> _images = [];
+    private readonly StreamMarks _marks = new();
+    private readonly SemaphoreSlim _appendGate = new(1);
+    private readonly SemaphoreSlim _viewGate = new(1);
+    private readonly SemaphoreSlim _foldGate = new(1);
+    private readonly SemaphoreSlim _digestGate = new(1);
+    private readonly SemaphoreSlim _stateGate = new(1);
+    private Journal _journal = null!; // set by OpenAsync before anybody sees the replica
+    private volatile ReplicaManifest _manifest;
 
-    /// <summary>
-    /// Opens the replica in this storage, or makes it when there is none. A higher epoch is taken over.
-    /// </summary>
-    /// <exception cref="ReplicaException">It was made for other volumes, or is damaged.</exception>
-    /// <exception cref="ReplicaStoreException">A base image cannot be had.</exception>
-    public static Task<Replica> OpenAsync(ReplicaDefinition definition, ReplicaOptions options, IStorage storage,
-        IReplicaStore store, TimeProvider time, CancellationToken ct) => throw new InvalidOperationException(Building);
+    private Replica(ReplicaDefinition definition, ReplicaOptions options, IStorage storage, TimeProvider time,
+        ReplicaManifest manifest)
+    {
+        Definition = definition;
+        _options = options;
+        _storage = storage;
+        _time = time;
+        _manifest = manifest;
+        _stream = new StreamState(manifest.StreamId, manifest.InBatch);
+        _sizes = definition.Volumes.ToDictionary(v => v.Index, v => v.SizeBytes);
+    }
 
-    public ReplicaDefinition Definition => throw new InvalidOperationException(Building);
-    public Guid ReplicaId => throw new InvalidOperationException(Building);
-    public Epoch Epoch => throw new InvalidOperationException(Building);
-    /// <summary>The stream of the last batch begin appended; empty: none yet.</summary>
-    public Guid StreamId => throw new InvalidOperationException(Building);
-    /// <summary>A batch is open at the end of the journal: no cut is valid there.</summary>
-    public bool InBatch => throw new InvalidOperationException(Building);
-    public long AppendedSequence => throw new InvalidOperationException(Building);
-    public long DurableSequence => throw new InvalidOperationException(Building);
-    public long FoldedSequence => throw new InvalidOperationException(Building);
-    public long JournalBytes => throw new InvalidOperationException(Building);
+    /// <summary>What it was opened as; the epoch may have risen since.</summary>
+    public ReplicaDefinition Definition { get; }
+    public Guid ReplicaId => _manifest.ReplicaId;
+    public Epoch Epoch => new(_manifest.Epoch);
+    public long DurableSequence => _journal.DurableSequence;
+    public long AppendedSequence => _journal.LastSequence;
+    public long FoldedSequence => _manifest.Folded;
+    public long JournalBytes => _journal.Bytes;
     /// <summary>A base began as a seed or the user's disk: what was never received may be anything.</summary>
-    public bool Seeded => throw new InvalidOperationException(Building);
-    /// <summary>Sealed points that can be opened, oldest first. A snapshot; pinned ones say so.</summary>
-    public IReadOnlyList<RecoveryPoint> Points => throw new InvalidOperationException(Building);
+    public bool Seeded => _manifest.Seeded;
+
+    /// <summary>Ways to break it on purpose; see <see cref="EngineFlaws"/>.</summary>
+    internal EngineFlaws Flaws { get; set; } = EngineFlaws.None;
 
     /// <summary>Once this returns, no record of an older epoch is accepted, also after a crash.</summary>
-    /// <exception cref="ReplicaException">The epoch is lower than the present one.</exception>
-    public Task RaiseEpochAsync(Epoch epoch, CancellationToken ct) => throw new InvalidOperationException(Building);
+    /// <exception cref="ReplicaException">EpochWouldFall.</exception>
+    public async Task RaiseEpochAsync(Epoch epoch, CancellationToken ct)
+    {
+        await _appendGate.WaitAsync(ct);
+        try
+        {
+            if (epoch < Epoch)
+                throw new ReplicaException(ReplicaFault.EpochWouldFall, $"epoch {epoch} is older than {Epoch}");
+            if (epoch > Epoch) await ChangeAsync(m => m with { Epoch = epoch.Value }, ct);
+        }
+        finally
+        {
+            _appendGate.Release();
+        }
+    }
 
-    /// <summary>
-    /// Checks records and appends them: not durable before the flush. One caller at a time is served.
-    /// </summary>
-    /// <param name="records">Whole records as on the wire, contiguous in sequence.</param>
-    /// <exception cref="StorageException">Anything but a full disk; reopen the replica.</exception>
-    public ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
-        ReadOnlyMemory<byte> records, CancellationToken ct) => throw new InvalidOperationException(Building);
+    /// <summary>Closes files. Views and pins stay leased and are held again when the replica is opened.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var view in _views.Values) await view.DisposeAsync();
+        _views.Clear();
+        ReleaseDigests();
+        await CloseFilesAsync();
+    }
 
-    /// <summary>Makes what was appended durable (group commit) and seals the checkpoints in it.</summary>
-    /// <exception cref="StorageException">The flush failed; nothing is known to be durable; reopen the
-    /// replica.</exception>
-    public ValueTask<ReplicaFlush> FlushAsync(CancellationToken ct) => throw new InvalidOperationException(Building);
+    private async ValueTask CloseFilesAsync()
+    {
+        if (_journal is not null) await _journal.DisposeAsync();
+        foreach (var image in _images.Values) await image.DisposeAsync();
+    }
 
-    /// <summary>Keeps a point until unpinned. Pinning again under the same name changes nothing.</summary>
-    /// <exception cref="ReplicaException">PointUnknown.</exception>
-    public Task PinAsync(string name, Guid pointId, CancellationToken ct) =>
-        throw new InvalidOperationException(Building);
+    private async Task ChangeAsync(Func<ReplicaManifest, ReplicaManifest> change, CancellationToken ct)
+    {
+        await _stateGate.WaitAsync(ct);
+        try
+        {
+            await ChangeLockedAsync(change);
+        }
+        finally
+        {
+            _stateGate.Release();
+        }
+    }
 
-    /// <summary>Unpinning what is not pinned succeeds.</summary>
-    public Task UnpinAsync(string name, CancellationToken ct) => throw new InvalidOperationException(Building);
-
-    /// <summary>Opens the replica at a durable sequence. The same name, sequence and mode give the same view.</summary>
-    /// <param name="sequence">Null: the newest sealed point.</param>
-    /// <exception cref="ReplicaException">SequenceUnknown or ViewConflict.</exception>
-    public Task<PointInTimeView> OpenViewAsync(string name, long? sequence, bool writable, CancellationToken ct) =>
-        throw new InvalidOperationException(Building);
-
-    /// <summary>Drops the view and what was written to it. Closing what is not open succeeds.</summary>
-    public Task CloseViewAsync(string name, CancellationToken ct) => throw new InvalidOperationException(Building);
-
-    /// <summary>Moves the base towards the oldest state that must stay open. Call it now and then.</summary>
-    /// <param name="budgetBytes">Stop after about this many bytes of journal.</param>
-    public Task<FoldResult> FoldAsync(DateTimeOffset now, long budgetBytes, CancellationToken ct) =>
-        throw new InvalidOperationException(Building);
-
-    /// <summary>
-    /// Digests (SHA-256, first 16 bytes) of the blocks of a range as the replica has it at a sequence, open batch
-    /// included. The last block may be short.
-    /// </summary>
-    /// <param name="digests">16 bytes for each block.</param>
-    public ValueTask DigestAsync(ushort volume, long offset, long length, int blockBytes, long sequence,
-        Memory<byte> digests, CancellationToken ct) => throw new InvalidOperationException(Building);
-
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    // Memory follows the medium, never the other way round. A write cut short could leave either version there, so it
+    // is not cancelled.
+    private async Task ChangeLockedAsync(Func<ReplicaManifest, ReplicaManifest> change)
+    {
+        var next = change(_manifest);
+        await next.WriteAsync(_storage, CancellationToken.None);
+        _manifest = next;
+    }
 }

@@ -34,7 +34,9 @@ public sealed class JournalCrashTests
         }
     }
 
-    /// <summary>Two blocks of one size: the first is lost, the second is not, and then another first is written.</summary>
+    /// <summary>
+    /// Two blocks of one size: the first is lost, the second is not, and then another first is written.
+    /// </summary>
     [Fact]
     public async Task A_block_that_outlived_a_lost_one_never_continues_another_history()
     {

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Indexing;
+using Lifeboat.Journaling.Records;
+using Lifeboat.Journaling.Segments;
+
+namespace Lifeboat.Replication.Replicas;
+
+/// <summary>
+/// A run of records on its way into the base: read and verified once, in order, then written by offset. What a later
+/// record of the run overwrites is never written, and neighbours become one write.
+/// </summary>
+internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamState state)
+{
+    private const int WriteBytes = 1 << 20;
+
+    private readonly Dictionary<ushort, ExtentMap> _maps = [];
+    private readonly MemoryStream _data = new();
+
+    public long Last { get; private set; }
+    public long Bytes { get; private set; }
+    public StreamState State { get; private set; } = state;
+
+    public async Task ReadAsync(JournalReader reader, int bytesMax, CancellationToken ct)
+    {
+        while (Bytes < bytesMax && await reader.ReadAsync(ct)) Take(reader.Header, reader.Data.Span);
+    }
+
+    /// <summary>Repeating it, whole or in part, changes nothing more.</summary>
+    public async Task ApplyAsync(IReadOnlyDictionary<ushort, IBaseImage> images, CancellationToken ct)
+    {
+        foreach (var (volume, map) in _maps)
+        {
+            await ApplyAsync(map, images[volume], ct);
+            await images[volume].FlushAsync(ct);
+        }
+    }
+
+    private async Task ApplyAsync(ExtentMap map, IBaseImage image, CancellationToken ct)
+    {
+        var data = _data.GetBuffer();
+        var gathered = new byte[WriteBytes];
+        var (at, length) = (0L, 0);
+        foreach (var extent in map.All())
+        {
+            if (extent.Source == Extent.Zeroes)
+            {
+                await image.ZeroAsync(extent.Offset, extent.Length, ct);
+                continue;
+            }
+            for (long done = 0; done < extent.Length;)
+            {
+                var offset = extent.Offset + done;
+                if (length > 0 && (offset != at + length || length == WriteBytes))
+                {
+                    await image.WriteAsync(at, gathered.AsMemory(0, length), ct);
+                    length = 0;
+                }
+                if (length == 0) at = offset;
+                var count = (int)Math.Min(extent.Length - done, WriteBytes - length);
+                data.AsSpan((int)(extent.Source + done), count).CopyTo(gathered.AsSpan(length));
+                length += count;
+                done += count;
+            }
+        }
+        if (length > 0) await image.WriteAsync(at, gathered.AsMemory(0, length), ct);
+    }
+
+    private void Take(in RecordHeader header, ReadOnlySpan<byte> data)
+    {
+        Last = header.Sequence;
+        Bytes += RecordCodec.SizeOf(header.DataLength);
+        State = State.After(header, data);
+        if (!header.TouchesVolume) return;
+        if (!_maps.TryGetValue(header.Volume, out var map))
+            _maps[header.Volume] = map = new ExtentMap(sizes[header.Volume]);
+        if (header.Kind == RecordKind.Zero)
+        {
+            map.Set(header.Offset, header.Length, Extent.Zeroes);
+            return;
+        }
+        map.Set(header.Offset, header.Length, _data.Length);
+        _data.Write(data);
+    }
+}

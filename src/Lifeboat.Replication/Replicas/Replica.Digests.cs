@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Replication.Replicas;
+
+// A hash compare asks for many digests at one sequence: its reader is kept until another sequence is asked for, or it
+// has not been used for a while. In the meantime it holds folding back, as a view does, but not over a restart.
+public sealed partial class Replica
+{
+    private static readonly TimeSpan DigestIdleLimit = TimeSpan.FromSeconds(60);
+    private const int DigestReadBytes = 1 << 20;
+
+    private volatile ReplicaReader? _digestReader;
+    private byte[] _digestBuffer = [];
+    private long? _digestHold; // set under _stateGate
+    private long _digestUsed;
+
+    /// <summary>
+    /// Digests (SHA-256, first 16 bytes) of the blocks of a range as the replica has it at a sequence, incomplete batch
+    /// included: this is for comparing bytes, not for booting. The last block may be short.
+    /// </summary>
+    /// <param name="sequence">At most what was appended.</param>
+    /// <param name="digests">16 bytes for each block.</param>
+    /// <exception cref="ReplicaException">SequenceUnknown or VolumeUnknown.</exception>
+    public async ValueTask DigestAsync(ushort volume, long offset, long length, int blockBytes, long sequence,
+        Memory<byte> digests, CancellationToken ct)
+    {
+        await _digestGate.WaitAsync(ct);
+        try
+        {
+            var reader = await DigestReaderAsync(sequence, ct);
+            var window = Math.Max(blockBytes, DigestReadBytes / blockBytes * blockBytes);
+            if (_digestBuffer.Length < window) _digestBuffer = new byte[window];
+            for (var end = offset + length; offset < end; offset += window)
+            {
+                var part = _digestBuffer.AsMemory(0, (int)Math.Min(window, end - offset));
+                await reader.ReadAsync(volume, offset, part, ct);
+                digests = Compute(part.Span, blockBytes, digests);
+            }
+            _digestUsed = _time.GetTimestamp();
+        }
+        finally
+        {
+            _digestGate.Release();
+        }
+    }
+
+    private async ValueTask<ReplicaReader> DigestReaderAsync(long sequence, CancellationToken ct)
+    {
+        if (_digestReader is { } open && open.Sequence == sequence) return open;
+        ReleaseDigests();
+        // Held from here on: floor and reader are looked at under the same lock by folding.
+        await _stateGate.WaitAsync(ct);
+        try
+        {
+            var floor = Math.Max(FoldedSequence, _manifest.FoldingTo);
+            if (sequence < floor || sequence > AppendedSequence)
+                throw new ReplicaException(ReplicaFault.SequenceUnknown,
+                    $"sequence {sequence} is not in the history ({floor} to {AppendedSequence})");
+            _digestHold = sequence;
+        }
+        finally
+        {
+            _stateGate.Release();
+        }
+        try
+        {
+            return _digestReader = await OpenReaderAsync(sequence, ct);
+        }
+        catch
+        {
+            ReleaseDigests();
+            throw;
+        }
+    }
+
+    private async ValueTask ReleaseIdleDigestsAsync(CancellationToken ct)
+    {
+        if (_digestReader is null) return;
+        await _digestGate.WaitAsync(ct);
+        try
+        {
+            if (_time.GetElapsedTime(_digestUsed) > DigestIdleLimit) ReleaseDigests();
+        }
+        finally
+        {
+            _digestGate.Release();
+        }
+    }
+
+    private void ReleaseDigests()
+    {
+        _digestReader?.Dispose();
+        _digestReader = null;
+        _digestHold = null;
+    }
+
+    private static Memory<byte> Compute(ReadOnlySpan<byte> bytes, int blockBytes, Memory<byte> digests)
+    {
+        for (; !bytes.IsEmpty; bytes = bytes[Math.Min(blockBytes, bytes.Length)..])
+        {
+            BlockDigest.Compute(bytes[..Math.Min(blockBytes, bytes.Length)], digests.Span);
+            digests = digests[BlockDigest.Length..];
+        }
+        return digests;
+    }
+}

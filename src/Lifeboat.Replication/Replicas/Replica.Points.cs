@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.RecoveryPoints;
+
+namespace Lifeboat.Replication.Replicas;
+
+public sealed partial class Replica
+{
+    private readonly Lock _pointsLock = new();
+    private readonly List<RecoveryPoint> _unsealed = [];
+    private volatile RecoveryPoint[] _points = [];
+
+    /// <summary>Sealed points that can be opened, oldest first. A snapshot; pinned ones say so.</summary>
+    public IReadOnlyList<RecoveryPoint> Points => _points;
+
+    /// <summary>Keeps a point until unpinned. Pinning again under the same name changes nothing.</summary>
+    /// <exception cref="ReplicaException">PointUnknown.</exception>
+    public async Task PinAsync(string name, Guid pointId, CancellationToken ct)
+    {
+        await _stateGate.WaitAsync(ct);
+        try
+        {
+            if (_manifest.Pins.Any(p => p.Name == name && p.PointId == pointId)) return;
+            var point = Points.FirstOrDefault(p => p.Id == pointId)
+                ?? throw new ReplicaException(ReplicaFault.PointUnknown, $"there is no recovery point {pointId}");
+            var pin = new ManifestPin(name, pointId, point.Sequence);
+            await ChangeLockedAsync(m => m with { Pins = [.. m.Pins.Where(p => p.Name != name), pin] });
+            ReplacePoints(points => points.Select(Seal));
+        }
+        finally
+        {
+            _stateGate.Release();
+        }
+    }
+
+    /// <summary>Unpinning what is not pinned succeeds.</summary>
+    public async Task UnpinAsync(string name, CancellationToken ct)
+    {
+        await _stateGate.WaitAsync(ct);
+        try
+        {
+            if (_manifest.Pins.All(p => p.Name != name)) return;
+            await ChangeLockedAsync(m => m with { Pins = [.. m.Pins.Where(p => p.Name != name)] });
+            ReplacePoints(points => points.Select(Seal));
+        }
+        finally
+        {
+            _stateGate.Release();
+        }
+    }
+
+    private void AddUnsealed(List<RecoveryPoint> cuts)
+    {
+        lock (_pointsLock) _unsealed.AddRange(cuts);
+    }
+
+    private IReadOnlyList<RecoveryPoint> SealUpTo(long durable)
+    {
+        lock (_pointsLock)
+        {
+            var count = _unsealed.TakeWhile(p => p.Sequence <= durable).Count();
+            if (count == 0) return [];
+            RecoveryPoint[] now = [.. _unsealed.Take(count).Select(Seal)];
+            _unsealed.RemoveRange(0, count);
+            _points = [.. _points, .. now];
+            return now;
+        }
+    }
+
+    private RecoveryPoint Seal(RecoveryPoint point) => point with
+    {
+        State = _manifest.Pins.Any(p => p.PointId == point.Id) ? PointState.Pinned : PointState.Sealed,
+    };
+
+    private void ReplacePoints(Func<IEnumerable<RecoveryPoint>, IEnumerable<RecoveryPoint>> change)
+    {
+        lock (_pointsLock) _points = [.. change(_points)];
+    }
+
+    // Age is measured from the newest point or the present, whichever is earlier: when the source is down for a day,
+    // or its clock is ahead, history must not melt away.
+    private bool IsRetained(RecoveryPoint point, RecoveryPoint newest, DateTimeOffset now)
+    {
+        if (point.Sequence == newest.Sequence || point.State == PointState.Pinned) return true;
+        var reference = now < newest.CutAt ? now : newest.CutAt;
+        return reference - point.CutAt <= Definition.Retention;
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Segments;
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection;
+
+namespace Lifeboat.Replication.Replicas;
+
+public sealed partial class Replica
+{
+    private readonly Lock _streamLock = new();
+    private StreamState _stream; // changed under _appendGate too
+    private long _received;
+    private long _refused;
+
+    /// <summary>The stream of the last batch begin appended; empty: none yet.</summary>
+    public Guid StreamId
+    {
+        get { lock (_streamLock) return _stream.StreamId; }
+    }
+
+    /// <summary>A batch is open at the end of the journal: no cut is valid there.</summary>
+    public bool InBatch
+    {
+        get { lock (_streamLock) return _stream.InBatch; }
+    }
+
+    /// <summary>Bytes of records appended since it was opened.</summary>
+    public long ReceivedBytes => Interlocked.Read(ref _received);
+    /// <summary>Calls refused because of an older epoch since it was opened.</summary>
+    public long RefusedAppends => Interlocked.Read(ref _refused);
+
+    /// <summary>
+    /// Checks records and appends them: not durable before the flush. One caller at a time is served.
+    /// </summary>
+    /// <param name="epoch">The writer's epoch.</param>
+    /// <param name="streamId">The stream that the records belong to.</param>
+    /// <param name="firstSequence">Sequence of the first record.</param>
+    /// <param name="records">Whole records as on the wire, contiguous in sequence; at most 16 MiB.</param>
+    /// <exception cref="StorageException">A write failed otherwise than by a full disk; reopen the replica.</exception>
+    /// <exception cref="JournalException">Poisoned: it failed before; reopen the replica.</exception>
+    public async ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
+        ReadOnlyMemory<byte> records, CancellationToken ct)
+    {
+        await _appendGate.WaitAsync(ct);
+        try
+        {
+            var outcome = await AppendLockedAsync(epoch, streamId, firstSequence, records, ct);
+            if (outcome == ReplicaAppendOutcome.StaleEpoch) Interlocked.Increment(ref _refused);
+            return outcome;
+        }
+        finally
+        {
+            _appendGate.Release();
+        }
+    }
+
+    /// <summary>Makes what was appended durable (group commit) and seals the checkpoints in it.</summary>
+    /// <exception cref="StorageException">The flush failed: nothing more is known to be durable; reopen.</exception>
+    /// <exception cref="JournalException">Poisoned: it failed before; reopen the replica.</exception>
+    public async ValueTask<ReplicaFlush> FlushAsync(CancellationToken ct)
+    {
+        var durable = await _journal.FlushAsync(ct);
+        return new ReplicaFlush(durable, SealUpTo(durable));
+    }
+
+    private async ValueTask<ReplicaAppendOutcome> AppendLockedAsync(Epoch epoch, Guid streamId, long firstSequence,
+        ReadOnlyMemory<byte> records, CancellationToken ct)
+    {
+        if (epoch < Epoch && !Flaws.AcceptOldEpoch) return ReplicaAppendOutcome.StaleEpoch;
+        if (epoch > Epoch) return ReplicaAppendOutcome.EpochAhead;
+        var check = new RecordCheck(Epoch, streamId, AppendedSequence, _stream, _sizes, Flaws.AcceptOldEpoch);
+        var outcome = check.Run(firstSequence, records.Span);
+        if (outcome != ReplicaAppendOutcome.Appended) return outcome;
+        if (await _journal.AppendAsync(records[check.Skip..], ct) == AppendOutcome.Full)
+            return ReplicaAppendOutcome.Full;
+        Interlocked.Add(ref _received, records.Length - check.Skip);
+        foreach (var mark in check.Marks) _marks.Add(mark);
+        lock (_streamLock) _stream = check.State;
+        AddUnsealed(check.Cuts);
+        return ReplicaAppendOutcome.Appended;
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.RegularExpressions;
+using Lifeboat.Journaling.Indexing;
+
+namespace Lifeboat.Replication.Replicas;
+
+public sealed partial class Replica
+{
+    private readonly Dictionary<string, PointInTimeView> _views = new(StringComparer.Ordinal);
+
+    /// <summary>Names of views that hold folding back, also those not opened again since a restart.</summary>
+    public IReadOnlyList<string> Views => [.. _manifest.Views.Select(v => v.Name)];
+
+    /// <summary>
+    /// Opens the replica at a sequence that is a consistent state. The same name, sequence and mode give the same view,
+    /// also after a restart, with what was written to it.
+    /// </summary>
+    /// <param name="name">1 to 100 of a-z, 0-9, '-', '_' and '.'.</param>
+    /// <param name="sequence">Null: as opened before, else the newest sealed point.</param>
+    /// <exception cref="ReplicaException">SequenceUnknown or ViewConflict.</exception>
+    public async Task<PointInTimeView> OpenViewAsync(string name, long? sequence, bool writable, CancellationToken ct)
+    {
+        if (!ViewName().IsMatch(name)) throw new ArgumentException($"not a view name: '{name}'", nameof(name));
+        await _viewGate.WaitAsync(ct);
+        try
+        {
+            var held = _manifest.Views.Any(v => v.Name == name);
+            var lease = await LeaseAsync(name, sequence, writable, ct);
+            if (_views.TryGetValue(name, out var open)) return open;
+            try
+            {
+                return _views[name] = await MakeViewAsync(lease, ct);
+            }
+            catch when (!held)
+            {
+                await EndLeaseAsync(name);
+                throw;
+            }
+        }
+        finally
+        {
+            _viewGate.Release();
+        }
+    }
+
+    /// <summary>Drops the view and what was written to it. Closing what is not open succeeds.</summary>
+    public async Task CloseViewAsync(string name, CancellationToken ct)
+    {
+        await _viewGate.WaitAsync(ct);
+        try
+        {
+            if (_manifest.Views.Any(v => v.Name == name)) await EndLeaseAsync(name);
+            if (_views.Remove(name, out var view)) await view.DisposeAsync();
+            await DropOrphanOverlaysAsync(ct);
+        }
+        finally
+        {
+            _viewGate.Release();
+        }
+    }
+
+    // The lease is durable before the view is used: after a restart nothing folds past it, opened again or not.
+    private async Task<ManifestView> LeaseAsync(string name, long? sequence, bool writable, CancellationToken ct)
+    {
+        await _stateGate.WaitAsync(ct);
+        try
+        {
+            if (_manifest.Views.FirstOrDefault(v => v.Name == name) is { } held)
+            {
+                if (held.Writable == writable && (sequence ?? held.Sequence) == held.Sequence) return held;
+                throw new ReplicaException(ReplicaFault.ViewConflict,
+                    $"view {name} is open at {held.Sequence}, {(held.Writable ? "writable" : "read-only")}");
+            }
+            var lease = new ManifestView(name, Openable(sequence), writable);
+            await ChangeLockedAsync(m => m with { Views = [.. m.Views, lease] });
+            return lease;
+        }
+        finally
+        {
+            _stateGate.Release();
+        }
+    }
+
+    private Task EndLeaseAsync(string name) => ChangeAsync(
+        m => m with { Views = [.. m.Views.Where(v => v.Name != name)] }, CancellationToken.None);
+
+    private async Task<PointInTimeView> MakeViewAsync(ManifestView lease, CancellationToken ct)
+    {
+        var reader = await OpenReaderAsync(lease.Sequence, ct);
+        return lease.Writable
+            ? await WritableView.OpenAsync(lease.Name, reader, _sizes, _storage, ct)
+            : new ReadOnlyView(lease.Name, reader);
+    }
+
+    private long Openable(long? wanted)
+    {
+        if (wanted is not { } sequence)
+            return Points.Count > 0
+                ? Points[^1].Sequence
+                : throw new ReplicaException(ReplicaFault.SequenceUnknown, "there is no sealed recovery point yet");
+        var floor = Math.Max(FoldedSequence, _manifest.FoldingTo);
+        if (sequence < floor || sequence > DurableSequence)
+            throw new ReplicaException(ReplicaFault.SequenceUnknown,
+                $"sequence {sequence} is not in the history ({floor} to {DurableSequence})");
+        if (!_marks.IsConsistent(sequence))
+            throw new ReplicaException(ReplicaFault.SequenceUnknown,
+                $"sequence {sequence} is in or next to a resync: no consistent state");
+        return sequence;
+    }
+
+    // F and the hold are taken together: afterwards F may rise to the sequence, but its records stay.
+    private async Task<ReplicaReader> OpenReaderAsync(long sequence, CancellationToken ct)
+    {
+        await _stateGate.WaitAsync(ct);
+        long folded;
+        Journaling.Segments.JournalHold hold;
+        try
+        {
+            folded = FoldedSequence;
+            hold = _journal.Hold(folded + 1);
+        }
+        finally
+        {
+            _stateGate.Release();
+        }
+        try
+        {
+            var index = await ExtentIndex.BuildAsync(_journal, _sizes, folded, sequence, ct);
+            return new ReplicaReader(sequence, index, _images, hold);
+        }
+        catch
+        {
+            hold.Dispose();
+            throw;
+        }
+    }
+
+    private async Task DropOrphanOverlaysAsync(CancellationToken ct)
+    {
+        foreach (var file in await _storage.ListAsync(ct))
+            if (WritableView.TryParseOverlay(file, out var view)
+                && !_manifest.Views.Any(v => v.Writable && v.Name == view))
+                await _storage.DeleteAsync(file, ct);
+    }
+
+    [GeneratedRegex(@"^[a-z0-9_.-]{1,100}$", RegexOptions.CultureInvariant)]
+    private static partial Regex ViewName();
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using Lifeboat.Journaling.Indexing;
+using Lifeboat.Journaling.Segments;
+
+namespace Lifeboat.Replication.Replicas;
+
+// The replica at one sequence S, for any number of threads.
+//
+// Invariants
+//   The index covers (F, S] for the F at its making, and the hold keeps those records in the journal.
+//   The base may move on from F to at most S meanwhile. Whatever folding changes there is in the index, so it is never
+//   read from the base; whatever is read from the base is not changed by folding up to S.
+internal sealed class ReplicaReader(long sequence, ExtentIndex index,
+    IReadOnlyDictionary<ushort, IBaseImage> images, JournalHold hold) : IDisposable
+{
+    private readonly ConcurrentStack<List<Extent>> _lists = new();
+    private volatile bool _closed;
+
+    public long Sequence => sequence;
+
+    public long SizeOf(ushort volume) => Image(volume).SizeBytes;
+
+    public async ValueTask ReadAsync(ushort volume, long offset, Memory<byte> buffer, CancellationToken ct)
+    {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        var image = Image(volume);
+        if (offset < 0 || offset > image.SizeBytes - buffer.Length)
+            throw new ArgumentOutOfRangeException(nameof(offset), $"{offset}+{buffer.Length} of {image.SizeBytes}");
+        if (!_lists.TryPop(out var extents)) extents = [];
+        index.Find(volume, offset, buffer.Length, extents);
+        foreach (var extent in extents)
+        {
+            var part = buffer.Slice((int)(extent.Offset - offset), (int)extent.Length);
+            if (extent.Source == Extent.Unknown) await image.ReadAsync(extent.Offset, part, ct);
+            else if (extent.Source == Extent.Zeroes) part.Span.Clear();
+            else await index.ReadAsync(extent.Source, part, ct);
+        }
+        extents.Clear();
+        _lists.Push(extents);
+    }
+
+    public void Dispose()
+    {
+        _closed = true;
+        hold.Dispose();
+    }
+
+    private IBaseImage Image(ushort volume) => images.TryGetValue(volume, out var image)
+        ? image
+        : throw new ReplicaException(ReplicaFault.VolumeUnknown, $"volume {volume} is not part of the replica");
+}

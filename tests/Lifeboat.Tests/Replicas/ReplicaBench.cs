@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Segments;
+using Lifeboat.Protection;
+using Lifeboat.Replication.Replicas;
+using Lifeboat.Testing;
+using Lifeboat.Testing.Replicas;
+using Lifeboat.Testing.Storage;
+
+namespace Lifeboat.Tests.Replicas;
+
+/// <summary>A replica on a simulated disk beside the model source that feeds it.</summary>
+internal sealed class ReplicaBench
+{
+    public static readonly CancellationToken Ct = CancellationToken.None;
+
+    private static readonly Dictionary<ushort, int> Sizes = new() { [0] = 256 << 10, [5] = 64 << 10 };
+
+    public ReplicaBench(ulong seed, TimeSpan? retention = null)
+    {
+        Prng = new Prng(seed);
+        Disk = new SimulatedDisk(Prng.Fork());
+        Source = new ModelSource(Prng.Fork(), Sizes);
+        Definition = new ReplicaDefinition("shop", Epoch.First,
+            [new ReplicaVolume(0, "db1.root", Sizes[0]), new ReplicaVolume(5, "db1.data0", Sizes[5])],
+            retention ?? TimeSpan.FromSeconds(20));
+    }
+
+    public Prng Prng { get; }
+    public SimulatedDisk Disk { get; }
+    public ModelSource Source { get; }
+    public ReplicaDefinition Definition { get; set; }
+    public SimulatedStorage Storage => new(Disk, "shop");
+
+    public Task<Replica> OpenAsync()
+    {
+        var ids = Prng.Fork();
+        var options = new ReplicaOptions
+        {
+            NewId = ids.NextGuid, FoldRunBytes = 64 << 10,
+            Journal = new JournalOptions
+            {
+                SegmentBytes = 64 << 10, RecycleMax = 1, ReserveBytes = 0, NewSalt = ids.NextUInt64,
+            },
+        };
+        return Replica.OpenAsync(Definition, options, Storage, new SimulatedReplicaStore(Disk), TimeProvider.System, Ct);
+    }
+
+    public ValueTask<ReplicaAppendOutcome> AppendAsync(Replica replica, byte[] records, long? first = null) =>
+        replica.AppendAsync(Source.Epoch, Source.StreamId, first ?? replica.AppendedSequence + 1, records, Ct);
+
+    public async Task TakeAsync(Replica replica, byte[] records) =>
+        Assert.Equal(ReplicaAppendOutcome.Appended, await AppendAsync(replica, records));
+
+    /// <summary>A stream with its first batch done.</summary>
+    public async Task<Replica> StartedAsync(int writes = 20)
+    {
+        var replica = await OpenAsync();
+        await TakeAsync(replica, Source.BeginBatch(newStream: true));
+        for (var i = 0; i < writes; i++) await TakeAsync(replica, Source.Write());
+        await TakeAsync(replica, Source.EndBatch());
+        return replica;
+    }
+
+    public async Task<Guid> CutAsync(Replica replica)
+    {
+        await TakeAsync(replica, Source.Checkpoint());
+        await replica.FlushAsync(Ct);
+        return Source.Points[^1].Id;
+    }
+
+    public Task<FoldResult> FoldAsync(Replica replica, long budget = long.MaxValue) =>
+        replica.FoldAsync(Source.Clock, budget, Ct);
+
+    public async Task CheckAsync(PointInTimeView view)
+    {
+        foreach (var (volume, expected) in Source.ImageAt(view.Sequence))
+        {
+            var bytes = new byte[expected.Length];
+            await view.ReadAsync(volume, 0, bytes, Ct);
+            if (!expected.AsSpan().SequenceEqual(bytes))
+                Assert.Fail($"volume {volume} at {view.Sequence} differs from the model at byte "
+                    + $"{expected.AsSpan().CommonPrefixLength(bytes)}");
+        }
+    }
+
+    /// <summary>Every point offered opens to exactly the model's bytes.</summary>
+    public async Task CheckPointsAsync(Replica replica)
+    {
+        foreach (var point in replica.Points)
+        {
+            Assert.Equal(Source.Points.Single(p => p.Id == point.Id).Sequence, point.Sequence);
+            await CheckAsync(await replica.OpenViewAsync("check", point.Sequence, writable: false, Ct));
+            await replica.CloseViewAsync("check", Ct);
+        }
+    }
+}
