@@ -110,7 +110,7 @@ public sealed partial class GroupSource
     {
         try
         {
-            return await slot.Tap.StillMirroringAsync(ct).WaitAsync(ct);
+            return await slot.Tap.StillMirroringAsync(ct).ArriveAsync(ct);
         }
         catch (TapException)
         {

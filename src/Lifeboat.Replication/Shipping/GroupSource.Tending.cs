@@ -46,7 +46,7 @@ public sealed partial class GroupSource
         {
             if (slot.RetryAt > _time.GetTimestamp()) continue;
             // How the last mirror ended says whether anything is missing; it is told a moment after the fact.
-            await Waiting.ForAsync(slot.Ending.WaitAsync, TimeSpan.FromSeconds(1), _time, ct);
+            await Waiting.ForAsync(slot.Ending.ArriveAsync, TimeSpan.FromSeconds(1), _time, ct);
             await AttachAsync(stream, slot, ct);
         }
         if (missing.Find(s => s.Pull is null) is { } failed)
@@ -183,7 +183,7 @@ public sealed partial class GroupSource
     {
         try
         {
-            var end = await slot.Tap.Ended.WaitAsync(_runToken);
+            var end = await slot.Tap.Ended.ArriveAsync(_runToken);
             if (end == TapEnd.InstanceGone) stream.MarkEndedWithInstance(sink);
             else stream.MarkLost(sink);
             slot.Detail ??= $"the mirror ended: {end}";
