@@ -18,4 +18,17 @@ internal static class EventIds
     public const int ProcessStarted = 4024;
     public const int ProcessAdopted = 4025;
     public const int ProcessEnded = 4026;
+    public const int NoQuiescedPoint = 4033;
+    public const int SourceFailed = 4034;
+    public const int SourcesRestored = 4035;
+    public const int SourceRemoved = 4036;
+    public const int FoldStalled = 4040;
+    public const int ViewRestored = 4041;
+    public const int ReplicasRestored = 4042;
+    public const int ReplicaRemoved = 4043;
+    public const int ReplicaNotOpened = 4044;
+    public const int JournalFailed = 4045;
+    public const int RequestFailed = 4050;
+    public const int AgentStarted = 4051;
+    public const int WatchdogRestarted = 4052;
 }

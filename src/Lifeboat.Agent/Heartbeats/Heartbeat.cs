@@ -4,8 +4,8 @@ using Lifeboat.Agent.Processes;
 namespace Lifeboat.Agent.Heartbeats;
 
 /// <summary>
-/// The agent's side of the watchdog: a counter that rises as long as no guest waits too long for us. The thread takes no
-/// lock of the data path; it reads when the oldest unanswered request came.
+/// The agent's side of the watchdog: a counter that rises as long as no guest waits too long for us. The thread takes
+/// no lock of the data path; it reads when the oldest unanswered request came.
 /// </summary>
 internal sealed class Heartbeat : IDisposable
 {

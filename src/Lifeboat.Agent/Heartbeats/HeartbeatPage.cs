@@ -8,7 +8,7 @@ namespace Lifeboat.Agent.Heartbeats;
 // The small file that agent and watchdog share. One writer: the agent, except that the watchdog may free a freeze that
 // it has ended. Layout (little endian, of this host and this version only; a page with another magic is begun anew):
 //   0 magic · 8 process id · 16 its start ticks · 24 counter · 64 + 256 n, n = 0..31: freezes
-//   freeze: 0 deadline, Unix milliseconds, 0 = free, written last · 8 length · 12 path of the guest agent's socket, UTF-8
+//   freeze: 0 deadline, Unix milliseconds, 0 = free, written last · 8 length · 12 guest agent's socket, UTF-8
 internal sealed unsafe class HeartbeatPage : IDisposable
 {
     public const int FreezesMax = 32;
@@ -54,8 +54,8 @@ internal sealed unsafe class HeartbeatPage : IDisposable
 
     public void Bump() => Interlocked.Increment(ref At<long>(CounterAt));
 
-    /// <summary>Notes that a guest is about to be frozen. Null: no room, or the path is too long; do not freeze.</summary>
-    public int? Announce(string guestAgentSocket, DateTimeOffset deadline)
+    /// <summary>Notes that a guest is about to be frozen. Null: no room or too long a path; do not freeze.</summary>
+    public Freeze? Announce(string guestAgentSocket, DateTimeOffset deadline)
     {
         var path = Encoding.UTF8.GetBytes(guestAgentSocket);
         if (path.Length > PathMax) return null;
@@ -68,7 +68,7 @@ internal sealed unsafe class HeartbeatPage : IDisposable
                 path.CopyTo(new Span<byte>(_page + at + PathAt, PathMax));
                 Volatile.Write(ref At<int>(at + LengthAt), path.Length);
                 Volatile.Write(ref At<long>(at), deadline.ToUnixTimeMilliseconds());
-                return slot;
+                return new Freeze(slot, deadline, guestAgentSocket);
             }
         }
         return null;

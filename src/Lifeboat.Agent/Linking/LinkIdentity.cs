@@ -104,7 +104,9 @@ internal sealed class LinkVerdict
 
     public bool Accept(X509Certificate? shown, Func<X509Certificate2, (string? Site, string? Refusal)> check)
     {
-        (Site, Refusal) = shown is X509Certificate2 certificate ? check(certificate) : (null, "it showed no certificate");
+        (Site, Refusal) = shown is X509Certificate2 certificate
+            ? check(certificate)
+            : (null, "it showed no certificate");
         return Site is not null;
     }
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.Linking;
 
-// Takes in the agents of paired sites. Whoever is not one of them is closed in the handshake and costs a bounded amount.
+// Takes in the agents of paired sites. Whoever is not one of them is closed in the handshake, at a bounded cost.
 internal sealed partial class LinkListener : IAsyncDisposable
 {
     private const int ConnectionsMax = 256;
@@ -39,7 +39,7 @@ internal sealed partial class LinkListener : IAsyncDisposable
 
     public IPEndPoint Address => (IPEndPoint)_socket.LocalEndPoint!;
 
-    /// <param name="serve">Runs one connection to its end. It is closed afterwards, and when the listener stops.</param>
+    /// <param name="serve">Runs one connection to its end. It is cancelled when the listener stops.</param>
     /// <exception cref="LinkException">The address cannot be listened on.</exception>
     public static LinkListener Listen(IPEndPoint address, SitePaths paths,
         Func<ILinkConnection, CancellationToken, Task> serve, TimeProvider time, ILogger<LinkListener> logger)

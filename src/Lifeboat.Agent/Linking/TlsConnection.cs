@@ -17,6 +17,7 @@ internal sealed class TlsConnection(SslStream stream, Socket socket, string peer
     private int _end;
     private int _current;   // bytes of the message that was handed out last, still at _start
     private bool _broken;
+    private bool _disposed;
 
     public string PeerSite => peerSite;
 
@@ -55,6 +56,7 @@ internal sealed class TlsConnection(SslStream stream, Socket socket, string peer
 
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, true)) return;
         // A goodbye only when nothing is half sent; a peer that does not read must not keep us.
         if (!_broken && socket.Connected)
         {

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Lifeboat.Agent.Watchdog;
 
 /// <summary>
-/// Thaws guests that the agent has frozen and not thawed: past the announced deadline, or when the agent is gone. A guest
-/// is frozen for a bounded time, whoever dies.
+/// Thaws guests that the agent has frozen and not thawed: past the announced deadline, or when the agent is gone. A
+/// guest is frozen for a bounded time, whoever dies.
 /// </summary>
 internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILogger<DeadMan> logger)
 {
@@ -18,7 +18,8 @@ internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILo
         CommandLimit = TimeSpan.FromSeconds(10),
     };
 
-    public async Task RunAsync(CancellationToken ct)
+    /// <param name="orphans">Freezes of an agent that is known to be gone: thawed before their deadlines.</param>
+    public async Task RunAsync(IReadOnlyList<Freeze> orphans, CancellationToken ct)
     {
         var thawing = new Dictionary<Freeze, Task>();
         while (!ct.IsCancellationRequested)
@@ -26,8 +27,11 @@ internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILo
             var now = time.GetUtcNow();
             var alive = page.Agent.IsAlive;
             foreach (var freeze in page.Freezes())
-                if ((!alive || now > freeze.Deadline) && (!thawing.TryGetValue(freeze, out var run) || run.IsCompleted))
+            {
+                if (alive && now <= freeze.Deadline && !orphans.Contains(freeze)) continue;
+                if (!thawing.TryGetValue(freeze, out var run) || run.IsCompleted)
                     thawing[freeze] = ThawAsync(freeze, page, time, logger, ct);
+            }
             foreach (var done in thawing.Where(t => t.Value.IsCompleted).Select(t => t.Key).ToList())
                 thawing.Remove(done);
             await Task.Delay(LookEvery, time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

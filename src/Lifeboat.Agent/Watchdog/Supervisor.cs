@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.Watchdog;
 
-/// <summary>Keeps one process of the site running: takes over one that runs already, starts one when there is none.</summary>
+/// <summary>Keeps one process of the site running: takes over one that runs, starts one when none does.</summary>
 internal sealed partial class Supervisor(
     string role, SitePaths paths, Launcher launcher, TimeProvider time, ILogger<Supervisor> logger)
 {

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.Watchdog;
 
-/// <summary>The watchdog process of a site: keeps controller and agent running, kills a hung agent, thaws guests.</summary>
+/// <summary>The watchdog of a site: keeps controller and agent running, kills a hung agent, thaws guests.</summary>
 public static class WatchdogHost
 {
     private static readonly TimeSpan PredecessorLimit = TimeSpan.FromSeconds(2);
@@ -28,7 +28,7 @@ public static class WatchdogHost
         using var page = HeartbeatPage.Open(paths.Heartbeat);
         using var hangs = new HangWatch(page, time, logs.CreateLogger<HangWatch>());
         var deadMan = new DeadMan(page, time, logs.CreateLogger<DeadMan>());
-        List<Task> running = [deadMan.RunAsync(ct)];
+        List<Task> running = [deadMan.RunAsync([], ct)];
         foreach (var role in roles)
         {
             var supervisor = new Supervisor(role, paths, launcher, time, logs.CreateLogger<Supervisor>());

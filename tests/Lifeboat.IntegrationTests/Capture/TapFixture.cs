@@ -44,11 +44,12 @@ internal sealed class TapFixture : IAsyncDisposable
     }
 }
 
-/// <summary>What of an agent matters to a tap. Disposing it is a crash: connections end, QEMU is told nothing.</summary>
+/// <summary>What of an agent matters to a tap. Disposing it is a crash: connections end without a word.</summary>
 internal sealed class TapAgent(TapFixture fixture, string gatewaySocket) : IAsyncDisposable
 {
     private readonly CaptureGateway _gateway = CaptureGateway.Listen(gatewaySocket, TimeProvider.System);
-    private readonly QemuMonitor _monitor = new(fixture.Qemu.QmpSocket, Path.Combine(fixture.Directory, "pull.sock"),
+    private readonly QemuMonitor _monitor = new(fixture.Qemu.QmpSocket,
+        Path.Combine(fixture.Directory, "pull.sock"),
         QmpOptions.Default, TimeProvider.System);
 
     public QmpDiskTap Tap(int disk, string? device = null, long size = TapFixture.DiskBytes) => new(_monitor, _gateway,

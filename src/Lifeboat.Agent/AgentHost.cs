@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using Lifeboat.Agent.Api;
+using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Capture.Gateway;
+using Lifeboat.Agent.Heartbeats;
+using Lifeboat.Agent.Linking;
+using Lifeboat.Agent.Processes;
+using Lifeboat.Agent.Replicas;
+using Lifeboat.Agent.Sources;
+using Lifeboat.Agent.Watchdog;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Agent;
+
+/// <summary>The agent process of a site: the data path.</summary>
+public static partial class AgentHost
+{
+    private static readonly TimeSpan PredecessorLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>Runs until cancelled. Then the guests are let go; their change maps go on recording.</summary>
+    /// <exception cref="ProblemException">Not a site directory, or an agent of the site runs already.</exception>
+    public static async Task RunAsync(string siteDirectory, CancellationToken ct)
+    {
+        var site = SiteConfiguration.Read(siteDirectory);
+        var paths = new SitePaths(Path.GetFullPath(siteDirectory));
+        var time = TimeProvider.System;
+        using var logs = AgentLog.Create();
+        using var pid = await PidFile.TakeAsync(paths, SiteRole.Agent, PredecessorLimit, time, ct)
+            ?? throw new ProblemException(ReasonCode.Conflict, $"site {site.Name} has an agent running already");
+        Directory.CreateDirectory(paths.Views);
+        using var page = HeartbeatPage.Open(paths.Heartbeat);
+        // Whatever a dead predecessor has frozen is thawed by now or as soon as its guest answers.
+        var left = page.Freezes();
+        await using var gateway = CaptureGateway.Listen(Path.Combine(paths.Run, "capture.sock"), time);
+        using var heartbeat = new Heartbeat(page, gateway.OldestUnanswered);
+        using var monitors = new QemuMonitors(paths.Run, time);
+        var parts = new AgentParts(paths, gateway, monitors, new TlsLink(paths, time), page, time, logs);
+        await using var sources = new SourceRoster(parts);
+        await using var replicas = new ReplicaRoster(parts);
+        await replicas.RestoreAsync(ct);
+        await using var listener = LinkListener.Listen(IPEndPoint.Parse(site.LinkListen), paths,
+            replicas.ServeAsync, time, logs.CreateLogger<LinkListener>());
+        await sources.RestoreAsync(ct);
+        var started = time.GetUtcNow();
+        await using var api = await StartApiAsync(paths, sources, replicas, () => new AgentStatus(site.Name,
+            AgentApi.Version, Environment.ProcessId, started, listener.Address.ToString(), sources.Groups,
+            replicas.Groups), ct);
+        LogStarted(logs.CreateLogger(typeof(AgentHost)), site.Name, listener.Address);
+        await Task.WhenAll(
+            new DeadMan(page, time, logs.CreateLogger<DeadMan>()).RunAsync(left, ct),
+            new WatchdogKeeper(paths, Launcher.OfThisProcess(), time, logs.CreateLogger<WatchdogKeeper>())
+                .RunAsync(ct));
+        await api.StopAsync(CancellationToken.None);
+    }
+
+    private static async Task<WebApplication> StartApiAsync(SitePaths paths, SourceRoster sources,
+        ReplicaRoster replicas, Func<AgentStatus> status, CancellationToken ct)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        AgentLog.Configure(builder.Logging);
+        builder.Services.ConfigureHttpJsonOptions(json => ContractJson.Configure(json.SerializerOptions));
+        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.ListenUnixSocket(paths.AgentSocket, listen => listen.Protocols = HttpProtocols.Http1));
+        var api = builder.Build();
+        api.Use(async (context, next) =>
+        {
+            try
+            {
+                await next(context);
+            }
+            catch (Microsoft.AspNetCore.Http.BadHttpRequestException e)
+            {
+                var problem = Problems.BadRequest(e.InnerException?.Message ?? e.Message);
+                await Results.Json(problem, ContractJson.Options, "application/problem+json", problem.Status)
+                    .ExecuteAsync(context);
+            }
+        });
+        AgentApi.Map(api, sources, replicas, status);
+        // We hold the lock of the role: what lies there is a dead agent's.
+        File.Delete(paths.AgentSocket);
+        await api.StartAsync(ct);
+        File.SetUnixFileMode(paths.AgentSocket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return api;
+    }
+
+    [LoggerMessage(EventIds.AgentStarted, LogLevel.Information,
+        "The agent of site {Site} is up; links are taken at {Address}")]
+    private static partial void LogStarted(ILogger logger, string site, IPEndPoint address);
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Capture.Gateway;
+using Lifeboat.Agent.Heartbeats;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Replication.Linking;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Agent;
+
+/// <summary>What all sources and replicas of one agent share.</summary>
+internal sealed record AgentParts(
+    SitePaths Paths, CaptureGateway Gateway, QemuMonitors Monitors, ILink Link, HeartbeatPage Heartbeat,
+    TimeProvider Time, ILoggerFactory Logs);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Reflection;
+using Lifeboat.Agent.Replicas;
+using Lifeboat.Agent.Sources;
+using Lifeboat.Contracts.Agents;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Lifeboat.Agent.Api;
+
+/// <summary>The agent's HTTP interface on its unix socket; the client is Contracts' AgentClient.</summary>
+internal static class AgentApi
+{
+    public static void Map(
+        IEndpointRouteBuilder routes, SourceRoster sources, ReplicaRoster replicas, Func<AgentStatus> status)
+    {
+        var v1 = routes.MapGroup("/v1").AddEndpointFilter(Problems.FilterAsync);
+        v1.MapGet("/agent", status);
+        v1.MapGet("/health", status);
+        MapSources(v1, sources);
+        MapReplicas(v1, replicas);
+        MapViews(v1, replicas);
+    }
+
+    public static readonly string Version = typeof(AgentApi).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+
+    private static void MapSources(RouteGroupBuilder v1, SourceRoster sources)
+    {
+        var one = v1.MapGroup("/sources/{group}");
+        one.MapGet("", (string group) => sources.Get(group).Status());
+        one.MapPut("", (string group, SourceSpec spec, CancellationToken ct) =>
+            sources.PutAsync(Problems.Named(spec, spec.Group, group), ct));
+        one.MapDelete("", async (string group, bool? uninstall, CancellationToken ct) =>
+        {
+            await sources.DeleteAsync(group, uninstall ?? false, ct);
+            return Results.NoContent();
+        });
+        one.MapPost("/checkpoints", (string group, CheckpointRequest request, CancellationToken ct) =>
+            sources.Get(group).CheckpointAsync(request, ct));
+        one.MapPost("/drain", async (string group, DrainRequest request, CancellationToken ct) =>
+        {
+            var source = sources.Get(group);
+            await source.DrainAsync(request.Limit, ct);
+            return source.Status();
+        });
+    }
+
+    private static void MapReplicas(RouteGroupBuilder v1, ReplicaRoster replicas)
+    {
+        var one = v1.MapGroup("/replicas/{group}");
+        one.MapGet("", (string group) => replicas.Get(group).Status());
+        one.MapPut("", (string group, ReplicaSpec spec, CancellationToken ct) =>
+            replicas.PutAsync(Problems.Named(spec, spec.Group, group), ct));
+        one.MapDelete("", async (string group, CancellationToken ct) =>
+        {
+            await replicas.DeleteAsync(group, ct);
+            return Results.NoContent();
+        });
+        one.MapGet("/points", (string group) => replicas.Get(group).Points);
+        one.MapPost("/epoch", async (string group, EpochRequest request, CancellationToken ct) =>
+        {
+            var replica = replicas.Get(group);
+            await replica.RaiseEpochAsync(request.Epoch, ct);
+            return replica.Status();
+        });
+        one.MapPost("/pins", async (string group, PinRequest request, CancellationToken ct) =>
+        {
+            await replicas.Get(group).PinAsync(request, ct);
+            return Results.NoContent();
+        });
+        one.MapDelete("/pins/{name}", async (string group, string name, CancellationToken ct) =>
+        {
+            await replicas.Get(group).UnpinAsync(name, ct);
+            return Results.NoContent();
+        });
+    }
+
+    private static void MapViews(RouteGroupBuilder v1, ReplicaRoster replicas)
+    {
+        var views = v1.MapGroup("/replicas/{group}/views");
+        views.MapPost("", (string group, ViewRequest request, CancellationToken ct) =>
+            replicas.Get(group).OpenViewAsync(request, ct));
+        views.MapDelete("/{name}", async (string group, string name, CancellationToken ct) =>
+        {
+            await replicas.Get(group).CloseViewAsync(name, ct);
+            return Results.NoContent();
+        });
+    }
+}

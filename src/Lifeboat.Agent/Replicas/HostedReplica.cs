@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Security.Cryptography;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Journaling.Segments;
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Receiving;
+using Lifeboat.Replication.Replicas;
+using Lifeboat.Volumes.Files;
+using Microsoft.Extensions.Logging;
+using EngineVolume = Lifeboat.Replication.Replicas.ReplicaVolume;
+
+namespace Lifeboat.Agent.Replicas;
+
+/// <summary>One group that this agent keeps a replica of: the engine's replica, its receiver, folding, views.</summary>
+internal sealed partial class HostedReplica : IAsyncDisposable
+{
+    private static readonly TimeSpan FoldEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FullPause = TimeSpan.FromSeconds(10);
+    private const long FoldBudgetBytes = 64L << 20;
+
+    private readonly AgentParts _parts;
+    private readonly ILogger _logger;
+    private readonly Replica _replica;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _folding;
+    private volatile string? _foldProblem;
+
+    private HostedReplica(ReplicaSpec spec, AgentParts parts, Replica replica)
+    {
+        Spec = spec;
+        _parts = parts;
+        _logger = parts.Logs.CreateLogger<HostedReplica>();
+        _replica = replica;
+        Receiver = new ReplicaReceiver(replica, new ReceiverOptions { PrimarySite = spec.PrimarySite }, parts.Time,
+            parts.Logs.CreateLogger<ReplicaReceiver>());
+        _viewFiles = new SpecFiles<ViewInfo>(Path.Combine(parts.Paths.AgentState, "views", spec.Group));
+        _folding = FoldAsync(_stop.Token);
+    }
+
+    public ReplicaSpec Spec { get; }
+    public ReplicaReceiver Receiver { get; }
+    public IReadOnlyList<RecoveryPoint> Points => _replica.Points;
+
+    public static string DirectoryOf(AgentParts parts, string group) => Path.Combine(parts.Paths.Replicas, group);
+
+    public static FileReplicaStore Store(AgentParts parts) => new(parts.Paths.Replicas);
+
+    public static async Task<HostedReplica> OpenAsync(ReplicaSpec spec, AgentParts parts, CancellationToken ct)
+    {
+        var definition = new ReplicaDefinition(spec.Group, spec.Epoch, [.. spec.Volumes.Select(v =>
+            new EngineVolume(v.Index, v.Name, v.SizeBytes, v.SeedFile, v.TargetDisk))], spec.Retention);
+        var options = new ReplicaOptions
+        {
+            NewId = Guid.NewGuid,
+            Journal = new JournalOptions
+            {
+                NewSalt = () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
+            },
+        };
+        var replica = await Replica.OpenAsync(definition, options,
+            new FileStorage(Path.Combine(DirectoryOf(parts, spec.Group), "journal")), Store(parts), parts.Time, ct);
+        var hosted = new HostedReplica(spec, parts, replica);
+        try
+        {
+            await hosted.RestoreViewsAsync(ct);
+            return hosted;
+        }
+        catch
+        {
+            await hosted.DisposeAsync();
+            throw;
+        }
+    }
+
+    public ReplicaStatus Status()
+    {
+        var receiver = Receiver.Snapshot();
+        var points = _replica.Points;
+        var full = _foldProblem is not null && receiver.Reason == ReasonCode.None;
+        return new ReplicaStatus
+        {
+            Group = Spec.Group,
+            ReplicaId = _replica.ReplicaId,
+            Epoch = _replica.Epoch,
+            Connected = receiver.Connected,
+            Reason = full ? ReasonCode.TargetFull : receiver.Reason,
+            Detail = receiver.Detail ?? _foldProblem,
+            DurableSequence = _replica.DurableSequence,
+            FoldedSequence = _replica.FoldedSequence,
+            JournalBytes = _replica.JournalBytes,
+            ReceivedBytes = receiver.ReceivedBytes,
+            RefusedFrames = receiver.RefusedFrames,
+            Points = points.Count,
+            Newest = points.Count > 0 ? points[^1] : null,
+            Oldest = points.Count > 0 ? points[0] : null,
+            Views = [.. _views.Keys.Order(StringComparer.Ordinal)],
+        };
+    }
+
+    public Task RaiseEpochAsync(Epoch epoch, CancellationToken ct) => Receiver.RaiseEpochAsync(epoch, ct);
+    public Task PinAsync(PinRequest pin, CancellationToken ct) => _replica.PinAsync(pin.Name, pin.PointId, ct);
+    public Task UnpinAsync(string name, CancellationToken ct) => _replica.UnpinAsync(name, ct);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _folding;
+        await Receiver.StopAsync(CancellationToken.None);
+        foreach (var view in _views.Values) await view.DisposeAsync();
+        await _replica.DisposeAsync();
+    }
+
+    // Folding is bounded work behind the window. A full or failing store stops it, not the replication: history stays
+    // in the journal until there is room again.
+    private async Task FoldAsync(CancellationToken ct)
+    {
+        while (!ct.IsCancellationRequested)
+        {
+            var pause = FoldEvery;
+            try
+            {
+                var result = await _replica.FoldAsync(_parts.Time.GetUtcNow(), FoldBudgetBytes, ct);
+                if (result.Outcome == FoldOutcome.Full) pause = Stall("the replica store has no room to fold history");
+                else _foldProblem = null;
+                if (result.Outcome == FoldOutcome.More) pause = TimeSpan.Zero;
+            }
+            catch (StorageException e)
+            {
+                pause = Stall(e.Message);
+            }
+            catch (OperationCanceledException) when (ct.IsCancellationRequested)
+            {
+                return;
+            }
+            await Task.Delay(pause, _parts.Time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private TimeSpan Stall(string problem)
+    {
+        if (_foldProblem != problem) LogFoldStalled(Spec.Group, problem);
+        _foldProblem = problem;
+        return FullPause;
+    }
+
+    [LoggerMessage(EventIds.FoldStalled, LogLevel.Warning, "History of {Group} cannot be folded now: {Reason}")]
+    private partial void LogFoldStalled(string group, string reason);
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Receiving;
+using Lifeboat.Replication.Replicas;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Agent.Replicas;
+
+/// <summary>The groups this agent keeps replicas of, kept on disk over restarts.</summary>
+internal sealed partial class ReplicaRoster : IAsyncDisposable
+{
+    private readonly AgentParts _parts;
+    private readonly SpecFiles<ReplicaSpec> _files;
+    private readonly ConcurrentDictionary<string, HostedReplica> _replicas = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, string> _broken = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _changing = new(1, 1);
+    private readonly LinkAcceptor _acceptor;
+    private readonly ILogger _logger;
+
+    public ReplicaRoster(AgentParts parts)
+    {
+        _parts = parts;
+        _files = new SpecFiles<ReplicaSpec>(Path.Combine(parts.Paths.AgentState, "replicas"));
+        _acceptor = new LinkAcceptor(LinkTimings.Default, parts.Time, parts.Logs.CreateLogger<LinkAcceptor>());
+        _logger = parts.Logs.CreateLogger<ReplicaRoster>();
+    }
+
+    public IReadOnlyList<string> Groups =>
+        [.. _replicas.Keys.Concat(_broken.Keys).Distinct().Order(StringComparer.Ordinal)];
+
+    public async Task RestoreAsync(CancellationToken ct)
+    {
+        foreach (var spec in await _files.LoadAsync(ct)) await TryOpenAsync(spec, ct);
+        LogRestored(_replicas.Count);
+    }
+
+    /// <summary>Serves a link to its end; a replica whose journal fails under it is opened anew.</summary>
+    public async Task ServeAsync(ILinkConnection connection, CancellationToken ct)
+    {
+        try
+        {
+            await _acceptor.ServeAsync(connection, ct);
+        }
+        catch (StorageException e)
+        {
+            LogJournalFailed(e.Message);
+            foreach (var hosted in _replicas.Values)
+                if (hosted.Receiver.Snapshot().Reason == ReasonCode.JournalCorrupt) await ReopenAsync(hosted, ct);
+        }
+    }
+
+    /// <exception cref="ProblemException">GroupUnknown, or JournalCorrupt when it cannot be opened.</exception>
+    public HostedReplica Get(string group)
+    {
+        if (_replicas.TryGetValue(group, out var replica)) return replica;
+        throw _broken.TryGetValue(group, out var why)
+            ? new ProblemException(ReasonCode.JournalCorrupt, $"the replica of {group} cannot be opened", why)
+            : new ProblemException(ReasonCode.GroupUnknown, $"this agent has no replica of a group '{group}'");
+    }
+
+    public async Task<ReplicaStatus> PutAsync(ReplicaSpec spec, CancellationToken ct)
+    {
+        ReplicaChecks.Form(spec);
+        await _changing.WaitAsync(ct);
+        try
+        {
+            var present = _replicas.GetValueOrDefault(spec.Group);
+            if (present is not null && SpecFiles<ReplicaSpec>.AreSame(present.Spec, spec)) return present.Status();
+            if (present is null) await ReplicaChecks.PlacesAsync(spec, _parts, ct);
+            else if (spec.Epoch < present.Spec.Epoch)
+                throw new ProblemException(ReasonCode.StaleEpoch,
+                    $"group {spec.Group} is in epoch {present.Spec.Epoch} here, the request says {spec.Epoch}");
+            if (present is not null) await CloseAsync(present);
+            return await OpenNewAsync(spec, present?.Spec, ct);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    public async Task DeleteAsync(string group, CancellationToken ct)
+    {
+        if (!EntityName.IsValid(group)) return;
+        await _changing.WaitAsync(ct);
+        try
+        {
+            if (_replicas.TryGetValue(group, out var hosted))
+            {
+                await hosted.CloseAllViewsAsync(ct);
+                await CloseAsync(hosted);
+            }
+            _broken.TryRemove(group, out _);
+            // The spec goes first: were the files gone and it still there, an empty replica would come back.
+            await _files.DeleteAsync(group, ct);
+            RemoveFiles(group);
+            LogRemoved(group);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var hosted in _replicas.Values) await hosted.DisposeAsync();
+        _changing.Dispose();
+    }
+
+    private async Task<ReplicaStatus> OpenNewAsync(ReplicaSpec spec, ReplicaSpec? before, CancellationToken ct)
+    {
+        try
+        {
+            var hosted = await HostedReplica.OpenAsync(spec, _parts, ct);
+            await _files.SaveAsync(spec.Group, spec, ct);
+            Take(hosted);
+            return hosted.Status();
+        }
+        catch (Exception e) when (e is ReplicaException or ReplicaStoreException or StorageException)
+        {
+            // As it was before: the old one is opened again, a new one leaves nothing behind.
+            if (before is not null) await TryOpenAsync(before, ct);
+            else RemoveFiles(spec.Group);
+            throw;
+        }
+    }
+
+    private async Task ReopenAsync(HostedReplica hosted, CancellationToken ct)
+    {
+        await _changing.WaitAsync(ct);
+        try
+        {
+            if (_replicas.GetValueOrDefault(hosted.Spec.Group) != hosted) return;
+            await CloseAsync(hosted);
+            await TryOpenAsync(hosted.Spec, ct);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    private async Task TryOpenAsync(ReplicaSpec spec, CancellationToken ct)
+    {
+        try
+        {
+            Take(await HostedReplica.OpenAsync(spec, _parts, ct));
+            _broken.TryRemove(spec.Group, out _);
+        }
+        catch (Exception e) when (e is ReplicaException or ReplicaStoreException or StorageException
+            or ProblemException)
+        {
+            _broken[spec.Group] = e.Message;
+            LogNotOpened(e, spec.Group);
+        }
+    }
+
+    private void Take(HostedReplica hosted)
+    {
+        _replicas[hosted.Spec.Group] = hosted;
+        _acceptor.Put(hosted.Receiver);
+    }
+
+    private async Task CloseAsync(HostedReplica hosted)
+    {
+        _acceptor.Remove(hosted.Spec.Group);
+        _replicas.TryRemove(hosted.Spec.Group, out _);
+        await hosted.DisposeAsync();
+    }
+
+    // Disks that the user named lie elsewhere and are left alone.
+    private void RemoveFiles(string group)
+    {
+        var directory = HostedReplica.DirectoryOf(_parts, group);
+        if (Directory.Exists(directory)) Directory.Delete(directory, recursive: true);
+        var views = Path.Combine(_parts.Paths.AgentState, "views", group);
+        if (Directory.Exists(views)) Directory.Delete(views, recursive: true);
+    }
+
+    [LoggerMessage(EventIds.ReplicasRestored, LogLevel.Information, "Went on with {Count} replicas")]
+    private partial void LogRestored(int count);
+
+    [LoggerMessage(EventIds.ReplicaRemoved, LogLevel.Information, "Removed the replica of {Group} with its history")]
+    private partial void LogRemoved(string group);
+
+    [LoggerMessage(EventIds.ReplicaNotOpened, LogLevel.Error, "The replica of {Group} cannot be opened")]
+    private partial void LogNotOpened(Exception e, string group);
+
+    [LoggerMessage(EventIds.JournalFailed, LogLevel.Error, "A journal failed while receiving: {Reason}")]
+    private partial void LogJournalFailed(string reason);
+}

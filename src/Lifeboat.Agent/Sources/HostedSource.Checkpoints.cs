@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Checkpoints;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Agent.Sources;
+
+internal sealed partial class HostedSource
+{
+    /// <exception cref="ProblemException">No checkpoint was made, with the reason.</exception>
+    public async Task<CheckpointResult> CheckpointAsync(CheckpointRequest request, CancellationToken ct)
+    {
+        if (request.Quiesce) return await QuiescedAsync(request, ct);
+        var quiesced = request.CleanShutdown
+            ? Spec.Instances.ToDictionary(i => i.Name, _ => Consistency.CleanShutdown)
+            : [];
+        var outcome = await _source.CheckpointAsync(quiesced, request.Label, null, ct);
+        return await SealAsync(outcome, request, null, ct);
+    }
+
+    private async Task<CheckpointResult> QuiescedAsync(CheckpointRequest request, CancellationToken ct)
+    {
+        QuiescedOutcome outcome;
+        // One at a time: two would thaw each other's guests.
+        await _quiescing.WaitAsync(ct);
+        try
+        {
+            outcome = await _quiesced.TakeAsync([.. Spec.Instances.Select(i => i.Name)], Spec.Policy.QuiesceLimit,
+                Spec.Policy.OnQuiesceFailure,
+                (reached, note, confirm, token) =>
+                    _source.CheckpointAsync(reached, request.Label, note, confirm, token), ct);
+        }
+        finally
+        {
+            _quiescing.Release();
+        }
+        return await SealAsync(outcome.Checkpoint, request, outcome.Frozen, ct);
+    }
+
+    private async Task<CheckpointResult> SealAsync(
+        CheckpointOutcome outcome, CheckpointRequest request, TimeSpan? frozen, CancellationToken ct)
+    {
+        if (outcome.Point is not { } point)
+            throw new ProblemException(outcome.Reason == ReasonCode.None ? ReasonCode.Unexpected : outcome.Reason,
+                $"no checkpoint of group {Spec.Group} could be made", outcome.Detail);
+        if (request.WaitSealed is not { } wait) return new CheckpointResult(point, false, outcome.Held, frozen);
+        var fate = await _source.WaitSealedAsync(point.Id, wait, ct);
+        if (fate is PointFate.Lost or PointFate.Unknown)
+            throw new ProblemException(ReasonCode.CaptureLost,
+                $"the checkpoint of group {Spec.Group} was lost before it was durable at the recovery site");
+        var isSealed = fate == PointFate.Sealed;
+        return new CheckpointResult(isSealed ? point with { State = PointState.Sealed } : point, isSealed,
+            outcome.Held, frozen);
+    }
+
+    private async Task QuiescePeriodicallyAsync(CancellationToken ct)
+    {
+        if (Spec.Policy.QuiesceInterval is not { } interval) return;
+        using var timer = new PeriodicTimer(interval, _parts.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(ct))
+                if (Status().Phase == SourcePhase.Streaming) await QuiesceOnceAsync(ct);
+        }
+        catch (OperationCanceledException)
+        {
+            // The source stops.
+        }
+    }
+
+    private async Task QuiesceOnceAsync(CancellationToken ct)
+    {
+        try
+        {
+            await CheckpointAsync(new CheckpointRequest(true, false, null, null), ct);
+        }
+        catch (ProblemException e)
+        {
+            LogNoQuiescedPoint(Spec.Group, e.Reason, e.Message);
+        }
+    }
+
+    [LoggerMessage(EventIds.NoQuiescedPoint, LogLevel.Warning, "No quiesced point of {Group}: {Reason}: {Detail}")]
+    private partial void LogNoQuiescedPoint(string group, ReasonCode reason, string detail);
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Security.Cryptography;
+using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Quiesce;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Lifeboat.Replication.Checkpoints;
+using Lifeboat.Replication.Shipping;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Agent.Sources;
+
+/// <summary>One group that this agent is the source of: the engine's source, its taps, its quiesced points.</summary>
+internal sealed partial class HostedSource : IAsyncDisposable
+{
+    private readonly AgentParts _parts;
+    private readonly GroupSource _source;
+    private readonly IReadOnlyList<QmpDiskTap> _taps;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly QuiescedCheckpoint _quiesced;
+    private readonly SemaphoreSlim _quiescing = new(1, 1);
+    private readonly ILogger _logger;
+    private readonly Task _running;
+    private readonly Task _periodic;
+
+    public HostedSource(SourceSpec spec, AgentParts parts)
+    {
+        Spec = spec;
+        _parts = parts;
+        _logger = parts.Logs.CreateLogger<HostedSource>();
+        var disks = spec.Volumes.Select(v => (Volume: v, Tap: new QmpDiskTap(parts.Monitors.Of(v.QmpSocket),
+            parts.Gateway, v, parts.Time, parts.Logs.CreateLogger<QmpDiskTap>()))).ToList();
+        _taps = [.. disks.Select(d => d.Tap)];
+        _source = new GroupSource(new GroupSourceOptions
+        {
+            Group = spec.Group,
+            RecoverySite = spec.RecoverySite,
+            Epoch = spec.Epoch,
+            Target = spec.Target,
+            Volumes = [.. disks.Select(d => new SourceDisk(d.Volume.Index, d.Volume.Name, d.Volume.SizeBytes, d.Tap))],
+            Policy = spec.Policy,
+            Seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
+        }, parts.Link, parts.Time, parts.Logs.CreateLogger<GroupSource>());
+        var quiesce = new GuestAgentQuiesce(spec.Instances, parts.Heartbeat, parts.Time);
+        _quiesced = new QuiescedCheckpoint(quiesce, parts.Time, parts.Logs.CreateLogger<QuiescedCheckpoint>());
+        _running = RunAsync();
+        _periodic = QuiescePeriodicallyAsync(_stop.Token);
+    }
+
+    public SourceSpec Spec { get; }
+
+    public SourceStatus Status()
+    {
+        var now = _source.Snapshot();
+        return new SourceStatus
+        {
+            Group = now.Group,
+            Phase = (SourcePhase)now.Phase,
+            Reason = now.Reason,
+            Detail = now.Detail,
+            Since = now.Since,
+            Epoch = now.Epoch,
+            CapturedSequence = now.CapturedSequence,
+            DurableSequence = now.DurableSequence,
+            OutboxBytes = now.OutboxBytes,
+            Lag = now.Lag,
+            CapturedBytes = now.CapturedBytes,
+            ShippedBytes = now.ShippedBytes,
+            LastResync = (ResyncKind)now.LastSync,
+            ResyncMovedBytes = now.SyncMovedBytes,
+            ResyncExaminedBytes = now.SyncExaminedBytes,
+            ResyncProgress = now.SyncProgress,
+            Attaches = now.Attaches,
+            LastSealed = now.LastSealed,
+            Volumes = [.. now.Volumes.Select(v => new VolumeStatus(v.Name, v.Captured, v.Detail))],
+        };
+    }
+
+    /// <exception cref="ProblemException">Timeout, or capture was given up meanwhile.</exception>
+    public async Task DrainAsync(TimeSpan limit, CancellationToken ct)
+    {
+        // Cancelled by the caller (ct) or by the limit; only the latter is a time-out.
+        using var late = new CancellationTokenSource(limit, _parts.Time);
+        using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
+        try
+        {
+            if (await _source.DrainAsync(any.Token)) return;
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            var now = _source.Snapshot();
+            throw new ProblemException(ReasonCode.Timeout, $"group {Spec.Group} was not drained within {limit}",
+                $"durable is {now.DurableSequence} of {now.CapturedSequence}; the source is {now.Phase}: {now.Reason}");
+        }
+        throw NotCapturing();
+    }
+
+    /// <returns>What could not be undone in the instances.</returns>
+    public async Task<IReadOnlyList<string>> StopAsync(bool uninstall, CancellationToken ct)
+    {
+        await _stop.CancelAsync();
+        return await _source.StopAsync(uninstall, ct);
+    }
+
+    /// <summary>Lets go of the disks as they are: the change maps go on recording.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _running;
+        await _periodic;
+        foreach (var tap in _taps) await tap.DisposeAsync();
+    }
+
+    private ProblemException NotCapturing()
+    {
+        var now = _source.Snapshot();
+        return new ProblemException(now.Reason == ReasonCode.None ? ReasonCode.CaptureLost : now.Reason,
+            $"group {Spec.Group} is not captured now", now.Detail);
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            await _source.RunAsync(_stop.Token);
+        }
+        catch (Exception e)   // the top of the group's work: the guests are let go, the agent goes on for other groups
+        {
+            LogFailed(e, Spec.Group);
+        }
+    }
+
+    [LoggerMessage(EventIds.SourceFailed, LogLevel.Critical,
+        "The source of {Group} failed; its guests go on without us")]
+    private partial void LogFailed(Exception e, string group);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Agent.Sources;
+
+/// <summary>The groups this agent is the source of, kept on disk over restarts.</summary>
+internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
+{
+    private readonly SpecFiles<SourceSpec> _files = new(Path.Combine(parts.Paths.AgentState, "sources"));
+    private readonly ConcurrentDictionary<string, HostedSource> _sources = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _changing = new(1, 1);
+    private readonly ILogger _logger = parts.Logs.CreateLogger<SourceRoster>();
+
+    public IReadOnlyList<string> Groups => [.. _sources.Keys.Order(StringComparer.Ordinal)];
+
+    public async Task RestoreAsync(CancellationToken ct)
+    {
+        foreach (var spec in await _files.LoadAsync(ct)) _sources[spec.Group] = new HostedSource(spec, parts);
+        LogRestored(_sources.Count);
+    }
+
+    /// <exception cref="ProblemException">GroupUnknown.</exception>
+    public HostedSource Get(string group) => _sources.TryGetValue(group, out var source)
+        ? source
+        : throw new ProblemException(ReasonCode.GroupUnknown, $"this agent is not the source of a group '{group}'");
+
+    public async Task<SourceStatus> PutAsync(SourceSpec spec, CancellationToken ct)
+    {
+        SourceChecks.Form(spec);
+        await _changing.WaitAsync(ct);
+        try
+        {
+            if (_sources.TryGetValue(spec.Group, out var present))
+            {
+                if (SpecFiles<SourceSpec>.AreSame(present.Spec, spec)) return present.Status();
+                if (spec.Epoch < present.Spec.Epoch)
+                    throw new ProblemException(ReasonCode.StaleEpoch,
+                        $"group {spec.Group} is in epoch {present.Spec.Epoch} here, the request says {spec.Epoch}");
+            }
+            await SourceChecks.MonitorsAsync(spec, parts.Monitors, ct);
+            await _files.SaveAsync(spec.Group, spec, ct);
+            // From here on it is kept: what follows is done again at the next start if we end in between.
+            if (present is not null)
+            {
+                await present.StopAsync(uninstall: false, ct);
+                await present.DisposeAsync();
+            }
+            var source = new HostedSource(spec, parts);
+            _sources[spec.Group] = source;
+            return source.Status();
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    public async Task DeleteAsync(string group, bool uninstall, CancellationToken ct)
+    {
+        await _changing.WaitAsync(ct);
+        try
+        {
+            if (!_sources.TryGetValue(group, out var source)) return;
+            var problems = await source.StopAsync(uninstall, ct);
+            // Kept when something of ours is left in an instance, so that the request can be repeated.
+            if (uninstall && problems.Count > 0)
+                throw new ProblemException(ReasonCode.MonitorUnreachable,
+                    $"capture of group {group} has stopped, but traces are left in its instances",
+                    "Repeat the request when their monitors answer.", problems);
+            await source.DisposeAsync();
+            await _files.DeleteAsync(group, ct);
+            _sources.TryRemove(group, out _);
+            LogRemoved(group);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(_sources.Values.Select(s => s.DisposeAsync().AsTask()));
+        _changing.Dispose();
+    }
+
+    [LoggerMessage(EventIds.SourcesRestored, LogLevel.Information, "Went on with {Count} sources")]
+    private partial void LogRestored(int count);
+
+    [LoggerMessage(EventIds.SourceRemoved, LogLevel.Information, "Removed the source of {Group}")]
+    private partial void LogRemoved(string group);
+}
