@@ -8,12 +8,12 @@ namespace Lifeboat.Recovery.Runs;
 internal sealed class Execution(Run run, IOwnSide here) : IDisposable
 {
     private readonly CancellationTokenSource _cancel = new();
-    private readonly TaskCompletionSource _released = new();
+    private readonly CancellationTokenSource _release = new();
     private readonly long _peerBase = run.PeerRequests - here.PeerRequests(run.OtherSite);
 
     public Run Run { get; private set; } = run;
     public CancellationToken CancelAsked => _cancel.Token;
-    public Task Released => _released.Task;
+    public CancellationToken Released => _release.Token;
 
     public void Replace(Run next) =>
         Run = next with { PeerRequests = _peerBase + here.PeerRequests(next.OtherSite) };
@@ -21,8 +21,12 @@ internal sealed class Execution(Run run, IOwnSide here) : IDisposable
     public void Apply(RunSignal signal)
     {
         if (signal is RunSignal.Cancel) _cancel.Cancel();
-        else _released.TrySetResult();
+        else _release.Cancel();
     }
 
-    public void Dispose() => _cancel.Dispose();
+    public void Dispose()
+    {
+        _cancel.Dispose();
+        _release.Dispose();
+    }
 }

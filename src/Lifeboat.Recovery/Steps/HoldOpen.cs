@@ -14,11 +14,17 @@ public sealed record HoldOpen(TimeSpan For) : IStep
     {
         var begun = context.Output<StartedInstances>().Instances.Max(i => i.StartedAt);
         var left = begun + For - context.Time.GetUtcNow();
-        if (left <= TimeSpan.Zero || context.Released.IsCompleted) return StepOutcome.Saw("released");
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        await Task.WhenAny(Task.Delay(left, context.Time, over.Token), context.Released);
-        ct.ThrowIfCancellationRequested();
-        await over.CancelAsync();
-        return StepOutcome.Saw(context.Released.IsCompleted ? "released" : $"the time of {For} was over");
+        if (left <= TimeSpan.Zero) return StepOutcome.Saw($"the time of {For} was over");
+        // Ends when the controller stops or the run is cancelled (ct), or when a person releases it, which is no failure.
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, context.Released);
+        try
+        {
+            await Task.Delay(left, context.Time, either.Token);
+            return StepOutcome.Saw($"the time of {For} was over");
+        }
+        catch (OperationCanceledException) when (!ct.IsCancellationRequested)
+        {
+            return StepOutcome.Saw("released");
+        }
     }
 }

@@ -9,13 +9,13 @@ namespace Lifeboat.Recovery.Steps;
 
 /// <summary>What a step may use.</summary>
 public sealed class StepContext(Run run, IOwnSide here, Func<string, ISiteSide> peers, TimeProvider time,
-    Task released, Action<double?, string?> report)
+    CancellationToken released, Action<double?, string?> report)
 {
     public Run Run => run;
     public IOwnSide Here => here;
     public TimeProvider Time => time;
-    /// <summary>Completes when a person ends the hold.</summary>
-    public Task Released => released;
+    /// <summary>Cancelled when a person ends the hold.</summary>
+    public CancellationToken Released => released;
 
     /// <summary>Name of the run's pins, views and bubbles: the same after a restart.</summary>
     public string Tag { get; } = "run-" + run.Id.ToString("n")[^8..];

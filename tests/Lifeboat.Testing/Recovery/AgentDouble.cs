@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+
+namespace Lifeboat.Testing.Recovery;
+
+/// <summary>
+/// What the agent of a site answers, without any data behind it: sources find their replica over an
+/// <see cref="AgentNetwork"/>, points are sealed at once, epochs fence. It outlives the controllers that ask it.
+/// </summary>
+public sealed class AgentDouble
+{
+    private readonly AgentNetwork _network;
+    private readonly TimeProvider _time;
+    private readonly Func<Guid> _newId;
+    private readonly SortedDictionary<string, Source> _sources = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, Replica> _replicas = new(StringComparer.Ordinal);
+
+    public AgentDouble(string site, string linkAddress, AgentNetwork network, TimeProvider time, Func<Guid> newId)
+    {
+        (Site, LinkAddress, _network, _time, _newId) = (site, linkAddress, network, time, newId);
+        network.Attach(linkAddress, this);
+    }
+
+    public string Site { get; }
+    public string LinkAddress { get; }
+    /// <summary>Bytes that a target has; a larger volume is refused.</summary>
+    public long TargetBytes { get; set; } = long.MaxValue;
+    /// <summary>Points are cut but do not get durable at the other side.</summary>
+    public bool SealsPoints { get; set; } = true;
+    public int ReplicasMade { get; private set; }
+    public IReadOnlyCollection<string> Views(string group) => Find(group).Views.Keys;
+    public IReadOnlyCollection<string> Pins(string group) => Find(group).Pins.Keys;
+    public ReplicaSpec? ReplicaSpec(string group) => _replicas.TryGetValue(group, out var r) ? r.Spec : null;
+    public SourceSpec? SourceSpec(string group) => _sources.TryGetValue(group, out var s) ? s.Spec : null;
+
+    public AgentStatus Status() => new(Site, "double", 1, SimulatedStart, LinkAddress, [.. _sources.Keys],
+        [.. _replicas.Keys]);
+
+    public SourceStatus PutSource(SourceSpec spec)
+    {
+        if (!_sources.TryGetValue(spec.Group, out var source))
+            _sources.Add(spec.Group, source = new Source { Spec = spec, Since = _time.GetUtcNow() });
+        source.Spec = spec;
+        return GetSource(spec.Group);
+    }
+
+    public SourceStatus GetSource(string group)
+    {
+        if (!_sources.TryGetValue(group, out var source)) throw Unknown(group, "source");
+        var (phase, reason) = Connect(source);
+        if (phase is SourcePhase.Streaming && source.LastSealed?.Epoch != source.Spec.Epoch && SealsPoints)
+            Seal(source, Consistency.Crash, "first");
+        return new SourceStatus
+        {
+            Group = group,
+            Phase = phase,
+            Reason = reason,
+            Since = source.Since,
+            Epoch = source.Spec.Epoch,
+            CapturedSequence = source.Sequence,
+            DurableSequence = source.Sequence,
+            OutboxBytes = 0,
+            Lag = TimeSpan.Zero,
+            CapturedBytes = 0,
+            ShippedBytes = 0,
+            LastResync = ResyncKind.HashCompare,
+            ResyncMovedBytes = 4096,
+            ResyncExaminedBytes = source.Spec.Volumes.Sum(v => v.SizeBytes),
+            ResyncProgress = 1,
+            Attaches = 1,
+            LastSealed = source.LastSealed,
+            Volumes = [.. source.Spec.Volumes.Select(v => new VolumeStatus(v.Name, true, null))],
+        };
+    }
+
+    public void DeleteSource(string group) => _sources.Remove(group);
+
+    public CheckpointResult Checkpoint(string group, CheckpointRequest request)
+    {
+        if (!_sources.TryGetValue(group, out var source)) throw Unknown(group, "source");
+        var (phase, reason) = Connect(source);
+        if (phase is not SourcePhase.Streaming) throw new ProblemException(reason, $"the source of {group} is {phase}");
+        var consistency = request.CleanShutdown ? Consistency.CleanShutdown
+            : request.Quiesce ? Consistency.Application : Consistency.Crash;
+        var point = SealsPoints ? Seal(source, consistency, request.Label) : Cut(source, consistency, request.Label);
+        return new CheckpointResult(point, SealsPoints, TimeSpan.FromMilliseconds(1), null);
+    }
+
+    public ReplicaStatus PutReplica(ReplicaSpec spec)
+    {
+        if (spec.Volumes.FirstOrDefault(v => v.SizeBytes > TargetBytes) is { } volume)
+            throw new ProblemException(ReasonCode.TargetTooSmall, $"the target of {volume.Name} is too small");
+        if (!_replicas.TryGetValue(spec.Group, out var replica))
+        {
+            _replicas.Add(spec.Group, replica = new Replica { Spec = spec, Id = _newId() });
+            ReplicasMade++;
+        }
+        replica.Spec = spec with { Epoch = spec.Epoch > replica.Spec.Epoch ? spec.Epoch : replica.Spec.Epoch };
+        return GetReplica(spec.Group);
+    }
+
+    public ReplicaStatus GetReplica(string group)
+    {
+        var replica = Find(group);
+        return new ReplicaStatus
+        {
+            Group = group,
+            ReplicaId = replica.Id,
+            Epoch = replica.Spec.Epoch,
+            Connected = replica.Source is { } source && source.IsConnectedTo(this, group),
+            Reason = ReasonCode.None,
+            DurableSequence = replica.Points.LastOrDefault()?.Sequence ?? 0,
+            FoldedSequence = 0,
+            JournalBytes = 0,
+            ReceivedBytes = 0,
+            RefusedFrames = 0,
+            Points = replica.Points.Count,
+            Newest = replica.Points.LastOrDefault(),
+            Oldest = replica.Points.FirstOrDefault(),
+            Views = [.. replica.Views.Keys],
+        };
+    }
+
+    public void DeleteReplica(string group)
+    {
+        if (_replicas.TryGetValue(group, out var replica) && replica.Views.Count > 0)
+            throw new ProblemException(ReasonCode.WrongState, $"views of {group} are open");
+        _replicas.Remove(group);
+    }
+
+    public IReadOnlyList<RecoveryPoint> Points(string group) => [.. Find(group).Points];
+
+    public ReplicaStatus RaiseEpoch(string group, Epoch epoch)
+    {
+        var replica = Find(group);
+        if (epoch < replica.Spec.Epoch) throw new ProblemException(ReasonCode.StaleEpoch, "an epoch never falls");
+        replica.Spec = replica.Spec with { Epoch = epoch };
+        return GetReplica(group);
+    }
+
+    public void Pin(string group, PinRequest request)
+    {
+        if (Find(group).Points.All(p => p.Id != request.PointId))
+            throw new ProblemException(ReasonCode.PointUnknown, $"no point {request.PointId}");
+        Find(group).Pins[request.Name] = request.PointId;
+    }
+
+    public void Unpin(string group, string name) => Find(group).Pins.Remove(name);
+
+    public ViewInfo OpenView(string group, ViewRequest request)
+    {
+        var replica = Find(group);
+        var point = replica.Points.Single(p => p.Id == request.PointId);
+        var view = new ViewInfo(request.Name, point.Sequence, point.Id, request.Writable,
+        [
+            .. replica.Spec.Volumes.Select(v => new ViewVolume(v.Index, v.Name,
+                $"/{Site}/views/{request.Name}/{v.Index}.sock", v.Name, v.SizeBytes)),
+        ]);
+        return replica.Views[request.Name] = view;
+    }
+
+    public void CloseView(string group, string name) => Find(group).Views.Remove(name);
+
+    private static readonly DateTimeOffset SimulatedStart = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    private Replica Find(string group) => _replicas.TryGetValue(group, out var replica) ? replica
+        : throw Unknown(group, "replica");
+
+    private (SourcePhase, ReasonCode) Connect(Source source)
+    {
+        source.Owner = this;
+        if (_network.At(source.Spec.Target, Site) is not { } other) return (SourcePhase.Detached, ReasonCode.LinkDown);
+        if (!other._replicas.TryGetValue(source.Spec.Group, out var replica) || replica.Spec.PrimarySite != Site)
+            return (SourcePhase.Detached, ReasonCode.NotAllowed);
+        if (source.Spec.Epoch < replica.Spec.Epoch) return (SourcePhase.Fenced, ReasonCode.StaleEpoch);
+        replica.Source = source;
+        return (SourcePhase.Streaming, ReasonCode.None);
+    }
+
+    private RecoveryPoint Cut(Source source, Consistency consistency, string? label) => new(_newId(),
+        ++source.Sequence, source.Spec.Epoch, _time.GetUtcNow(), consistency, PointState.Sealed, label, null,
+        source.Spec.Instances.ToDictionary(i => i.Name, _ => consistency));
+
+    private RecoveryPoint Seal(Source source, Consistency consistency, string? label)
+    {
+        var replica = _network.At(source.Spec.Target, Site)!.Find(source.Spec.Group);
+        source.Sequence = Math.Max(source.Sequence, replica.Points.LastOrDefault()?.Sequence ?? 0);
+        source.LastSealed = Cut(source, consistency, label);
+        replica.Points.Add(source.LastSealed);
+        return source.LastSealed;
+    }
+
+    private static ProblemException Unknown(string group, string what) =>
+        new(ReasonCode.GroupUnknown, $"there is no {what} of group {group}");
+
+    private sealed class Source
+    {
+        public required SourceSpec Spec { get; set; }
+        public required DateTimeOffset Since { get; init; }
+        public AgentDouble? Owner { get; set; }
+        public long Sequence { get; set; }
+        public RecoveryPoint? LastSealed { get; set; }
+
+        public bool IsConnectedTo(AgentDouble replica, string group) => Owner is not null
+            && Owner._sources.TryGetValue(group, out var mine) && mine == this
+            && Owner._network.At(Spec.Target, Owner.Site) == replica
+            && Spec.Epoch >= replica._replicas[group].Spec.Epoch;
+    }
+
+    private sealed class Replica
+    {
+        public required ReplicaSpec Spec { get; set; }
+        public required Guid Id { get; init; }
+        public Source? Source { get; set; }
+        public List<RecoveryPoint> Points { get; } = [];
+        public SortedDictionary<string, Guid> Pins { get; } = new(StringComparer.Ordinal);
+        public SortedDictionary<string, ViewInfo> Views { get; } = new(StringComparer.Ordinal);
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Recovery.Reports;
+
+namespace Lifeboat.Tests.Recovery;
+
+public sealed class ReportTests
+{
+    [Fact]
+    public void A_failover_reports_what_can_be_missing_and_a_planned_one_that_nothing_is()
+    {
+        var lost = new RecoveryWorld();
+        lost.LoseA();
+        var unplanned = RunReports.Of(lost.Run(RunKind.Failover, lost.B));
+        Assert.True(unplanned.Rpo.Bound > TimeSpan.Zero);
+        Assert.Equal(unplanned.Point!.CutAt, unplanned.Rpo.DataUpTo);
+        Assert.Equal(("a", "b"), (unplanned.PrimaryBefore, unplanned.PrimaryAfter));
+        Assert.NotNull(unplanned.Rto.Reached);
+        Assert.True(unplanned.Rto.Met);
+
+        var both = new RecoveryWorld();
+        var planned = RunReports.Of(both.Run(RunKind.PlannedFailover, both.B));
+        Assert.Equal(TimeSpan.Zero, planned.Rpo.Reached);
+        Assert.Equal(TimeSpan.Zero, planned.Rpo.Bound);
+    }
+
+    [Fact]
+    public void A_reprotect_reports_the_bytes_it_moved()
+    {
+        var world = new RecoveryWorld();
+        world.LoseA();
+        world.Run(RunKind.Failover, world.B);
+        world.BringABack();
+        var report = RunReports.Of(world.Run(RunKind.Reprotect, world.B));
+        var resync = Assert.Single(report.Resyncs);
+        Assert.Equal(("b", "a", 4096L), (resync.From, resync.To, resync.MovedBytes));
+    }
+
+    [Fact]
+    public void The_signature_holds_for_the_report_and_for_nothing_else()
+    {
+        using var ca = Certificate("CN=b, OU=ca");
+        var world = new RecoveryWorld();
+        var report = ReportSeal.Sign(RunReports.Of(world.Run(RunKind.TestFailover, world.B)), ca);
+        Assert.True(ReportSeal.Verifies(report, ca));
+        Assert.False(ReportSeal.Verifies(report with { Body = report.Body.Replace("shop", "shap") }, ca));
+        using var other = Certificate("CN=b, OU=ca");
+        Assert.False(ReportSeal.Verifies(report, other));
+    }
+
+    [Fact]
+    public void The_page_is_whole_in_itself_and_escapes_what_it_shows()
+    {
+        using var ca = Certificate("CN=b, OU=ca");
+        var world = new RecoveryWorld();
+        var body = RunReports.Of(world.Run(RunKind.TestFailover, world.B)) with
+        {
+            Warnings = ["<script>alert(1)</script>"],
+        };
+        var page = ReportHtml.Render(ReportSeal.Sign(body, ca));
+        Assert.DoesNotContain("<script", page);
+        Assert.DoesNotContain("http", page.Replace("http-equiv", ""));
+        Assert.Contains("Test failover of shop", page);
+        foreach (var step in body.Steps) Assert.Contains(step.Name, page);
+    }
+
+    private static X509Certificate2 Certificate(string subject)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        var from = new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+        return request.CreateSelfSigned(from, from.AddYears(10));
+    }
+}
