@@ -42,9 +42,14 @@ internal static class NbdDial
         }
     }
 
-    private static Socket SocketFor(EndPoint endPoint) => endPoint is UnixDomainSocketEndPoint
-        ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
-        : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+    private static Socket SocketFor(EndPoint endPoint)
+    {
+        if (endPoint is UnixDomainSocketEndPoint)
+            return new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        TcpManners.Apply(socket);
+        return socket;
+    }
 
     private static async Task ConnectAsync(Socket socket, EndPoint endPoint, CancellationToken ct)
     {

@@ -17,7 +17,8 @@ public sealed class NbdExtents
 
     internal long Collected => _length - _left;
 
-    internal void Begin(long length, int max)
+    /// <summary>Starts an answer over so many bytes, of at most so many extents; the server does it.</summary>
+    public void Begin(long length, int max)
     {
         _extents.Clear();
         (_length, _left) = (length, length);

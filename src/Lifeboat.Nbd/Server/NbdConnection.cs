@@ -72,8 +72,7 @@ public sealed class NbdConnection
         NbdConnectionClosed closed;
         try
         {
-            if (_socket.AddressFamily != AddressFamily.Unix)
-                _socket.NoDelay = true;
+            TcpManners.Apply(_socket);
             Serve();
             closed = Ending(null, "the client disconnected", null);
         }

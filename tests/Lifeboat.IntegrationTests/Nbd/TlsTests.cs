@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
 using Lifeboat.Nbd;
 using Lifeboat.Testing;
 using Lifeboat.Testing.Nbd;
@@ -80,6 +82,51 @@ public sealed class TlsTests
     }
 
     [Fact]
+    public async Task What_was_agreed_in_clear_is_forgotten_after_the_upgrade()
+    {
+        await using var house = new House(NbdTlsMode.Allowed);
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(house.EndPoint, Ct);
+        await using var clear = new NetworkStream(socket);
+        await clear.ReadExactlyAsync(new byte[18], Ct);
+        await clear.WriteAsync((byte[])[.. NbdBytes.ClientFlags(3), .. NbdBytes.Option(NbdBytes.OptStructuredReply),
+            .. NbdBytes.Option(NbdBytes.OptStartTls)], Ct);
+        await clear.ReadExactlyAsync(new byte[40], Ct);
+        await using var tls = new SslStream(clear);
+        await tls.AuthenticateAsClientAsync(house.Certificates.ForClient, Ct);
+
+        await tls.WriteAsync(NbdBytes.MetaContext(NbdBytes.OptSetMetaContext, "disk", "base:allocation"), Ct);
+        var reply = new byte[20];
+        await tls.ReadExactlyAsync(reply, Ct);
+
+        Assert.Equal(NbdBytes.U32(NbdBytes.ErrInvalid), reply[12..16]);
+    }
+
+    [Fact]
+    public async Task Garbage_instead_of_tls_ends_the_connection()
+    {
+        await using var house = new House(NbdTlsMode.Required);
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(house.EndPoint, Ct);
+        await socket.SendAsync((byte[])[.. NbdBytes.ClientFlags(3), .. NbdBytes.Option(NbdBytes.OptStartTls),
+            .. new Prng(9).Bytes(5000)], Ct);
+
+        Assert.Equal(NbdFault.TlsFailed, house.Closed.Take(Ct).Fault);
+    }
+
+    [Fact]
+    public async Task Closing_ends_a_tls_connection_at_once()
+    {
+        await using var house = new House(NbdTlsMode.Required);
+        await using var client = await NbdClient.ConnectAsync(house.EndPoint, house.WithTls, Ct);
+
+        await house.Server.CloseConnectionsAsync("disk", Ct).WaitAsync(TimeSpan.FromSeconds(5), Ct);
+
+        await client.Ended.WaitAsync(TimeSpan.FromSeconds(5), Ct);
+        Assert.Equal(NbdFault.Closed, house.Closed.Take(Ct).Fault);
+    }
+
+    [Fact]
     public async Task Qemu_img_speaks_tls_with_our_server()
     {
         await using var house = new House(NbdTlsMode.Required);
@@ -124,15 +171,15 @@ public sealed class TlsTests
     /// <summary>A server on loopback TCP with certificates of its own authority.</summary>
     private sealed class House : IAsyncDisposable
     {
-        private readonly NbdServer _server;
-
         public House(NbdTlsMode mode)
         {
             Certificates = new NbdCertificates(Path.Combine(Folder.FullName, "pki"), TimeProvider.System);
             var options = new NbdServerOptions { TlsMode = mode, Tls = Certificates.ForServer, OnClosed = Closed.Add };
             var exports = new NbdExports(new MemoryExport("disk", Size));
-            _server = NbdServer.Listen(new IPEndPoint(IPAddress.Loopback, 0), exports, options);
+            Server = NbdServer.Listen(new IPEndPoint(IPAddress.Loopback, 0), exports, options);
         }
+
+        public NbdServer Server { get; }
 
         public DirectoryInfo Folder { get; } = Directory.CreateTempSubdirectory("lifeboat-nbd-");
 
@@ -140,13 +187,13 @@ public sealed class TlsTests
 
         public NbdCertificates Certificates { get; }
 
-        public IPEndPoint EndPoint => (IPEndPoint)_server.LocalEndPoint;
+        public IPEndPoint EndPoint => (IPEndPoint)Server.LocalEndPoint;
 
         public NbdClientOptions WithTls => new() { Export = "disk", Tls = Certificates.ForClient };
 
         public async ValueTask DisposeAsync()
         {
-            await _server.DisposeAsync();
+            await Server.DisposeAsync();
             Certificates.Dispose();
             Folder.Delete(recursive: true);
         }

@@ -93,6 +93,20 @@ public sealed class HoldingAndClosingTests
     }
 
     [Fact]
+    public async Task Closing_wakes_a_connection_whose_client_does_not_read()
+    {
+        await using var fixture = new NbdFixture(new MemoryExport("disk", 1024 * 1024));
+        using var peer = RawNbdPeer.InTransmission(fixture.EndPoint, "disk");
+        for (ulong cookie = 1; cookie <= 64; cookie++)
+            peer.Send(NbdBytes.Request(NbdBytes.CmdRead, cookie, 0, 1024 * 1024));
+        Assert.True(SpinWait.SpinUntil(() => fixture.Server.OldestUnansweredSince("disk") != 0, 5_000));
+
+        await fixture.Server.CloseConnectionsAsync("disk", Ct).WaitAsync(TimeSpan.FromSeconds(5), Ct);
+
+        Assert.Equal(NbdFault.Closed, fixture.NextClosed().Fault);
+    }
+
+    [Fact]
     public async Task A_removed_export_takes_no_new_connection()
     {
         await using var fixture = new NbdFixture(new MemoryExport("disk", 4096));

@@ -81,6 +81,7 @@ public sealed class HostileServerTests
         { "too much", Chunk(1, 1, done: true, Data(1024, 513)) },
         { "too little", Chunk(1, 1, done: true, Data(1024, 511)) },
         { "twice the same", [.. Chunk(1, 1, done: false, Data(1024, 9)), .. Chunk(1, 1, done: true, Data(1024, 9))] },
+        { "overlap that fills it", [.. Chunk(1, 1, false, Data(1024, 300)), .. Chunk(1, 1, true, Data(1224, 312))] },
         { "overlap", [.. Chunk(1, 1, done: false, Data(1280, 256)), .. Chunk(1, 1, done: true, Data(1024, 300))] },
         { "no data in a data chunk", Chunk(1, 1, done: true, Data(1024, 0)) },
         { "hole beyond", Chunk(1, 2, done: true, [.. U64(1024), .. U32(1024)]) },
