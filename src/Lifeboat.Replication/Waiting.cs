@@ -9,8 +9,9 @@ internal static class Waiting
         CancellationToken ct)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var waited = wait(stop.Token);
-        var delay = Task.Delay(limit, time, stop.Token);
+        // Both through ComeBackAsync: what completes asynchronously would go on with WhenAny on the thread pool.
+        var waited = ComeBackAsync(wait(stop.Token));
+        var delay = ComeBackAsync(Task.Delay(limit, time, stop.Token));
         var first = await Task.WhenAny(waited, delay);
         stop.Cancel(); // not CancelAsync: that runs callbacks on the thread pool
         ct.ThrowIfCancellationRequested();
