@@ -22,7 +22,8 @@ internal static class NbdServerBenchmark
         var folder = Directory.CreateTempSubdirectory("lifeboat-bench-");
         try
         {
-            Console.WriteLine($"{rounds} rounds of {length.TotalSeconds} s; {Environment.ProcessorCount} CPUs, the client's too");
+            var cpus = Environment.ProcessorCount;
+            Console.WriteLine($"{rounds} rounds of {length.TotalSeconds} s; {cpus} CPUs, the client's too");
             await CompareAsync("memory", MemoryServers(folder.FullName), rounds, length);
             await CompareAsync("file in the page cache", FileServers(folder.FullName), rounds, length);
             return 0;
