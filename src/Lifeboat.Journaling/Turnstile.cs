@@ -2,8 +2,8 @@
 namespace Lifeboat.Journaling;
 
 /// <summary>
-/// Lets one at a time through, in order. A SemaphoreSlim would do, but a cancellable wait for a taken one goes on on the
-/// thread pool, outside of the simulator's scheduler.
+/// Lets one at a time through, in order. A SemaphoreSlim would do, but a cancellable wait for a taken one goes on on
+/// the thread pool, outside of the simulator's scheduler.
 /// </summary>
 public sealed class Turnstile
 {

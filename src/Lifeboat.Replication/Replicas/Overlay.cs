@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling;
 using Lifeboat.Journaling.Storage;
 
 namespace Lifeboat.Replication.Replicas;
@@ -16,7 +17,7 @@ internal sealed class Overlay : IAsyncDisposable
     private readonly IStorageFile _data;
     private readonly IStorageFile _map;
     private readonly ReplicaReader _under;
-    private readonly SemaphoreSlim _writing = new(1);
+    private readonly Turnstile _writing = new();
     private readonly byte[] _bits;
     private readonly ushort _volume;
     private readonly long _size;
@@ -59,7 +60,7 @@ internal sealed class Overlay : IAsyncDisposable
     {
         Check(offset, data.Length);
         if (data.IsEmpty) return;
-        await _writing.WaitAsync(ct);
+        await _writing.EnterAsync(ct);
         try
         {
             await FillEdgesAsync(offset, offset + data.Length, ct);
@@ -68,7 +69,7 @@ internal sealed class Overlay : IAsyncDisposable
         }
         finally
         {
-            _writing.Release();
+            _writing.Leave();
         }
     }
 
@@ -76,7 +77,7 @@ internal sealed class Overlay : IAsyncDisposable
     {
         Check(offset, length);
         if (length == 0) return;
-        await _writing.WaitAsync(ct);
+        await _writing.EnterAsync(ct);
         try
         {
             await FillEdgesAsync(offset, offset + length, ct);
@@ -85,7 +86,7 @@ internal sealed class Overlay : IAsyncDisposable
         }
         finally
         {
-            _writing.Release();
+            _writing.Leave();
         }
     }
 

@@ -23,7 +23,7 @@ public sealed partial class Replica
     public async ValueTask DigestAsync(ushort volume, long offset, long length, int blockBytes, long sequence,
         Memory<byte> digests, CancellationToken ct)
     {
-        await _digestGate.WaitAsync(ct);
+        await _digestGate.EnterAsync(ct);
         try
         {
             var reader = await DigestReaderAsync(sequence, ct);
@@ -39,7 +39,7 @@ public sealed partial class Replica
         }
         finally
         {
-            _digestGate.Release();
+            _digestGate.Leave();
         }
     }
 
@@ -48,7 +48,7 @@ public sealed partial class Replica
         if (_digestReader is { } open && open.Sequence == sequence) return open;
         ReleaseDigests();
         // Held from here on: floor and reader are looked at under the same lock by folding.
-        await _stateGate.WaitAsync(ct);
+        await _stateGate.EnterAsync(ct);
         try
         {
             var floor = Math.Max(FoldedSequence, _manifest.FoldingTo);
@@ -59,7 +59,7 @@ public sealed partial class Replica
         }
         finally
         {
-            _stateGate.Release();
+            _stateGate.Leave();
         }
         try
         {
@@ -75,14 +75,14 @@ public sealed partial class Replica
     private async ValueTask ReleaseIdleDigestsAsync(CancellationToken ct)
     {
         if (_digestReader is null) return;
-        await _digestGate.WaitAsync(ct);
+        await _digestGate.EnterAsync(ct);
         try
         {
             if (_time.GetElapsedTime(_digestUsed) > DigestIdleLimit) ReleaseDigests();
         }
         finally
         {
-            _digestGate.Release();
+            _digestGate.Leave();
         }
     }
 

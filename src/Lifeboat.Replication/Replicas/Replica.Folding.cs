@@ -22,7 +22,7 @@ public sealed partial class Replica
     /// <exception cref="JournalException">Corrupt: a record is damaged; the replica needs a resync.</exception>
     public async Task<FoldResult> FoldAsync(DateTimeOffset now, long budgetBytes, CancellationToken ct)
     {
-        await _foldGate.WaitAsync(ct);
+        await _foldGate.EnterAsync(ct);
         long done = 0;
         try
         {
@@ -33,6 +33,7 @@ public sealed partial class Replica
                 if (done >= budgetBytes) return new FoldResult(FoldOutcome.More, done);
                 done += await FoldRunAsync(ct);
             }
+            await SpareRoom.KeepAsync(_storage, ct);
             return new FoldResult(FoldOutcome.Idle, done);
         }
         catch (StorageException e) when (e.Fault == StorageFault.Full)
@@ -41,14 +42,14 @@ public sealed partial class Replica
         }
         finally
         {
-            _foldGate.Release();
+            _foldGate.Leave();
         }
     }
 
     // Points past retention go, unless something holds them; then the base may move to the oldest state left.
     private async Task ExpireAsync(DateTimeOffset now, CancellationToken ct)
     {
-        await _stateGate.WaitAsync(ct);
+        await _stateGate.EnterAsync(ct);
         try
         {
             if (Points.Count == 0) return;
@@ -66,7 +67,7 @@ public sealed partial class Replica
         }
         finally
         {
-            _stateGate.Release();
+            _stateGate.Leave();
         }
     }
 

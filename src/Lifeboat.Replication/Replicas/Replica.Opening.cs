@@ -28,6 +28,7 @@ public sealed partial class Replica
             if (found is null || definition.Epoch.Value > found.Epoch)
                 await replica.ChangeAsync(m => m with { Epoch = Math.Max(m.Epoch, definition.Epoch.Value) }, ct);
             await replica.RecoverAsync(ct);
+            await SpareRoom.KeepAsync(storage, ct);
             return replica;
         }
         catch

@@ -16,7 +16,7 @@ public sealed partial class Replica
     /// <exception cref="ReplicaException">PointUnknown.</exception>
     public async Task PinAsync(string name, Guid pointId, CancellationToken ct)
     {
-        await _stateGate.WaitAsync(ct);
+        await _stateGate.EnterAsync(ct);
         try
         {
             if (_manifest.Pins.Any(p => p.Name == name && p.PointId == pointId)) return;
@@ -28,14 +28,14 @@ public sealed partial class Replica
         }
         finally
         {
-            _stateGate.Release();
+            _stateGate.Leave();
         }
     }
 
     /// <summary>Unpinning what is not pinned succeeds.</summary>
     public async Task UnpinAsync(string name, CancellationToken ct)
     {
-        await _stateGate.WaitAsync(ct);
+        await _stateGate.EnterAsync(ct);
         try
         {
             if (_manifest.Pins.All(p => p.Name != name)) return;
@@ -44,7 +44,7 @@ public sealed partial class Replica
         }
         finally
         {
-            _stateGate.Release();
+            _stateGate.Leave();
         }
     }
 

@@ -41,7 +41,7 @@ public sealed partial class Replica
     public async ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
         ReadOnlyMemory<byte> records, CancellationToken ct)
     {
-        await _appendGate.WaitAsync(ct);
+        await _appendGate.EnterAsync(ct);
         try
         {
             var outcome = await AppendLockedAsync(epoch, streamId, firstSequence, records, ct);
@@ -50,7 +50,7 @@ public sealed partial class Replica
         }
         finally
         {
-            _appendGate.Release();
+            _appendGate.Leave();
         }
     }
 

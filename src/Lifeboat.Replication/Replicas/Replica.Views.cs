@@ -21,7 +21,7 @@ public sealed partial class Replica
     public async Task<PointInTimeView> OpenViewAsync(string name, long? sequence, bool writable, CancellationToken ct)
     {
         if (!ViewName().IsMatch(name)) throw new ArgumentException($"not a view name: '{name}'", nameof(name));
-        await _viewGate.WaitAsync(ct);
+        await _viewGate.EnterAsync(ct);
         try
         {
             var held = _manifest.Views.Any(v => v.Name == name);
@@ -39,14 +39,14 @@ public sealed partial class Replica
         }
         finally
         {
-            _viewGate.Release();
+            _viewGate.Leave();
         }
     }
 
     /// <summary>Drops the view and what was written to it. Closing what is not open succeeds.</summary>
     public async Task CloseViewAsync(string name, CancellationToken ct)
     {
-        await _viewGate.WaitAsync(ct);
+        await _viewGate.EnterAsync(ct);
         try
         {
             if (_manifest.Views.Any(v => v.Name == name)) await EndLeaseAsync(name);
@@ -55,14 +55,14 @@ public sealed partial class Replica
         }
         finally
         {
-            _viewGate.Release();
+            _viewGate.Leave();
         }
     }
 
     // The lease is durable before the view is used: after a restart nothing folds past it, opened again or not.
     private async Task<ManifestView> LeaseAsync(string name, long? sequence, bool writable, CancellationToken ct)
     {
-        await _stateGate.WaitAsync(ct);
+        await _stateGate.EnterAsync(ct);
         try
         {
             if (_manifest.Views.FirstOrDefault(v => v.Name == name) is { } held)
@@ -77,7 +77,7 @@ public sealed partial class Replica
         }
         finally
         {
-            _stateGate.Release();
+            _stateGate.Leave();
         }
     }
 
@@ -111,7 +111,7 @@ public sealed partial class Replica
     // F and the hold are taken together: afterwards F may rise to the sequence, but its records stay.
     private async Task<ReplicaReader> OpenReaderAsync(long sequence, CancellationToken ct)
     {
-        await _stateGate.WaitAsync(ct);
+        await _stateGate.EnterAsync(ct);
         long folded;
         Journaling.Segments.JournalHold hold;
         try
@@ -121,7 +121,7 @@ public sealed partial class Replica
         }
         finally
         {
-            _stateGate.Release();
+            _stateGate.Leave();
         }
         try
         {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling;
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
@@ -27,11 +28,11 @@ public sealed partial class Replica : IAsyncDisposable
     private readonly Dictionary<ushort, long> _sizes;
     private readonly Dictionary<ushort, IBaseImage> _images = [];
     private readonly StreamMarks _marks = new();
-    private readonly SemaphoreSlim _appendGate = new(1);
-    private readonly SemaphoreSlim _viewGate = new(1);
-    private readonly SemaphoreSlim _foldGate = new(1);
-    private readonly SemaphoreSlim _digestGate = new(1);
-    private readonly SemaphoreSlim _stateGate = new(1);
+    private readonly Turnstile _appendGate = new();
+    private readonly Turnstile _viewGate = new();
+    private readonly Turnstile _foldGate = new();
+    private readonly Turnstile _digestGate = new();
+    private readonly Turnstile _stateGate = new();
     private Journal _journal = null!; // set by OpenAsync before anybody sees the replica
     private volatile ReplicaManifest _manifest;
 
@@ -65,7 +66,7 @@ public sealed partial class Replica : IAsyncDisposable
     /// <exception cref="ReplicaException">EpochWouldFall.</exception>
     public async Task RaiseEpochAsync(Epoch epoch, CancellationToken ct)
     {
-        await _appendGate.WaitAsync(ct);
+        await _appendGate.EnterAsync(ct);
         try
         {
             if (epoch < Epoch)
@@ -74,7 +75,7 @@ public sealed partial class Replica : IAsyncDisposable
         }
         finally
         {
-            _appendGate.Release();
+            _appendGate.Leave();
         }
     }
 
@@ -95,14 +96,14 @@ public sealed partial class Replica : IAsyncDisposable
 
     private async Task ChangeAsync(Func<ReplicaManifest, ReplicaManifest> change, CancellationToken ct)
     {
-        await _stateGate.WaitAsync(ct);
+        await _stateGate.EnterAsync(ct);
         try
         {
             await ChangeLockedAsync(change);
         }
         finally
         {
-            _stateGate.Release();
+            _stateGate.Leave();
         }
     }
 
@@ -111,7 +112,16 @@ public sealed partial class Replica : IAsyncDisposable
     private async Task ChangeLockedAsync(Func<ReplicaManifest, ReplicaManifest> change)
     {
         var next = change(_manifest);
-        await next.WriteAsync(_storage, CancellationToken.None);
+        try
+        {
+            await next.WriteAsync(_storage, CancellationToken.None);
+        }
+        catch (StorageException e) when (e.Fault == StorageFault.Full)
+        {
+            // A full disk must not keep anybody from opening a view: that is what the spare room is for.
+            if (!await SpareRoom.GiveUpAsync(_storage)) throw;
+            await next.WriteAsync(_storage, CancellationToken.None);
+        }
         _manifest = next;
     }
 }

@@ -7,8 +7,8 @@ using Lifeboat.Testing;
 namespace Lifeboat.Tests.Replicas;
 
 /// <summary>
-/// A source as naive as can be: it makes records and remembers all of them, so that the state at any sequence can be had
-/// by writing them one after the other into plain arrays.
+/// A source as naive as can be: it makes records and remembers all of them, so that the state at any sequence can be
+/// had by writing them one after the other into plain arrays.
 /// </summary>
 internal sealed class ModelSource(Prng prng, IReadOnlyDictionary<ushort, int> sizes)
 {

@@ -30,6 +30,7 @@ internal sealed class ReplicaBench
     public ModelSource Source { get; }
     public ReplicaDefinition Definition { get; set; }
     public SimulatedStorage Storage => new(Disk, "shop");
+    public SimulatedReplicaStore Store => new(Disk);
 
     public Task<Replica> OpenAsync()
     {
@@ -42,7 +43,7 @@ internal sealed class ReplicaBench
                 SegmentBytes = 64 << 10, RecycleMax = 1, ReserveBytes = 0, NewSalt = ids.NextUInt64,
             },
         };
-        return Replica.OpenAsync(Definition, options, Storage, new SimulatedReplicaStore(Disk), TimeProvider.System, Ct);
+        return Replica.OpenAsync(Definition, options, Storage, Store, TimeProvider.System, Ct);
     }
 
     public ValueTask<ReplicaAppendOutcome> AppendAsync(Replica replica, byte[] records, long? first = null) =>

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Replicas;
+
+namespace Lifeboat.Tests.Replicas;
+
+/// <summary>Points, retention, pins, folding.</summary>
+public sealed class ReplicaHistoryTests
+{
+    private static readonly CancellationToken Ct = CancellationToken.None;
+
+    [Fact]
+    public async Task Folding_stops_at_the_oldest_retained_point_and_trims_the_journal()
+    {
+        var bench = new ReplicaBench(1, retention: TimeSpan.FromSeconds(5));
+        await using var replica = await bench.StartedAsync();
+        for (var i = 0; i < 30; i++) await WriteAndCutAsync(bench, replica, writes: 10);
+        var before = replica.JournalBytes;
+
+        Assert.Equal(FoldOutcome.Idle, (await bench.FoldAsync(replica)).Outcome);
+
+        Assert.Equal(6, replica.Points.Count);
+        Assert.Equal(replica.Points[0].Sequence, replica.FoldedSequence);
+        Assert.True(replica.JournalBytes < before / 2, $"{replica.JournalBytes} of {before} bytes");
+        await bench.CheckPointsAsync(replica);
+    }
+
+    [Fact]
+    public async Task The_newest_point_is_kept_however_old_it_is()
+    {
+        var bench = new ReplicaBench(1, retention: TimeSpan.FromSeconds(5));
+        await using var replica = await bench.StartedAsync();
+        for (var i = 0; i < 8; i++) await WriteAndCutAsync(bench, replica, writes: 2);
+        // A source that is silent for a year ages nothing: its history may be all there is.
+        await replica.FoldAsync(bench.Source.Clock.AddYears(1), long.MaxValue, Ct);
+        Assert.Equal(6, replica.Points.Count);
+        // A clock that is behind keeps more rather than less.
+        await replica.FoldAsync(bench.Source.Clock.AddYears(-1), long.MaxValue, Ct);
+        Assert.Equal(6, replica.Points.Count);
+    }
+
+    [Fact]
+    public async Task Nothing_is_folded_before_the_first_sealed_point()
+    {
+        var bench = new ReplicaBench(1);
+        await using var replica = await bench.StartedAsync();
+        await replica.FlushAsync(Ct);
+        Assert.Equal(new FoldResult(FoldOutcome.Idle, 0), await bench.FoldAsync(replica));
+        Assert.Equal(0, replica.FoldedSequence);
+    }
+
+    [Fact]
+    public async Task An_incomplete_batch_never_touches_the_base()
+    {
+        var bench = new ReplicaBench(1, retention: TimeSpan.FromMilliseconds(1));
+        await using var replica = await bench.StartedAsync();
+        await WriteAndCutAsync(bench, replica, writes: 3);
+        var cut = replica.Points[0].Sequence;
+        await bench.TakeAsync(replica, bench.Source.BeginBatch(newStream: true));
+        for (var i = 0; i < 50; i++) await bench.TakeAsync(replica, bench.Source.Write());
+        await replica.FlushAsync(Ct);
+
+        await bench.FoldAsync(replica);
+
+        Assert.Equal(cut, replica.FoldedSequence);
+        await bench.CheckPointsAsync(replica);
+    }
+
+    [Fact]
+    public async Task A_pin_keeps_its_point_and_holds_folding_until_unpinned_also_over_a_restart()
+    {
+        var bench = new ReplicaBench(1, retention: TimeSpan.FromSeconds(5));
+        Guid pinned;
+        await using (var replica = await bench.StartedAsync())
+        {
+            await WriteAndCutAsync(bench, replica, writes: 5);
+            pinned = replica.Points[0].Id;
+            await replica.PinAsync("drill", pinned, Ct);
+            await replica.PinAsync("drill", pinned, Ct);
+            Assert.Equal(PointState.Pinned, replica.Points[0].State);
+        }
+        bench.Disk.Crash();
+        await using var again = await bench.OpenAsync();
+        for (var i = 0; i < 20; i++) await WriteAndCutAsync(bench, again, writes: 5);
+        await bench.FoldAsync(again);
+        Assert.Equal(pinned, again.Points[0].Id);
+        Assert.Equal(again.Points[0].Sequence, again.FoldedSequence);
+        await bench.CheckPointsAsync(again);
+
+        await again.UnpinAsync("drill", Ct);
+        await again.UnpinAsync("drill", Ct);
+        await bench.FoldAsync(again);
+        Assert.DoesNotContain(again.Points, p => p.Id == pinned);
+        Assert.Equal(again.Points[0].Sequence, again.FoldedSequence);
+        var failure = await Assert.ThrowsAsync<ReplicaException>(() => again.PinAsync("late", pinned, Ct));
+        Assert.Equal(ReplicaFault.PointUnknown, failure.Fault);
+    }
+
+    [Fact]
+    public async Task Each_call_does_bounded_work()
+    {
+        var bench = new ReplicaBench(1, retention: TimeSpan.FromMilliseconds(1));
+        await using var replica = await bench.StartedAsync();
+        for (var i = 0; i < 20; i++) await WriteAndCutAsync(bench, replica, writes: 20);
+        var result = await bench.FoldAsync(replica, budget: 1);
+        Assert.Equal(FoldOutcome.More, result.Outcome);
+        Assert.InRange(result.FoldedBytes, 1, 80 << 10);
+        for (var i = 0; i < 100 && result.Outcome == FoldOutcome.More; i++)
+            result = await bench.FoldAsync(replica, budget: 1);
+        Assert.Equal(FoldOutcome.Idle, result.Outcome);
+        await bench.CheckPointsAsync(replica);
+    }
+
+    [Fact]
+    public async Task A_store_without_room_is_said_and_history_stays()
+    {
+        var bench = new ReplicaBench(1, retention: TimeSpan.FromMilliseconds(1));
+        await using var replica = await bench.StartedAsync();
+        for (var i = 0; i < 3; i++) await WriteAndCutAsync(bench, replica, writes: 20);
+        bench.Disk.CapacityBytes = bench.Disk.AllocatedBytes + 8192;
+        Assert.Equal(FoldOutcome.Full, (await bench.FoldAsync(replica)).Outcome);
+        await bench.CheckPointsAsync(replica);
+        bench.Disk.CapacityBytes = long.MaxValue;
+        Assert.Equal(FoldOutcome.Idle, (await bench.FoldAsync(replica)).Outcome);
+        await bench.CheckPointsAsync(replica);
+    }
+
+    [Fact]
+    public async Task The_catalogue_comes_from_the_journal_alone()
+    {
+        var bench = new ReplicaBench(1);
+        await using (var replica = await bench.StartedAsync())
+            for (var i = 0; i < 5; i++) await WriteAndCutAsync(bench, replica, writes: 2);
+        bench.Disk.Crash();
+        await using var again = await bench.OpenAsync();
+        Assert.Equal(bench.Source.Points.Select(p => (p.Id, p.Sequence, p.CutAt)),
+            again.Points.Select(p => (p.Id, p.Sequence, p.CutAt)));
+    }
+
+    private static async Task WriteAndCutAsync(ReplicaBench bench, Replica replica, int writes)
+    {
+        for (var i = 0; i < writes; i++) await bench.TakeAsync(replica, bench.Source.Write());
+        await bench.CutAsync(replica);
+    }
+}
