@@ -13,7 +13,6 @@ internal sealed partial class QemuSite : IAdoptsInstances
     public Task<SiteInstance> AdoptAsync(AdoptRequest request, CancellationToken ct) =>
         AloneAsync(request.Name, async () =>
         {
-            var folder = _store.Folder(request.Name);
             if (request.GuestAgentSocket is { } agent && !File.Exists(agent))
                 throw new SiteException(SiteFault.AgentUnreachable, $"there is no guest agent socket {agent}");
             var read = await ReadAsync(request, ct);
@@ -35,7 +34,6 @@ internal sealed partial class QemuSite : IAdoptsInstances
                 return await DescribeAsync(_store.Write(other with { Adopted = from }), ct);
             }
 
-            Directory.CreateDirectory(folder.Root);
             var record = new InstanceRecord
             {
                 Name = request.Name,

@@ -26,10 +26,16 @@ internal sealed partial class QemuSite
                 throw new SiteException(SiteFault.InstanceExists, $"an instance '{request.Instance}' runs already, "
                     + "from another request; stop it first, or start under another name");
             var record = same ? had! : Plan(request, had);
-            if (!runs) await CheckFilesAsync(record, ct);
+            if (runs)
+            {
+                // Its guest may have powered itself off while QEMU holds the disks.
+                await TalkAsync(record, qmp => BootAgainAsync(qmp, record, ct), ct);
+                return await DescribeAsync(record, ct);
+            }
+            await CheckFilesAsync(record, ct);
             _store.Write(record);
-            var started = runs ? ProcessOf(record) : await LaunchAsync(record, ct);
-            if (!runs) LogStarted(record.Name, started?.Id ?? 0, record.Generation);
+            var started = await LaunchAsync(record, ct);
+            LogStarted(record.Name, started.Id, record.Generation);
             return await DescribeAsync(record, ct);
         }, ct);
 
@@ -94,7 +100,7 @@ internal sealed partial class QemuSite
             throw new SiteException(SiteFault.BootFileMissing, $"{record.Name}: {missing}");
         if (Tool.Find(_options.Program) is null) throw Tool.Missing(_options.Program);
         var folder = _store.Folder(record.Name);
-        Directory.CreateDirectory(folder.Root);
+        _store.Prepare(record.Name);
         if (record.Description.Uefi && !File.Exists(folder.UefiVariables))
             File.Copy(_options.UefiVariables, folder.UefiVariables);
         foreach (var disk in record.Disks)
@@ -103,6 +109,11 @@ internal sealed partial class QemuSite
             if (disk.File is { } file && !File.Exists(file))
                 throw new SiteException(SiteFault.Refused, $"{record.Name}: the image of disk '{disk.Name}' is not "
                     + $"there: {file}");
+            if (disk is { Place: DiskPlace.File, Format: "raw", File: { } image }
+                && new FileInfo(image) is { Attributes: var kind, Length: var length }
+                && !kind.HasFlag(FileAttributes.Device) && length < disk.SizeBytes)
+                throw new SiteException(SiteFault.Refused, $"{record.Name}: disk '{disk.Name}' needs {disk.SizeBytes} "
+                    + $"bytes, {image} has {length}");
         }
     }
 
@@ -111,8 +122,11 @@ internal sealed partial class QemuSite
         Directory.CreateDirectory(Path.GetDirectoryName(disk.File)!);
         var aside = disk.File + ".new";
         File.Delete(aside);
-        (await Tool.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", aside,
-            disk.SizeBytes.ToString(CultureInfo.InvariantCulture)], ct)).OrThrow($"making the overlay {disk.File}");
+        var size = disk.SizeBytes.ToString(CultureInfo.InvariantCulture);
+        var made = await Tool.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", aside, size], ct);
+        if (made.Error.Contains("No space left", StringComparison.Ordinal))
+            throw new SiteException(SiteFault.NoSpace, $"making the overlay {disk.File}: {made.Error}");
+        made.OrThrow($"making the overlay {disk.File}");
         File.Move(aside, disk.File!);
     }
 

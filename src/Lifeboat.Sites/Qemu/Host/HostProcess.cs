@@ -15,7 +15,7 @@ internal readonly partial record struct HostProcess(int Id, long StartTicks)
     private const int SigKill = 9;
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>False also for a zombie: it can no longer write.</summary>
+    /// <summary>False also for a zombie whose last thread has ended: it can no longer write.</summary>
     public bool IsAlive => Find(Id) == this;
 
     public static HostProcess? Find(int id)
@@ -23,7 +23,7 @@ internal readonly partial record struct HostProcess(int Id, long StartTicks)
         if (Read($"/proc/{id}/stat") is not { } stat) return null;
         // The name in parentheses may hold anything, so fields are counted from the last one.
         var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-        return fields.Length > 19 && fields[0] is not ("Z" or "X")
+        return fields.Length > 19 && !(fields[0] is "Z" or "X" && ThreadsOf(id) <= 1)
             && long.TryParse(fields[19], NumberStyles.None, CultureInfo.InvariantCulture, out var start)
             ? new HostProcess(id, start)
             : null;
@@ -76,6 +76,19 @@ internal readonly partial record struct HostProcess(int Id, long StartTicks)
     {
         // Between the check and the signal only a wrap-around of all process numbers could put another one here.
         if (IsAlive) SendSignal(Id, signal);
+    }
+
+    // A killed process shows as a zombie as soon as its first thread has ended; others may still be in a write.
+    private static int ThreadsOf(int id)
+    {
+        try
+        {
+            return Directory.GetDirectories($"/proc/{id}/task").Length;
+        }
+        catch (IOException)
+        {
+            return 0;
+        }
     }
 
     private static bool HasArgument(int id, string argument) =>

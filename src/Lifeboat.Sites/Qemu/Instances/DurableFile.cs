@@ -3,6 +3,8 @@ namespace Lifeboat.Sites.Qemu.Instances;
 
 internal static class DurableFile
 {
+    private const int NoSpaceLeft = 28;   // ENOSPC
+
     /// <summary>Whole or not at all, also over a crash of the host.</summary>
     public static void Write(string path, ReadOnlySpan<byte> content)
     {
@@ -18,7 +20,8 @@ internal static class DurableFile
         }
         catch (IOException e)
         {
-            throw new SiteException(SiteFault.NoSpace, $"{path} cannot be written: {e.Message}", e);
+            throw new SiteException(e.HResult == NoSpaceLeft ? SiteFault.NoSpace : SiteFault.Refused,
+                $"{path} cannot be written: {e.Message}", e);
         }
     }
 }

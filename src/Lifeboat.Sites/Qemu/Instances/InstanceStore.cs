@@ -46,11 +46,14 @@ internal sealed class InstanceStore(string root)
         ];
     }
 
+    /// <summary>Makes the folder; what guests have on disks and consoles is nobody else's business.</summary>
+    public void Prepare(string name) => Directory.CreateDirectory(Folder(name).Root,
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+
     public InstanceRecord Write(InstanceRecord record)
     {
-        var folder = Folder(record.Name);
-        Directory.CreateDirectory(folder.Root);
-        DurableFile.Write(Path.Combine(folder.Root, RecordFile),
+        Prepare(record.Name);
+        DurableFile.Write(Path.Combine(Folder(record.Name).Root, RecordFile),
             JsonSerializer.SerializeToUtf8Bytes(record, ContractJson.Indented));
         return record;
     }
