@@ -39,17 +39,25 @@ internal sealed partial class QemuSite : IMovesToNative
                 if (round.Failure is { } failure)
                 {
                     LogMoveFailed(instance, failure);
-                    if (++failures >= MoveAttempts)
-                        throw new SiteException(failure.Contains("No space", StringComparison.OrdinalIgnoreCase)
-                            ? SiteFault.NoSpace : SiteFault.Refused,
-                            $"{instance}: the move to native failed {failures} times: {failure}; "
-                            + "it still runs from its view");
+                    var full = failure.Contains("No space", StringComparison.OrdinalIgnoreCase);
+                    if (full || ++failures >= MoveAttempts)
+                    {
+                        await AbandonAsync(record, move, ct);
+                        throw new SiteException(full ? SiteFault.NoSpace : SiteFault.Refused,
+                            $"{instance}: the move to native failed: {failure}; it still runs from its view, "
+                            + "and the move can be asked for again");
+                    }
                 }
                 await Task.Delay(LookAtMove, _time, ct);
             }
             progress.Report(1);
             return true;
         }, ct);
+
+    private async Task AbandonAsync(InstanceRecord record, NativeMove move, CancellationToken ct)
+    {
+        while (!await TalkAsync(record, qmp => move.AbandonAsync(qmp, ct), ct)) await Task.Delay(LookAtMove, _time, ct);
+    }
 
     // Only the place of this disk changes, and only in the record the move began with: an instance that was started
     // anew meanwhile is none of this move's business.

@@ -25,6 +25,11 @@ public sealed record QemuSiteOptions
     public int ViewReconnectSeconds { get; init; } = 60;
     /// <summary>Cap of the move to native per disk, bytes per second; 0: none.</summary>
     public long MoveBytesPerSecond { get; init; }
+    /// <summary>
+    /// Free space that the move to native leaves on the site's file system. With less it gives up: the guest writes to
+    /// an overlay there and would stop when it is full.
+    /// </summary>
+    public int MoveReserveMiB { get; init; } = 64;
     /// <summary>Memory that is left to the host when capacity is judged.</summary>
     public int MemoryReserveMiB { get; init; } = 256;
 
@@ -37,6 +42,7 @@ public sealed record QemuSiteOptions
         if (ViewReconnectSeconds is < 1 or > 3600)
             yield return $"options.viewReconnectSeconds is {ViewReconnectSeconds}; allowed is 1 to 3600";
         if (MoveBytesPerSecond < 0) yield return "options.moveBytesPerSecond must not be negative";
+        if (MoveReserveMiB < 0) yield return "options.moveReserveMiB must not be negative";
         if (MemoryReserveMiB < 0) yield return "options.memoryReserveMiB must not be negative";
     }
 }

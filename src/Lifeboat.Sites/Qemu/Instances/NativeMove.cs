@@ -17,9 +17,7 @@ internal sealed class NativeMove(InstanceRecord record, QemuSiteOptions options,
     {
         var tops = await TopNodesAsync(qmp, ct);
         var jobs = await JobsAsync(qmp, ct);
-        var moving = record.Description.Disks.OrderBy(d => d.Order)
-            .Select((d, order) => new Disk(record.Disk(d.Name), order, d.SizeBytes))
-            .Where(d => d.Record.Place is DiskPlace.Overlay or DiskPlace.Pivoting).ToList();
+        var moving = Moving();
         string? failure = null;
         double done = 0;
         var ready = new List<Disk>();
@@ -47,12 +45,58 @@ internal sealed class NativeMove(InstanceRecord record, QemuSiteOptions options,
                 if (job.Status == "ready") ready.Add(disk);
             }
         }
+        if (failure is null && Crowded(moving) is { } crowded)
+        {
+            failure = crowded;
+        }
         if (failure is null && ready.Count > 0 && ready.Count == moving.Count) await PivotAsync(qmp, ready, ct);
         return new MoveRound(moving.Count == 0 ? 1 : Math.Min(done / moving.Count, 1), failure);
     }
 
     // QEMU was started again between the pivot's note and its end: it runs from the native file already.
     private static bool IsStartedNative(Disk disk, Job? job) => job is null && disk.Record.Place is DiskPlace.Pivoting;
+
+    /// <summary>Takes back a move that cannot be: the copies go, and a guest that found its disk full goes
+    /// on.</summary>
+    /// <returns>False: a copy has not ended yet; ask again.</returns>
+    public async Task<bool> AbandonAsync(QmpClient qmp, CancellationToken ct)
+    {
+        var jobs = await JobsAsync(qmp, ct);
+        var copying = false;
+        // A disk that pivots has its copy whole; it ends by itself.
+        foreach (var disk in Moving().Where(d => d.Record.Place is DiskPlace.Overlay))
+        {
+            var job = jobs.GetValueOrDefault(JobId(disk));
+            copying |= job is { Status: not "concluded" };
+            if (job is { Status: "concluded" }) await BackToOverlayAsync(qmp, disk, ct);
+            else if (job is not null) await CancelAsync(qmp, disk, ct);
+        }
+        if (copying) return false;
+        var status = await qmp.ExecuteAsync("query-status", null, ct);
+        if (status.GetProperty("status").GetString() == "io-error") await qmp.ExecuteAsync("cont", null, ct);
+        return true;
+    }
+
+    private List<Disk> Moving() =>
+    [
+        .. record.Description.Disks.OrderBy(d => d.Order)
+            .Select((d, order) => new Disk(record.Disk(d.Name), order, d.SizeBytes))
+            .Where(d => d.Record.Place is DiskPlace.Overlay or DiskPlace.Pivoting),
+    ];
+
+    // Only while copies still grow: a disk that is ready needs no more room than its guest would take anyway.
+    private string? Crowded(List<Disk> moving)
+    {
+        if (moving.FirstOrDefault(d => d.Record.Place is DiskPlace.Overlay) is not { } one) return null;
+        var folder = Path.GetDirectoryName(one.Record.File!)!;
+        var free = new DriveInfo(folder).AvailableFreeSpace >> 20;
+        return free >= options.MoveReserveMiB ? null
+            : $"No space left: {free} MiB free in {folder}, {options.MoveReserveMiB} MiB must remain";
+    }
+
+    // A plain cancel of a ready mirror finishes its copy first; `force` drops it.
+    private static Task CancelAsync(QmpClient qmp, Disk disk, CancellationToken ct) => qmp.ExecuteAsync(
+        "block-job-cancel", new JsonObject { ["device"] = JobId(disk), ["force"] = true }, ct);
 
     private async Task BeginAsync(QmpClient qmp, Disk disk, CancellationToken ct)
     {
@@ -119,6 +163,7 @@ internal sealed class NativeMove(InstanceRecord record, QemuSiteOptions options,
             await keep(disk.Record with { Place = DiskPlace.Overlay, File = OverlayPath(disk), Format = "qcow2" });
         await qmp.ExecuteAsync("job-dismiss", new JsonObject { ["id"] = JobId(disk) }, ct);
         await RemoveNodesAsync(qmp, [BlockNodes.Native(disk.Order), BlockNodes.NativeFile(disk.Order)], ct);
+        File.Delete(NativePath(disk));
     }
 
     private static async Task RemoveNodesAsync(QmpClient qmp, string[] nodes, CancellationToken ct)
