@@ -63,16 +63,19 @@ internal sealed class TlsLink(SitePaths paths, TimeProvider time) : ILink
                 : new LinkException(LinkFault.Protocol, $"{target} did not agree on TLS: {e.Message}", e);
         }
         var connection = new TlsConnection(stream, socket, verdict.Site!);
+        LinkException? cause = null;
         try
         {
-            if (await connection.ReceiveAsync(ct) is { } welcome
-                && welcome.Span.SequenceEqual(LinkIdentity.Protocol.Protocol.Span)) return connection;
+            if (await connection.ReceiveAsync(ct) is { } welcome)
+                return welcome.Span.SequenceEqual(LinkIdentity.Protocol.Protocol.Span)
+                    ? connection
+                    : throw new LinkException(LinkFault.Protocol, $"{target} does not speak {LinkIdentity.Protocol}");
         }
         catch (LinkException e) when (e.Fault == LinkFault.Broken)
         {
-            throw new LinkException(LinkFault.CertificateRefused,
-                $"{target} ({expectedSite}) refused this site's certificate: is it paired with us?", e);
+            cause = e;
         }
-        throw new LinkException(LinkFault.CertificateRefused, $"{target} ({expectedSite}) closed without a welcome");
+        throw new LinkException(LinkFault.CertificateRefused,
+            $"{target} ({expectedSite}) refused this site's certificate: is it paired with us?", cause);
     }
 }

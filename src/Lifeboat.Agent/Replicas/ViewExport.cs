@@ -10,13 +10,18 @@ namespace Lifeboat.Agent.Replicas;
 // the engine answers at once anyway.
 internal sealed class ViewExport(PointInTimeView view, ushort volume, string name, long sizeBytes) : INbdExport
 {
+    private readonly WritableView? _writable = view as WritableView;
+
     public NbdExportInfo Info { get; } = new()
     {
         Name = name,
         Size = sizeBytes,
         Description = $"sequence {view.Sequence}",
-        ReadOnly = true,
+        ReadOnly = view is not WritableView,
         CanMultiConn = true,
+        CanTrim = view is WritableView,
+        CanZero = view is WritableView,
+        CanFastZero = view is WritableView,
     };
 
     public NbdError Read(long offset, Span<byte> buffer)
@@ -34,6 +39,29 @@ internal sealed class ViewExport(PointInTimeView view, ushort volume, string nam
             ArrayPool<byte>.Shared.Return(bytes);
         }
     }
+
+    public NbdError Write(long offset, ReadOnlySpan<byte> data, bool fua)
+    {
+        var bytes = ArrayPool<byte>.Shared.Rent(data.Length);
+        try
+        {
+            data.CopyTo(bytes);
+            var length = data.Length;
+            return Run(() => _writable!.WriteAsync(volume, offset, bytes.AsMemory(0, length), CancellationToken.None));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
+    }
+
+    public NbdError Zero(long offset, long length, NbdZeroFlags flags) =>
+        Run(() => _writable!.ZeroAsync(volume, offset, length, CancellationToken.None));
+
+    public NbdError Trim(long offset, long length, bool fua) => Zero(offset, length, NbdZeroFlags.None);
+
+    // What is written to a view is dropped with it and need not survive a crash of this host.
+    public NbdError Flush() => NbdError.None;
 
     private static NbdError Run(Func<ValueTask> action)
     {

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using System.Net.Sockets;
+using Lifeboat.Agent.Linking;
+using Lifeboat.Replication.Linking;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Lifeboat.Tests.Agent;
+
+public sealed class TlsLinkTests
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    [Fact]
+    public async Task Paired_sites_exchange_messages_of_every_size()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        await using var listener = Listen(b, EchoAsync);
+        await using var link = await ConnectAsync(a, listener, "site-b");
+
+        Assert.Equal("site-b", link.PeerSite);
+        foreach (var size in new[] { 0, 1, 3, 70_000, 300_000, ILinkConnection.MessageMax, 17 })
+        {
+            var message = new byte[size];
+            new Random(size).NextBytes(message);
+            await link.SendAsync(message, None);
+            var echo = await link.ReceiveAsync(None);
+            Assert.True(echo!.Value.Span.SequenceEqual(message), $"a message of {size} bytes came back changed");
+        }
+    }
+
+    [Fact]
+    public async Task A_peer_that_closes_in_an_orderly_way_is_the_end_and_no_error()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        await using var listener = Listen(b, (_, _) => Task.CompletedTask);
+        await using var link = await ConnectAsync(a, listener, "site-b");
+
+        Assert.Null(await link.ReceiveAsync(None));
+    }
+
+    [Fact]
+    public async Task The_site_that_answers_must_be_the_one_that_was_meant()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        await using var listener = Listen(b, EchoAsync);
+
+        await AssertRefusedAsync(() => ConnectAsync(a, listener, "site-c"), "not of 'site-c'");
+    }
+
+    [Fact]
+    public async Task A_site_of_the_same_name_with_another_ca_is_refused_by_both_sides()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b"), falseA = new("site-a"), falseB = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        falseA.Trust(b);
+        await using var listener = Listen(b, EchoAsync);
+        await AssertRefusedAsync(() => ConnectAsync(falseA, listener, "site-b"), "refused this site's certificate");
+
+        falseB.Trust(a);
+        await using var impostor = Listen(falseB, EchoAsync);
+        await AssertRefusedAsync(() => ConnectAsync(a, impostor, "site-b"), "does not come from the CA");
+    }
+
+    [Fact]
+    public async Task Unpairing_takes_effect_with_the_next_connection()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        await using var listener = Listen(b, EchoAsync);
+        await (await ConnectAsync(a, listener, "site-b")).DisposeAsync();
+
+        File.Delete(b.Paths.TrustAnchor("site-a"));
+
+        await AssertRefusedAsync(() => ConnectAsync(a, listener, "site-b"), "refused this site's certificate");
+    }
+
+    [Fact]
+    public async Task A_controllers_certificate_does_not_make_an_agent()
+    {
+        using LinkCertificates a = new("site-a", role: "controller"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        await using var listener = Listen(b, EchoAsync);
+
+        await AssertRefusedAsync(() => ConnectAsync(a, listener, "site-b"), "refused this site's certificate");
+    }
+
+    [Fact]
+    public async Task Nobody_there_is_unreachable()
+    {
+        using LinkCertificates a = new("site-a");
+
+        var gone = await Assert.ThrowsAsync<LinkException>(
+            () => new TlsLink(a.Paths, TimeProvider.System).ConnectAsync("127.0.0.1:1", "site-b", None));
+
+        Assert.Equal(LinkFault.Unreachable, gone.Fault);
+    }
+
+    [Fact]
+    public async Task Garbage_instead_of_a_handshake_harms_nobody_else()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        await using var listener = Listen(b, EchoAsync);
+        using var garbage = new TcpClient();
+        await garbage.ConnectAsync(listener.Address);
+        await garbage.GetStream().WriteAsync("GET / HTTP/1.0\r\n\r\n"u8.ToArray());
+
+        await using var link = await ConnectAsync(a, listener, "site-b");
+        await link.SendAsync(new byte[] { 7 }, None);
+
+        Assert.Equal(7, (await link.ReceiveAsync(None))!.Value.Span[0]);
+    }
+
+    private static LinkListener Listen(LinkCertificates site, Func<ILinkConnection, CancellationToken, Task> serve) =>
+        LinkListener.Listen(new IPEndPoint(IPAddress.Loopback, 0), site.Paths, serve, TimeProvider.System,
+            NullLogger<LinkListener>.Instance);
+
+    private static Task<ILinkConnection> ConnectAsync(LinkCertificates site, LinkListener listener, string expected) =>
+        new TlsLink(site.Paths, TimeProvider.System).ConnectAsync(listener.Address.ToString(), expected, None);
+
+    private static async Task EchoAsync(ILinkConnection connection, CancellationToken ct)
+    {
+        while (await connection.ReceiveAsync(ct) is { } message) await connection.SendAsync(message.ToArray(), ct);
+    }
+
+    private static async Task AssertRefusedAsync(Func<Task> connect, string because)
+    {
+        var refused = await Assert.ThrowsAsync<LinkException>(connect);
+        Assert.Equal(LinkFault.CertificateRefused, refused.Fault);
+        Assert.Contains(because, refused.Message);
+    }
+}
