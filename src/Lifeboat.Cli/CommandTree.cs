@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.CommandLine;
+
+namespace Lifeboat.Cli;
+
+/// <summary>Puts the command files of Commands/ under their nouns. Adding a command is adding its file.</summary>
+internal static class CommandTree
+{
+    private static readonly Dictionary<string, string> Nouns = new()
+    {
+        ["site"] = "This site: set up, start, stop, pair with another",
+        ["instance"] = "The virtual machines of this site",
+        ["group"] = "Protection groups",
+        ["point"] = "Recovery points and views of them",
+        ["run"] = "Runs of recovery plans",
+        ["report"] = "Reports of runs",
+    };
+
+    public static RootCommand Build()
+    {
+        var root = new RootCommand("Lifeboat: disaster recovery for OpenStack and KVM");
+        root.Add(GlobalOptions.SiteDirectory);
+        root.Add(GlobalOptions.Output);
+        var nouns = Nouns.ToDictionary(n => n.Key, n => new Command(n.Key, n.Value));
+        foreach (var noun in nouns.Values) root.Add(noun);
+        foreach (var command in Discover())
+        {
+            if (command.Noun is null) root.Add(command);
+            else nouns[command.Noun].Add(command);
+        }
+        return root;
+    }
+
+    private static IEnumerable<LifeboatCommand> Discover() =>
+        from type in typeof(CommandTree).Assembly.GetTypes()
+        where type.IsSubclassOf(typeof(LifeboatCommand)) && !type.IsAbstract
+        orderby type.Name
+        select (LifeboatCommand)Activator.CreateInstance(type)!;
+}

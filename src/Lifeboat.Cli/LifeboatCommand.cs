@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.CommandLine;
+using System.Text.Json;
+using Lifeboat.Contracts;
+using Lifeboat.Protection;
+
+namespace Lifeboat.Cli;
+
+/// <summary>A command: one file in Commands/. Stdout is data, stderr is talk, exit codes are reasons.</summary>
+internal abstract class LifeboatCommand : Command
+{
+    protected LifeboatCommand(string? noun, string verb, string description) : base(verb, description)
+    {
+        Noun = noun;
+        SetAction(InvokeAsync);
+    }
+
+    public string? Noun { get; }
+
+    protected abstract Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct);
+
+    private async Task<int> InvokeAsync(ParseResult parsed, CancellationToken ct)
+    {
+        var output = new CommandOutput(parsed.GetValue(GlobalOptions.Output)!, Console.Out, Console.Error);
+        var directory = Path.GetFullPath(parsed.GetValue(GlobalOptions.SiteDirectory)!);
+        await using var session = new CommandSession(directory, output, TimeProvider.System);
+        try
+        {
+            return await RunAsync(parsed, session, ct);
+        }
+        catch (ProblemException problem)
+        {
+            output.Problem(problem.Reason, problem.Message, problem.Detail, problem.Errors);
+            return ExitCode.From(problem.Reason);
+        }
+        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        {
+            output.Talk("interrupted; what was started goes on at the site");
+            return ExitCode.Interrupted;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or JsonException or UnauthorizedAccessException)
+        {
+            output.Problem(ReasonCode.Unexpected, e.Message, null, null);
+            return ExitCode.From(ReasonCode.Unexpected);
+        }
+    }
+}
