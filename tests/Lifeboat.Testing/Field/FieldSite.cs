@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+using Lifeboat.Testing.Oracle;
+
+namespace Lifeboat.Testing.Field;
+
+/// <summary>What a command printed and how it ended.</summary>
+public sealed record CommandAnswer(int ExitCode, string Output, string Talk)
+{
+    public ReasonCode Reason => (ReasonCode)ExitCode;
+}
+
+/// <summary>
+/// A real site in a directory of its own, used as an operator uses it: through the built `lifeboat` command alone, as
+/// separate processes. Kills are by the pid in the site's pid files.
+/// </summary>
+public sealed class FieldSite(string name, string directory, int firstPort) : IAsyncDisposable
+{
+    private static readonly string[] Roles = ["watchdog", "controller", "agent"];
+
+    public string Name => name;
+    public string Directory => directory;
+    public SitePaths Paths { get; } = new(directory);
+
+    public async Task InitAsync(CancellationToken ct)
+    {
+        await MustAsync(["site", "init", "--name", name,
+            "--controller-listen", $"127.0.0.1:{firstPort.ToString(CultureInfo.InvariantCulture)}",
+            "--link-listen", $"127.0.0.1:{(firstPort + 1).ToString(CultureInfo.InvariantCulture)}"], ct);
+    }
+
+    public Task StartAsync(CancellationToken ct) => MustAsync(["site", "start"], ct);
+
+    public async Task PairWithAsync(FieldSite other, CancellationToken ct)
+    {
+        var token = (await other.MustAsync(["site", "token"], ct)).Trim();
+        await MustAsync(["site", "pair", token], ct);
+    }
+
+    public async Task<CommandAnswer> RunAsync(IEnumerable<string> arguments, CancellationToken ct)
+    {
+        var command = await HostCommand.RunAsync("dotnet", [BuiltCommand, "-d", directory, .. arguments], ct);
+        return new CommandAnswer(command.ExitCode, command.Output, command.Errors);
+    }
+
+    /// <exception cref="FieldException">It did not end with 0.</exception>
+    public async Task<string> MustAsync(IReadOnlyList<string> arguments, CancellationToken ct)
+    {
+        var answer = await RunAsync(arguments, ct);
+        return answer.ExitCode == 0 ? answer.Output : throw new FieldException(
+            $"site {name}: lifeboat {string.Join(' ', arguments)} ended with {answer.ExitCode}: {answer.Talk.Trim()}");
+    }
+
+    public async Task<T> AskAsync<T>(IEnumerable<string> arguments, CancellationToken ct) =>
+        JsonSerializer.Deserialize<T>(await MustAsync([.. arguments, "-o", "json"], ct), ContractJson.Options)!;
+
+    /// <summary>The pid of `watchdog`, `controller` or `agent`; null when it does not run.</summary>
+    public int? ProcessOf(string role)
+    {
+        var file = Paths.PidFile(role);
+        if (!File.Exists(file)) return null;
+        var first = File.ReadAllText(file).Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries).FirstOrDefault();
+        return int.TryParse(first, CultureInfo.InvariantCulture, out var pid) && IsOurs(pid) ? pid : null;
+    }
+
+    /// <summary>kill -9 of one process of the site; false when it was not there.</summary>
+    public bool Kill(string role)
+    {
+        if (ProcessOf(role) is not { } pid) return false;
+        return SignalPid(pid, "KILL");
+    }
+
+    public bool Signal(string role, string signal) => ProcessOf(role) is { } pid && SignalPid(pid, signal);
+
+    /// <summary>The disaster: every process of the site at once, its instances included, nothing orderly.</summary>
+    public void KillEverything()
+    {
+        foreach (var role in Roles) Kill(role);
+        // Between the kills a survivor may have started another one again.
+        foreach (var pid in ProcessesOfSite()) SignalPid(pid, "KILL");
+        foreach (var pid in ProcessesOfSite()) SignalPid(pid, "KILL");
+    }
+
+    /// <summary>All processes that name the site's directory on their command line, except callers of the command.</summary>
+    public IReadOnlyList<int> ProcessesOfSite() =>
+    [
+        .. from folder in System.IO.Directory.EnumerateDirectories("/proc")
+           let text = Path.GetFileName(folder)
+           where int.TryParse(text, CultureInfo.InvariantCulture, out _)
+           let pid = int.Parse(text, CultureInfo.InvariantCulture)
+           where pid != Environment.ProcessId && CommandLine(pid).Contains(directory + "/", StringComparison.Ordinal)
+           || CommandLine(pid).EndsWith(directory + "\0", StringComparison.Ordinal)
+           select pid,
+    ];
+
+    public async ValueTask DisposeAsync()
+    {
+        if (System.IO.Directory.Exists(directory))
+            await RunAsync(["site", "stop", "--with-instances"], CancellationToken.None);
+        KillEverything();
+    }
+
+    private bool IsOurs(int pid) => CommandLine(pid).Contains(directory, StringComparison.Ordinal);
+
+    private static string CommandLine(int pid)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{pid}/cmdline");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "";   // it ended between listing and reading
+        }
+    }
+
+    private static bool SignalPid(int pid, string signal)
+    {
+        using var kill = Process.Start("kill", ["-" + signal, pid.ToString(CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
+        return kill.ExitCode == 0;
+    }
+
+    /// <summary>The command as built in the same configuration as the running test.</summary>
+    private static string BuiltCommand { get; } = FindCommand();
+
+    private static string FindCommand()
+    {
+        var here = new DirectoryInfo(AppContext.BaseDirectory);
+        var configuration = here.FullName.Contains("/Release/", StringComparison.Ordinal) ? "Release" : "Debug";
+        while (here is not null && !File.Exists(Path.Combine(here.FullName, "Lifeboat.slnx"))) here = here.Parent;
+        var root = here?.FullName ?? throw new FieldException("not inside the source tree");
+        return Path.Combine(root, "src/Lifeboat.Cli/bin", configuration, "net10.0/lifeboat.dll");
+    }
+}
+
+public sealed class FieldException(string message, Exception? cause = null) : Exception(message, cause);
