@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+using Lifeboat.Contracts;
+
+namespace Lifeboat.Cli;
+
+/// <summary>What a command works with: the site's directory, its controller, the output.</summary>
+internal sealed class CommandSession(string siteDirectory, CommandOutput output, TimeProvider time) : IAsyncDisposable
+{
+    private ControllerClient? _controller;
+
+    public string SiteDirectory => siteDirectory;
+    public SitePaths Paths { get; } = new(siteDirectory);
+    public CommandOutput Output => output;
+    public TimeProvider Time => time;
+    public ControllerClient Controller => _controller ??= new ControllerClient(Paths.ControllerSocket);
+
+    public Guid PointId(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
+        ReasonCode.PointUnknown, $"'{text}' is not the id of a recovery point", "`lifeboat point list GROUP` shows them.");
+
+    public Guid RunId(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
+        ReasonCode.RunUnknown, $"'{text}' is not the id of a run", "`lifeboat run list` shows them.");
+
+    public ValueTask DisposeAsync()
+    {
+        _controller?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}

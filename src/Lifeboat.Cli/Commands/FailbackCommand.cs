@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.CommandLine;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection.Plans;
+
+namespace Lifeboat.Cli.Commands;
+
+internal sealed class FailbackCommand() : RunCommand("failback",
+    "Bring the group home: reprotect, planned failover without loss, protected again")
+{
+    protected override StartRunRequest Request(ParseResult parsed, CommandSession session) =>
+        new() { Kind = RunKind.Failback };
+}

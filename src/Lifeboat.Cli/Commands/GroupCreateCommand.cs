@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.CommandLine;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
+
+namespace Lifeboat.Cli.Commands;
+
+internal sealed class GroupCreateCommand : LifeboatCommand
+{
+    private readonly Argument<string> _group = Inputs.Group();
+    private readonly Option<string[]> _instances = new("--instance", "-i")
+    {
+        Description = "Instance to protect, NAME or NAME:BOOTORDER; may be repeated",
+        Required = true,
+    };
+
+    private readonly Option<string> _site = new("--recovery-site", "-r")
+    {
+        Description = "Paired site that keeps the replica",
+        Required = true,
+    };
+
+    private readonly Option<string[]> _exclude = new("--exclude-disk")
+    {
+        Description = "INSTANCE.DISK not to replicate; may be repeated",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string[]> _targets = new("--target-disk")
+    {
+        Description = "INSTANCE.DISK=PATH: an existing raw file or block device at the recovery site for the copy",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<TimeSpan?> _rpo = Inputs.Duration("--rpo", "RPO target");
+    private readonly Option<TimeSpan?> _rto = Inputs.Duration("--rto", "RTO target");
+    private readonly Option<TimeSpan?> _interval = Inputs.Duration("--checkpoint-interval", "Crash-consistent points");
+    private readonly Option<TimeSpan?> _quiesce = Inputs.Duration("--quiesce-interval", "Application-consistent points");
+    private readonly Option<TimeSpan?> _retention = Inputs.Duration("--retention", "History kept at the recovery site");
+    private readonly Option<long?> _outbox = new("--outbox-mib") { Description = "Memory for unsent writes, MiB" };
+    private readonly Option<string[]> _checks = Inputs.Checks();
+
+    public GroupCreateCommand() : base("group", "create", "Protect instances of this site as one group")
+    {
+        Add(_group);
+        Option[] options = [_instances, _site, _exclude, _targets, _rpo, _rto, _interval, _quiesce, _retention, _outbox,
+            _checks];
+        foreach (var option in options) Add(option);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
+    {
+        var defaults = Policy.Default;
+        var group = await session.Controller.CreateGroupAsync(new CreateGroupRequest
+        {
+            Name = parsed.GetRequiredValue(_group),
+            RecoverySite = parsed.GetRequiredValue(_site),
+            Members = Members(parsed),
+            Checks = parsed.GetRequiredValue(_checks),
+            Policy = defaults with
+            {
+                RpoTarget = parsed.GetValue(_rpo) ?? defaults.RpoTarget,
+                RtoTarget = parsed.GetValue(_rto) ?? defaults.RtoTarget,
+                CheckpointInterval = parsed.GetValue(_interval) ?? defaults.CheckpointInterval,
+                QuiesceInterval = parsed.GetValue(_quiesce) ?? defaults.QuiesceInterval,
+                Retention = parsed.GetValue(_retention) ?? defaults.Retention,
+                OutboxBytes = parsed.GetValue(_outbox) is { } mib ? mib << 20 : defaults.OutboxBytes,
+            },
+        }, ct);
+        GroupTable.Write(session.Output, group, session.Time);
+        return ExitCode.Ok;
+    }
+
+    private List<MemberRequest> Members(ParseResult parsed)
+    {
+        var excluded = parsed.GetRequiredValue(_exclude).Select(Split).ToLookup(d => d.Instance, d => d.Disk);
+        var targets = parsed.GetRequiredValue(_targets)
+            .Select(t => t.Split('=', 2) is [var disk, var path] ? (Split(disk), Path: path) : throw Wrong(t))
+            .ToLookup(t => t.Item1.Instance, t => (t.Item1.Disk, t.Path));
+        return
+        [
+            .. from text in parsed.GetRequiredValue(_instances)
+               let parts = text.Split(':', 2)
+               let order = parts.Length == 1 ? 0 : int.TryParse(parts[1], out var n) ? n : throw Wrong(text)
+               select new MemberRequest(parts[0], order, ExcludedDisks: [.. excluded[parts[0]]],
+                   TargetDisks: targets[parts[0]].ToDictionary(t => t.Disk, t => t.Path)),
+        ];
+    }
+
+    private static (string Instance, string Disk) Split(string text) =>
+        text.Split('.', 2) is [var instance, var disk] ? (instance, disk) : throw Wrong(text);
+
+    private static ProblemException Wrong(string text) => new(ReasonCode.InvalidRequest, $"'{text}' is not understood",
+        "Disks are INSTANCE.DISK, target disks INSTANCE.DISK=PATH, instances NAME or NAME:BOOTORDER.");
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.CommandLine;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+
+namespace Lifeboat.Cli.Commands;
+
+/// <summary>One screen: can I recover now, to when, what is wrong, and what do I do.</summary>
+internal sealed class StatusCommand() : LifeboatCommand(null, "status",
+    "Can I recover now, to when, and what is wrong")
+{
+    protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
+    {
+        var site = await session.Controller.SiteAsync(ct);
+        var groups = await session.Controller.GroupsAsync(ct);
+        session.Output.Write(new { site, groups }, table =>
+        {
+            table.AddColumns("group", "runs at", "recover at", "state", "newest point", "would lose", "what to do");
+            foreach (var g in groups)
+                table.AddRow(g.Definition.Name, g.Definition.PrimarySite, g.Definition.RecoverySite,
+                    GroupTable.State(g), GroupTable.Newest(g, session.Time) ?? "none",
+                    g.Exposure is { } e ? Show.Span(e) : "", Advice(g, site.Name));
+        });
+        foreach (var peer in site.Peers.Where(p => !p.Reachable))
+            session.Output.Talk($"site {peer.Name} does not answer at {peer.ControllerUrl} ({Show.Name(peer.Reason)})");
+        if (site.Agent is null) session.Output.Talk($"the agent of this site does not answer: {Show.Name(site.AgentReason)}");
+        return ExitCode.Ok;
+    }
+
+    private static string Advice(GroupInfo group, string here) => group.State switch
+    {
+        GroupState.Protected or GroupState.Initializing or GroupState.Resyncing or GroupState.Reprotecting => "nothing",
+        GroupState.FailingOver => "wait for the run",
+        GroupState.FailedOver => $"when site {group.Definition.RecoverySite} is back: lifeboat failback or reprotect",
+        GroupState.Degraded when group.Definition.RecoverySite == here && group.Reason == ReasonCode.LinkDown =>
+            $"if site {group.Definition.PrimarySite} is lost: lifeboat failover {group.Definition.Name}",
+        GroupState.Degraded => "it comes back by itself; see the reason",
+        GroupState.Suspended => "resume",
+        GroupState.Diverged => "choose a side: lifeboat reprotect at the one that stays",
+        GroupState.Error => "see the reason and the logs",
+    };
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+
+namespace Lifeboat.Cli;
+
+/// <summary>How a group reads: state and reason first, then how far behind, then what can be recovered.</summary>
+internal static class GroupTable
+{
+    public static void Write(CommandOutput output, GroupInfo group, TimeProvider time)
+    {
+        var source = group.Source;
+        output.WriteFacts(group,
+        [
+            ("group", group.Definition.Name),
+            ("state", $"{State(group)} since {Show.Time(group.Since)}"),
+            ("detail", group.Detail),
+            ("primary site", group.Definition.PrimarySite),
+            ("recovery site", group.Definition.RecoverySite),
+            ("epoch", group.Definition.Epoch.ToString()),
+            ("instances", string.Join(", ", group.Definition.Members.Select(m => m.Instance))),
+            ("phase", source is null ? null : Phase(source)),
+            ("lag", source is null ? null : Show.Span(source.Lag)),
+            ("last sync", source is null ? null : Sync(source)),
+            ("history", group.Replica is { } r ? $"{r.Points} points, journal {Show.Bytes(r.JournalBytes)}" : null),
+            ("newest point", Newest(group, time)),
+            ("failover would lose", group.Exposure is { } e ? $"at most {Show.Span(e)}" : null),
+            ("run under way", group.ActiveRun?.ToString()),
+        ]);
+    }
+
+    public static string State(GroupInfo group) => group.Reason == Protection.ReasonCode.None
+        ? Show.Name(group.State) : $"{Show.Name(group.State)} ({Show.Name(group.Reason)})";
+
+    public static string? Newest(GroupInfo group, TimeProvider time) => group.NewestPoint is { } p
+        ? $"{Show.Time(p.CutAt)} ({Show.Span(time.GetUtcNow() - p.CutAt)} ago), {Show.Name(p.Consistency)}, {p.Id}" : null;
+
+    private static string Phase(SourceStatus source) =>
+        source.Phase is SourcePhase.Streaming ? "streaming"
+        : $"{Show.Name(source.Phase)} {source.ResyncProgress:P0} ({Show.Name(source.Reason)}) {source.Detail}";
+
+    private static string Sync(SourceStatus source) => $"{Show.Name(source.LastResync)}: moved "
+        + $"{Show.Bytes(source.ResyncMovedBytes)} of {Show.Bytes(source.ResyncExaminedBytes)} looked at";
+}
