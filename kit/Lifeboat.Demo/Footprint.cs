@@ -5,13 +5,15 @@ using Lifeboat.Testing.Oracle;
 namespace Lifeboat.Demo;
 
 /// <summary>
-/// What a site leaves on the machine: processes, namespaces, mounts, files. Taken before and after a drill by looking at the
+/// What a site leaves on the machine: processes, namespaces, mounts, files. Taken before and after a drill by
+/// looking at the
 /// machine, not by asking the product.
 /// </summary>
 internal sealed record Footprint(IReadOnlySet<string> Things)
 {
     // What a living site changes all the time by itself.
-    private static readonly string[] Living = ["/logs/", "/replicas/", "/reports/", "/controller.db", "/run/", "/agent/"];
+    private static readonly string[] Living =
+        ["/logs/", "/replicas/", "/reports/", "/controller.db", "/run/", "/agent/"];
 
     public static async Task<Footprint> TakeAsync(FieldSite site, CancellationToken ct)
     {

@@ -31,8 +31,8 @@ internal sealed partial class Story
         var proof = await ProveAsync(_b, point.Point.Id, "application-point",
             new OracleExpectation { MustEndWithMark = true }, ct);
         ledger.Prove("application-consistent point", proof.Holds && point.Point.Consistency == Consistency.Application,
-            $"guest frozen {point.Frozen?.TotalSeconds:0.00} s, acknowledgements held {point.Held.TotalMilliseconds:0.0} ms; "
-            + Summary(proof));
+            $"guest frozen {point.Frozen?.TotalSeconds:0.00} s, acknowledgements held "
+            + $"{point.Held.TotalMilliseconds:0.0} ms; {Summary(proof)}");
     }
 
     private async Task DrillAsync(CancellationToken ct)

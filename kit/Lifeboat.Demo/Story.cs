@@ -83,7 +83,8 @@ internal sealed partial class Story(StoryOptions options, Ledger ledger, TimePro
         {
             var folder = Path.Combine(site.Directory, "reports");
             if (!Directory.Exists(folder)) continue;
-            foreach (var file in Directory.EnumerateFiles(folder, "*.html").Order()) Console.WriteLine($"report: {file}");
+            foreach (var file in Directory.EnumerateFiles(folder, "*.html").Order())
+                Console.WriteLine($"report: {file}");
         }
     }
 

@@ -18,7 +18,8 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
     public ControllerClient Controller => _controller ??= new ControllerClient(Paths.ControllerSocket);
 
     public Guid PointId(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
-        ReasonCode.PointUnknown, $"'{text}' is not the id of a recovery point", "`lifeboat point list GROUP` shows them.");
+        ReasonCode.PointUnknown, $"'{text}' is not the id of a recovery point",
+        "`lifeboat point list GROUP` shows them.");
 
     public Guid RunId(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
         ReasonCode.RunUnknown, $"'{text}' is not the id of a run", "`lifeboat run list` shows them.");

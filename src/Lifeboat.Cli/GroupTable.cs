@@ -33,7 +33,8 @@ internal static class GroupTable
         ? Show.Name(group.State) : $"{Show.Name(group.State)} ({Show.Name(group.Reason)})";
 
     public static string? Newest(GroupInfo group, TimeProvider time) => group.NewestPoint is { } p
-        ? $"{Show.Time(p.CutAt)} ({Show.Span(time.GetUtcNow() - p.CutAt)} ago), {Show.Name(p.Consistency)}, {p.Id}" : null;
+        ? $"{Show.Time(p.CutAt)} ({Show.Span(time.GetUtcNow() - p.CutAt)} ago), {Show.Name(p.Consistency)}, {p.Id}"
+        : null;
 
     private static string Phase(SourceStatus source) =>
         source.Phase is SourcePhase.Streaming ? "streaming"

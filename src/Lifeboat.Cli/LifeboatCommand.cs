@@ -38,7 +38,8 @@ internal abstract class LifeboatCommand : Command
             output.Talk("interrupted; what was started goes on at the site");
             return ExitCode.Interrupted;
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or JsonException or UnauthorizedAccessException)
+        catch (Exception e) when
+            (e is HttpRequestException or IOException or JsonException or UnauthorizedAccessException)
         {
             output.Problem(ReasonCode.Unexpected, e.Message, null, null);
             return ExitCode.From(ReasonCode.Unexpected);

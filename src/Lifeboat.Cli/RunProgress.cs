@@ -45,8 +45,9 @@ internal static class RunProgress
         {
             if (step.State == StepState.Pending || !told.Add((step.Index, step.State))) continue;
             var took = step.Duration is { } d && step.State != StepState.Running ? $" ({Show.Span(d)})" : "";
-            var evidence = step.State == StepState.Running ? "" : string.Concat(step.Evidence.Select(e => $"\n        {e}"));
-            output.Talk($"  {step.Index + 1,2}/{run.Steps.Count} {Show.Name(step.State),-9} {step.Title}{took}{evidence}");
+            output.Talk($"  {step.Index + 1,2}/{run.Steps.Count} {Show.Name(step.State),-9} {step.Title}{took}");
+            if (step.State == StepState.Running) continue;
+            foreach (var line in step.Evidence) output.Talk($"        {line}");
         }
     }
 }

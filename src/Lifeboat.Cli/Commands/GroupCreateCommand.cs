@@ -36,8 +36,12 @@ internal sealed class GroupCreateCommand : LifeboatCommand
 
     private readonly Option<TimeSpan?> _rpo = Inputs.Duration("--rpo", "RPO target");
     private readonly Option<TimeSpan?> _rto = Inputs.Duration("--rto", "RTO target");
-    private readonly Option<TimeSpan?> _interval = Inputs.Duration("--checkpoint-interval", "Crash-consistent points");
-    private readonly Option<TimeSpan?> _quiesce = Inputs.Duration("--quiesce-interval", "Application-consistent points");
+    private readonly Option<TimeSpan?> _interval =
+        Inputs.Duration("--checkpoint-interval", "How often a crash-consistent point is cut");
+
+    private readonly Option<TimeSpan?> _quiesce =
+        Inputs.Duration("--quiesce-interval", "How often the guests are quiesced for an application-consistent point");
+
     private readonly Option<TimeSpan?> _retention = Inputs.Duration("--retention", "History kept at the recovery site");
     private readonly Option<long?> _outbox = new("--outbox-mib") { Description = "Memory for unsent writes, MiB" };
     private readonly Option<string[]> _checks = Inputs.Checks();

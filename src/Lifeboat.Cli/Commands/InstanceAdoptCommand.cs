@@ -7,7 +7,12 @@ namespace Lifeboat.Cli.Commands;
 internal sealed class InstanceAdoptCommand : LifeboatCommand
 {
     private readonly Argument<string> _name = new("instance") { Description = "The name it gets at this site" };
-    private readonly Option<string> _qmp = new("--qmp") { Description = "QMP unix socket of the QEMU", Required = true };
+    private readonly Option<string> _qmp = new("--qmp")
+    {
+        Description = "QMP unix socket of the QEMU",
+        Required = true,
+    };
+
     private readonly Option<string?> _agent = new("--guest-agent") { Description = "qemu-ga unix socket" };
 
     public InstanceAdoptCommand() : base("instance", "adopt", "Take in a running QEMU that this site did not start")
@@ -27,7 +32,8 @@ internal sealed class InstanceAdoptCommand : LifeboatCommand
             ("instance", instance.Name), ("power", Show.Name(instance.Power)),
             ("hardware", $"{instance.Description.Machine}, {instance.Description.Cpus} cpus, "
                 + $"{instance.Description.MemoryMiB} MiB"),
-            .. instance.Disks.Select(d => ("disk", (string?)$"{d.Name}: {Show.Bytes(d.SizeBytes)}, {d.Format} {d.File}")),
+            .. instance.Disks.Select(d => ("disk",
+                (string?)$"{d.Name}: {Show.Bytes(d.SizeBytes)}, {d.Format} {d.File}")),
             .. instance.Description.Nics.Select(n => ("nic", (string?)$"{n.Mac} on {n.Network}")),
             ("guest agent", instance.Description.GuestAgent ? "yes" : "no: crash-consistent points only"),
         ]);

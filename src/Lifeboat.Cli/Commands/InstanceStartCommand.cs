@@ -9,7 +9,11 @@ namespace Lifeboat.Cli.Commands;
 
 internal sealed class InstanceStartCommand : LifeboatCommand
 {
-    private readonly Argument<FileInfo> _file = new("file") { Description = "A start request as JSON: see docs/operating" };
+    private readonly Argument<FileInfo> _file = new("file")
+    {
+        Description = "A start request as JSON: see docs/operating",
+    };
+
 
     public InstanceStartCommand() : base("instance", "start", "Start an instance from its description") => Add(_file);
 
@@ -24,7 +28,8 @@ internal sealed class InstanceStartCommand : LifeboatCommand
         }
         catch (JsonException e)
         {
-            throw new ProblemException(ReasonCode.InvalidRequest, $"{file} is not a start request", e.Message, cause: e);
+            throw new ProblemException(ReasonCode.InvalidRequest, $"{file} is not a start request", e.Message,
+                cause: e);
         }
         var instance = await session.Controller.StartInstanceAsync(request!, ct);
         session.Output.WriteFacts(instance,

@@ -7,7 +7,8 @@ internal sealed class InstanceStopCommand : LifeboatCommand
 {
     private readonly Argument<string> _name = new("instance") { Description = "Name of the instance" };
 
-    public InstanceStopCommand() : base("instance", "stop", "Stop an instance hard, as by pulling the plug") => Add(_name);
+    public InstanceStopCommand() : base("instance", "stop", "Stop an instance hard, as by pulling the plug") =>
+        Add(_name);
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {

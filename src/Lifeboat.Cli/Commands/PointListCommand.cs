@@ -6,7 +6,12 @@ namespace Lifeboat.Cli.Commands;
 internal sealed class PointListCommand : LifeboatCommand
 {
     private readonly Argument<string> _group = Inputs.Group();
-    private readonly Option<int> _last = new("--last") { Description = "Only the newest N", DefaultValueFactory = _ => 0 };
+    private readonly Option<int> _last = new("--last")
+    {
+        Description = "Only the newest N",
+        DefaultValueFactory = _ => 0,
+    };
+
 
     public PointListCommand() : base("point", "list", "List the recovery points of a group, oldest first")
     {

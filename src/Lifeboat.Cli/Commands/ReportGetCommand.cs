@@ -6,7 +6,11 @@ namespace Lifeboat.Cli.Commands;
 internal sealed class ReportGetCommand : LifeboatCommand
 {
     private readonly Argument<string> _run = new("run") { Description = "Id of the run" };
-    private readonly Option<FileInfo?> _html = new("--html") { Description = "Write the printable report to this file" };
+    private readonly Option<FileInfo?> _html = new("--html")
+    {
+        Description = "Write the printable report to this file",
+    };
+
 
     public ReportGetCommand() : base("report", "get", "Show the report of a finished run")
     {
@@ -30,13 +34,15 @@ internal sealed class ReportGetCommand : LifeboatCommand
             ("run", body.Run.ToString()), ("kind", Show.Name(body.Kind)), ("outcome", Show.Name(body.Outcome)),
             ("from site", body.PrimaryBefore), ("to site", body.PrimaryAfter),
             ("point", body.Point is { } p ? $"{p.Id}, {Show.Name(p.Consistency)}, {Show.Time(p.CutAt)}" : null),
-            ("RPO", $"{body.Rpo.Explanation} (target {Show.Span(body.Rpo.Target)}, {(body.Rpo.Met ? "met" : "missed")})"),
+            ("RPO", $"{body.Rpo.Explanation} ({Target(body.Rpo.Target, body.Rpo.Met)})"),
             ("RTO", body.Rto.Reached is { } rto
-                ? $"{Show.Span(rto)} (target {Show.Span(body.Rto.Target)}, {(body.Rto.Met ? "met" : "missed")})" : null),
+                ? $"{Show.Span(rto)} ({Target(body.Rto.Target, body.Rto.Met)})" : null),
             .. body.Resyncs.Select(r => ("resync", (string?)$"{r.From} to {r.To}: {Show.Name(r.Kind)}, moved "
                 + $"{Show.Bytes(r.MovedBytes)} of {Show.Bytes(r.ExaminedBytes)} looked at")),
             .. body.Warnings.Select(w => ("warning", (string?)w)), ("digest", report.Digest),
         ]);
         return ExitCode.Ok;
     }
+
+    private static string Target(TimeSpan target, bool met) => $"target {Show.Span(target)}, {(met ? "met" : "missed")}";
 }

@@ -3,15 +3,18 @@ using System.CommandLine;
 
 namespace Lifeboat.Cli.Commands;
 
-internal sealed class SiteGetCommand() : LifeboatCommand("site", "get", "Show this site, its agent and its paired sites")
+internal sealed class SiteGetCommand()
+    : LifeboatCommand("site", "get", "Show this site, its agent and its paired sites")
 {
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var site = await session.Controller.SiteAsync(ct);
         session.Output.WriteFacts(site,
         [
-            ("site", site.Name), ("version", site.Version), ("controller", $"{site.ControllerUrl}, pid {site.ProcessId}"),
-            ("agent", site.Agent is { } agent ? $"{site.LinkAddress}, pid {agent.ProcessId}" : Show.Name(site.AgentReason)),
+            ("site", site.Name), ("version", site.Version),
+            ("controller", $"{site.ControllerUrl}, pid {site.ProcessId}"),
+            ("agent", site.Agent is { } agent
+                ? $"{site.LinkAddress}, pid {agent.ProcessId}" : Show.Name(site.AgentReason)),
             .. site.Peers.Select(p => ("paired with", (string?)
                 $"{p.Name} at {p.ControllerUrl}: {(p.Reachable ? "reachable" : Show.Name(p.Reason))}")),
             ("requests to paired sites", site.PeerRequests.ToString(System.Globalization.CultureInfo.InvariantCulture)),

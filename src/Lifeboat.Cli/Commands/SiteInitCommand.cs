@@ -28,8 +28,8 @@ internal sealed class SiteInitCommand : LifeboatCommand
 
     protected override Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        SiteInitializer.Init(session.SiteDirectory, parsed.GetRequiredValue(_name), parsed.GetRequiredValue(_controller),
-            parsed.GetRequiredValue(_link));
+        SiteInitializer.Init(session.SiteDirectory, parsed.GetRequiredValue(_name),
+            parsed.GetRequiredValue(_controller), parsed.GetRequiredValue(_link));
         session.Output.Talk($"site {parsed.GetRequiredValue(_name)} is set up in {session.SiteDirectory}; "
             + $"next: lifeboat -d {session.SiteDirectory} site start");
         return Task.FromResult(ExitCode.Ok);

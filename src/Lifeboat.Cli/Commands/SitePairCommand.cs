@@ -5,7 +5,11 @@ namespace Lifeboat.Cli.Commands;
 
 internal sealed class SitePairCommand : LifeboatCommand
 {
-    private readonly Argument<string> _token = new("token") { Description = "What `site token` printed at the other site" };
+    private readonly Argument<string> _token = new("token")
+    {
+        Description = "What `site token` printed at the other site",
+    };
+
 
     public SitePairCommand() : base("site", "pair", "Pair this site with another: both trust each other afterwards") =>
         Add(_token);

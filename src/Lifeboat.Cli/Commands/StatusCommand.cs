@@ -24,7 +24,8 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
         });
         foreach (var peer in site.Peers.Where(p => !p.Reachable))
             session.Output.Talk($"site {peer.Name} does not answer at {peer.ControllerUrl} ({Show.Name(peer.Reason)})");
-        if (site.Agent is null) session.Output.Talk($"the agent of this site does not answer: {Show.Name(site.AgentReason)}");
+        if (site.Agent is null)
+            session.Output.Talk($"the agent of this site does not answer: {Show.Name(site.AgentReason)}");
         return ExitCode.Ok;
     }
 

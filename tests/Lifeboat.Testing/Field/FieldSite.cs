@@ -86,7 +86,8 @@ public sealed class FieldSite(string name, string directory, int firstPort) : IA
         foreach (var pid in ProcessesOfSite()) SignalPid(pid, "KILL");
     }
 
-    /// <summary>All processes that name the site's directory on their command line, except callers of the command.</summary>
+    /// <summary>All processes that name the site's directory on their command line, except callers of the
+    /// command.</summary>
     public IReadOnlyList<int> ProcessesOfSite() =>
     [
         .. from folder in System.IO.Directory.EnumerateDirectories("/proc")
