@@ -13,7 +13,8 @@ internal sealed class GroupListCommand() : LifeboatCommand("group", "list", "Lis
             table.AddColumns("group", "state", "primary", "recovery", "epoch", "instances", "exposure");
             foreach (var g in groups)
                 table.AddRow(g.Definition.Name, GroupTable.State(g), g.Definition.PrimarySite,
-                    g.Definition.RecoverySite, g.Definition.Epoch.ToString(), string.Join(", ", g.Definition.Members.Select(m => m.Instance)),
+                    g.Definition.RecoverySite, g.Definition.Epoch.ToString(),
+                    string.Join(", ", g.Definition.Members.Select(m => m.Instance)),
                     g.Exposure is { } e ? Show.Span(e) : "");
         });
         return ExitCode.Ok;

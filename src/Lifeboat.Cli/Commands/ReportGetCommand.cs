@@ -44,5 +44,6 @@ internal sealed class ReportGetCommand : LifeboatCommand
         return ExitCode.Ok;
     }
 
-    private static string Target(TimeSpan target, bool met) => $"target {Show.Span(target)}, {(met ? "met" : "missed")}";
+    private static string Target(TimeSpan target, bool met) =>
+        $"target {Show.Span(target)}, {(met ? "met" : "missed")}";
 }

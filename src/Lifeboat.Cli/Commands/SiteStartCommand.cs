@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.CommandLine;
+using Lifeboat.Agent.Watchdog;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+
+namespace Lifeboat.Cli.Commands;
+
+internal sealed class SiteStartCommand() : LifeboatCommand("site", "start",
+    "Start watchdog, controller and agent of this site and wait until they answer")
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
+    {
+        var site = SiteConfiguration.Read(session.SiteDirectory);
+        SiteProcesses.StartWatchdog(session.SiteDirectory);
+        var start = session.Time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                var info = await session.Controller.SiteAsync(ct);
+                if (info.Agent is not null) break;
+            }
+            catch (ProblemException e) when (e.Reason == ReasonCode.ControllerUnreachable)
+            {
+                // Not up yet.
+            }
+            if (session.Time.GetElapsedTime(start) > Limit)
+                throw new ProblemException(ReasonCode.Timeout, $"site {site.Name} did not come up within {Limit}",
+                    $"See the logs in {session.Paths.Logs}.");
+            await Task.Delay(TimeSpan.FromMilliseconds(200), session.Time, ct);
+        }
+        session.Output.Talk($"site {site.Name} is up");
+        return ExitCode.Ok;
+    }
+}
