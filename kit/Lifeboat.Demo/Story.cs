@@ -102,7 +102,7 @@ internal sealed partial class Story(StoryOptions options, Ledger ledger, TimePro
               kit/lifeboat -d {_b.Directory} site stop --with-instances
             """);
         if (Console.IsInputRedirected) return;
-        await Task.Delay(Timeout.Infinite, time, ct).ContinueWith(_ => { }, CancellationToken.None,
+        await Task.Delay(Timeout.InfiniteTimeSpan, time, ct).ContinueWith(_ => { }, CancellationToken.None,
             TaskContinuationOptions.None, TaskScheduler.Default);
     }
 

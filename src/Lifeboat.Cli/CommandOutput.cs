@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using Lifeboat.Contracts;
 using Lifeboat.Protection;
-using Spectre.Console;
 using YamlDotNet.Serialization;
 
 namespace Lifeboat.Cli;
@@ -13,7 +12,7 @@ internal sealed class CommandOutput(string format, TextWriter data, TextWriter t
 {
     public bool ForPeople => format == "table";
 
-    public void Write<T>(T value, Action<Table> fill)
+    public void Write<T>(T value, Action<TextTable> fill)
     {
         switch (format)
         {
@@ -25,9 +24,9 @@ internal sealed class CommandOutput(string format, TextWriter data, TextWriter t
                 data.Write(new SerializerBuilder().Build().Serialize(Plain(json)!));
                 break;
             default:
-                var table = new Table { Border = TableBorder.Simple };
+                var table = new TextTable();
                 fill(table);
-                Print(table);
+                table.Print(data);
                 break;
         }
     }
@@ -35,9 +34,10 @@ internal sealed class CommandOutput(string format, TextWriter data, TextWriter t
     /// <summary>A record as lines of name and value.</summary>
     public void WriteFacts<T>(T value, IEnumerable<(string Name, string? Value)> facts) => Write(value, table =>
     {
-        table.HideHeaders().AddColumns("", "");
+        table.HideHeaders();
+        table.AddColumns("", "");
         foreach (var (name, text) in facts)
-            if (text is not null) table.AddRow(Markup.Escape(name), Markup.Escape(text));
+            if (text is not null) table.AddRow(name, text);
     });
 
     public void Talk(string line) => talk.WriteLine(line);
@@ -49,14 +49,6 @@ internal sealed class CommandOutput(string format, TextWriter data, TextWriter t
         if (detail is not null) talk.WriteLine($"  {detail}");
         foreach (var error in errors ?? []) talk.WriteLine($"  - {error}");
         talk.WriteLine($"  reason: {name} (exit code {ExitCode.From(reason)})");
-    }
-
-    private void Print(Table table)
-    {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(data) });
-        // Cut columns are useless in a pipe: give a table the width it wants when nobody looks at it on a terminal.
-        if (Console.IsOutputRedirected) console.Profile.Width = 240;
-        console.Write(table);
     }
 
     private static object? Plain(JsonElement element) => element.ValueKind switch
