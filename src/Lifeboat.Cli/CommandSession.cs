@@ -15,7 +15,9 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
     public SitePaths Paths { get; } = new(siteDirectory);
     public CommandOutput Output => output;
     public TimeProvider Time => time;
-    public ControllerClient Controller => _controller ??= new ControllerClient(Paths.ControllerSocket);
+
+    /// <exception cref="ProblemException">SiteUnknown: the directory is not a site's.</exception>
+    public ControllerClient Controller => _controller ??= Connect();
 
     public Guid PointId(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
         ReasonCode.PointUnknown, $"'{text}' is not the id of a recovery point",
@@ -23,6 +25,17 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
 
     public Guid RunId(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
         ReasonCode.RunUnknown, $"'{text}' is not the id of a run", "`lifeboat run list` shows them.");
+
+    private ControllerClient Connect()
+    {
+        if (!File.Exists(Paths.Configuration))
+            throw new ProblemException(ReasonCode.SiteUnknown, $"{siteDirectory} is not a site directory",
+                $"Name one with -d or ${GlobalOptions.SiteVariable}, or make one with `lifeboat site init`.");
+        if (!File.Exists(Paths.ControllerSocket))
+            throw new ProblemException(ReasonCode.ControllerUnreachable, "the controller does not run",
+                $"Start it with `lifeboat -d {siteDirectory} site start`.");
+        return new ControllerClient(Paths.ControllerSocket);
+    }
 
     public ValueTask DisposeAsync()
     {

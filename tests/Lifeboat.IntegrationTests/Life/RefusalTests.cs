@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection;
+using Lifeboat.Testing.Field;
+using Lifeboat.Testing.Oracle;
+
+namespace Lifeboat.IntegrationTests.Life;
+
+/// <summary>Each wrong thing gives a clear message and an exit code of its own, and leaves the state as before.</summary>
+[Collection(LifeCollection.Name)]
+public sealed class RefusalTests
+{
+    [Fact]
+    public async Task Every_mistake_has_its_own_exit_code_and_changes_nothing()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var pair = await FieldPair.StartAsync(7721, ct);
+        await using var vm = await pair.StartGuestAsync("db", OracleWorkload.Default, OracleBus.VirtioBlk,
+            [(96L << 20, OracleFileSystem.Ext4)], ct);
+        string[] create = ["group", "create", FieldPair.Group, "--instance", "db", "--recovery-site", "b"];
+
+        await RefusedAsync(pair.A, ReasonCode.MonitorUnreachable, "/nowhere.sock", ct,
+            "instance", "adopt", "db", "--qmp", "/nowhere.sock");
+        await RefusedAsync(pair.A, ReasonCode.InstanceUnknown, "nobody", ct,
+            "group", "create", "g", "--instance", "nobody", "--recovery-site", "b");
+        await pair.A.MustAsync(["instance", "adopt", "db", "--qmp", vm.QmpSocket, "--guest-agent", vm.GuestAgentSocket], ct);
+        await RefusedAsync(pair.A, ReasonCode.SiteUnknown, "nowhere", ct,
+            "group", "create", "g", "--instance", "db", "--recovery-site", "nowhere");
+
+        var small = Path.Combine(pair.Directory, "small.img");
+        await using (var file = File.Create(small)) file.SetLength(32 << 20);
+        await RefusedAsync(pair.A, ReasonCode.TargetTooSmall, "small.img", ct,
+            [.. create, "--target-disk", $"db.{await DiskAsync(pair, ct)}={small}"]);
+        Assert.Equal("[]", (await pair.A.MustAsync(["group", "list", "-o", "json"], ct)).Trim());
+        Assert.Equal("[]", (await pair.B.MustAsync(["group", "list", "-o", "json"], ct)).Trim());
+
+        await RefusedAsync(pair.A, ReasonCode.GroupUnknown, "nope", ct, "group", "get", "nope");
+        await RefusedAsync(pair.A, ReasonCode.PairingTokenRefused, "token", ct, "site", "pair", await SpoiltTokenAsync(pair, ct));
+
+        await pair.ProtectWithAsync(create, ct);
+        await RefusedAsync(pair.B, ReasonCode.PointUnknown, "point", ct,
+            "drill", FieldPair.Group, "--point", Guid.NewGuid().ToString());
+        var drill = await pair.B.AskAsync<RunInfo>(["drill", FieldPair.Group, "--hold", "30s", "--no-wait"], ct);
+        await RefusedAsync(pair.B, ReasonCode.RunInProgress, drill.Id.ToString(), ct, "failover", FieldPair.Group);
+        await pair.B.MustAsync(["run", "cancel", $"{drill.Id}"], ct);
+        await pair.UntilProtectedAsync(pair.A, TimeSpan.FromMinutes(1), ct);
+    }
+
+    private static async Task RefusedAsync(FieldSite site, ReasonCode reason, string mentions, CancellationToken ct,
+        params string[] command)
+    {
+        var answer = await site.RunAsync(command, ct);
+        Assert.True(answer.Reason == reason, $"lifeboat {string.Join(' ', command)}: wanted {reason}, got "
+            + $"{answer.ExitCode}: {answer.Talk}");
+        Assert.Contains(mentions, answer.Talk, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static async Task<string> DiskAsync(FieldPair pair, CancellationToken ct) =>
+        (await pair.A.AskAsync<List<Contracts.Sites.SiteInstance>>(["instance", "list"], ct))[0].Disks[0].Name;
+
+    /// <summary>A well-formed token of b whose secret is another one.</summary>
+    private static async Task<string> SpoiltTokenAsync(FieldPair pair, CancellationToken ct)
+    {
+        var token = (await pair.B.MustAsync(["site", "token"], ct)).Trim();
+        var last = token[^3];
+        return token[..^3] + (last == 'A' ? 'B' : 'A') + token[^2..];
+    }
+}

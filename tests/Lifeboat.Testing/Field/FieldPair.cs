@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Testing.Oracle;
+
+namespace Lifeboat.Testing.Field;
+
+/// <summary>Two real, paired sites and a witness outside both, for tests that walk a group through its life.</summary>
+public sealed class FieldPair : IAsyncDisposable
+{
+    public const string Group = "shop";
+    private readonly string _directory;
+
+    private FieldPair(string directory, int firstPort, TimeProvider time)
+    {
+        _directory = directory;
+        A = new FieldSite("a", Path.Combine(directory, "a"), firstPort);
+        B = new FieldSite("b", Path.Combine(directory, "b"), firstPort + 10);
+        Time = time;
+        Witness = new Witness(time);
+    }
+
+    public FieldSite A { get; }
+    public FieldSite B { get; }
+    public Witness Witness { get; }
+    public TimeProvider Time { get; }
+    public string Directory => _directory;
+    public string WitnessSocket => Path.Combine(_directory, "w.sock");
+
+    public static async Task<FieldPair> StartAsync(int firstPort, CancellationToken ct)
+    {
+        var directory = System.IO.Directory.CreateTempSubdirectory("lb-").FullName;   // short: it holds sockets
+        var pair = new FieldPair(directory, firstPort, TimeProvider.System);
+        try
+        {
+            await pair.A.InitAsync(ct);
+            await pair.B.InitAsync(ct);
+            await Task.WhenAll(pair.A.StartAsync(ct), pair.B.StartAsync(ct));
+            await pair.A.PairWithAsync(pair.B, ct);
+            return pair;
+        }
+        catch
+        {
+            await pair.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>An oracle guest started by hand, as somebody would who has never heard of Lifeboat.</summary>
+    public async Task<OracleVm> StartGuestAsync(string name, OracleWorkload workload, OracleBus bus,
+        IReadOnlyList<(long SizeBytes, OracleFileSystem FileSystem)> disks, CancellationToken ct)
+    {
+        var folder = Path.Combine(_directory, name);
+        System.IO.Directory.CreateDirectory(folder);
+        var images = disks.Select((d, i) => new OracleDisk(Path.Combine(folder, $"d{i}.img"), d.SizeBytes, d.FileSystem))
+            .ToArray();
+        foreach (var image in images) await image.CreateAsync(ct);
+        Witness.Listen(name, WitnessSocket);
+        var vm = await OracleVm.StartAsync(new OracleVmOptions
+        {
+            Name = name, Directory = folder, Guest = await OracleGuest.BuildAsync(ct), Disks = images,
+            Workload = workload, Bus = bus, WitnessSocket = WitnessSocket,
+        }, ct);
+        await Witness.History.WaitForAcksAsync(name, 30, ct).WaitAsync(TimeSpan.FromMinutes(2), ct);
+        return vm;
+    }
+
+    public async Task ProtectAsync(OracleVm vm, IEnumerable<string> options, CancellationToken ct)
+    {
+        await A.MustAsync(["instance", "adopt", vm.Options.Name, "--qmp", vm.QmpSocket,
+            "--guest-agent", vm.GuestAgentSocket], ct);
+        await ProtectWithAsync(
+            ["group", "create", Group, "--instance", vm.Options.Name, "--recovery-site", "b", .. options], ct);
+    }
+
+    /// <summary>Creates a group with this command and waits until it is protected.</summary>
+    public async Task ProtectWithAsync(IReadOnlyList<string> create, CancellationToken ct)
+    {
+        await A.MustAsync(create, ct);
+        await UntilProtectedAsync(A, TimeSpan.FromMinutes(3), ct);
+    }
+
+    public Task<GroupInfo> UntilProtectedAsync(FieldSite site, TimeSpan limit, CancellationToken ct) =>
+        UntilAsync(site, g => g.State == GroupState.Protected && g.NewestPoint is not null
+            && g.Source is null or { Phase: SourcePhase.Streaming }, limit, ct);
+
+    /// <summary>Asks for the group until something holds of it.</summary>
+    public async Task<GroupInfo> UntilAsync(FieldSite site, Func<GroupInfo, bool> holds, TimeSpan limit,
+        CancellationToken ct)
+    {
+        var start = Time.GetTimestamp();
+        while (true)
+        {
+            var answer = await site.RunAsync(["group", "get", Group, "-o", "json"], ct);
+            var group = answer.ExitCode == 0
+                ? JsonSerializer.Deserialize<GroupInfo>(answer.Output, ContractJson.Options) : null;
+            if (group is not null && holds(group)) return group;
+            if (Time.GetElapsedTime(start) > limit)
+                throw new FieldException($"not within {limit.TotalSeconds:0} s; site {site.Name} says " + (group is null
+                    ? answer.Talk : $"{group.State}, {group.Reason}, {group.Detail}, {group.Source?.Phase} "
+                        + $"{group.Source?.Reason} {group.Source?.Detail}"));
+            await Task.Delay(TimeSpan.FromMilliseconds(300), Time, ct);
+        }
+    }
+
+    /// <summary>Takes the disks of a point out of a site with the product's command and lets the oracle judge them.</summary>
+    public async Task<OracleProof> ProveAsync(FieldSite site, Guid point, OracleVm vm, OracleExpectation expectation,
+        CancellationToken ct)
+    {
+        var folder = Path.Combine(_directory, $"proof-{point:N}");
+        await site.MustAsync(["point", "export", Group, "--point", $"{point}", "--to", folder], ct);
+        var files = System.IO.Directory.GetFiles(folder, "*.img").Order(StringComparer.Ordinal).ToArray();
+        var images = files.Select(f => new OracleImage(f)).ToArray();
+        var proof = await OracleChecker.CheckAsync(images,
+            expectation with { Guest = vm.Options.Name, Witness = Witness.History, WorkDirectory = _directory }, ct);
+        System.IO.Directory.Delete(folder, recursive: true);
+        return proof;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await A.DisposeAsync();
+        await B.DisposeAsync();
+        await Witness.DisposeAsync();
+        System.IO.Directory.Delete(_directory, recursive: true);
+    }
+}
