@@ -20,7 +20,10 @@ public sealed class AdoptedGuestTests
         await using var pair = await FieldPair.StartAsync(7601, ct);
         await using var vm = await pair.StartGuestAsync("erp", OracleWorkload.Default with { LoadWriters = 1 },
             OracleBus.VirtioScsi,
-            [(97L << 20, OracleFileSystem.Ext4), (40L << 20, OracleFileSystem.Raw), (304L << 20, OracleFileSystem.Xfs)], ct);
+            [
+                (97L << 20, OracleFileSystem.Ext4), (40L << 20, OracleFileSystem.Raw),
+                (304L << 20, OracleFileSystem.Xfs),
+            ], ct);
         await pair.ProtectAsync(vm, [], ct);
 
         var drill = await pair.B.AskAsync<RunInfo>(["drill", FieldPair.Group], ct);
@@ -31,7 +34,8 @@ public sealed class AdoptedGuestTests
         var died = pair.Time.GetUtcNow();
         var failover = await pair.B.AskAsync<RunInfo>(["failover", FieldPair.Group], ct);
         Assert.Equal(RunState.Succeeded, failover.State);
-        var proof = await pair.ProveAsync(pair.B, failover.PointId!.Value, vm, new OracleExpectation { CutAt = died }, ct);
+        var proof = await pair.ProveAsync(pair.B, failover.PointId!.Value, vm,
+            new OracleExpectation { CutAt = died }, ct);
         Assert.True(proof.Holds, string.Join('\n', proof.Lines()));
         await pair.Witness.History.WaitForAcksAsync(vm.Options.Name, 100, ct).WaitAsync(Boot, ct);
 

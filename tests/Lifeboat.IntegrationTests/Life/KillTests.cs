@@ -5,7 +5,8 @@ using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.IntegrationTests.Life;
 
-/// <summary>kill -9 and SIGSTOP of every process of both sites under a writing guest: nobody helps, it goes on by itself.</summary>
+/// <summary>kill -9 and SIGSTOP of every process of both sites under a writing guest: nobody helps, it goes on by
+/// itself.</summary>
 [Collection(LifeCollection.Name)]
 public sealed class KillTests
 {
@@ -28,8 +29,8 @@ public sealed class KillTests
         foreach (var fault in faults) await SurvivesAsync(pair, vm, fault, ct);
     }
 
-    private static async Task SurvivesAsync(FieldPair pair, OracleVm vm, (FieldSite Site, string Role, string Signal) fault,
-        CancellationToken ct)
+    private static async Task SurvivesAsync(FieldPair pair, OracleVm vm,
+        (FieldSite Site, string Role, string Signal) fault, CancellationToken ct)
     {
         var what = $"{fault.Signal} of {fault.Site.Name}'s {fault.Role}";
         var before = (await pair.UntilProtectedAsync(pair.A, TimeSpan.FromMinutes(1), ct)).NewestPoint!;
@@ -41,7 +42,8 @@ public sealed class KillTests
             TimeSpan.FromMinutes(1), ct);
 
         var stall = pair.Witness.History.LongestStall(vm.Options.Name, start, pair.Time.GetUtcNow());
-        Assert.True(stall.GuestLength < StallLimit, $"{what}: the guest stalled {stall.GuestLength.TotalMilliseconds} ms");
+        Assert.True(stall.GuestLength < StallLimit,
+            $"{what}: the guest stalled {stall.GuestLength.TotalMilliseconds} ms");
         Assert.True(after.Source!.LastResync is not (ResyncKind.Allocation or ResyncKind.HashCompare)
             || after.Source.Attaches == 1, $"{what}: resync was {after.Source.LastResync}, not by the change map");
         Assert.True(after.NewestPoint!.Sequence > before.Sequence, $"{what}: no new point");

@@ -6,7 +6,8 @@ using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.IntegrationTests.Life;
 
-/// <summary>Each wrong thing gives a clear message and an exit code of its own, and leaves the state as before.</summary>
+/// <summary>Each wrong thing gives a clear message and an exit code of its own, and leaves the state as
+/// before.</summary>
 [Collection(LifeCollection.Name)]
 public sealed class RefusalTests
 {
@@ -23,7 +24,8 @@ public sealed class RefusalTests
             "instance", "adopt", "db", "--qmp", "/nowhere.sock");
         await RefusedAsync(pair.A, ReasonCode.InstanceUnknown, "nobody", ct,
             "group", "create", "g", "--instance", "nobody", "--recovery-site", "b");
-        await pair.A.MustAsync(["instance", "adopt", "db", "--qmp", vm.QmpSocket, "--guest-agent", vm.GuestAgentSocket], ct);
+        await pair.A.MustAsync(
+            ["instance", "adopt", "db", "--qmp", vm.QmpSocket, "--guest-agent", vm.GuestAgentSocket], ct);
         await RefusedAsync(pair.A, ReasonCode.SiteUnknown, "nowhere", ct,
             "group", "create", "g", "--instance", "db", "--recovery-site", "nowhere");
 
@@ -35,7 +37,8 @@ public sealed class RefusalTests
         Assert.Equal("[]", (await pair.B.MustAsync(["group", "list", "-o", "json"], ct)).Trim());
 
         await RefusedAsync(pair.A, ReasonCode.GroupUnknown, "nope", ct, "group", "get", "nope");
-        await RefusedAsync(pair.A, ReasonCode.PairingTokenRefused, "token", ct, "site", "pair", await SpoiltTokenAsync(pair, ct));
+        await RefusedAsync(pair.A, ReasonCode.PairingTokenRefused, "token", ct,
+            "site", "pair", await SpoiltTokenAsync(pair, ct));
 
         await pair.ProtectWithAsync(create, ct);
         await RefusedAsync(pair.B, ReasonCode.PointUnknown, "point", ct,

@@ -55,8 +55,8 @@ public sealed class FieldPair : IAsyncDisposable
     {
         var folder = Path.Combine(_directory, name);
         System.IO.Directory.CreateDirectory(folder);
-        var images = disks.Select((d, i) => new OracleDisk(Path.Combine(folder, $"d{i}.img"), d.SizeBytes, d.FileSystem))
-            .ToArray();
+        var images = disks
+            .Select((d, i) => new OracleDisk(Path.Combine(folder, $"d{i}.img"), d.SizeBytes, d.FileSystem)).ToArray();
         foreach (var image in images) await image.CreateAsync(ct);
         Witness.Listen(name, WitnessSocket);
         var vm = await OracleVm.StartAsync(new OracleVmOptions
@@ -106,7 +106,8 @@ public sealed class FieldPair : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes the disks of a point out of a site with the product's command and lets the oracle judge them.</summary>
+    /// <summary>Takes the disks of a point out of a site with the product's command and lets the oracle judge
+    /// them.</summary>
     public async Task<OracleProof> ProveAsync(FieldSite site, Guid point, OracleVm vm, OracleExpectation expectation,
         CancellationToken ct)
     {
