@@ -55,7 +55,7 @@ internal sealed partial class Story
     private async Task FailBackAsync(CancellationToken ct)
     {
         var generation = Generation(_witness.History);
-        var run = await _b.AskAsync<RunInfo>(["failback", StoryOptions.Group], ct);
+        var run = await _a.AskAsync<RunInfo>(["failback", StoryOptions.Group], ct);
         await _witness.History.WaitUntilAsync(h => Generation(h) > generation, ct)
             .WaitAsync(TimeSpan.FromSeconds(60), ct);
         var runs = _witness.History.Runs(StoryOptions.Instance);

@@ -95,6 +95,7 @@ public static class ControllerHost
         app.Services.GetRequiredService<InstanceEndpoints>().Map(app);
         app.Services.GetRequiredService<GroupEndpoints>().Map(app);
         app.Services.GetRequiredService<PointEndpoints>().Map(app);
+        app.Services.GetRequiredService<ViewEndpoints>().Map(app);
         app.Services.GetRequiredService<RunEndpoints>().Map(app);
         app.Services.GetRequiredService<PairEndpoints>().Map(app);
         app.Services.GetRequiredService<PeerEndpoints>().Map(app);

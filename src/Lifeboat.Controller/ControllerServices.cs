@@ -37,7 +37,7 @@ internal static class ControllerServices
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestGate>();
         services.AddSingleton<SiteEndpoints>().AddSingleton<InstanceEndpoints>().AddSingleton<GroupEndpoints>()
             .AddSingleton<PointEndpoints>().AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
-            .AddSingleton<PeerEndpoints>();
+            .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>();
     }
 
     private static string SiteName(IServiceProvider services) =>

@@ -33,7 +33,8 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
     {
         GroupState.Protected or GroupState.Initializing or GroupState.Resyncing or GroupState.Reprotecting => "nothing",
         GroupState.FailingOver => "wait for the run",
-        GroupState.FailedOver => $"when site {group.Definition.RecoverySite} is back: lifeboat failback or reprotect",
+        GroupState.FailedOver =>
+            $"when site {group.Definition.RecoverySite} is back: lifeboat failback {group.Definition.Name} there",
         GroupState.Degraded when group.Definition.RecoverySite == here && group.Reason == ReasonCode.LinkDown =>
             $"if site {group.Definition.PrimarySite} is lost: lifeboat failover {group.Definition.Name}",
         GroupState.Degraded => "it comes back by itself; see the reason",

@@ -40,7 +40,8 @@ public sealed class AdoptedGuestTests
         await pair.Witness.History.WaitForAcksAsync(vm.Options.Name, 100, ct).WaitAsync(Boot, ct);
 
         await pair.A.StartAsync(ct);
-        var back = await pair.B.AskAsync<RunInfo>(["failback", FieldPair.Group], ct);
+        await pair.UntilAsync(pair.A, g => g.Definition.PrimarySite == "b", Boot, ct);
+        var back = await pair.A.AskAsync<RunInfo>(["failback", FieldPair.Group], ct);
         Assert.Equal(RunState.Succeeded, back.State);
         await pair.Witness.History.WaitForAcksAsync(vm.Options.Name, 50, ct).WaitAsync(Boot, ct);
         var runs = pair.Witness.History.Runs(vm.Options.Name);
