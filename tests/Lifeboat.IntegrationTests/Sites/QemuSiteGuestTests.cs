@@ -17,8 +17,11 @@ public sealed class QemuSiteGuestTests(ITestOutputHelper output)
         Assert.Empty(await bench.Site.GapsAsync(description, bench.Ct));
         var probes = bench.Able<IProbesGuests>();
 
+        var clock = System.Diagnostics.Stopwatch.StartNew();
         var started = await bench.Site.StartAsync(SiteBench.InPlace(description, disks), bench.Ct);
+        output.WriteLine($"started in {clock.Elapsed.TotalSeconds:F2} s");
         await bench.GuestUpAsync("vm1");
+        output.WriteLine($"guest up after {clock.Elapsed.TotalSeconds:F2} s");
 
         Assert.Equal([SiteBench.Address], (await probes.AddressesAsync("vm1", bench.Ct))[SiteBench.Mac]);
         Assert.False(await probes.TcpAnswersAsync("vm1", 8081, bench.Ct));

@@ -20,7 +20,8 @@ public sealed class QemuCommandLineTests : IDisposable
         if (!File.Exists("/usr/bin/qemu-system-x86_64")) Assert.Skip("no /usr/bin/qemu-system-x86_64 on this host");
         var ct = TestContext.Current.CancellationToken;
         Directory.CreateDirectory(_root);
-        var disks = buses.Split(',').Select((bus, i) => new InstanceDisk($"disk{i}", bus, i, 1 << 20, $"S{i}")).ToList();
+        var disks = buses.Split(',')
+            .Select((bus, i) => new InstanceDisk($"disk{i}", bus, i, 1 << 20, $"S{i}")).ToList();
         foreach (var disk in disks) await File.WriteAllBytesAsync(FileOf(disk), new byte[1 << 20], ct);
         var site = SiteDrivers.Shipped().Open("qemu", new SiteSetting(_root), TimeProvider.System,
             NullLoggerFactory.Instance);

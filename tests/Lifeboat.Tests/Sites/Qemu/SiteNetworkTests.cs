@@ -25,11 +25,14 @@ public sealed class SiteNetworkTests : IDisposable
             { "networks": [
               { "name": "A B", "subnet": "10.0.0.0/24", "host": "10.0.1.1", "dhcpFrom": "10.0.0.9", "dhcpTo": "x" },
               { "name": "v6", "subnet": "fd00::/64", "host": "fd00::1", "dhcpFrom": "fd00::2", "dhcpTo": "fd00::3" },
-              { "name": "v6", "subnet": "10.1.0.0/24", "host": "10.1.0.1", "dhcpFrom": "10.1.0.2", "dhcpTo": "10.1.0.9" }
+              { "name": "v6", "subnet": "10.1.0.0/24", "host": "10.1.0.1",
+                "dhcpFrom": "10.1.0.2", "dhcpTo": "10.1.0.9" }
             ] }
             """);
         var faults = Assert.Throws<SiteException>(() => SiteNetwork.Read(_file)).Message;
-        foreach (var part in new[] { "'A B'", "host '10.0.1.1'", "dhcpTo 'x'", "subnet 'fd00::/64'", "two networks 'v6'" })
+        string[] expected =
+            ["'A B'", "host '10.0.1.1'", "dhcpTo 'x'", "subnet 'fd00::/64'", "two networks 'v6'"];
+        foreach (var part in expected)
             Assert.Contains(part, faults, StringComparison.Ordinal);
     }
 
