@@ -3,8 +3,8 @@ namespace Lifeboat.Replication;
 
 /// <summary>
 /// Wakes one waiting loop. Setting before the wait is remembered, setting twice is once. Set from any thread;
-/// continuations never run inside <see cref="Set"/>. A loop looks at the state again after every wait, also one that timed
-/// out: the wake-up may have gone to the wait that was given up.
+/// continuations never run inside <see cref="Set"/>. A loop looks at the state again after every wait, also one that
+/// timed out: the wake-up may have gone to the wait that was given up.
 /// </summary>
 internal sealed class Signal
 {

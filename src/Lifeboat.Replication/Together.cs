@@ -10,13 +10,11 @@ internal static class Together
     public static async Task<T> RunAsync<T>(CancellationToken ct, params Func<CancellationToken, Task<T>>[] loops)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var running = new List<Task<T>>(loops.Length);
-        foreach (var loop in loops) running.Add(loop(stop.Token));
-        var first = await Task.WhenAny(running);
+        var running = Array.ConvertAll(loops, loop => loop(stop.Token));
+        await Waiting.AnyAsync(running);
+        var first = Array.Find(running, loop => loop.IsCompleted)!;
         stop.Cancel();
-        foreach (var loop in running)
-            if (loop != first) await ((Task)loop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing
-                | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        foreach (var loop in running) await Waiting.EndAsync(loop);
         return await first;
     }
 

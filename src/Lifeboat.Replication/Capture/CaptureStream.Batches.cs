@@ -20,8 +20,8 @@ public sealed partial class CaptureStream
     }
 
     /// <summary>
-    /// Opens the way for one attach of a volume and starts to track what it writes: call it before the tap is attached. An
-    /// earlier sink of the volume refuses from here on.
+    /// Opens the way for one attach of a volume and starts to track what it writes: call it before the tap is attached.
+    /// An earlier sink of the volume refuses from here on.
     /// </summary>
     public VolumeSink BeginVolume(ushort volume)
     {
@@ -57,7 +57,8 @@ public sealed partial class CaptureStream
     /// </summary>
     /// <param name="data">Empty: the range reads as zeroes.</param>
     /// <param name="moved">Bytes of data that were added.</param>
-    internal PullOutcome AppendPulled(VolumeSink sink, long offset, long length, ReadOnlySpan<byte> data, out long moved)
+    internal PullOutcome AppendPulled(
+        VolumeSink sink, long offset, long length, ReadOnlySpan<byte> data, out long moved)
     {
         moved = 0;
         lock (_gate)
@@ -156,7 +157,8 @@ public sealed partial class CaptureStream
 
     private void BeginBatch(IReadOnlyCollection<StreamVolumeState> volumes)
     {
-        if (AppendMark(RecordKind.BatchBegin, BatchPayload.Encode(StreamId, Indexes(volumes)), out _)) _batchOpen = true;
+        var payload = BatchPayload.Encode(StreamId, Indexes(volumes));
+        if (AppendMark(RecordKind.BatchBegin, payload, out _)) _batchOpen = true;
         else GiveUpLocked(ReasonCode.OutboxFull);
     }
 

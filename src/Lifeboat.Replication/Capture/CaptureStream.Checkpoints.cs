@@ -6,11 +6,11 @@ using Lifeboat.Replication.Outbox;
 
 namespace Lifeboat.Replication.Capture;
 
-// Why a checkpoint is confirmed after it was cut: QEMU acknowledges writes without us from the moment a mirror fails, and
-// another disk's next write may reach us before we hear of it. A cut made in between would hold the later write without
-// the earlier. So the record is added at once (the guest does not wait for a monitor's answer), but it and all behind it
-// are not shipped until every mirror was seen intact *after* the cut; a mirror never comes back to life, so it was intact
-// at the cut too. When that cannot be shown, the record is marked withdrawn and is no recovery point.
+// Why a checkpoint is confirmed after it was cut: QEMU acknowledges writes without us from the moment a mirror fails,
+// and another disk's next write may reach us before we hear of it. A cut made in between would hold the later write
+// without the earlier. So the record is added at once (the guest does not wait for a monitor's answer), but it and all
+// behind it are not shipped until every mirror was seen intact *after* the cut; a mirror never comes back to life, so
+// it was intact at the cut too. When that cannot be shown, the record is marked withdrawn and is no recovery point.
 public sealed partial class CaptureStream
 {
     private long _shipUpTo = long.MaxValue;
@@ -19,8 +19,8 @@ public sealed partial class CaptureStream
     private bool _held;
 
     /// <summary>
-    /// Makes appends wait until the hold is disposed, but never longer than the hold limit. For a checkpoint over several
-    /// agents each holds until all do.
+    /// Makes appends wait until the hold is disposed, but never longer than the hold limit. For a checkpoint over
+    /// several agents each holds until all do.
     /// </summary>
     public StreamHold Hold()
     {

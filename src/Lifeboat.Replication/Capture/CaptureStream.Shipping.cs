@@ -12,13 +12,16 @@ public sealed partial class CaptureStream
         get { lock (_gate) return _outbox.Bytes; }
     }
 
-    /// <summary>Age of the oldest record that is not durable at the recovery site.</summary>
+    /// <summary>
+    /// Age of the oldest record that is not durable at the recovery site; once given up, the time since the recovery
+    /// site last had everything.
+    /// </summary>
     public TimeSpan Lag
     {
         get
         {
             long? oldest;
-            lock (_gate) oldest = _closed ? null : _outbox.OldestMicros();
+            lock (_gate) oldest = _closed ? _lostMicros : _outbox.OldestMicros();
             if (oldest is not { } micros) return TimeSpan.Zero;
             return TimeSpan.FromMicroseconds(Math.Max(0, NowMicros() - micros));
         }
@@ -40,7 +43,9 @@ public sealed partial class CaptureStream
         get { lock (_gate) return _outbox.Shipped; }
     }
 
-    /// <summary>A new session: goes on from what the recovery site has, when the outbox still holds what follows.</summary>
+    /// <summary>
+    /// A new session: goes on from what the recovery site has, when the outbox still holds what follows.
+    /// </summary>
     internal bool TryReplayFrom(long durable)
     {
         lock (_gate)

@@ -10,7 +10,8 @@ namespace Lifeboat.Replication.Capture;
 // Invariants
 //   A write has its sequence before the guest sees its completion, in one order over all volumes.
 //   The first record is a batch begin. A checkpoint is never between a batch begin and its end.
-//   A volume that is not whole keeps the batch open; losing a volume opens it in the same moment, under the same lock, so
+//   A volume that is not whole keeps the batch open; losing a volume opens it in the same moment, under the same lock,
+// so
 //   that no write of another volume that could depend on a lost one stands before the begin.
 //   Pulled bytes never cover bytes that the stream wrote since the attach.
 //   A checkpoint is shipped only after its confirmation (see CaptureStream.Checkpoints).
@@ -25,12 +26,13 @@ public sealed partial class CaptureStream
     private readonly EngineFlaws _flaws;
     private readonly StreamVolumeState[] _volumes;
     private readonly Dictionary<ushort, StreamVolumeState> _byIndex;
-    private readonly TaskCompletionSource<ReasonCode> _givenUp = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<ReasonCode> _givenUp =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Signal _toShip = new(), _toTend = new();
     private TaskCompletionSource? _durableMoved;
     private RecordOutbox _outbox;
     private bool _batchOpen, _closed;
-    private long _captured, _capturedBytes, _lastSequence, _durable;
+    private long _captured, _capturedBytes, _lastSequence, _durable, _lostMicros;
 
     public CaptureStream(CaptureStreamOptions options, TimeProvider time) : this(options, time, EngineFlaws.None)
     {
@@ -92,7 +94,9 @@ public sealed partial class CaptureStream
         return true;
     }
 
-    /// <summary>Lets go of everything: sinks refuse, what was not shipped is forgotten. The gap is the change maps' now.</summary>
+    /// <summary>
+    /// Lets go of everything: sinks refuse, what was not shipped is forgotten. The gap is the change maps' now.
+    /// </summary>
     public void GiveUp(ReasonCode reason)
     {
         lock (_gate) GiveUpLocked(reason);
@@ -151,7 +155,8 @@ public sealed partial class CaptureStream
 
     private bool AppendMark(RecordKind kind, byte[] payload, out OutboxPosition position) =>
         AppendRecord(
-            new RecordHeader(kind, RecordFlags.None, 0, payload.Length, _outbox.Last + 1, Epoch.Value, 0, 0, NowMicros()),
+            new RecordHeader(
+                kind, RecordFlags.None, 0, payload.Length, _outbox.Last + 1, Epoch.Value, 0, 0, NowMicros()),
             payload, out position);
 
     private bool GiveUpLocked(ReasonCode reason)
@@ -163,6 +168,7 @@ public sealed partial class CaptureStream
             Close(volume);
             volume.WholeUntilLost = volume.EndedWhole = false;
         }
+        _lostMicros = _outbox.OldestMicros() ?? NowMicros();
         _outbox = new RecordOutbox(0, _outbox.Last + 1);
         _givenUp.TrySetResult(reason);
         DurableMoved();

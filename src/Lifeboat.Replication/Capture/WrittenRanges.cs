@@ -3,8 +3,8 @@ using System.Numerics;
 
 namespace Lifeboat.Replication.Capture;
 
-// What the stream has written to one volume since its attach, exactly: a rounded range would either lose bytes that only
-// the pull can bring or let old pulled bytes overwrite new ones.
+// What the stream has written to one volume since its attach, exactly: a rounded range would either lose bytes that
+// only the pull can bring or let old pulled bytes overwrite new ones.
 //   Whole 512-byte sectors are bits in pages of 1 MiB; the rare byte ranges inside a sector are kept as they are.
 //   Below the floor nothing is kept: the pull has passed there and will not come back.
 internal sealed class WrittenRanges

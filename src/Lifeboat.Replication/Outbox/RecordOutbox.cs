@@ -4,7 +4,8 @@ using Lifeboat.Protection;
 
 namespace Lifeboat.Replication.Outbox;
 
-// Records that the recovery site has not made durable, in order, in memory. Not thread-safe: the stream's lock guards it.
+// Records that the recovery site has not made durable, in order, in memory. Not thread-safe: the stream's lock guards
+// it.
 //
 //   head ──► … chunk ──► … tail
 //     ^durable (D)   ^shipped (S)        D <= S <= last

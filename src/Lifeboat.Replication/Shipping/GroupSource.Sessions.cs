@@ -137,9 +137,10 @@ public sealed partial class GroupSource
             var waiting = stream.OutboxBytes;
             if (stream.TryReplayFrom(reply.Durable))
             {
-                if (!stream.InBatch && waiting > 0) _sync = new SyncCounters(SyncKind.Replay);
-                SetState(stream.InBatch ? SyncPhase(stream) : GroupSourcePhase.Streaming,
-                    stream.InBatch ? SyncReason(stream) : ReasonCode.None, null);
+                var syncing = stream.InBatch || _batchEnd is not null;
+                if (!syncing && waiting > 0) _sync = new SyncCounters(SyncKind.Replay);
+                SetState(syncing ? SyncPhase(stream) : GroupSourcePhase.Streaming,
+                    syncing ? SyncReason(stream) : ReasonCode.None, null);
                 return stream;
             }
         }

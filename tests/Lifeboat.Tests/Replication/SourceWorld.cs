@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
+using Lifeboat.Replication.Shipping;
+using Lifeboat.Testing;
+using Lifeboat.Testing.Simulation;
+using Xunit;
+
+namespace Lifeboat.Tests.Replication;
+
+/// <summary>
+/// One source with two disks, a scripted recovery site, a network between them; one thread, one seed.
+/// </summary>
+internal sealed class SourceWorld
+{
+    public const int DiskBytes = 3 << 20;
+    private const string Address = "west:7000";
+    private readonly SimulatedScheduler _scheduler;
+    private readonly SimulatedProcess _recovery;
+    private int _agents;
+
+    public SourceWorld(ulong seed = 1)
+    {
+        Prng = new Prng(seed);
+        _scheduler = new SimulatedScheduler(Prng.Fork());
+        Network = new SimulatedNetwork(_scheduler, Spawn("wires"), Prng.Fork());
+        Taps = [new TestTap(Content()), new TestTap(Content())];
+        Site = new ScriptedRecoverySite([new byte[DiskBytes], new byte[DiskBytes]]);
+        _recovery = Spawn("recovery");
+        Network.Listen(Address, "west", _recovery, c => _recovery.Start(() => Site.ServeAsync(c)));
+        Agent = Spawn("agent");
+    }
+
+    public Prng Prng { get; }
+    public ListLogger<GroupSource> Log { get; } = new();
+    public SimulatedNetwork Network { get; }
+    public TestTap[] Taps { get; }
+    public ScriptedRecoverySite Site { get; set; }
+    public SimulatedProcess Agent { get; private set; }
+    public GroupSource Source { get; private set; } = null!;
+    public Policy Policy { get; set; } = Policy.Default with
+    {
+        CheckpointInterval = TimeSpan.FromMilliseconds(500), OutboxBytes = 4 << 20,
+    };
+
+    public SourceSnapshot Status => Source.Snapshot();
+
+    public void Start(Epoch? epoch = null)
+    {
+        Source = new GroupSource(new GroupSourceOptions
+        {
+            Group = "db",
+            RecoverySite = "west",
+            Epoch = epoch ?? new Epoch(3),
+            Target = Address,
+            Volumes = [new SourceDisk(0, "db.0", DiskBytes, Taps[0]), new SourceDisk(1, "db.1", DiskBytes, Taps[1])],
+            Policy = Policy,
+            Seed = Prng.NextUInt64(),
+            RotateInterval = TimeSpan.FromSeconds(2),
+        }, Network.LinkOf("east", Agent), Agent.Clock, Log);
+        Agent.Start(() => Source.RunAsync(CancellationToken.None));
+    }
+
+    /// <summary>The agent dies as by SIGKILL; QEMU sees its connections end. Another one starts.</summary>
+    public void RestartAgent()
+    {
+        Agent.Kill();
+        foreach (var tap in Taps) tap.LetGo();
+        Agent = Spawn($"agent{++_agents}");
+        Start();
+    }
+
+    /// <summary>
+    /// Runs the world until something is so; fails when it does not come about in two minutes of its time.
+    /// </summary>
+    public void Until(Func<bool> condition, string what)
+    {
+        var limit = _scheduler.Now + TimeSpan.FromMinutes(2).Ticks;
+        _scheduler.Run(() => condition() || _scheduler.Now > limit, long.MaxValue);
+        Assert.True(condition(), $"{what}; the source is {Source?.Snapshot()}; {Log}");
+    }
+
+    public void For(TimeSpan time)
+    {
+        var end = _scheduler.Now + time.Ticks;
+        Network.Wires.Start(() => Network.Wires.Clock.DelayAsync(time)); // so that time stops there
+        _scheduler.Run(() => _scheduler.Now >= end, long.MaxValue);
+    }
+
+    /// <summary>Runs something inside the agent and waits for its answer.</summary>
+    public T Ask<T>(Func<Task<T>> ask)
+    {
+        var answer = Agent.CallAsync(ask);
+        Until(() => answer.IsCompleted, "an answer comes");
+        return Assert.IsType<Task<T>>(answer, exactMatch: false) is { IsCompletedSuccessfully: true } done
+            ? Result(done)
+            : throw answer.Exception!.InnerException!;
+    }
+
+    public void UntilStreaming() => Until(() => Status.Phase == GroupSourcePhase.Streaming, "the group streams");
+
+    public void UntilEqual()
+    {
+        for (var tries = 0; tries < 1000 && !Equal(); tries++) For(TimeSpan.FromMilliseconds(100));
+        Assert.True(Equal(), $"the replica equals the disks; the source is {Status}; {Log}");
+    }
+
+    private bool Equal() => Enumerable.Range(0, Taps.Length)
+        .All(v => Site.Image((ushort)v).AsSpan().SequenceEqual(Taps[v].Disk));
+
+    /// <summary>Guest writes of 4 KiB on any disk, at this many places.</summary>
+    public void Write(int count, int? volume = null)
+    {
+        Agent.Post(() =>
+        {
+            for (var i = 0; i < count; i++)
+                Taps[volume ?? Prng.Next(Taps.Length)].GuestWrite(Prng.Next(DiskBytes / 4096) * 4096, Prng.Bytes(4096));
+        });
+        For(TimeSpan.FromMilliseconds(1));
+    }
+
+#pragma warning disable VSTHRD002, xUnit1031 // the task is complete
+    private static T Result<T>(Task<T> done) => done.Result;
+#pragma warning restore VSTHRD002, xUnit1031
+
+    private byte[] Content()
+    {
+        var disk = new byte[DiskBytes];
+        for (var i = 0; i < 100; i++) Prng.Fill(disk.AsSpan(Prng.Next(DiskBytes / 4096) * 4096, 4096));
+        return disk;
+    }
+
+    private SimulatedProcess Spawn(string name) =>
+        new(_scheduler, Prng.Next(1 << 20), name, (p, e) => throw new SimulationException($"{p.Name}: {e}"));
+}
