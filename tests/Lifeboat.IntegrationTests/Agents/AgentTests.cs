@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net.Sockets;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Nbd;
+using Lifeboat.Protection;
+
+namespace Lifeboat.IntegrationTests.Agents;
+
+public sealed class AgentTests : IAsyncLifetime
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+    private readonly AgentSite _a = new("site-a");
+    private readonly AgentSite _b = new("site-b");
+
+    public async ValueTask InitializeAsync()
+    {
+        AgentSite.Pair(_a, _b);
+        await _a.StartAsync();
+        await _b.StartAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _a.DisposeAsync();
+        await _b.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Two_disks_are_replicated_and_a_sealed_point_equals_them()
+    {
+        await using var vm = await ProtectedQemu.StartAsync(2);
+        await vm.Qemu.WriteAsync(0, 0x11, 1 << 20, 300 << 10);
+
+        await vm.ProtectAsync(_a, _b);
+        await vm.Qemu.WriteAsync(0, 0x22, 2 << 20, 64 << 10);
+        await vm.Qemu.WriteAsync(1, 0x33, 5 << 20, 4096);
+
+        await vm.AssertPointIsTheDisksAsync(_a, _b);
+    }
+
+    [Fact]
+    public async Task Both_agents_restart_and_only_what_changed_is_moved()
+    {
+        await using var vm = await ProtectedQemu.StartAsync(1);
+        await vm.Qemu.WriteAsync(0, 0x11, 1 << 20, 4 << 20);
+        await vm.ProtectAsync(_a, _b);
+        await vm.Qemu.WriteAsync(0, 0x22, 2 << 20, 64 << 10);
+        await vm.AssertPointIsTheDisksAsync(_a, _b);
+
+        await _a.StopAsync();
+        await _b.StopAsync();
+        await vm.Qemu.WriteAsync(0, 0x44, 12 << 20, 128 << 10);
+        await _b.StartAsync();
+        await _a.StartAsync();
+
+        var status = await ProtectedQemu.WaitAsync(_a, s => s.Phase == SourcePhase.Streaming);
+        Assert.Equal(ResyncKind.ChangeMap, status.LastResync);
+        Assert.InRange(status.ResyncMovedBytes, 128 << 10, 256 << 10);
+        await vm.AssertPointIsTheDisksAsync(_a, _b);
+    }
+
+    [Fact]
+    public async Task A_restarted_instance_is_compared_by_hash_and_not_copied()
+    {
+        await using var vm = await ProtectedQemu.StartAsync(1);
+        await vm.Qemu.WriteAsync(0, 0x11, 1 << 20, 8 << 20);
+        await vm.ProtectAsync(_a, _b);
+        await vm.AssertPointIsTheDisksAsync(_a, _b);
+
+        await vm.Qemu.KillAsync();
+        await ProtectedQemu.WaitAsync(_a, s => s.Volumes.All(v => !v.Captured));
+        await using var again = await Capture.BareQemu.StartAsync(vm.Qemu.Directory, 1, ProtectedQemu.DiskBytes);
+        await again.WriteAsync(0, 0x55, 20 << 20, 64 << 10);
+
+        var status = await ProtectedQemu.WaitAsync(
+            _a, s => s.Phase == SourcePhase.Streaming && s.LastResync == ResyncKind.HashCompare);
+        Assert.InRange(status.ResyncMovedBytes, 1, 1 << 20);
+        await vm.AssertPointIsTheDisksAsync(_a, _b);
+    }
+
+    [Fact]
+    public async Task A_writable_view_survives_its_agent_and_leaves_nothing_when_closed()
+    {
+        await using var vm = await ProtectedQemu.StartAsync(1);
+        await vm.Qemu.WriteAsync(0, 0x11, 0, 4096);
+        await vm.ProtectAsync(_a, _b);
+        await _a.Client.CheckpointAsync(ProtectedQemu.Group,
+            new CheckpointRequest(false, false, null, TimeSpan.FromSeconds(20)), None);
+        var request = new ViewRequest("drill", null, null, true);
+        var view = await _b.Client.OpenViewAsync(ProtectedQemu.Group, request, None);
+        await WriteAsync(view.Volumes[0], 4096, 0x99);
+
+        await _b.StopAsync();
+        await _b.StartAsync();
+        var again = await _b.Client.OpenViewAsync(ProtectedQemu.Group, request, None);
+
+        Assert.Equal(view.Volumes, again.Volumes);
+        var content = await ProtectedQemu.ReadAsync(again.Volumes[0]);
+        Assert.Equal((0x11, 0x99), (content[0], content[4096]));
+        await _b.Client.CloseViewAsync(ProtectedQemu.Group, "drill", None);
+        await _b.Client.CloseViewAsync(ProtectedQemu.Group, "drill", None);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_b.Paths.Views));
+        Assert.Empty((await _b.Client.ReplicaAsync(ProtectedQemu.Group, None)).Views);
+    }
+
+    [Fact]
+    public async Task Deleting_source_and_replica_leaves_no_trace()
+    {
+        await using var vm = await ProtectedQemu.StartAsync(2);
+        await vm.ProtectAsync(_a, _b);
+
+        await _a.Client.DeleteSourceAsync(ProtectedQemu.Group, uninstall: true, None);
+        await _a.Client.DeleteSourceAsync(ProtectedQemu.Group, uninstall: true, None);
+        await _b.Client.DeleteReplicaAsync(ProtectedQemu.Group, None);
+        await _b.Client.DeleteReplicaAsync(ProtectedQemu.Group, None);
+
+        Assert.Empty(await vm.Qemu.TracesAsync());
+        Assert.False(Directory.Exists(Path.Combine(_b.Paths.Replicas, ProtectedQemu.Group)));
+        Assert.Equal(ReasonCode.GroupUnknown, await ReasonAsync(_a.Client.SourceAsync(ProtectedQemu.Group, None)));
+    }
+
+    [Fact]
+    public async Task A_raised_epoch_fences_the_source()
+    {
+        await using var vm = await ProtectedQemu.StartAsync(1);
+        await vm.ProtectAsync(_a, _b);
+
+        var raised = await _b.Client.RaiseEpochAsync(ProtectedQemu.Group, new EpochRequest(new Epoch(2)), None);
+        Assert.Equal(new Epoch(2), raised.Epoch);
+
+        await ProtectedQemu.WaitAsync(_a, s => s.Phase == SourcePhase.Fenced);
+        Assert.Equal(ReasonCode.StaleEpoch, await ReasonAsync(
+            _b.Client.RaiseEpochAsync(ProtectedQemu.Group, new EpochRequest(Epoch.First), None)));
+        Assert.Empty((await vm.Qemu.AskAsync("query-block-jobs")).EnumerateArray());
+    }
+
+    [Fact]
+    public async Task What_cannot_be_done_is_refused_with_its_reason_and_leaves_nothing()
+    {
+        await using var vm = await ProtectedQemu.StartAsync(1);
+        var source = vm.SourceSpec("site-b", _b.LinkAddress);
+        var replica = vm.ReplicaSpec("site-a");
+        var small = Path.Combine(vm.Qemu.Directory, "small.raw");
+        await File.WriteAllBytesAsync(small, new byte[1 << 20], None);
+
+        Assert.Equal(ReasonCode.MonitorUnreachable, await ReasonAsync(_a.Client.PutSourceAsync(
+            source with { Volumes = [source.Volumes[0] with { QmpSocket = "/nonexistent.sock" }] }, None)));
+        Assert.Equal(ReasonCode.VolumeUnknown, await ReasonAsync(_a.Client.PutSourceAsync(
+            source with { Volumes = [source.Volumes[0] with { Device = "nosuch" }] }, None)));
+        Assert.Equal(ReasonCode.InvalidRequest, await ReasonAsync(_a.Client.PutSourceAsync(
+            source with { Volumes = [] }, None)));
+        Assert.Equal(ReasonCode.TargetTooSmall, await ReasonAsync(_b.Client.PutReplicaAsync(
+            replica with { Volumes = [replica.Volumes[0] with { TargetDisk = small }] }, None)));
+        Assert.Equal(ReasonCode.InvalidRequest, await ReasonAsync(_b.Client.PutReplicaAsync(
+            replica with { Volumes = [replica.Volumes[0] with { SeedFile = "/nonexistent.raw" }] }, None)));
+        Assert.Equal(ReasonCode.GroupUnknown, await ReasonAsync(_b.Client.ReplicaAsync(ProtectedQemu.Group, None)));
+
+        await _b.Client.PutReplicaAsync(replica, None);
+        Assert.Equal(ReasonCode.NoRecoveryPoint, await ReasonAsync(_b.Client.OpenViewAsync(
+            ProtectedQemu.Group, new ViewRequest("v", null, null, false), None)));
+        Assert.Equal(ReasonCode.PointUnknown, await ReasonAsync(_b.Client.OpenViewAsync(
+            ProtectedQemu.Group, new ViewRequest("v", Guid.NewGuid(), null, false), None)));
+        Assert.Equal(ReasonCode.PointUnknown, await ReasonAsync(_b.Client.PinAsync(
+            ProtectedQemu.Group, new PinRequest("p", Guid.NewGuid()), None)));
+        Assert.Empty(await vm.Qemu.TracesAsync());
+        Assert.Empty((await _a.Client.StatusAsync(None)).Sources);
+    }
+
+    [Fact]
+    public async Task A_second_agent_of_a_site_is_refused()
+    {
+        var refused = await Assert.ThrowsAsync<ProblemException>(
+            () => Lifeboat.Agent.AgentHost.RunAsync(_a.Paths.Root, None));
+
+        Assert.Equal(ReasonCode.Conflict, refused.Reason);
+    }
+
+    private static async Task<ReasonCode> ReasonAsync(Task request) =>
+        (await Assert.ThrowsAsync<ProblemException>(() => request)).Reason;
+
+    private static async Task WriteAsync(ViewVolume volume, long offset, byte pattern)
+    {
+        await using var nbd = await NbdClient.ConnectAsync(new UnixDomainSocketEndPoint(volume.Socket),
+            new NbdClientOptions { Export = volume.Export }, None);
+        await nbd.WriteAsync(offset, Enumerable.Repeat(pattern, 4096).ToArray(), fua: true, None);
+    }
+}
