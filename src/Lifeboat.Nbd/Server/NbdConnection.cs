@@ -12,6 +12,7 @@ public sealed class NbdConnection
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private NbdFault? _cut;
+    private volatile bool _isCut;
     private bool _handshaking = true;
     private bool _socketDisposed;
     private string? _exportName;
@@ -39,6 +40,9 @@ public sealed class NbdConnection
         internal set => Volatile.Write(ref _unansweredSince, value);
     }
 
+    /// <summary>Nothing that is still in the buffer may reach the export.</summary>
+    internal bool IsCut => _isCut;
+
     /// <summary>Completes when the thread is gone.</summary>
     public Task Ended => _ended.Task;
 
@@ -55,6 +59,7 @@ public sealed class NbdConnection
             if (_socketDisposed)
                 return;
             _cut ??= why;
+            _isCut = true;
             try
             {
                 // Wakes the thread out of recv, send and the TLS handshake; the descriptor stays valid until it left.

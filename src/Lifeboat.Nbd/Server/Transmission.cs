@@ -8,6 +8,7 @@ namespace Lifeboat.Nbd;
 // Invariants:
 //   The export is called only with ranges that RequestRules passed.
 //   No answer leaves before EndOfBatch allowed it.
+//   Once the connection is cut, no further request reaches the export.
 //   The thread never blocks in receive while it holds an answer back.
 //   Held memory: one receive and one reply buffer, neither longer than a header plus PayloadBytesMax.
 internal sealed class Transmission(Channel channel, Session session, NbdConnection connection, int payloadMax)
@@ -31,6 +32,8 @@ internal sealed class Transmission(Channel channel, Session session, NbdConnecti
                     SendReplies();
                     return;
                 }
+                if (connection.IsCut)
+                    throw NbdException.Lost("the connection was cut");
                 if (!_batchOpen)
                     OpenBatch();
                 Execute(request, payload);

@@ -93,6 +93,24 @@ public sealed class HoldingAndClosingTests
     }
 
     [Fact]
+    public async Task Requests_that_wait_in_the_buffer_do_not_reach_an_export_that_was_closed()
+    {
+        using var export = new BlockableExport();
+        await using var fixture = new NbdFixture(export);
+        using var peer = RawNbdPeer.InTransmission(fixture.EndPoint, "disk");
+        export.Gate.Reset();
+        peer.Send([.. Write(1), .. Write(2), .. Write(3)]);
+        await export.Entered.WaitAsync(Ct);
+
+        var closing = fixture.Server.CloseConnectionsAsync("disk", Ct);
+        export.Gate.Set();
+        await closing;
+
+        Assert.Equal(["write"], export.Calls);
+        Assert.Equal(0, peer.Drain());
+    }
+
+    [Fact]
     public async Task Closing_wakes_a_connection_whose_client_does_not_read()
     {
         await using var fixture = new NbdFixture(new MemoryExport("disk", 1024 * 1024));
