@@ -52,7 +52,7 @@ internal static class NbdServerBenchmark
         [
             Nbdkit(folder, "nbdkit", "file", images[0]),
             Nbdkit(folder, "nbdkit -t 1", "-t", "1", "file", images[1]),
-            () => MeasuredServer.StartAsync("qemu-nbd", qemuSocket, "/usr/bin/qemu-nbd", "-t", "-e", "4", "-f", "raw",
+            () => MeasuredServer.StartAsync("qemu-nbd", qemuSocket, "/usr/bin/qemu-nbd", "-t", "-e", "64", "-f", "raw",
                 "--cache=writeback", "-x", "", "-k", qemuSocket, images[2]),
             Ours(folder, "file", images[3]),
         ];
@@ -89,6 +89,8 @@ internal static class NbdServerBenchmark
                 + $" {"ops ratio",10} {"CPU ratio",10}");
             foreach (var workload in Workload.All)
                 Print(workload, servers, Measure(workload, servers, rounds, length));
+            if (File.Exists("/usr/bin/nbdcopy"))
+                await NbdPullBenchmark.RunAsync(servers[0].Socket, Size, rounds);
         }
         finally
         {
