@@ -170,10 +170,12 @@ public sealed class HostileClientTests
     [Fact]
     public async Task A_client_that_dawdles_in_the_handshake_is_cut()
     {
-        var options = NbdServerOptions.Default with { HandshakeTimeout = TimeSpan.FromMilliseconds(50) };
-        await using var fixture = new NbdFixture(new MemoryExport("disk", Size), options);
+        var time = new HandTimers();
+        await using var fixture = Fixture(NbdServerOptions.Default with { Time = time });
         using var peer = new RawNbdPeer(fixture.EndPoint);
         peer.Send(ClientFlags(3), Encoding.ASCII.GetBytes("IHAVE"));
+
+        time.GoOff();
 
         Assert.Equal(0, peer.Drain());
         Assert.Equal(NbdFault.TimedOut, fixture.NextClosed().Fault);
@@ -182,21 +184,24 @@ public sealed class HostileClientTests
     [Fact]
     public async Task The_time_for_the_handshake_does_not_end_a_connection_that_is_through()
     {
-        var options = NbdServerOptions.Default with { HandshakeTimeout = TimeSpan.FromMilliseconds(300) };
-        await using var fixture = new NbdFixture(new MemoryExport("disk", Size), options);
+        var time = new HandTimers();
+        await using var fixture = Fixture(NbdServerOptions.Default with { Time = time });
         using var peer = RawNbdPeer.InTransmission(fixture.EndPoint, "disk");
-        await Task.Delay(500, Ct);
-
         peer.Send(Request(CmdRead, 1, 0, 1));
-
         Assert.Equal((0u, 1UL), peer.ReceiveSimpleReply());
+        peer.Receive(1);
+
+        time.GoOff();
+        peer.Send(Request(CmdRead, 2, 0, 1));
+
+        Assert.Equal((0u, 2UL), peer.ReceiveSimpleReply());
+        Assert.Equal(1, time.Count);
     }
 
     [Fact]
     public async Task One_connection_too_many_is_closed_and_a_free_place_is_used_again()
     {
-        var options = NbdServerOptions.Default with { ConnectionsMax = 2 };
-        await using var fixture = new NbdFixture(new MemoryExport("disk", Size), options);
+        await using var fixture = Fixture(NbdServerOptions.Default with { ConnectionsMax = 2 });
         using var first = RawNbdPeer.InTransmission(fixture.EndPoint, "disk");
         using (RawNbdPeer.InTransmission(fixture.EndPoint, "disk"))
         {
@@ -209,7 +214,8 @@ public sealed class HostileClientTests
         await AssertServesAsync(fixture);
     }
 
-    private static NbdFixture Fixture() => new(new MemoryExport("disk", Size));
+    private static NbdFixture Fixture(NbdServerOptions? options = null) =>
+        new(new MemoryExport("disk", Size), options);
 
     private static async Task AssertServesAsync(NbdFixture fixture)
     {

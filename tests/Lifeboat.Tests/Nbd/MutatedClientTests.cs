@@ -7,6 +7,7 @@ using static Lifeboat.Testing.Nbd.NbdBytes;
 namespace Lifeboat.Tests.Nbd;
 
 /// <summary>The server against thousands of damaged clients: it survives, holds little, serves the next.</summary>
+[Collection(nameof(MemoryMeasured))]
 public sealed class MutatedClientTests
 {
     private const int Size = 1024 * 1024;

@@ -6,11 +6,12 @@ using Lifeboat.Testing.Nbd;
 namespace Lifeboat.Tests.Nbd;
 
 /// <summary>The client against damaged servers: an answer or an NbdException, never anything else.</summary>
+[Collection(nameof(MemoryMeasured))]
 public sealed class MutatedServerTests
 {
     private const int Size = 1024 * 1024;
     private const long MemoryMax = 96L * 1024 * 1024;
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
