@@ -41,6 +41,22 @@ public static class ControllerHost
         CancellationToken ct)
     {
         var alone = TakeLock(paths);
+        try
+        {
+            var app = Build(paths, configuration, openSite, time);
+            app.Lifetime.ApplicationStopped.Register(alone.Dispose);
+            return await ListenAsync(app, paths, ct);
+        }
+        catch
+        {
+            await alone.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static WebApplication Build(SitePaths paths, SiteConfiguration configuration,
+        Func<SitePaths, SiteConfiguration, TimeProvider, ILoggerFactory, ISite> openSite, TimeProvider time)
+    {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = paths.Root });
         builder.Logging.AddSimpleConsole(o =>
         {
@@ -66,13 +82,18 @@ public static class ControllerHost
         builder.Services.AddRouting();
         builder.Services.ConfigureHttpJsonOptions(o => ContractJson.Configure(o.SerializerOptions));
         builder.Services.Configure<Microsoft.AspNetCore.Routing.RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
-        builder.Services.AddSingleton(alone).AddSingleton(paths).AddSingleton(configuration).AddSingleton(identity)
+        builder.Services.AddSingleton(paths).AddSingleton(configuration).AddSingleton(_ => identity)
             .AddSingleton(time)
             .AddSingleton(p => openSite(paths, configuration, time, p.GetRequiredService<ILoggerFactory>()))
-            .AddSingleton(new AgentClient(paths.AgentSocket));
+            .AddSingleton(_ => new AgentClient(paths.AgentSocket));
         builder.Services.AddController();
         var app = builder.Build();
         Map(app);
+        return app;
+    }
+
+    private static async Task<WebApplication> ListenAsync(WebApplication app, SitePaths paths, CancellationToken ct)
+    {
         try
         {
             await app.StartAsync(ct);

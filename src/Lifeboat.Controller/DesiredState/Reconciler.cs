@@ -13,13 +13,13 @@ namespace Lifeboat.Controller.DesiredState;
 
 // Every two seconds, for ever:
 //
-//   own agent ── answers? ── started anew or half a minute over ─► put every wanted source and replica again
+//   own agent ── answers? ── started anew or half a minute over? ─► put every wanted source and replica again
 //                   └─ which sources are connected to replicas here (for an honest RPO)
 //   each peer ── no failover leaves it (I11)? ─► exchange group definitions; the newer wins on both sides
 //
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
 internal sealed partial class Reconciler(LocalSide here, AgentClient agent, GroupStore groups, SpecStore specs,
-    PeerDirectory peers, PeerTruce truce, SourceSightings sightings, TimeProvider time, ILogger<Reconciler> logger)
+    PeerDirectory peers, PeerTruce truce, TimeProvider time, ILogger<Reconciler> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
@@ -72,16 +72,16 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
             await PutSpecsAsync(status, ct);
             (_agent, _put) = (status, now);
         }
-        foreach (var replica in specs.Replicas())
+        foreach (var replica in specs.Replicas().Where(r => r.Active))
         {
-            if (await here.ReplicaAsync(replica.Spec.Group, ct) is { Connected: true })
-                sightings.Saw(replica.Spec.Group, now);
+            // Looking is enough: it is noted who was connected when.
+            await here.ReplicaAsync(replica.Spec.Group, ct);
         }
     }
 
     private async Task PutSpecsAsync(AgentStatus status, CancellationToken ct)
     {
-        foreach (var replica in specs.Replicas())
+        foreach (var replica in specs.Replicas().Where(r => r.Active))
             await PutAsync(replica.Spec.Group, () => here.RestoreReplicaAsync(replica.Spec.Group, ct));
         foreach (var source in specs.Sources().Where(s => s.Active || status.Sources.Contains(s.Spec.Group)))
             await PutAsync(source.Spec.Group, () => here.RestoreSourceAsync(source.Spec.Group, ct));

@@ -56,7 +56,7 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
 
     /// <summary>A replica for the present primary site, made in this epoch.</summary>
     public bool ReplicaWanted(GroupDefinition group) =>
-        group.RecoverySite == here.Name && specs.Replica(group.Name) is { } replica
+        group.RecoverySite == here.Name && specs.Replica(group.Name) is { Active: true } replica
         && replica.Spec.PrimarySite == group.PrimarySite;
 
     private bool SourceWanted(GroupDefinition group) =>

@@ -18,7 +18,7 @@ internal sealed class PointCatalog(LocalSide here, SpecStore specs, PeerDirector
     public Task<IReadOnlyList<RecoveryPoint>> ListAsync(string group, CancellationToken ct)
     {
         var definition = here.Require(group);
-        return specs.Replica(group) is not null
+        return specs.Replica(group) is { Active: true }
             ? here.PointsAsync(group, ct)
             : peers.Side(definition.Other(here.Name)).PointsAsync(group, ct);
     }
@@ -43,14 +43,14 @@ internal sealed class PointCatalog(LocalSide here, SpecStore specs, PeerDirector
     {
         await GetAsync(group, point, ct);
         ThrowIfBadPin(pin);
-        if (specs.Replica(group) is not null) await here.PinAsync(group, new PinRequest(pin, point), ct);
+        if (specs.Replica(group) is { Active: true }) await here.PinAsync(group, new PinRequest(pin, point), ct);
         else await Other(group).PinAsync(group, new PinRequest(pin, point), ct);
     }
 
     public async Task UnpinAsync(string group, string pin, CancellationToken ct)
     {
         ThrowIfBadPin(pin);
-        if (specs.Replica(group) is not null) await here.UnpinAsync(group, pin, ct);
+        if (specs.Replica(group) is { Active: true }) await here.UnpinAsync(group, pin, ct);
         else await Other(group).UnpinAsync(group, pin, ct);
     }
 

@@ -20,7 +20,7 @@ internal sealed partial class LocalSide
             throw new ProblemException(ReasonCode.WrongSite,
                 $"site {definition.RecoverySite} is the recovery site of group {group}, not {name}");
         }
-        if (specs.Replica(group) is { } known && known.Accepted == definition.Epoch)
+        if (specs.Replica(group) is { Active: true } known && known.Accepted == definition.Epoch)
         {
             await agent.PutReplicaAsync(known.Spec, ct);
             return;
@@ -38,14 +38,16 @@ internal sealed partial class LocalSide
                 seeds.GetValueOrDefault(v.Name), TargetOf(definition, v)))],
         };
         await agent.PutReplicaAsync(spec, ct);
-        specs.SaveReplica(spec, definition.Epoch);
+        specs.SaveReplica(new(spec, definition.Epoch, Active: true));
     }
 
     /// <summary>Puts what is wanted to the agent again.</summary>
     public async Task RestoreReplicaAsync(string group, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(group, ct);
-        if (specs.Replica(group) is { } replica) await agent.PutReplicaAsync(replica.Spec, ct);
+        if (specs.Replica(group) is not { Active: true } replica) return;
+        await agent.PutReplicaAsync(replica.Spec, ct);
+        await RaiseEpochAsync(Require(group), replica, ct);
     }
 
     public async Task DropReplicaAsync(string group, CancellationToken ct)
@@ -59,7 +61,9 @@ internal sealed partial class LocalSide
     {
         try
         {
-            return await agent.ReplicaAsync(group, ct);
+            var status = await agent.ReplicaAsync(group, ct);
+            sightings.Observe(group, status.Connected, time.GetUtcNow());
+            return status;
         }
         catch (ProblemException e) when (e.Reason is ReasonCode.GroupUnknown)
         {

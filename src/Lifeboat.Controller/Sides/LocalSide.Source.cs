@@ -21,13 +21,30 @@ internal sealed partial class LocalSide
         var spec = await SourceSpecAsync(definition, ct);
         await agent.PutSourceAsync(spec, ct);
         specs.SaveSource(spec, active: true);
+        // A replica from when this was the recovery site is history now: it must never pass for the present one.
+        if (specs.Replica(group) is { Active: true } old) specs.SaveReplica(old with { Active = false });
     }
 
     public async Task StopSourceAsync(string group, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(group, ct);
-        await agent.DeleteSourceAsync(group, uninstall: true, ct);
+        await UninstallAsync(Require(group), ct);
         specs.RemoveSource(group);
+    }
+
+    // A change map lives in QEMU's memory: where no instance runs any more, nothing is left to uninstall.
+    private async Task UninstallAsync(GroupDefinition group, CancellationToken ct)
+    {
+        try
+        {
+            await agent.DeleteSourceAsync(group.Name, uninstall: true, ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.MonitorUnreachable)
+        {
+            foreach (var member in group.Members)
+                if (await FindInstanceAsync(member.Instance, ct) is { Power: not InstancePower.Stopped }) throw;
+            await agent.DeleteSourceAsync(group.Name, uninstall: false, ct);
+        }
     }
 
     public async Task<SourceStatus?> SourceAsync(string group, CancellationToken ct)

@@ -20,8 +20,8 @@ namespace Lifeboat.Controller.Sides;
 // epochs and no source of a site that is not primary runs. Each is checked again at every call, so that a call which
 // was cut off is simply repeated.
 internal sealed partial class LocalSide(string name, ISite site, AgentClient agent, GroupStore groups, SpecStore specs,
-    BootFiles boot, PeerDirectory peers, SourceSightings sightings, GroupLocks locks, ILogger<LocalSide> logger)
-    : IOwnSide
+    BootFiles boot, PeerDirectory peers, SourceSightings sightings, GroupLocks locks, TimeProvider time,
+    ILogger<LocalSide> logger) : IOwnSide
 {
     public string Name => name;
 
@@ -61,7 +61,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
             throw new ProblemException(ReasonCode.StaleEpoch, $"site {name} knows a newer group {removed.Name}");
         if (specs.Source(removed.Name) is not null)
         {
-            await agent.DeleteSourceAsync(removed.Name, uninstall: true, ct);
+            await UninstallAsync(removed, ct);
             specs.RemoveSource(removed.Name);
         }
         if (specs.Replica(removed.Name) is not null)
@@ -74,12 +74,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
 
     private async Task FenceAsync(GroupDefinition group, CancellationToken ct)
     {
-        if (specs.Replica(group.Name) is { } replica && replica.Spec.Epoch < group.Epoch)
-        {
-            await IgnoreAsync(ReasonCode.GroupUnknown,
-                () => agent.RaiseEpochAsync(group.Name, new EpochRequest(group.Epoch), ct));
-            specs.SaveReplica(replica.Spec with { Epoch = group.Epoch }, replica.Accepted);
-        }
+        if (specs.Replica(group.Name) is { } replica) await RaiseEpochAsync(group, replica, ct);
         if (specs.Source(group.Name) is not { } source) return;
         if (group.PrimarySite != name)
         {
@@ -94,6 +89,15 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
             specs.SaveSource(spec, active: true);
             await agent.PutSourceAsync(spec, ct);
         }
+    }
+
+    // The spec stays in the epoch it was made in: another spec would make the agent open the replica anew, under the
+    // instances that run from its views.
+    private async Task RaiseEpochAsync(GroupDefinition group, SpecStore.StoredReplica replica, CancellationToken ct)
+    {
+        if (group.Epoch <= replica.Accepted) return;
+        await IgnoreAsync(ReasonCode.GroupUnknown,
+            () => agent.RaiseEpochAsync(group.Name, new EpochRequest(group.Epoch), ct));
     }
 
     private GroupMember MemberOf(string group, string instance) =>

@@ -12,25 +12,29 @@ internal sealed class SpecStore(ControllerDatabase database)
     public sealed record StoredSource(SourceSpec Spec, bool Active);
 
     /// <param name="Accepted">The epoch the replica was made in; in a later one it may have been raised.</param>
-    public sealed record StoredReplica(ReplicaSpec Spec, Epoch Accepted);
+    /// <param name="Active">False: this site has become the source since; what is left is history.</param>
+    public sealed record StoredReplica(ReplicaSpec Spec, Epoch Accepted, bool Active);
 
     public StoredSource? Source(string group) =>
         Find(group, "source") is { } row ? new(StoredJson.Read<SourceSpec>(row.Spec), row.Active != 0) : null;
 
     public StoredReplica? Replica(string group) => Find(group, "replica") is { } row
-        ? new(StoredJson.Read<ReplicaSpec>(row.Spec), new Epoch(row.Accepted)) : null;
+        ? new(StoredJson.Read<ReplicaSpec>(row.Spec), new Epoch(row.Accepted), row.Active != 0) : null;
 
     public IReadOnlyList<StoredSource> Sources() =>
         [.. All("source").Select(r => new StoredSource(StoredJson.Read<SourceSpec>(r.Spec), r.Active != 0))];
 
     public IReadOnlyList<StoredReplica> Replicas() =>
-        [.. All("replica").Select(r => new StoredReplica(StoredJson.Read<ReplicaSpec>(r.Spec), new(r.Accepted)))];
+    [
+        .. All("replica").Select(r =>
+            new StoredReplica(StoredJson.Read<ReplicaSpec>(r.Spec), new(r.Accepted), r.Active != 0)),
+    ];
 
     public void SaveSource(SourceSpec spec, bool active) =>
         Save(spec.Group, "source", active, 0, StoredJson.Write(spec));
 
-    public void SaveReplica(ReplicaSpec spec, Epoch accepted) =>
-        Save(spec.Group, "replica", true, accepted.Value, StoredJson.Write(spec));
+    public void SaveReplica(StoredReplica replica) => Save(replica.Spec.Group, "replica", replica.Active,
+        replica.Accepted.Value, StoredJson.Write(replica.Spec));
 
     public void RemoveSource(string group) => Remove(group, "source");
     public void RemoveReplica(string group) => Remove(group, "replica");

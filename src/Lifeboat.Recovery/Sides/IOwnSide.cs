@@ -25,7 +25,7 @@ public interface IOwnSide : ISiteSide
     /// <summary>A capability of the site's driver (see ISite.cs); null when it has not got it.</summary>
     T? Ability<T>() where T : class;
 
-    /// <summary>When this site last had a connection from the group's source; null: not since it looks.</summary>
+    /// <summary>Until when the group's source was connected here, at the latest; null: not since it looks.</summary>
     DateTimeOffset? SourceLastSeen(string group);
     /// <summary>Requests made to that site since this controller started.</summary>
     long PeerRequests(string site);

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Testing.Recovery;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Lifeboat.Tests.Controller;
+
+/// <summary>An <see cref="AgentDouble"/> behind the agent's API on a unix socket: no data path, real HTTP.</summary>
+internal static class FakeAgent
+{
+    public static async Task<WebApplication> StartAsync(AgentDouble agent, string socket)
+    {
+        File.Delete(socket);
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.ListenUnixSocket(socket));
+        builder.Services.AddRouting();
+        builder.Services.ConfigureHttpJsonOptions(o => ContractJson.Configure(o.SerializerOptions));
+        var app = builder.Build();
+        app.Use(AnswerAsync);
+        app.UseRouting();
+        MapSources(app, agent);
+        MapReplicas(app, agent);
+        await app.StartAsync();
+        return app;
+    }
+
+    private static async Task AnswerAsync(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (ProblemException e)
+        {
+            context.Response.StatusCode = ProblemStatus.Of(e.Reason);
+            await context.Response.WriteAsJsonAsync(
+                new Problem(e.Message, context.Response.StatusCode, e.Detail, e.Reason, e.Errors),
+                ContractJson.Options);
+        }
+    }
+
+    private static void MapSources(WebApplication app, AgentDouble agent)
+    {
+        app.MapGet("/v1/agent", () => Locked(agent, agent.Status));
+        app.MapPut("/v1/sources/{group}", (SourceSpec spec) => Locked(agent, () => agent.PutSource(spec)));
+        app.MapGet("/v1/sources/{group}", (string group) => Locked(agent, () => agent.GetSource(group)));
+        app.MapDelete("/v1/sources/{group}", (string group) => Locked(agent, () => agent.DeleteSource(group)));
+        app.MapPost("/v1/sources/{group}/checkpoints", (string group, CheckpointRequest request) =>
+            Locked(agent, () => agent.Checkpoint(group, request)));
+    }
+
+    private static void MapReplicas(WebApplication app, AgentDouble agent)
+    {
+        const string replica = "/v1/replicas/{group}";
+        app.MapPut(replica, (ReplicaSpec spec) => Locked(agent, () => agent.PutReplica(spec)));
+        app.MapGet(replica, (string group) => Locked(agent, () => agent.GetReplica(group)));
+        app.MapDelete(replica, (string group) => Locked(agent, () => agent.DeleteReplica(group)));
+        app.MapGet(replica + "/points", (string group) => Locked(agent, () => agent.Points(group)));
+        app.MapPost(replica + "/epoch", (string group, EpochRequest request) =>
+            Locked(agent, () => agent.RaiseEpoch(group, request.Epoch)));
+        app.MapPost(replica + "/pins", (string group, PinRequest request) =>
+            Locked(agent, () => agent.Pin(group, request)));
+        app.MapDelete(replica + "/pins/{name}", (string group, string name) =>
+            Locked(agent, () => agent.Unpin(group, name)));
+        app.MapPost(replica + "/views", (string group, ViewRequest request) =>
+            Locked(agent, () => agent.OpenView(group, request)));
+        app.MapDelete(replica + "/views/{name}", (string group, string name) =>
+            Locked(agent, () => agent.CloseView(group, name)));
+    }
+
+    // The doubles of both sites know each other and are made for one thread.
+    private static readonly Lock World = new();
+
+    private static T Locked<T>(AgentDouble _, Func<T> work)
+    {
+        lock (World) return work();
+    }
+
+    private static IResult Locked(AgentDouble _, Action work)
+    {
+        lock (World) work();
+        return Results.NoContent();
+    }
+}

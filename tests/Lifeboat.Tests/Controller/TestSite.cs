@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using System.Net.Sockets;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller;
+using Lifeboat.Protection.Instances;
+using Lifeboat.Testing.Recovery;
+using Lifeboat.Testing.Sites;
+using Microsoft.AspNetCore.Builder;
+
+namespace Lifeboat.Tests.Controller;
+
+/// <summary>
+/// A site directory with a real controller in this process (Kestrel, TLS, SQLite), a fake agent and a simulated site.
+/// </summary>
+internal sealed class TestSite : IAsyncDisposable
+{
+    private readonly SiteConfiguration _configuration;
+    private WebApplication? _controller;
+    private WebApplication? _agent;
+
+    private TestSite(string root, SiteConfiguration configuration, AgentNetwork network)
+    {
+        (Paths, _configuration) = (new SitePaths(root), configuration);
+        Site = new SimulatedSite(configuration.Name, TimeProvider.System);
+        Agent = new AgentDouble(configuration.Name, configuration.LinkListen, network, TimeProvider.System,
+            Guid.NewGuid);
+        Client = new ControllerClient(Paths.ControllerSocket);
+    }
+
+    public SitePaths Paths { get; }
+    public SimulatedSite Site { get; }
+    public AgentDouble Agent { get; }
+    public ControllerClient Client { get; }
+    public string Name => _configuration.Name;
+    public string Url => $"https://{_configuration.ControllerListen}";
+
+    public static async Task<TestSite> StartAsync(string name, AgentNetwork network)
+    {
+        var root = Directory.CreateTempSubdirectory("lb-" + name).FullName;
+        SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}");
+        var site = new TestSite(root, SiteConfiguration.Read(root), network);
+        site._agent = await FakeAgent.StartAsync(site.Agent, site.Paths.AgentSocket);
+        await site.StartControllerAsync();
+        return site;
+    }
+
+    public async Task StartControllerAsync() => _controller = await ControllerHost.StartAsync(Paths, _configuration,
+        (_, _, _, _) => Site, TimeProvider.System, TestContext.Current.CancellationToken);
+
+    public async Task StopControllerAsync()
+    {
+        if (_controller is null) return;
+        await _controller.StopAsync(TestContext.Current.CancellationToken);
+        await _controller.DisposeAsync();
+        _controller = null;
+    }
+
+    /// <summary>A guest that somebody else started.</summary>
+    public string RunGuest(string name, params string[] disks)
+    {
+        var kernel = Path.Combine(Paths.Root, "vmlinuz");
+        File.WriteAllText(kernel, "kernel of " + name);
+        var qmp = $"/{name}/qmp.sock";
+        Site.RunUnmanaged(new InstanceDescription
+        {
+            Name = name,
+            Cpus = 1,
+            MemoryMiB = 256,
+            GuestAgent = true,
+            Kernel = new KernelBoot(kernel, null, "console=ttyS0"),
+            Disks = [.. disks.Select((d, i) => new InstanceDisk(d, "virtio", i, 8 << 20, null))],
+            Nics = [new InstanceNic("default", "virtio-net-pci", "52:54:00:00:00:01", "10.0.2.15")],
+        }, qmp, $"/{name}/qga.sock");
+        return qmp;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopControllerAsync();
+        if (_agent is not null) await _agent.DisposeAsync();
+        Client.Dispose();
+        Directory.Delete(Paths.Root, recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        return ((IPEndPoint)probe.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Testing.Recovery;
+
+namespace Lifeboat.Tests.Controller;
+
+/// <summary>Two paired sites, `a` with a guest `db1` of two disks.</summary>
+internal sealed class TwoSites : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private TwoSites(TestSite a, TestSite b, AgentNetwork network) => (A, B, Network) = (a, b, network);
+
+    public TestSite A { get; }
+    public TestSite B { get; }
+    public AgentNetwork Network { get; }
+
+    public static async Task<TwoSites> StartAsync(bool paired = true)
+    {
+        var network = new AgentNetwork();
+        var sites = new TwoSites(await TestSite.StartAsync("a", network), await TestSite.StartAsync("b", network),
+            network);
+        if (paired)
+        {
+            var token = await sites.B.Client.CreateTokenAsync(Ct);
+            await sites.A.Client.PairAsync(token.Token, Ct);
+        }
+        return sites;
+    }
+
+    public static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    public async Task<GroupInfo> ProtectAsync()
+    {
+        var qmp = A.RunGuest("db1", "vda", "vdb");
+        await A.Client.AdoptAsync(new AdoptRequest("db1", qmp, "/db1/qga.sock"), Ct);
+        return await A.Client.CreateGroupAsync(Request(), Ct);
+    }
+
+    public static CreateGroupRequest Request() => new()
+    {
+        Name = "shop",
+        RecoverySite = "b",
+        Members = [new MemberRequest("db1")],
+        Checks = ["tcp:5432"],
+    };
+
+    /// <summary>The site dies: controller, agent's link and guests.</summary>
+    public async Task LoseAAsync()
+    {
+        await A.StopControllerAsync();
+        Network.Down.Add("a");
+        A.Site.LosePower();
+    }
+
+    public async Task BringABackAsync()
+    {
+        Network.Down.Remove("a");
+        await A.StartControllerAsync();
+    }
+
+    public async Task<RunInfo> RunAsync(TestSite at, RunKind kind)
+    {
+        var started = await at.Client.StartRunAsync("shop", new StartRunRequest { Kind = kind }, Ct);
+        RunInfo last = started;
+        await foreach (var change in at.Client.WatchRunAsync(started.Id, Ct)) last = change;
+        return last;
+    }
+
+    /// <summary>Until the site says so; the loops behind it have a period of two seconds.</summary>
+    public static async Task<GroupInfo> UntilAsync(TestSite at, Func<GroupInfo, bool> wanted)
+    {
+        var until = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            var info = await at.Client.GroupAsync("shop", Ct);
+            if (wanted(info)) return info;
+            if (TimeProvider.System.GetElapsedTime(until) > Patience)
+                Assert.Fail($"{at.Name}: still {info.State} ({info.Reason}, {info.Detail})");
+            await Task.Delay(100, Ct);
+        }
+    }
+
+    public static Task<GroupInfo> UntilAsync(TestSite at, GroupState state) => UntilAsync(at, i => i.State == state);
+
+    public static async Task<ProblemException> RefusedAsync(ReasonCode reason, Func<Task> request)
+    {
+        var refused = await Assert.ThrowsAsync<ProblemException>(request);
+        Assert.True(refused.Reason == reason, $"{refused.Reason} instead of {reason}: {refused.Message}");
+        return refused;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await A.DisposeAsync();
+        await B.DisposeAsync();
+    }
+}
