@@ -27,7 +27,7 @@ internal sealed partial class LocalSide
         }
     }
 
-    /// <exception cref="ProblemException">NotAllowed, GroupExists: it is not between that peer and this site.</exception>
+    /// <exception cref="ProblemException">NotAllowed, GroupExists: not between that peer and this site.</exception>
     public void ThrowUnlessShared(string peer, GroupDefinition group)
     {
         if (IsShared(group, peer)) return;

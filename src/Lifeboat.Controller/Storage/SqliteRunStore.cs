@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Lifeboat.Controller.Storage;
 
-/// <summary>Runs in the controller's database. One row each; a unique index keeps one unfinished run per group.</summary>
+/// <summary>Runs in the controller's database. One row each; an index keeps one unfinished per group.</summary>
 internal sealed class SqliteRunStore(ControllerDatabase database) : IRunStore
 {
     private const int Constraint = 19;

@@ -15,7 +15,7 @@ public sealed record HoldOpen(TimeSpan For) : IStep
         var begun = context.Output<StartedInstances>().Instances.Max(i => i.StartedAt);
         var left = begun + For - context.Time.GetUtcNow();
         if (left <= TimeSpan.Zero) return StepOutcome.Saw($"the time of {For} was over");
-        // Ends when the controller stops or the run is cancelled (ct), or when a person releases it, which is no failure.
+        // Ends when the controller stops or the run is cancelled (ct), or is released, which is no failure.
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, context.Released);
         try
         {

@@ -42,43 +42,46 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
     public Task<GroupDefinition?> GroupAsync(string group, CancellationToken ct) =>
         DoAsync(() => _groups.GetValueOrDefault(group));
 
-    public Task SetGroupAsync(GroupDefinition definition, CancellationToken ct) => DoAsync(() =>
-    {
-        var known = _groups.GetValueOrDefault(definition.Name);
-        if (known?.Supersedes(definition) == true)
-            throw new ProblemException(ReasonCode.StaleEpoch, $"{name} knows epoch {known.Epoch}");
-        _groups[definition.Name] = definition;
-        if (agent.ReplicaSpec(definition.Name) is { } replica && replica.Epoch < definition.Epoch)
-            agent.RaiseEpoch(definition.Name, definition.Epoch);
-        if (definition.PrimarySite != name) agent.DeleteSource(definition.Name);
-        else if (agent.SourceSpec(definition.Name) is { } source)
-            agent.PutSource(source with { Epoch = definition.Epoch });
-        return true;
-    });
-
-    public Task StartSourceAsync(string group, CancellationToken ct) => DoAsync(() =>
-    {
-        var definition = _groups[group];
-        if (definition.PrimarySite != name)
-            throw new ProblemException(ReasonCode.PrimaryMoved, $"{definition.PrimarySite} is primary");
-        return agent.PutSource(new SourceSpec
+    public Task SetGroupAsync(GroupDefinition definition, CancellationToken ct) =>
+        DoAsync(() =>
         {
-            Group = group,
-            RecoverySite = definition.RecoverySite,
-            Epoch = definition.Epoch,
-            Target = linkOf(definition.RecoverySite),
-            Policy = definition.Policy,
-            Volumes = [.. definition.Volumes.Select(v => new SourceVolume(v.Index, v.Name, v.Instance,
-                $"/{name}/{v.Instance}/qmp.sock", v.Disk, v.SizeBytes))],
-            Instances = [.. definition.Members.Select(m => new SourceInstance(m.Instance, "qmp", null))],
+            var known = _groups.GetValueOrDefault(definition.Name);
+            if (known?.Supersedes(definition) == true)
+                throw new ProblemException(ReasonCode.StaleEpoch, $"{name} knows epoch {known.Epoch}");
+            _groups[definition.Name] = definition;
+            if (agent.ReplicaSpec(definition.Name) is { } replica && replica.Epoch < definition.Epoch)
+                agent.RaiseEpoch(definition.Name, definition.Epoch);
+            if (definition.PrimarySite != name) agent.DeleteSource(definition.Name);
+            else if (agent.SourceSpec(definition.Name) is { } source)
+                agent.PutSource(source with { Epoch = definition.Epoch });
+            return true;
         });
-    });
 
-    public Task StopSourceAsync(string group, CancellationToken ct) => DoAsync(() =>
-    {
-        agent.DeleteSource(group);
-        return true;
-    });
+    public Task StartSourceAsync(string group, CancellationToken ct) =>
+        DoAsync(() =>
+        {
+            var definition = _groups[group];
+            if (definition.PrimarySite != name)
+                throw new ProblemException(ReasonCode.PrimaryMoved, $"{definition.PrimarySite} is primary");
+            return agent.PutSource(new SourceSpec
+            {
+                Group = group,
+                RecoverySite = definition.RecoverySite,
+                Epoch = definition.Epoch,
+                Target = linkOf(definition.RecoverySite),
+                Policy = definition.Policy,
+                Volumes = [.. definition.Volumes.Select(v => new SourceVolume(v.Index, v.Name, v.Instance,
+                    $"/{name}/{v.Instance}/qmp.sock", v.Disk, v.SizeBytes))],
+                Instances = [.. definition.Members.Select(m => new SourceInstance(m.Instance, "qmp", null))],
+            });
+        });
+
+    public Task StopSourceAsync(string group, CancellationToken ct) =>
+        DoAsync(() =>
+        {
+            agent.DeleteSource(group);
+            return true;
+        });
 
     public Task<SourceStatus?> SourceAsync(string group, CancellationToken ct) =>
         DoAsync(() => agent.SourceSpec(group) is null ? null : agent.GetSource(group));
@@ -86,26 +89,28 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         DoAsync(() => agent.Checkpoint(group, request));
 
-    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) => DoAsync(() =>
-    {
-        var definition = _groups[group];
-        if (_accepted.GetValueOrDefault(group) != definition.Epoch) agent.DeleteReplica(group);
-        _accepted[group] = definition.Epoch;
-        return agent.PutReplica(new ReplicaSpec
+    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
+        DoAsync(() =>
         {
-            Group = group,
-            PrimarySite = definition.PrimarySite,
-            Epoch = definition.Epoch,
-            Retention = definition.Policy.Retention,
-            Volumes = [.. definition.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, v.SizeBytes))],
+            var definition = _groups[group];
+            if (_accepted.GetValueOrDefault(group) != definition.Epoch) agent.DeleteReplica(group);
+            _accepted[group] = definition.Epoch;
+            return agent.PutReplica(new ReplicaSpec
+            {
+                Group = group,
+                PrimarySite = definition.PrimarySite,
+                Epoch = definition.Epoch,
+                Retention = definition.Policy.Retention,
+                Volumes = [.. definition.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, v.SizeBytes))],
+            });
         });
-    });
 
-    public Task DropReplicaAsync(string group, CancellationToken ct) => DoAsync(() =>
-    {
-        agent.DeleteReplica(group);
-        return _accepted.Remove(group);
-    });
+    public Task DropReplicaAsync(string group, CancellationToken ct) =>
+        DoAsync(() =>
+        {
+            agent.DeleteReplica(group);
+            return _accepted.Remove(group);
+        });
 
     public Task<ReplicaStatus?> ReplicaAsync(string group, CancellationToken ct) =>
         DoAsync(() => agent.ReplicaSpec(group) is null ? null : agent.GetReplica(group));
@@ -122,26 +127,29 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
     public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
         DoAsync(() => agent.Points(group));
 
-    public Task PinAsync(string group, PinRequest request, CancellationToken ct) => DoAsync(() =>
-    {
-        agent.Pin(group, request);
-        return true;
-    });
+    public Task PinAsync(string group, PinRequest request, CancellationToken ct) =>
+        DoAsync(() =>
+        {
+            agent.Pin(group, request);
+            return true;
+        });
 
-    public Task UnpinAsync(string group, string pin, CancellationToken ct) => DoAsync(() =>
-    {
-        agent.Unpin(group, pin);
-        return true;
-    });
+    public Task UnpinAsync(string group, string pin, CancellationToken ct) =>
+        DoAsync(() =>
+        {
+            agent.Unpin(group, pin);
+            return true;
+        });
 
     public Task<ViewInfo> OpenViewAsync(string group, ViewRequest request, CancellationToken ct) =>
         DoAsync(() => agent.OpenView(group, request));
 
-    public Task CloseViewAsync(string group, string view, CancellationToken ct) => DoAsync(() =>
-    {
-        agent.CloseView(group, view);
-        return true;
-    });
+    public Task CloseViewAsync(string group, string view, CancellationToken ct) =>
+        DoAsync(() =>
+        {
+            agent.CloseView(group, view);
+            return true;
+        });
 
     public async Task<SiteInstance> StartAsync(StartRequest request, CancellationToken ct)
     {

@@ -206,7 +206,7 @@ internal sealed class RecoveryWorld
     {
         Instance = member.Instance,
         Description = member.Description,
-        Disks = [.. member.Description.Disks.Select(d => new DiskSource(d.Name, "/disks/" + d.Name, null, null, false))],
+        Disks = [.. member.Description.Disks.Select(d => new DiskSource(d.Name, $"/d/{d.Name}", null, null, false))],
     }, default);
 
     private static GroupMember Member(string name, int order, ushort firstIndex, params string[] disks) => new(name,
@@ -218,7 +218,8 @@ internal sealed class RecoveryWorld
             GuestAgent = true,
             Nics =
             [
-                new InstanceNic("default", "virtio-net-pci", $"52:54:00:00:00:0{firstIndex}", $"10.0.0.{firstIndex + 2}"),
+                new InstanceNic("default", "virtio-net-pci", $"52:54:00:00:00:0{firstIndex}",
+                    $"10.0.0.{firstIndex + 2}"),
             ],
             Disks = [.. disks.Select((d, i) => new InstanceDisk(d, "virtio", i, 1 << 20, null))],
         },
