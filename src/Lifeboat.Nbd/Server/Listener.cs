@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace Lifeboat.Nbd;
 
-internal static class Listener
+internal static partial class Listener
 {
+    private const int AtCurrentDirectory = -100;
+    private const int AtNoFollow = 0x100;
+    private const uint StatxType = 1;
+    private const int StatxBytes = 256;
+    private const int StatxModeOffset = 28;
+
     private const int Backlog = 64;
 
     public static Socket Open(EndPoint endPoint, NbdServerOptions options)
@@ -50,6 +57,9 @@ internal static class Listener
     // A process that was killed leaves its socket file; one that lives answers.
     private static void RemoveStale(UnixDomainSocketEndPoint endPoint, string path)
     {
+        // connect() answers "refused" for a plain file too; somebody's data must not be taken for a dead socket.
+        if (!IsSocket(path))
+            throw new NbdException(NbdFault.ConnectFailed, $"cannot listen on {path}: it exists and is not a socket");
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
@@ -62,4 +72,15 @@ internal static class Listener
         }
         throw new NbdException(NbdFault.ConnectFailed, $"cannot listen on {path}: somebody else does");
     }
+
+    private static bool IsSocket(string path)
+    {
+        const int FormatMask = 0xf000, Socket = 0xc000;
+        Span<byte> status = stackalloc byte[StatxBytes];
+        return Statx(AtCurrentDirectory, path, AtNoFollow, StatxType, status) == 0
+            && (BitConverter.ToUInt16(status[StatxModeOffset..]) & FormatMask) == Socket;
+    }
+
+    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(int folder, string path, int flags, uint mask, Span<byte> status);
 }

@@ -167,6 +167,20 @@ public sealed class HoldingAndClosingTests
         await using var client = await fixture.ConnectAsync(Ct);
     }
 
+    [Fact]
+    public async Task A_file_in_the_place_of_the_socket_is_left_alone()
+    {
+        await using var fixture = new NbdFixture(new MemoryExport("disk", 4096));
+        var path = fixture.File("precious");
+        await File.WriteAllTextAsync(path, "data", Ct);
+
+        var failure = Assert.Throws<NbdException>(() => NbdServer.Listen(
+            new System.Net.Sockets.UnixDomainSocketEndPoint(path), fixture.Exports, NbdServerOptions.Default));
+
+        Assert.Equal(NbdFault.ConnectFailed, failure.Fault);
+        Assert.Equal("data", await File.ReadAllTextAsync(path, Ct));
+    }
+
     private static byte[] Write(ulong cookie) =>
         NbdBytes.Request(NbdBytes.CmdWrite, cookie, cookie * 512, 512, payload: new byte[512]);
 
