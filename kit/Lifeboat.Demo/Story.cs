@@ -14,8 +14,8 @@ namespace Lifeboat.Demo;
 /// </summary>
 internal sealed partial class Story(StoryOptions options, Ledger ledger, TimeProvider time) : IAsyncDisposable
 {
-    private readonly FieldSite _a = new("a", Path.Combine(options.Directory, "a"), 7401);
-    private readonly FieldSite _b = new("b", Path.Combine(options.Directory, "b"), 7501);
+    private readonly FieldSite _a = new("a", Path.Combine(options.Directory, "a"));
+    private readonly FieldSite _b = new("b", Path.Combine(options.Directory, "b"));
     private readonly Witness _witness = new(time);
 
     public static async Task<int> TellAsync(StoryOptions options, CancellationToken ct)

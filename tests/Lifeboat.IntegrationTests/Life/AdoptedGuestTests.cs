@@ -17,7 +17,7 @@ public sealed class AdoptedGuestTests
     public async Task A_guest_started_by_hand_is_protected_drilled_failed_over_and_brought_home()
     {
         var ct = TestContext.Current.CancellationToken;
-        await using var pair = await FieldPair.StartAsync(7601, ct);
+        await using var pair = await FieldPair.StartAsync(ct);
         await using var vm = await pair.StartGuestAsync("erp", OracleWorkload.Default with { LoadWriters = 1 },
             OracleBus.VirtioScsi,
             [
@@ -55,7 +55,7 @@ public sealed class AdoptedGuestTests
     public async Task A_random_point_of_hundreds_under_full_load_passes_fsck_and_the_oracle()
     {
         var ct = TestContext.Current.CancellationToken;
-        await using var pair = await FieldPair.StartAsync(7641, ct);
+        await using var pair = await FieldPair.StartAsync(ct);
         await using var vm = await pair.StartGuestAsync("busy",
             OracleWorkload.Default with { LoadWriters = 3, LoadKind = OracleLoadKind.Mix, LoadPause = TimeSpan.Zero },
             OracleBus.VirtioBlk, [(128L << 20, OracleFileSystem.Ext4), (304L << 20, OracleFileSystem.Xfs)], ct);

@@ -15,7 +15,7 @@ public sealed class RefusalTests
     public async Task Every_mistake_has_its_own_exit_code_and_changes_nothing()
     {
         var ct = TestContext.Current.CancellationToken;
-        await using var pair = await FieldPair.StartAsync(7721, ct);
+        await using var pair = await FieldPair.StartAsync(ct);
         await using var vm = await pair.StartGuestAsync("db", OracleWorkload.Default, OracleBus.VirtioBlk,
             [(96L << 20, OracleFileSystem.Ext4)], ct);
         string[] create = ["group", "create", FieldPair.Group, "--instance", "db", "--recovery-site", "b"];

@@ -14,11 +14,11 @@ public sealed class FieldPair : IAsyncDisposable
     public const string Group = "shop";
     private readonly string _directory;
 
-    private FieldPair(string directory, int firstPort, TimeProvider time)
+    private FieldPair(string directory, TimeProvider time)
     {
         _directory = directory;
-        A = new FieldSite("a", Path.Combine(directory, "a"), firstPort);
-        B = new FieldSite("b", Path.Combine(directory, "b"), firstPort + 10);
+        A = new FieldSite("a", Path.Combine(directory, "a"));
+        B = new FieldSite("b", Path.Combine(directory, "b"));
         Time = time;
         Witness = new Witness(time);
     }
@@ -30,10 +30,10 @@ public sealed class FieldPair : IAsyncDisposable
     public string Directory => _directory;
     public string WitnessSocket => Path.Combine(_directory, "w.sock");
 
-    public static async Task<FieldPair> StartAsync(int firstPort, CancellationToken ct)
+    public static async Task<FieldPair> StartAsync(CancellationToken ct)
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("lb-").FullName;   // short: it holds sockets
-        var pair = new FieldPair(directory, firstPort, TimeProvider.System);
+        var pair = new FieldPair(directory, TimeProvider.System);
         try
         {
             await pair.A.InitAsync(ct);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
@@ -19,7 +21,7 @@ public sealed record CommandAnswer(int ExitCode, string Output, string Talk)
 /// A real site in a directory of its own, used as an operator uses it: through the built `lifeboat` command alone, as
 /// separate processes. Kills are by the pid in the site's pid files.
 /// </summary>
-public sealed class FieldSite(string name, string directory, int firstPort) : IAsyncDisposable
+public sealed class FieldSite(string name, string directory) : IAsyncDisposable
 {
     private static readonly string[] Roles = ["watchdog", "controller", "agent"];
 
@@ -29,9 +31,12 @@ public sealed class FieldSite(string name, string directory, int firstPort) : IA
 
     public async Task InitAsync(CancellationToken ct)
     {
-        await MustAsync(["site", "init", "--name", name,
-            "--controller-listen", $"127.0.0.1:{firstPort.ToString(CultureInfo.InvariantCulture)}",
-            "--link-listen", $"127.0.0.1:{(firstPort + 1).ToString(CultureInfo.InvariantCulture)}"], ct);
+        // Both are held while both are chosen, so they differ.
+        using var controller = FreePort();
+        using var link = FreePort();
+        var (here, there) = ($"{controller.LocalEndpoint}", $"{link.LocalEndpoint}");
+        await MustAsync(
+            ["site", "init", "--name", name, "--controller-listen", here, "--link-listen", there], ct);
     }
 
     public Task StartAsync(CancellationToken ct) => MustAsync(["site", "start"], ct);
@@ -104,6 +109,13 @@ public sealed class FieldSite(string name, string directory, int firstPort) : IA
         if (System.IO.Directory.Exists(directory))
             await RunAsync(["site", "stop", "--with-instances"], CancellationToken.None);
         KillEverything();
+    }
+
+    private static TcpListener FreePort()
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return listener;
     }
 
     private bool IsOurs(int pid) => CommandLine(pid).Contains(directory, StringComparison.Ordinal);
