@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Records;
-using Lifeboat.Protection;
 
 namespace Lifeboat.Replication.Receiving;
 
@@ -23,9 +22,6 @@ internal static class FlawedFrames
         }
         return Join(all, records.Length);
     }
-
-    public static ReadOnlyMemory<byte> InEpoch(ReadOnlyMemory<byte> records, Epoch epoch) =>
-        Join([.. Split(records).Select(r => (r.Header with { Epoch = epoch.Value }, r.Data))], records.Length);
 
     private static List<(RecordHeader Header, ReadOnlyMemory<byte> Data)> Split(ReadOnlyMemory<byte> records)
     {

@@ -76,12 +76,10 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     private async Task<Refused?> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken ct)
     {
         var frame = FrameHeader.Decode(payload, out var records);
-        var epoch = frame.Epoch;
         if (owner.Flaws.ApplyOutOfOrder) records = FlawedFrames.Swap(records);
-        if (owner.Flaws.AcceptOldEpoch && epoch < _replica.Epoch)
-            (epoch, records) = (_replica.Epoch, FlawedFrames.InEpoch(records, _replica.Epoch));
         owner.CountReceived(records.Length);
-        var outcome = await _replica.AppendAsync(epoch, frame.StreamId, frame.First, records, CancellationToken.None);
+        var outcome = await _replica.AppendAsync(
+            frame.Epoch, frame.StreamId, frame.First, records, CancellationToken.None);
         _unacknowledged = true;
         if (outcome == ReplicaAppendOutcome.Appended) _unflushedBytes += records.Length;
         return outcome switch

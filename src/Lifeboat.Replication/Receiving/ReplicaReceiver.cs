@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Linking;
@@ -36,6 +37,7 @@ public sealed partial class ReplicaReceiver
     {
         if (options.Problems().FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
         (_replica, _options, _time, _logger, _flaws) = (replica, options, time, logger, flaws);
+        if (flaws != EngineFlaws.None) replica.Flaws = flaws;
         Group = replica.Definition.Group;
     }
 
@@ -80,7 +82,7 @@ public sealed partial class ReplicaReceiver
             _last = new Ending(ReasonCode.LinkDown, e.Message);
             throw;
         }
-        catch (StorageException e)
+        catch (Exception e) when (e is StorageException or JournalException)
         {
             _last = new Ending(ReasonCode.JournalCorrupt, e.Message);
             throw;

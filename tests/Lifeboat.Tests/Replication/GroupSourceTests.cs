@@ -319,9 +319,6 @@ public sealed class GroupSourceTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
-    [InlineData(5)]
-    [InlineData(6)]
-    [InlineData(7)]
     public void Through_everything_that_breaks_every_point_is_a_moment_of_both_disks(ulong seed)
     {
         var world = new SourceWorld(seed);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
+using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Shipping;
 using Lifeboat.Testing;
 using Lifeboat.Testing.Simulation;
@@ -16,7 +17,6 @@ internal sealed class SourceWorld
     public const int DiskBytes = 3 << 20;
     private const string Address = "west:7000";
     private readonly SimulatedScheduler _scheduler;
-    private readonly SimulatedProcess _recovery;
     private int _agents;
 
     public SourceWorld(ulong seed = 1)
@@ -26,8 +26,7 @@ internal sealed class SourceWorld
         Network = new SimulatedNetwork(_scheduler, Spawn("wires"), Prng.Fork());
         Taps = [new TestTap(Content()), new TestTap(Content())];
         Site = new ScriptedRecoverySite([new byte[DiskBytes], new byte[DiskBytes]]);
-        _recovery = Spawn("recovery");
-        Network.Listen(Address, "west", _recovery, c => _recovery.Start(() => Site.ServeAsync(c)));
+        Listen(Spawn("recovery"), c => Site.ServeAsync(c));
         Agent = Spawn("agent");
     }
 
@@ -44,6 +43,10 @@ internal sealed class SourceWorld
     };
 
     public SourceSnapshot Status => Source.Snapshot();
+
+    /// <summary>Who takes the source's connections from now on.</summary>
+    public void Listen(SimulatedProcess process, Func<ILinkConnection, Task> serve) =>
+        Network.Listen(Address, "west", process, c => process.Start(() => serve(c)));
 
     public void Start(Epoch? epoch = null)
     {
@@ -88,9 +91,11 @@ internal sealed class SourceWorld
     }
 
     /// <summary>Runs something inside the agent and waits for its answer.</summary>
-    public T Ask<T>(Func<Task<T>> ask)
+    public T Ask<T>(Func<Task<T>> ask) => Ask(Agent, ask);
+
+    public T Ask<T>(SimulatedProcess process, Func<Task<T>> ask)
     {
-        var answer = Agent.CallAsync(ask);
+        var answer = process.CallAsync(ask);
         Until(() => answer.IsCompleted, "an answer comes");
         return Assert.IsType<Task<T>>(answer, exactMatch: false) is { IsCompletedSuccessfully: true } done
             ? Result(done)
@@ -130,6 +135,6 @@ internal sealed class SourceWorld
         return disk;
     }
 
-    private SimulatedProcess Spawn(string name) =>
+    public SimulatedProcess Spawn(string name) =>
         new(_scheduler, Prng.Next(1 << 20), name, (p, e) => throw new SimulationException($"{p.Name}: {e}"));
 }

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication;
+using Lifeboat.Replication.Checkpoints;
+using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Shipping;
+using Lifeboat.Testing.Storage;
+
+namespace Lifeboat.Tests.Replication;
+
+public sealed class ReplicaReceiverTests
+{
+    private static readonly Dictionary<string, Consistency> Nothing = [];
+    private readonly SourceWorld _world = new();
+    private readonly RecoveryHost _host;
+
+    public ReplicaReceiverTests()
+    {
+        _host = new RecoveryHost(_world);
+        _host.Start();
+    }
+
+    [Fact]
+    public void What_the_source_cuts_the_replica_opens_byte_for_byte()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        Prove();
+        var snapshot = _host.Receiver.Snapshot();
+        Assert.Equal((true, ReasonCode.None, 0L), (snapshot.Connected, snapshot.Reason, snapshot.RefusedFrames));
+        Assert.InRange(snapshot.ReceivedBytes, 1, long.MaxValue);
+    }
+
+    [Fact]
+    public void A_crash_of_the_recovery_site_loses_nothing_that_was_acknowledged()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        for (var i = 0; i < 6; i++)
+        {
+            _world.Write(40);
+            _world.For(TimeSpan.FromMilliseconds(_world.Prng.Next(1, 300)));
+            var acknowledged = _world.Status.DurableSequence;
+            var sealedPoint = _world.Status.LastSealed;
+            _host.CrashAndStart();
+            Assert.InRange(_host.Replica.DurableSequence, acknowledged, long.MaxValue);
+            if (sealedPoint is not null) Assert.Contains(_host.Replica.Points, p => p.Id == sealedPoint.Id);
+        }
+        Prove();
+        Assert.All(_world.Taps, t => Assert.Equal(1, t.Attaches));
+    }
+
+    [Fact]
+    public void A_raised_epoch_fences_the_session_that_runs()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        _world.Ask(_host.Process, async () =>
+        {
+            await _host.Receiver.RaiseEpochAsync(new Epoch(4), default);
+            return true;
+        });
+        _world.Until(() => _world.Status.Phase == GroupSourcePhase.Fenced, "the source is fenced");
+        Assert.Equal(ReasonCode.StaleEpoch, _host.Receiver.Snapshot().Reason);
+        Assert.InRange(_host.Receiver.Snapshot().RefusedFrames, 1, 2);
+    }
+
+    [Fact]
+    public void A_source_of_a_newer_epoch_raises_the_replica()
+    {
+        _world.Start(new Epoch(9));
+        _world.UntilStreaming();
+        Assert.Equal(new Epoch(9), _host.Replica.Epoch);
+    }
+
+    [Fact]
+    public void Another_site_than_the_primary_is_refused()
+    {
+        _host.PrimarySite = "north";
+        _host.CrashAndStart();
+        _world.Start();
+        _world.Until(() => _world.Status.Reason == ReasonCode.PrimaryMoved, "the refusal is heard");
+        Assert.Equal(ReasonCode.PrimaryMoved, _host.Receiver.Snapshot().Reason);
+        Assert.Equal(0, _host.Replica.AppendedSequence);
+    }
+
+    [Fact]
+    public void A_full_disk_is_told_and_ends_with_room()
+    {
+        _host.Disk.CapacityBytes = _host.Disk.AllocatedBytes + (600 << 10);
+        _world.Start();
+        _world.Until(() => _world.Status.Reason == ReasonCode.TargetFull, "the source hears that there is no room");
+        Assert.DoesNotContain(_world.Taps, t => t.Mirroring);
+        _host.Disk.CapacityBytes = long.MaxValue;
+        _world.UntilStreaming();
+        Prove();
+    }
+
+    [Fact]
+    public void The_newest_session_wins()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        var first = _world.Agent;
+        first.Pause(); // as by SIGSTOP: its connection stays open
+        var other = _world.Spawn("other");
+        var reply = _world.Ask(other, async () =>
+        {
+            var connection = await _world.Network.LinkOf("east", other).ConnectAsync("west:7000", "west", default);
+            var hello = new Hello("db", new Epoch(3), Guid.Empty, Guid.Empty, 0,
+                [new HelloVolume(0, SourceWorld.DiskBytes), new HelloVolume(1, SourceWorld.DiskBytes)]);
+            await connection.SendAsync(hello.Encode(), default);
+            var message = (await connection.ReceiveAsync(default))!.Value;
+            MessageCodec.Open(message, out var payload);
+            return HelloReply.Decode(payload.Span);
+        });
+        Assert.Equal(_host.Replica.DurableSequence, reply.Durable);
+        Assert.Equal(_host.Replica.ReplicaId, reply.Replica);
+        _world.Until(() => _host.Receiver.Snapshot().Connected, "the newer session is served");
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void Hash_compare_against_the_real_replica_moves_only_what_differs(ulong seed)
+    {
+        var world = new SourceWorld(seed);
+        var host = new RecoveryHost(world);
+        host.Start();
+        world.Start();
+        world.UntilStreaming();
+        world.Until(() => world.Status.LastSealed is not null, "a point is sealed");
+        foreach (var tap in world.Taps) tap.Restart();
+        for (var i = 0; i < 5; i++) world.Taps[i % 2].GuestWrite(i * 65536, world.Prng.Bytes(4096));
+        world.Until(() => world.Status is { Phase: GroupSourcePhase.Streaming, Attaches: 4 }, "it streams again");
+        Assert.Equal(SyncKind.HashCompare, world.Status.LastSync);
+        Assert.Equal(5 * 4096, world.Status.SyncMovedBytes);
+        Prove(world, host);
+    }
+
+    [Fact]
+    public void An_ack_before_the_flush_is_noticed_by_these_tests()
+    {
+        var lost = false;
+        for (var seed = 1UL; seed < 40 && !lost; seed++)
+        {
+            var world = new SourceWorld(seed);
+            var host = new RecoveryHost(world) { Flaws = new EngineFlaws { SealBeforeDurable = true } };
+            host.Start();
+            world.Start();
+            for (var i = 0; i < 20 && !lost; i++)
+            {
+                host.Disk.Faults = o => o.Verb == DiskVerb.Flush && world.Prng.Chance(0.2) ? StorageFault.Io : null;
+                world.Write(10);
+                world.For(TimeSpan.FromMilliseconds(100));
+                var acknowledged = world.Status.DurableSequence;
+                host.Disk.Faults = _ => null;
+                host.CrashAndStart();
+                lost = host.Replica.DurableSequence < acknowledged;
+            }
+        }
+        Assert.True(lost, "a receiver that acknowledges before it flushes was not caught");
+    }
+
+    private void Prove() => Prove(_world, _host);
+
+    private static void Prove(SourceWorld world, RecoveryHost host)
+    {
+        world.UntilStreaming();
+        world.Write(50);
+        var before = world.Taps.Select(t => t.Disk.ToArray()).ToArray();
+        var cut = world.Ask(() => world.Source.CheckpointAsync(Nothing, "proof", null, default));
+        Assert.Equal(ReasonCode.None, cut.Reason);
+        world.Write(50);
+        var fate = world.Ask(() => world.Source.WaitSealedAsync(cut.Point!.Id, TimeSpan.FromSeconds(20), default));
+        Assert.Equal(PointFate.Sealed, fate);
+        Assert.Contains(host.Replica.Points, p => p.Id == cut.Point!.Id);
+        for (ushort v = 0; v < 2; v++)
+            Assert.True(host.Image(v, cut.Point!.Sequence).AsSpan().SequenceEqual(before[v]), $"disk {v} differs");
+    }
+}
