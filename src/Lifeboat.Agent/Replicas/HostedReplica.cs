@@ -126,7 +126,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
                 else _foldProblem = null;
                 if (result.Outcome == FoldOutcome.More) pause = TimeSpan.Zero;
             }
-            catch (StorageException e)
+            catch (Exception e) when (e is StorageException or ReplicaException)
             {
                 pause = Stall(e.Message);
             }

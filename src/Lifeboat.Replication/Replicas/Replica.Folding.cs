@@ -19,7 +19,8 @@ public sealed partial class Replica
     /// <summary>Moves the base towards the oldest state that must stay open. Call it now and then.</summary>
     /// <param name="now">By this site's clock; decides with the source's times which points are past retention.</param>
     /// <param name="budgetBytes">Stop after about this many bytes of journal.</param>
-    /// <exception cref="JournalException">Corrupt: a record is damaged; the replica needs a resync.</exception>
+    /// <exception cref="ReplicaException">Corrupt: a record is damaged; the replica must be made anew.</exception>
+    /// <exception cref="StorageException">Reading or writing failed; it may be tried again.</exception>
     public async Task<FoldResult> FoldAsync(DateTimeOffset now, long budgetBytes, CancellationToken ct)
     {
         await _foldGate.EnterAsync(ct);
@@ -39,6 +40,10 @@ public sealed partial class Replica
         catch (StorageException e) when (e.Fault == StorageFault.Full)
         {
             return new FoldResult(FoldOutcome.Full, done);
+        }
+        catch (JournalException e)
+        {
+            throw JournalFailure.Translate(e);
         }
         finally
         {

@@ -13,7 +13,6 @@ public sealed partial class Replica
     /// </summary>
     /// <exception cref="ReplicaException">DefinitionChanged, or Corrupt.</exception>
     /// <exception cref="ReplicaStoreException">A base image cannot be had.</exception>
-    /// <exception cref="JournalException">Corrupt.</exception>
     public static async Task<Replica> OpenAsync(ReplicaDefinition definition, ReplicaOptions options,
         IStorage storage, IReplicaStore store, TimeProvider time, CancellationToken ct)
     {
@@ -30,6 +29,11 @@ public sealed partial class Replica
             await replica.RecoverAsync(ct);
             await SpareRoom.KeepAsync(storage, ct);
             return replica;
+        }
+        catch (JournalException e)
+        {
+            await replica.CloseFilesAsync();
+            throw JournalFailure.Translate(e);
         }
         catch
         {

@@ -36,8 +36,9 @@ public sealed partial class Replica
     /// <param name="streamId">The stream that the records belong to.</param>
     /// <param name="firstSequence">Sequence of the first record.</param>
     /// <param name="records">Whole records as on the wire, contiguous in sequence; at most 16 MiB.</param>
-    /// <exception cref="StorageException">A write failed otherwise than by a full disk; reopen the replica.</exception>
-    /// <exception cref="JournalException">Poisoned: it failed before; reopen the replica.</exception>
+    /// <exception cref="StorageException">
+    /// A write failed, now or earlier, otherwise than by a full disk; reopen the replica.
+    /// </exception>
     public async ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
         ReadOnlyMemory<byte> records, CancellationToken ct)
     {
@@ -48,6 +49,10 @@ public sealed partial class Replica
             if (outcome == ReplicaAppendOutcome.StaleEpoch) Interlocked.Increment(ref _refused);
             return outcome;
         }
+        catch (JournalException e)
+        {
+            throw JournalFailure.Translate(e);
+        }
         finally
         {
             _appendGate.Leave();
@@ -55,12 +60,20 @@ public sealed partial class Replica
     }
 
     /// <summary>Makes what was appended durable (group commit) and seals the checkpoints in it.</summary>
-    /// <exception cref="StorageException">The flush failed: nothing more is known to be durable; reopen.</exception>
-    /// <exception cref="JournalException">Poisoned: it failed before; reopen the replica.</exception>
+    /// <exception cref="StorageException">
+    /// It failed, now or earlier: nothing more is known to be durable; reopen the replica.
+    /// </exception>
     public async ValueTask<ReplicaFlush> FlushAsync(CancellationToken ct)
     {
-        var durable = await _journal.FlushAsync(ct);
-        return new ReplicaFlush(durable, SealUpTo(durable));
+        try
+        {
+            var durable = await _journal.FlushAsync(ct);
+            return new ReplicaFlush(durable, SealUpTo(durable));
+        }
+        catch (JournalException e)
+        {
+            throw JournalFailure.Translate(e);
+        }
     }
 
     private async ValueTask<ReplicaAppendOutcome> AppendLockedAsync(Epoch epoch, Guid streamId, long firstSequence,

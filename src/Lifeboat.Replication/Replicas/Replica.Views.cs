@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.RegularExpressions;
 using Lifeboat.Journaling.Indexing;
+using Lifeboat.Journaling.Segments;
 
 namespace Lifeboat.Replication.Replicas;
 
@@ -113,7 +114,7 @@ public sealed partial class Replica
     {
         await _stateGate.EnterAsync(ct);
         long folded;
-        Journaling.Segments.JournalHold hold;
+        JournalHold hold;
         try
         {
             folded = FoldedSequence;
@@ -127,6 +128,11 @@ public sealed partial class Replica
         {
             var index = await ExtentIndex.BuildAsync(_journal, _sizes, folded, sequence, ct);
             return new ReplicaReader(sequence, index, _images, hold);
+        }
+        catch (JournalException e)
+        {
+            hold.Dispose();
+            throw JournalFailure.Translate(e);
         }
         catch
         {

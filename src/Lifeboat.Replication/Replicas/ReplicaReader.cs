@@ -34,7 +34,7 @@ internal sealed class ReplicaReader(long sequence, ExtentIndex index,
             var part = buffer.Slice((int)(extent.Offset - offset), (int)extent.Length);
             if (extent.Source == Extent.Unknown) await image.ReadAsync(extent.Offset, part, ct);
             else if (extent.Source == Extent.Zeroes) part.Span.Clear();
-            else await index.ReadAsync(extent.Source, part, ct);
+            else await ReadJournalAsync(extent.Source, part, ct);
         }
         extents.Clear();
         _lists.Push(extents);
@@ -44,6 +44,18 @@ internal sealed class ReplicaReader(long sequence, ExtentIndex index,
     {
         _closed = true;
         hold.Dispose();
+    }
+
+    private async ValueTask ReadJournalAsync(long source, Memory<byte> part, CancellationToken ct)
+    {
+        try
+        {
+            await index.ReadAsync(source, part, ct);
+        }
+        catch (JournalException e)
+        {
+            throw JournalFailure.Translate(e);
+        }
     }
 
     private IBaseImage Image(ushort volume) => images.TryGetValue(volume, out var image)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Testing;
+using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Tests.Replicas;
 
@@ -43,6 +45,27 @@ public sealed class ReplicaOpeningTests
         foreach (var name in await _bench.Storage.ListAsync(Ct))
             if (name == lost || (lost.StartsWith("seg", StringComparison.Ordinal) && name.StartsWith("seg")))
                 await _bench.Storage.DeleteAsync(name, Ct);
+        var failure = await Assert.ThrowsAsync<ReplicaException>(_bench.OpenAsync);
+        Assert.Equal(ReplicaFault.Corrupt, failure.Fault);
+    }
+
+    [Fact]
+    public async Task Damage_is_told_in_the_replicas_words()
+    {
+        await using (var replica = await _bench.StartedAsync())
+        {
+            for (var i = 0; i < 20; i++) await _bench.CutAsync(replica);
+            await _bench.TakeAsync(replica, _bench.Source.Write());
+            _bench.Disk.Faults = o => o.Verb == DiskVerb.Flush ? StorageFault.Io : null;
+            await Assert.ThrowsAsync<StorageException>(async () => await replica.FlushAsync(Ct));
+            await Assert.ThrowsAsync<StorageException>(async () => await replica.FlushAsync(Ct));
+            await Assert.ThrowsAsync<StorageException>(
+                async () => await _bench.AppendAsync(replica, _bench.Source.Write()));
+            _bench.Disk.Faults = _ => null;
+        }
+        await using (var file = await _bench.Storage.OpenAsync("seg-0000000000000001.lbj", create: false, Ct))
+            await file.WriteAsync(5000, new byte[] { 1, 2, 3 }, Ct);
+        await _bench.Storage.DeleteAsync("seg-0000000000000001.idx", Ct);
         var failure = await Assert.ThrowsAsync<ReplicaException>(_bench.OpenAsync);
         Assert.Equal(ReplicaFault.Corrupt, failure.Fault);
     }
@@ -105,7 +128,7 @@ public sealed class ReplicaOpeningTests
             {
                 await using var replica = await bench.OpenAsync();
             }
-            catch (Lifeboat.Journaling.Storage.StorageException)
+            catch (StorageException)
             {
                 // The crash that the test asked for.
             }
