@@ -10,10 +10,16 @@ public sealed record ReceiverOptions
     public LinkTimings Timings { get; init; } = LinkTimings.Default;
     /// <summary>Bytes appended before a flush is forced although more is at hand.</summary>
     public long FlushBytes { get; init; } = 8 << 20;
+    /// <summary>
+    /// Longest time appended records wait for a flush because more is at hand: a source that outruns the journal would
+    /// else hear nothing until its outbox is full.
+    /// </summary>
+    public TimeSpan FlushDelay { get; init; } = TimeSpan.FromMilliseconds(100);
 
     public IEnumerable<string> Problems()
     {
         if (FlushBytes < 64 << 10) yield return $"receiver.flushBytes is {FlushBytes}; the least is 64 KiB";
+        if (FlushDelay <= TimeSpan.Zero) yield return "receiver.flushDelay must be positive";
         foreach (var problem in Timings.Problems()) yield return problem;
     }
 }

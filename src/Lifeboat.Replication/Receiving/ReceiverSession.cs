@@ -14,7 +14,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<Refused> _ordered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Replica _replica = owner.Replica;
-    private long _sealed, _unflushedBytes;
+    private long _sealed, _unflushedBytes, _unflushedSince;
     private bool _unacknowledged;
 
     public Epoch Epoch => hello.Epoch;
@@ -58,8 +58,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         while (true)
         {
             var next = pump.ReceiveAsync(ct).AsTask();
-            if (_unacknowledged && (!next.IsCompleted || _unflushedBytes >= owner.Options.FlushBytes))
-                await FlushAsync(pump, ct);
+            if (_unacknowledged && (!next.IsCompleted || FlushIsDue())) await FlushAsync(pump, ct);
             if (await next is not { } message) return End(ReasonCode.LinkDown, "the source closed the connection");
             var refused = message.Kind switch
             {
@@ -73,11 +72,15 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         }
     }
 
+    private bool FlushIsDue() => _unflushedBytes >= owner.Options.FlushBytes
+        || time.GetElapsedTime(_unflushedSince) >= owner.Options.FlushDelay;
+
     private async Task<Refused?> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken ct)
     {
         var frame = FrameHeader.Decode(payload, out var records);
         if (owner.Flaws.ApplyOutOfOrder) records = FlawedFrames.Swap(records);
         owner.CountReceived(records.Length);
+        if (!_unacknowledged) _unflushedSince = time.GetTimestamp();
         var outcome = await _replica.AppendAsync(
             frame.Epoch, frame.StreamId, frame.First, records, CancellationToken.None);
         _unacknowledged = true;
