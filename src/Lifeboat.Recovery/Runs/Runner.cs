@@ -34,9 +34,10 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
     public async Task<Run> CreateAsync(RunKind kind, GroupDefinition group, RunInput input, bool protectedNow,
         CancellationToken ct)
     {
-        RunRules.Check(kind, group, input, here.Name);
+        // A repeated request finds its run also after that run has turned the roles round.
         if (input.IdempotencyKey is { } key && await store.FindByKeyAsync(group.Name, key, ct) is { } same)
             return same;
+        RunRules.Check(kind, group, input, here.Name);
         var steps = await PlanAsync(kind, group, input, protectedNow, ct);
         var run = new Run
         {
