@@ -51,7 +51,9 @@ public sealed record ReportBody
 public sealed record ReportedRpo(TimeSpan Target, TimeSpan? Reached, TimeSpan? Bound, DateTimeOffset? DataUpTo,
     DateTimeOffset? SourceLastSeen, bool Met, string Explanation);
 
-/// <param name="Reached">From the start of the run until the instances were verified.</param>
+/// <param name="Reached">
+/// Until the instances were verified: from the start of the run, of a planned move from the start of the shut-down.
+/// </param>
 public sealed record ReportedRto(TimeSpan Target, TimeSpan? Reached, TimeSpan? Predicted, bool Met);
 
 public sealed record ReportedStep(int Index, string Name, string Title, StepState State, int Attempts,

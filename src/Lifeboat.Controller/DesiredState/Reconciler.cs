@@ -42,12 +42,12 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
     }
 
     // The top of a loop: what goes wrong in one round is logged once and tried again in the next.
-    private async Task RoundAsync(string who, Func<Task> work, CancellationToken ct)
+    // The work says whether it asked at all.
+    private async Task RoundAsync(string who, Func<Task<bool>> work, CancellationToken ct)
     {
         try
         {
-            await work();
-            SayOnce(who, ReasonCode.None, "");
+            if (await work()) SayOnce(who, ReasonCode.None, "");
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
         {
@@ -63,7 +63,7 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
         }
     }
 
-    private async Task TendAgentAsync(CancellationToken ct)
+    private async Task<bool> TendAgentAsync(CancellationToken ct)
     {
         var status = await agent.StatusAsync(ct);
         var now = time.GetUtcNow();
@@ -77,6 +77,7 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
             // Looking is enough: it is noted who was connected when.
             await here.ReplicaAsync(replica.Spec.Group, ct);
         }
+        return true;
     }
 
     private async Task PutSpecsAsync(AgentStatus status, CancellationToken ct)
@@ -99,11 +100,12 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
         }
     }
 
-    private async Task ExchangeAsync(string site, CancellationToken ct)
+    private async Task<bool> ExchangeAsync(string site, CancellationToken ct)
     {
-        if (await truce.HoldsAsync(site, ct)) return;
+        if (await truce.HoldsAsync(site, ct)) return false;
         var answer = await peers.Side(site).ExchangeAsync(new GroupExchange(groups.SharedWith(site)), ct);
         await here.LearnAsync(site, answer, ct);
+        return true;
     }
 
     private void SayOnce(string who, ReasonCode reason, string message)

@@ -98,8 +98,10 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
         }
     }
 
+    // Only a site that has lost the primary role is asked: every look takes its turn at the instances' monitors.
     private async Task<bool> MemberRunsAsync(GroupDefinition group, CancellationToken ct)
     {
+        if (group.PrimarySite == here.Name || ReplicaWanted(group)) return false;
         foreach (var member in group.Members)
         {
             if (await instances.FindAsync(member.Instance, ct) is { Power: InstancePower.Running }) return true;

@@ -15,6 +15,13 @@ internal sealed class GroupLocks
         return new Leave(one);
     }
 
+    /// <summary>Null when somebody else is changing the group, which may take long (copying a seed).</summary>
+    public IDisposable? TryEnter(string group)
+    {
+        var one = _locks.GetOrAdd(group, _ => new SemaphoreSlim(1));
+        return one.Wait(TimeSpan.Zero) ? new Leave(one) : null;
+    }
+
     private sealed class Leave(SemaphoreSlim one) : IDisposable
     {
         public void Dispose() => one.Release();

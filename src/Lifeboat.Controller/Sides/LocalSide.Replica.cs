@@ -44,7 +44,8 @@ internal sealed partial class LocalSide
     /// <summary>Puts what is wanted to the agent again.</summary>
     public async Task RestoreReplicaAsync(string group, CancellationToken ct)
     {
-        using var alone = await locks.EnterAsync(group, ct);
+        using var alone = locks.TryEnter(group);
+        if (alone is null) return;
         if (specs.Replica(group) is not { Active: true } replica) return;
         await agent.PutReplicaAsync(replica.Spec, ct);
         await RaiseEpochAsync(Require(group), replica, ct);

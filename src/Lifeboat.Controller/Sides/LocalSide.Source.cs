@@ -65,7 +65,8 @@ internal sealed partial class LocalSide
     /// <summary>Puts what is wanted to the agent again; what is not wanted any more is stopped again.</summary>
     public async Task RestoreSourceAsync(string group, CancellationToken ct)
     {
-        using var alone = await locks.EnterAsync(group, ct);
+        using var alone = locks.TryEnter(group);
+        if (alone is null) return;
         if (specs.Source(group) is not { } source) return;
         if (!source.Active)
         {

@@ -70,10 +70,14 @@ public static class RunReports
     {
         var target = run.Before.Policy.RtoTarget;
         var verifyIndex = run.Steps.FirstOrDefault(s => s.Name == "verify")?.Index ?? -1;
-        var foretold = run.Steps.Where(s => s.Index <= verifyIndex && s.Predicted is not null).ToList();
+        var first = run.Steps.FirstOrDefault(s => s.Name == "shut-down-instances")?.Index ?? 0;
+        var foretold = run.Steps.Where(s => s.Index >= first && s.Index <= verifyIndex && s.Predicted is not null)
+            .ToList();
         var predicted = foretold.Count == 0 ? (TimeSpan?)null
             : TimeSpan.FromTicks(foretold.Sum(s => s.Predicted!.Value.Ticks));
-        var reached = run.VerifiedAt - run.CreatedAt;
+        // A planned move takes the instances away only when it shuts them down; what it does before costs nobody.
+        var from = run.Steps.FirstOrDefault(s => s.Name == "shut-down-instances")?.StartedAt ?? run.CreatedAt;
+        var reached = run.VerifiedAt - from;
         var met = verifyIndex < 0 || reached is { } took && took <= target;
         return new(target, reached, predicted, met);
     }

@@ -13,7 +13,7 @@ public sealed record StartSource(string Site) : IUndoableStep
     public async Task<StepOutcome> RunAsync(StepContext context, CancellationToken ct)
     {
         await context.Side(Site).StartSourceAsync(context.Run.Group, ct);
-        return StepOutcome.Saw();
+        return StepOutcome.Saw($"{Site} captures in epoch {(await context.GroupAsync(ct)).Epoch}");
     }
 
     public Task UndoAsync(StepContext context, CancellationToken ct) =>

@@ -13,7 +13,7 @@ public sealed record StopSource(string Site) : IUndoableStep
     public async Task<StepOutcome> RunAsync(StepContext context, CancellationToken ct)
     {
         await context.Side(Site).StopSourceAsync(context.Run.Group, ct);
-        return StepOutcome.Saw();
+        return StepOutcome.Saw($"{Site} has let go of the disks");
     }
 
     public async Task UndoAsync(StepContext context, CancellationToken ct)
