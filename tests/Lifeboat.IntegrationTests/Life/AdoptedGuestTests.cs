@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Protection.RecoveryPoints;
@@ -49,6 +50,27 @@ public sealed class AdoptedGuestTests
         Assert.Empty(pair.Witness.History.Complaints(vm.Options.Name));
         var group = await pair.UntilProtectedAsync(pair.A, Boot, ct);
         Assert.Equal("a", group.Definition.PrimarySite);
+    }
+
+    [Fact]
+    public async Task An_application_point_ends_with_the_mark_that_the_freeze_put()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var pair = await FieldPair.StartAsync(ct);
+        await using var vm = await pair.StartGuestAsync("app", OracleWorkload.Default with { LoadWriters = 1 },
+            OracleBus.VirtioBlk, [(96L << 20, OracleFileSystem.Ext4), (32L << 20, OracleFileSystem.Raw)], ct);
+        await pair.ProtectAsync(vm, [], ct);
+        for (var i = 0; i < 3; i++)
+        {
+            var result = await pair.A.AskAsync<CheckpointResult>(
+                ["point", "create", FieldPair.Group, "--quiesce", "--label", $"app-{i}"], ct);
+            Assert.True(result.Sealed);
+            Assert.True(result.Point.Consistency == Consistency.Application, result.Point.Note);
+            var proof = await pair.ProveAsync(pair.B, result.Point.Id, vm,
+                new OracleExpectation { MustEndWithMark = true }, ct);
+            var marks = pair.Witness.History.Latest("app")!.Acks.Where(a => a.Mark).Select(a => $"{a.N} {a.At:O}");
+            Assert.True(proof.Holds, $"{result.Point}\n{string.Join('\n', marks)}\n{string.Join('\n', proof.Lines())}");
+        }
     }
 
     [Fact]
