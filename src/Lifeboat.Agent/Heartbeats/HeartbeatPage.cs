@@ -67,8 +67,10 @@ internal sealed unsafe class HeartbeatPage : IDisposable
                 if (Volatile.Read(ref At<long>(at)) != 0) continue;
                 path.CopyTo(new Span<byte>(_page + at + PathAt, PathMax));
                 Volatile.Write(ref At<int>(at + LengthAt), path.Length);
-                Volatile.Write(ref At<long>(at), deadline.ToUnixTimeMilliseconds());
-                return new Freeze(slot, deadline, guestAgentSocket);
+                var stamp = deadline.ToUnixTimeMilliseconds();
+                Volatile.Write(ref At<long>(at), stamp);
+                // To the page's precision, so that it equals what Freezes() finds there.
+                return new Freeze(slot, DateTimeOffset.FromUnixTimeMilliseconds(stamp), guestAgentSocket);
             }
         }
         return null;

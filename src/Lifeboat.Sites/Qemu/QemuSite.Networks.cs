@@ -102,7 +102,7 @@ internal sealed partial class QemuSite : IMakesBubbles
     {
         if (!EntityName.IsValid(bubble))
             throw new SiteException(SiteFault.Refused, $"'{bubble}' cannot name a bubble: {EntityName.Rule}");
-        return new NetworkSpace($"{ProductionSpace.Name}-{bubble}", Path.Combine(_root, "bubbles", bubble), _time);
+        return new NetworkSpace($"{ProductionSpace.Name}-{bubble}", Path.Combine(_root, $"bubble-{bubble}"), _time);
     }
 
     private List<SiteNetwork> NetworksOf(InstanceDescription description)

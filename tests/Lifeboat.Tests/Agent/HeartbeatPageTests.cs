@@ -37,6 +37,16 @@ public sealed class HeartbeatPageTests : IDisposable
     }
 
     [Fact]
+    public void A_deadline_between_two_milliseconds_is_found_again_as_it_was_announced()
+    {
+        using var page = HeartbeatPage.Open(_path);
+
+        var announced = page.Announce("/a", DateTimeOffset.UnixEpoch.AddTicks(12_345_678))!.Value;
+
+        Assert.Contains(announced, page.Freezes());
+    }
+
+    [Fact]
     public void A_slot_that_was_given_anew_is_not_cleared_by_its_former_owner()
     {
         using var page = HeartbeatPage.Open(_path);
