@@ -38,7 +38,7 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
     private async Task ApplyAsync(ExtentMap map, IBaseImage image, CancellationToken ct)
     {
         var data = _data.GetBuffer();
-        var gathered = new byte[WriteBytes];
+        var gathered = new byte[Math.Min(WriteBytes, _data.Length)];
         var (at, length) = (0L, 0);
         foreach (var extent in map.All())
         {
@@ -50,13 +50,13 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
             for (long done = 0; done < extent.Length;)
             {
                 var offset = extent.Offset + done;
-                if (length > 0 && (offset != at + length || length == WriteBytes))
+                if (length > 0 && (offset != at + length || length == gathered.Length))
                 {
                     await image.WriteAsync(at, gathered.AsMemory(0, length), ct);
                     length = 0;
                 }
                 if (length == 0) at = offset;
-                var count = (int)Math.Min(extent.Length - done, WriteBytes - length);
+                var count = (int)Math.Min(extent.Length - done, gathered.Length - length);
                 data.AsSpan((int)(extent.Source + done), count).CopyTo(gathered.AsSpan(length));
                 length += count;
                 done += count;

@@ -85,7 +85,59 @@ public sealed class FileReplicaStoreConformance : ReplicaStoreConformance, IDisp
         Assert.True(int.Parse(blocks) < 64, $"{blocks} blocks");
     }
 
+    [Fact]
+    public async Task A_block_device_is_a_target_with_its_own_size()
+    {
+        var backing = Put("device.raw", Filled(2 * Size, 1));
+        var device = (await TryRunAsync("losetup", "--find", "--show", backing))?.Trim();
+        if (device is null) Assert.Skip("no loop devices here (needs root and the loop driver)");
+        try
+        {
+            await using (var image = await Open().OpenAsync(Spec(target: device), Ct))
+            {
+                await image.WriteAsync(512, Filled(1000, 2), Ct);
+                await image.ZeroAsync(65536, 65536, Ct);
+                await image.ZeroAsync(200000, 777, Ct);
+                await image.FlushAsync(Ct);
+                var bytes = await ReadAsync(image);
+                Assert.Equal(2, bytes[512]);
+                Assert.Equal(-1, bytes.AsSpan(65536, 65536).IndexOfAnyExcept((byte)0));
+                Assert.Equal(-1, bytes.AsSpan(200000, 777).IndexOfAnyExcept((byte)0));
+                Assert.Equal([1, 1], [bytes[199999], bytes[200777]]);
+            }
+            var seed = Put("old.raw", Filled(Size, 5));
+            await using (var seeded = await Open().OpenAsync(Spec(seed, device), Ct))
+                Assert.Equal(Filled(Size, 5), await ReadAsync(seeded));
+            var large = new BaseImageSpec("shop", "large", 3 * Size, null, device);
+            var failure = await Assert.ThrowsAsync<ReplicaStoreException>(() => Open().OpenAsync(large, Ct));
+            Assert.Equal(ReplicaStoreFault.TargetTooSmall, failure.Fault);
+            Assert.Contains($"{2 * Size}", failure.Message);
+        }
+        finally
+        {
+            await RunAsync("losetup", "--detach", device);
+        }
+    }
+
     public void Dispose() => _directory.Dispose();
+
+    private static async Task<string?> TryRunAsync(string program, params string[] arguments)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(program, arguments)
+            {
+                RedirectStandardOutput = true, RedirectStandardError = true,
+            })!;
+            var said = await process.StandardOutput.ReadToEndAsync();
+            await process.WaitForExitAsync();
+            return process.ExitCode == 0 ? said : null;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return null;
+        }
+    }
 
     private static async Task<string> RunAsync(string program, params string[] arguments)
     {
