@@ -29,6 +29,11 @@ internal sealed class PointLedger(TimeProvider time)
         get { lock (_gate) return _lastSealed; }
     }
 
+    public int OpenCount
+    {
+        get { lock (_gate) return _open.Count; }
+    }
+
     public void Add(RecoveryPoint point)
     {
         lock (_gate)

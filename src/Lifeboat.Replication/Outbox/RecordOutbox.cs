@@ -17,7 +17,7 @@ namespace Lifeboat.Replication.Outbox;
 internal sealed class RecordOutbox
 {
     public const int ChunkLength = 256 << 10;
-    private const int FreeMax = 16;
+    private const int FreeMax = 64;
 
     private readonly Stack<byte[]> _free = new();
     private readonly int _chunksMax;

@@ -8,7 +8,7 @@ namespace Lifeboat.Replication.Receiving;
 /// </summary>
 internal static class FlawedFrames
 {
-    /// <summary>The first two neighbouring writes change places.</summary>
+    /// <summary>Neighbouring writes change places, pair by pair.</summary>
     public static ReadOnlyMemory<byte> Swap(ReadOnlyMemory<byte> records)
     {
         var all = Split(records);
@@ -18,7 +18,7 @@ internal static class FlawedFrames
             var (first, second) = (all[i], all[i + 1]);
             all[i] = (second.Header with { Sequence = first.Header.Sequence }, second.Data);
             all[i + 1] = (first.Header with { Sequence = second.Header.Sequence }, first.Data);
-            break;
+            i++;
         }
         return Join(all, records.Length);
     }

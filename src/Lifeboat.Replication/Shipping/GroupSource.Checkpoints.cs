@@ -13,6 +13,7 @@ namespace Lifeboat.Replication.Shipping;
 public sealed partial class GroupSource
 {
     private static readonly FrozenDictionary<string, Consistency> Nobody = FrozenDictionary<string, Consistency>.Empty;
+    private const int OpenPointsMax = 256;
     private readonly Turnstile _cutting = new();
 
     /// <summary>
@@ -127,6 +128,8 @@ public sealed partial class GroupSource
         while (true)
         {
             await Task.Delay(_options.Policy.CheckpointInterval, _time, ct);
+            // A link that is down for hours must not fill the outbox with points.
+            if (_points.OpenCount >= OpenPointsMax) continue;
             if (_stream is { IsGivenUp: false, InBatch: false }) await CheckpointAsync(Nobody, null, null, ct);
         }
     }

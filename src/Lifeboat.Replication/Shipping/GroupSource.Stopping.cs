@@ -79,7 +79,8 @@ public sealed partial class GroupSource
             // Shut down, fenced or failed: nobody will answer the guests any more.
             GiveUpStream(ReasonCode.AgentUnreachable);
             foreach (var slot in _slots) slot.Tap.LetGo();
-            if (_state.Phase != GroupSourcePhase.Fenced) SetState(GroupSourcePhase.Stopped, ReasonCode.None, null);
+            if (_state.Phase is not (GroupSourcePhase.Fenced or GroupSourcePhase.Stopped))
+                SetState(GroupSourcePhase.Stopped, ReasonCode.None, null);
         }
         _ended.TrySetResult();
         Task[] watches;

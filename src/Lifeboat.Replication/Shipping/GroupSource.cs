@@ -86,6 +86,12 @@ public sealed partial class GroupSource
         {
             // A stop or a shutdown is how a source ends.
         }
+        catch (Exception e)
+        {
+            // The code itself is wrong somewhere: the guests are let go (below), the host hears of it.
+            SetState(GroupSourcePhase.Stopped, ReasonCode.Unexpected, e.Message);
+            throw;
+        }
         finally
         {
             await EndRunAsync();

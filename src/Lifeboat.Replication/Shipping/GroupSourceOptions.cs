@@ -27,8 +27,8 @@ public sealed record GroupSourceOptions
     /// <summary>Least and longest wait before capture comes back after it was given up.</summary>
     public TimeSpan ReturnMin { get; init; } = TimeSpan.FromSeconds(1);
     public TimeSpan ReturnMax { get; init; } = TimeSpan.FromSeconds(30);
-    /// <summary>Least time between two rotations of the change maps.</summary>
-    public TimeSpan RotateInterval { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>Least time between two rotations of the change maps; each drains the disk for some 30 ms.</summary>
+    public TimeSpan RotateInterval { get; init; } = TimeSpan.FromSeconds(10);
     /// <summary>A checkpoint whose mirrors could not be seen intact in this time is withdrawn.</summary>
     public TimeSpan ConfirmLimit { get; init; } = TimeSpan.FromSeconds(2);
     /// <summary>Pulled bytes that may be in the outbox at once; also at most an eighth of the outbox.</summary>

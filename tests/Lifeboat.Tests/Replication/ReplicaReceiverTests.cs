@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
-using Lifeboat.Replication;
 using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Shipping;
-using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Tests.Replication;
 
@@ -141,33 +138,9 @@ public sealed class ReplicaReceiverTests
         Prove(world, host);
     }
 
-    [Fact]
-    public void An_ack_before_the_flush_is_noticed_by_these_tests()
-    {
-        var lost = false;
-        for (var seed = 1UL; seed < 40 && !lost; seed++)
-        {
-            var world = new SourceWorld(seed);
-            var host = new RecoveryHost(world) { Flaws = new EngineFlaws { SealBeforeDurable = true } };
-            host.Start();
-            world.Start();
-            for (var i = 0; i < 20 && !lost; i++)
-            {
-                host.Disk.Faults = o => o.Verb == DiskVerb.Flush && world.Prng.Chance(0.2) ? StorageFault.Io : null;
-                world.Write(10);
-                world.For(TimeSpan.FromMilliseconds(100));
-                var acknowledged = world.Status.DurableSequence;
-                host.Disk.Faults = _ => null;
-                host.CrashAndStart();
-                lost = host.Replica.DurableSequence < acknowledged;
-            }
-        }
-        Assert.True(lost, "a receiver that acknowledges before it flushes was not caught");
-    }
-
     private void Prove() => Prove(_world, _host);
 
-    private static void Prove(SourceWorld world, RecoveryHost host)
+    internal static void Prove(SourceWorld world, RecoveryHost host)
     {
         world.UntilStreaming();
         world.Write(50);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
+using Lifeboat.Replication;
 using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Shipping;
 using Lifeboat.Testing;
@@ -42,6 +43,7 @@ internal sealed class SourceWorld
         CheckpointInterval = TimeSpan.FromMilliseconds(500), OutboxBytes = 4 << 20,
     };
 
+    public EngineFlaws Flaws { get; set; } = EngineFlaws.None;
     public SourceSnapshot Status => Source.Snapshot();
 
     /// <summary>Who takes the source's connections from now on.</summary>
@@ -60,7 +62,7 @@ internal sealed class SourceWorld
             Policy = Policy,
             Seed = Prng.NextUInt64(),
             RotateInterval = TimeSpan.FromSeconds(2),
-        }, Network.LinkOf("east", Agent), Agent.Clock, Log);
+        }, Network.LinkOf("east", Agent), Agent.Clock, Log, Flaws);
         Agent.Start(() => Source.RunAsync(CancellationToken.None));
     }
 
