@@ -28,6 +28,11 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
         {
             throw new TapException(FaultOf(e.Fault), e.Message, e);
         }
+        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            // An answer without what this QEMU should have said.
+            throw new TapException(TapFault.Refused, $"{socketPath}: an answer could not be read: {e.Message}", e);
+        }
         finally
         {
             _turn.Release();

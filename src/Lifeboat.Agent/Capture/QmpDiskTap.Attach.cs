@@ -10,6 +10,23 @@ namespace Lifeboat.Agent.Capture;
 
 internal sealed partial class QmpDiskTap
 {
+    // A refused attach (a snapshot or a move is on its way) leaves no job and no node behind; a new map may stay: the
+    // next attach unites it with the others.
+    private async Task<Attachment> AttachOrCleanAsync(
+        QmpClient qmp, CaptureConnection connection, Guid replica, CancellationToken ct)
+    {
+        try
+        {
+            return await AttachAsync(qmp, connection, replica, ct);
+        }
+        catch (Exception e) when (e is QmpException { Fault: QmpFault.Refused or QmpFault.Timeout } or TapException)
+        {
+            connection.LetGo("the attach failed");
+            await CleanAsync(qmp, ct);
+            throw;
+        }
+    }
+
     private async Task<Attachment> AttachAsync(
         QmpClient qmp, CaptureConnection connection, Guid replica, CancellationToken ct)
     {

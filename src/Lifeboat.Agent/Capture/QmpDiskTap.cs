@@ -42,7 +42,7 @@ internal sealed partial class QmpDiskTap(
         var connection = gateway.Open(volume.Name, SizeBytes, sink);
         try
         {
-            var attachment = await monitor.TalkAsync(qmp => AttachAsync(qmp, connection, replica, ct), ct);
+            var attachment = await monitor.TalkAsync(qmp => AttachOrCleanAsync(qmp, connection, replica, ct), ct);
             _attached = attachment;
             await OpenPullAsync(attachment, ct);
             attachment.Watching = WatchAsync(attachment);

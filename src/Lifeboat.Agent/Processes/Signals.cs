@@ -14,7 +14,7 @@ internal static partial class Signals
     public static void AskToEnd(ProcessIdentity process) => Send(process, Terminate);
 
     // The start time is compared right before, so that a number given to somebody else is not hit.
-    private static void Send(ProcessIdentity process, int signal)
+    internal static void Send(ProcessIdentity process, int signal)
     {
         if (process.Id > 1 && process.IsAlive) _ = SendSignal(process.Id, signal);
     }

@@ -50,6 +50,9 @@ internal sealed partial class HostedSource : IAsyncDisposable
 
     public SourceSpec Spec { get; }
 
+    /// <summary>It ended by a fault of its own and captures nothing; putting it again starts it anew.</summary>
+    public bool HasFailed { get; private set; }
+
     public SourceStatus Status()
     {
         var now = _source.Snapshot();
@@ -99,8 +102,9 @@ internal sealed partial class HostedSource : IAsyncDisposable
     /// <returns>What could not be undone in the instances.</returns>
     public async Task<IReadOnlyList<string>> StopAsync(bool uninstall, CancellationToken ct)
     {
+        var problems = await _source.StopAsync(uninstall, ct);
         await _stop.CancelAsync();
-        return await _source.StopAsync(uninstall, ct);
+        return problems;
     }
 
     /// <summary>Lets go of the disks as they are: the change maps go on recording.</summary>
@@ -127,6 +131,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
         }
         catch (Exception e)   // the top of the group's work: the guests are let go, the agent goes on for other groups
         {
+            HasFailed = true;
             LogFailed(e, Spec.Group);
         }
     }

@@ -36,7 +36,7 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
         {
             if (_sources.TryGetValue(spec.Group, out var present))
             {
-                if (SpecFiles<SourceSpec>.AreSame(present.Spec, spec)) return present.Status();
+                if (SpecFiles<SourceSpec>.AreSame(present.Spec, spec) && !present.HasFailed) return present.Status();
                 if (spec.Epoch < present.Spec.Epoch)
                     throw new ProblemException(ReasonCode.StaleEpoch,
                         $"group {spec.Group} is in epoch {present.Spec.Epoch} here, the request says {spec.Epoch}");

@@ -52,6 +52,8 @@ internal sealed class BareQemu : IAsyncDisposable
             start.ArgumentList.Add($"virtio-blk-pci,drive=disk{disk},id=front{disk}");
         }
         var process = Process.Start(start)!;
+        // qemu-io reports every write there; nobody reading would stop QEMU once the pipe is full.
+        process.BeginOutputReadLine();
         var qemu = new BareQemu(directory, process, disks);
         await qemu.WaitForMonitorAsync();
         return qemu;

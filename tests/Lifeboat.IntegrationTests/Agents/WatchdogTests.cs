@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Agent.Processes;
+using Lifeboat.Agent.Watchdog;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.IntegrationTests.Capture;
+
+namespace Lifeboat.IntegrationTests.Agents;
+
+/// <summary>The source's agent is a process of its own, watched by a watchdog inside the test.</summary>
+public sealed class WatchdogTests : IAsyncLifetime
+{
+    private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(1);
+
+    private readonly AgentSite _a = new("site-a");
+    private readonly AgentSite _b = new("site-b");
+    private readonly CancellationTokenSource _stop = new();
+    private Task _watching = Task.CompletedTask;
+
+    public async ValueTask InitializeAsync()
+    {
+        AgentSite.Pair(_a, _b);
+        await _b.StartAsync();
+        var launcher = new Launcher("dotnet", [Path.Combine(AppContext.BaseDirectory, "lifeboat.dll")]);
+        _watching = WatchdogHost.RunAsync(_a.Paths.Root, launcher, [SiteRole.Agent], _stop.Token);
+        await _a.WaitUpAsync(() => _watching);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _watching;
+        if (PidFile.Find(_a.Paths, SiteRole.Agent) is { } agent) Signals.KillAtOnce(agent);
+        await _a.DisposeAsync();
+        await _b.DisposeAsync();
+        _stop.Dispose();
+    }
+
+    [Theory]
+    [InlineData(9, 0)]      // SIGKILL
+    [InlineData(19, 150)]   // SIGSTOP: the write that waits is freed by the watchdog and not before
+    public async Task A_lost_agent_costs_a_short_stall_and_the_changed_extents(int signal, int leastStallMilliseconds)
+    {
+        await using var vm = await ProtectedQemu.StartAsync(1);
+        await vm.Qemu.WriteAsync(0, 0x11, 0, 16 << 20);
+        await vm.ProtectAsync(_a, _b);
+        await vm.AssertPointIsTheDisksAsync(_a, _b);
+        var agent = PidFile.Find(_a.Paths, SiteRole.Agent)!.Value;
+
+        using var enough = new CancellationTokenSource();
+        var writing = WriteAsync(vm.Qemu, enough.Token);
+        await Task.Delay(300);
+        Signals.Send(agent, signal);
+        await Task.Delay(1500);
+        await enough.CancelAsync();
+        var (longest, written) = await writing;
+
+        Assert.InRange(longest.TotalMilliseconds, leastStallMilliseconds, StallLimit.TotalMilliseconds);
+        Assert.False(agent.IsAlive);
+        await _a.WaitUpAsync(() => _watching);
+        var status = await ProtectedQemu.WaitAsync(_a, s => s.Phase == SourcePhase.Streaming);
+        Assert.Equal(ResyncKind.ChangeMap, status.LastResync);
+        Assert.True(status.ResyncMovedBytes <= written + (64 << 10), $"{status.ResyncMovedBytes} of {written} moved");
+        await vm.AssertPointIsTheDisksAsync(_a, _b);
+        TestContext.Current.SendDiagnosticMessage(
+            $"signal {signal}: stall {longest.TotalMilliseconds:0} ms, {status.ResyncMovedBytes} of {written} moved");
+    }
+
+    // As a guest that writes one block after the other: the longest write is the stall.
+    private static async Task<(TimeSpan Longest, long Written)> WriteAsync(BareQemu qemu, CancellationToken enough)
+    {
+        var (longest, blocks) = (TimeSpan.Zero, 0);
+        while (!enough.IsCancellationRequested)
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            await qemu.WriteAsync(0, (byte)(blocks + 1), (20L << 20) + blocks % 1024 * 4096, 4096);
+            var took = TimeProvider.System.GetElapsedTime(began);
+            if (took > longest) longest = took;
+            blocks++;
+        }
+        return (longest, Math.Min(blocks, 1024) * 4096L);
+    }
+}
