@@ -64,7 +64,7 @@ public sealed class QemuSiteBubbleTests(ITestOutputHelper output)
         listener.Start();
         var space = (await HostCommand.MustAsync("ip", ["netns", "list"], bench.Ct)).Split('\n')
             .Select(l => l.Split(' ')[0]).Single(n => n.EndsWith("-drill", StringComparison.Ordinal)
-                && Directory.Exists(Path.Combine(bench.Root, "bubbles", "drill")) && n.StartsWith(SpaceOf(bench)));
+                && Directory.Exists(Path.Combine(bench.Root, "bubble-drill")) && n.StartsWith(SpaceOf(bench)));
         var before = await AtRestAsync(space, bench.Ct);
         foreach (var target in new[] { outer, "169.254.0.1", "192.0.2.1" })
         {

@@ -93,9 +93,9 @@ internal sealed class SiteBench : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        var bubbles = Path.Combine(Root, "bubbles");
-        foreach (var bubble in Directory.Exists(bubbles) ? Directory.EnumerateDirectories(bubbles) : [])
-            await Able<IMakesBubbles>().DeleteBubbleAsync(Path.GetFileName(bubble), CancellationToken.None);
+        foreach (var folder in Directory.EnumerateDirectories(Root, "bubble-*"))
+            await Able<IMakesBubbles>().DeleteBubbleAsync(Path.GetFileName(folder)["bubble-".Length..],
+                CancellationToken.None);
         foreach (var left in await Site.ListAsync(CancellationToken.None))
         {
             await Site.StopAsync(left.Name, CancellationToken.None);
