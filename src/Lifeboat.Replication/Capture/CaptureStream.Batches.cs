@@ -133,6 +133,21 @@ public sealed partial class CaptureStream
         _toTend.Set();
     }
 
+    /// <summary>
+    /// The sequence that what a volume's next attach captures comes after: the last one, or where the stream began when
+    /// it has no record of the volume.
+    /// </summary>
+    internal long SequenceBefore(ushort volume)
+    {
+        lock (_gate) return _byIndex[volume].Touched ? _outbox.Last : BaseSequence;
+    }
+
+    /// <summary>The sinks that may append, one for each captured volume.</summary>
+    internal IReadOnlyList<VolumeSink> OpenSinks()
+    {
+        lock (_gate) return [.. _volumes.Select(v => v.Sink).OfType<VolumeSink>()];
+    }
+
     internal bool IsOpen(VolumeSink sink)
     {
         lock (_gate) return !_closed && sink.State.Sink == sink;

@@ -125,6 +125,7 @@ public sealed partial class CaptureStream
     private bool AppendWrite(StreamVolumeState state, long offset, ReadOnlySpan<byte> data, RecordFlags flags)
     {
         var micros = NowMicros();
+        state.Touched = true;
         while (!data.IsEmpty)
         {
             var room = _outbox.RoomInChunk - RecordCodec.HeaderLength;
@@ -139,10 +140,13 @@ public sealed partial class CaptureStream
         return true;
     }
 
-    private bool AppendZeroes(StreamVolumeState state, long offset, long length, RecordFlags flags) =>
-        AppendRecord(
-            RecordHeader.Zero(state.Index, _outbox.Last + 1, Epoch.Value, offset, length, NowMicros(), flags),
-            default, out _);
+    private bool AppendZeroes(StreamVolumeState state, long offset, long length, RecordFlags flags)
+    {
+        state.Touched = true;
+        var header =
+            RecordHeader.Zero(state.Index, _outbox.Last + 1, Epoch.Value, offset, length, NowMicros(), flags);
+        return AppendRecord(header, default, out _);
+    }
 
     private bool AppendRecord(in RecordHeader header, ReadOnlySpan<byte> data, out OutboxPosition position)
     {

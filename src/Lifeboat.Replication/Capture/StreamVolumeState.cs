@@ -17,6 +17,8 @@ internal sealed class StreamVolumeState(StreamVolume volume)
     public bool EndedWhole { get; set; }
     /// <summary>What was written since the attach, while a pull may still bring older bytes.</summary>
     public WrittenRanges? Written { get; set; }
+    /// <summary>This stream has records of the volume.</summary>
+    public bool Touched { get; set; }
     /// <summary>Captured bytes over all attaches.</summary>
     public long CapturedBytes { get; set; }
 }

@@ -62,6 +62,7 @@ public sealed partial class GroupSource
         var (id, at) = (_chance.NextGuid(), _time.GetUtcNow());
         RecoveryPoint Point(long sequence) =>
             new(id, sequence, _options.Epoch, at, consistency, PointState.Open, label, note, quiesced);
+        var sinks = stream.OpenSinks();
         CutOutcome cut;
         RecoveryPoint? point;
         var hold = stream.Hold();
@@ -72,7 +73,7 @@ public sealed partial class GroupSource
         var (intact, agreed) = (false, false);
         try
         {
-            var looks = AllIntactAsync(stream, ct);
+            var looks = AllIntactAsync(stream, sinks, ct);
             agreed = await confirm();
             intact = await looks;
         }
@@ -94,7 +95,8 @@ public sealed partial class GroupSource
         LogPointWithdrawn(_options.Group, point.Id, point.Sequence);
     }
 
-    private async Task<bool> AllIntactAsync(CaptureStream stream, CancellationToken ct)
+    private async Task<bool> AllIntactAsync(
+        CaptureStream stream, IReadOnlyList<VolumeSink> sinks, CancellationToken ct)
     {
         using var limit = new CancellationTokenSource(_options.ConfirmLimit, _time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
@@ -104,7 +106,8 @@ public sealed partial class GroupSource
             if (!states[i].Ended) looks.Add(IsIntactAsync(_slots[i], any.Token));
         var intact = await Task.WhenAll(looks);
         ct.ThrowIfCancellationRequested();
-        return intact.All(i => i);
+        // The same mirrors that were there at the cut: one that ended and was attached again since proves nothing.
+        return intact.All(i => i) && sinks.All(stream.IsOpen);
     }
 
     private static async Task<bool> IsIntactAsync(TapSlot slot, CancellationToken ct)

@@ -40,8 +40,6 @@ public sealed partial class GroupSource
         BehindSince ??= _time.GetUtcNow();
         if (_state.Phase == GroupSourcePhase.Streaming)
             SetState(GroupSourcePhase.Resyncing, ReasonCode.CaptureLost, missing[0].Detail);
-        if (Array.TrueForAll(_slots, s => s.Pull is null) && stream.DurableSequence > stream.BaseSequence)
-            _sync = new SyncCounters(SyncKind.None);
         foreach (var slot in missing)
         {
             if (slot.RetryAt > _time.GetTimestamp()) continue;
@@ -58,7 +56,7 @@ public sealed partial class GroupSource
     {
         var first = slot.Sink is null;
         slot.Pull = null;
-        var sequence = first ? stream.BaseSequence : stream.LastSequence;
+        var sequence = stream.SequenceBefore(slot.Disk.Index);
         var sink = slot.Sink = stream.BeginVolume(slot.Disk.Index);
         try
         {
@@ -71,6 +69,8 @@ public sealed partial class GroupSource
             Interlocked.Increment(ref _attaches);
             slot.Backoff.Reset();
             slot.Detail = null;
+            // A batch of its own: the counters begin anew.
+            if (!first && Array.TrueForAll(_slots, s => s.Pull is null)) _sync = new SyncCounters(SyncKind.None);
             slot.Pull = new GapPull(TaskOf(slot, sink, map, sequence), stream, _sync);
             LogVolumeAttached(_options.Group, slot.Disk.Name, map.Kind, map.BitmapName);
         }
@@ -176,7 +176,8 @@ public sealed partial class GroupSource
     {
         if (!await stream.WaitDurableAsync(stream.LastSequence, ct))
             throw new TapException(TapFault.Refused, "capture was given up");
-        if (!await slot.Tap.StillMirroringAsync(ct)) throw new TapException(TapFault.Refused, "the mirror has ended");
+        if (slot.Sink is not { } sink || !await slot.Tap.StillMirroringAsync(ct) || !stream.IsOpen(sink))
+            throw new TapException(TapFault.Refused, "the mirror has ended");
     }
 
     private async Task WatchEndAsync(CaptureStream stream, TapSlot slot, VolumeSink sink)

@@ -255,6 +255,40 @@ public sealed class GroupSourceTests
     }
 
     [Fact]
+    public void A_mirror_that_was_attached_again_after_the_cut_confirms_nothing()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        var tap = _world.Taps[0];
+        tap.SilentlyBroken = true;
+        _world.Write(1, volume: 0);
+        _world.Write(1, volume: 1);
+        tap.BeforeLook = async () =>
+        {
+            tap.BeforeLook = null;
+            tap.End(TapEnd.MirrorFailed);
+            while (tap.Attaches < 2) await _world.Agent.Clock.DelayAsync(TimeSpan.FromMilliseconds(1));
+        };
+        var cut = _world.Ask(() => _world.Source.CheckpointAsync(Nothing, null, null, default));
+        Assert.Equal((null, ReasonCode.CaptureLost), (cut.Point, cut.Reason));
+        _world.UntilStreaming();
+        _world.UntilEqual();
+    }
+
+    [Fact]
+    public void A_first_sync_of_a_volume_that_could_not_be_attached_at_first_is_by_allocation_too()
+    {
+        _world.Taps[1].InstanceRuns = false;
+        _world.Start();
+        _world.Until(() => _world.Taps[0].Mirroring && _world.Status.Phase == GroupSourcePhase.Detached, "one waits");
+        _world.Write(20, volume: 0);
+        _world.Taps[1].InstanceRuns = true;
+        _world.UntilStreaming();
+        _world.UntilEqual();
+        Assert.Equal(SyncKind.Allocation, _world.Status.LastSync);
+    }
+
+    [Fact]
     public void A_clean_shutdown_is_cut_after_the_instance_has_ended()
     {
         _world.Start();

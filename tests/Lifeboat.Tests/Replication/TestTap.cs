@@ -17,6 +17,8 @@ internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
     public bool InstanceRuns { get; set; } = true;
     /// <summary>The mirror has failed inside the instance, and the agent has not heard of it yet.</summary>
     public bool SilentlyBroken { get; set; }
+    /// <summary>What happens between the question whether the mirror lives and the look at it.</summary>
+    public Func<Task>? BeforeLook { get; set; }
     public int Attaches { get; private set; }
     public int Forgets { get; private set; }
     public int Rotations { get; private set; }
@@ -108,10 +110,11 @@ internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
         Rotations++;
     }
 
-    public Task<bool> StillMirroringAsync(CancellationToken ct)
+    public async Task<bool> StillMirroringAsync(CancellationToken ct)
     {
         Need();
-        return Task.FromResult(Mirroring && !SilentlyBroken);
+        if (BeforeLook is { } before) await before();
+        return Mirroring && !SilentlyBroken;
     }
 
     public Task DetachAsync(CancellationToken ct)
