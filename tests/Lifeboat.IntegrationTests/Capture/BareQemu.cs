@@ -28,7 +28,7 @@ internal sealed class BareQemu : IAsyncDisposable
 
     public string Image(int disk) => Path.Combine(Directory, $"disk{disk}.raw");
 
-    public static async Task<BareQemu> StartAsync(string directory, int disks, long sizeBytes)
+    public static async Task<BareQemu> StartAsync(string directory, int disks, long sizeBytes, string format = "raw")
     {
         var start = new ProcessStartInfo("qemu-system-x86_64") { RedirectStandardOutput = true };
         string[] fixedPart =
@@ -47,7 +47,7 @@ internal sealed class BareQemu : IAsyncDisposable
                 file.SetLength(sizeBytes);
             }
             start.ArgumentList.Add("-drive");
-            start.ArgumentList.Add($"if=none,id=disk{disk},file={image},format=raw,discard=unmap");
+            start.ArgumentList.Add($"if=none,id=disk{disk},file={image},format={format},discard=unmap");
             start.ArgumentList.Add("-device");
             start.ArgumentList.Add($"virtio-blk-pci,drive=disk{disk},id=front{disk}");
         }

@@ -297,6 +297,26 @@ public sealed class QmpDiskTapTests
         Assert.Empty(await fixture.Qemu.TracesAsync());
     }
 
+    [Fact]
+    public async Task A_disk_that_is_being_moved_is_refused_and_captured_when_the_move_has_ended()
+    {
+        await using var fixture = await TapFixture.StartOverlayAsync();
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await fixture.Qemu.AskAsync("block-stream",
+            new JsonObject { ["device"] = "disk0", ["job-id"] = "move", ["speed"] = 65536 });
+
+        var refused = await Assert.ThrowsAsync<TapException>(() => tap.AttachAsync(image, fixture.Replica, None));
+        Assert.Equal(TapFault.Refused, refused.Fault);
+        Assert.Equal(["job move"], await fixture.Qemu.TracesAsync());
+
+        await fixture.Qemu.AskAsync("block-job-set-speed", new JsonObject { ["device"] = "move", ["speed"] = 0 });
+        while ((await fixture.Qemu.TracesAsync()).Count > 0) await Task.Delay(50);
+        await SyncAsync(tap, image, fixture.Replica);
+        Assert.Equal(0x5A, image.Snapshot()[4096]);
+    }
+
     private static async Task SyncAsync(IDiskTap tap, MirroredImage image, Guid replica)
     {
         await image.PullAsync(tap, await tap.AttachAsync(image, replica, None));

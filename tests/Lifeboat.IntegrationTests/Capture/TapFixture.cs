@@ -29,6 +29,19 @@ internal sealed class TapFixture : IAsyncDisposable
         return new TapFixture(directory, await BareQemu.StartAsync(directory, disks, DiskBytes));
     }
 
+    /// <summary>The disk is an overlay over a base image with content, as after a failover from a view.</summary>
+    public static async Task<TapFixture> StartOverlayAsync()
+    {
+        var directory = System.IO.Directory.CreateTempSubdirectory("lb-tap").FullName;
+        var content = new byte[DiskBytes];
+        Array.Fill(content, (byte)0x5A, 0, 8 << 20);
+        await File.WriteAllBytesAsync(Path.Combine(directory, "base.raw"), content);
+        using var create = System.Diagnostics.Process.Start("qemu-img", ["create", "-q", "-f", "qcow2",
+            "-b", Path.Combine(directory, "base.raw"), "-F", "raw", Path.Combine(directory, "disk0.raw")]);
+        await create.WaitForExitAsync();
+        return new TapFixture(directory, await BareQemu.StartAsync(directory, 1, DiskBytes, "qcow2"));
+    }
+
     public async Task RestartQemuAsync()
     {
         await Qemu.KillAsync();
