@@ -6,6 +6,7 @@ using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Recovery;
 using Lifeboat.Sites;
@@ -89,6 +90,7 @@ public static class ControllerHost
         builder.Services.AddController();
         var app = builder.Build();
         Map(app);
+        app.Services.GetRequiredService<GroupRescue>().Fill();
         return app;
     }
 

@@ -21,6 +21,7 @@ internal static class ControllerServices
     public static void AddController(this IServiceCollection services)
     {
         services.AddSingleton(p => new ControllerDatabase(p.GetRequiredService<SitePaths>().ControllerDatabase));
+        services.AddSingleton<GroupFiles>().AddSingleton<GroupRescue>();
         services.AddSingleton<GroupStore>().AddSingleton<SpecStore>().AddSingleton<PeerStore>()
             .AddSingleton<TokenStore>().AddSingleton<AuditLog>()
             .AddSingleton<IRunStore, SqliteRunStore>();

@@ -16,5 +16,6 @@ internal static class EventIds
     public const int SitePaired = 5009;
     public const int PairingRefused = 5010;
     public const int Fenced = 5011;
+    public const int GroupRescued = 5013;
     public const int AgentLost = 5012;
 }

@@ -9,7 +9,7 @@ namespace Lifeboat.Contracts.Api;
 /// <summary>The record of a run, signed. Digest and signature are over the UTF-8 bytes of the body.</summary>
 /// <param name="Body">A <see cref="ReportBody"/> as compact JSON: text, so that its bytes never change.</param>
 /// <param name="Digest">SHA-256 of the body, lower-case hex.</param>
-/// <param name="Signature">ECDSA P-256 over the body with SHA-256, IEEE P1363, base64.</param>
+/// <param name="Signature">ECDSA P-256 over the body with SHA-256, DER, base64.</param>
 /// <param name="Certificate">The signing controller's certificate, PEM; it chains to the site's CA.</param>
 public sealed record RunReport(string Body, string Digest, string Signature, string Certificate)
 {

@@ -23,6 +23,8 @@ public sealed record SitePaths(string Root)
     public string ControllerKey => Path.Combine(Root, "ca", "controller.key");
     public string ControllerDatabase => Path.Combine(Root, "controller.db");
     public string Instances => Path.Combine(Root, "instances");
+    /// <summary>Group definitions as files, for a controller that lost its database.</summary>
+    public string Groups => Path.Combine(Root, "groups");
     public string Reports => Path.Combine(Root, "reports");
     /// <summary>Kernels and initrds by the SHA-256 of their content.</summary>
     public string Boot => Path.Combine(Root, "boot");

@@ -115,8 +115,9 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
     {
         if (definition.Name != group)
             throw new ProblemException(ReasonCode.InvalidRequest, $"the definition is of {definition.Name}");
-        if (!EntityName.IsValid(group))
-            throw new ProblemException(ReasonCode.InvalidRequest, EntityName.Rule);
+        var problems = definition.Problems().ToList();
+        if (problems.Count > 0)
+            throw new ProblemException(ReasonCode.InvalidRequest, $"group {group} has faults", null, problems);
         here.ThrowUnlessShared(RequestGate.Peer(http), definition);
         return definition;
     }

@@ -39,9 +39,27 @@ internal sealed partial class RunHost : BackgroundService
     public async Task<Run> StartAsync(string group, StartRunRequest request, CancellationToken ct)
     {
         var definition = _here.Require(group);
+        await ThrowIfNoPointAsync(definition, request, ct);
         var run = await _runner.CreateAsync(request.Kind, definition, Input(request), Protected(definition), ct);
         if (run.State is RunState.Pending) Launch(run.Id);
         return run;
+    }
+
+    // Said before anything begins; the run looks again, for points can expire in between.
+    private async Task ThrowIfNoPointAsync(GroupDefinition group, StartRunRequest request, CancellationToken ct)
+    {
+        if (request.Kind is not (RunKind.TestFailover or RunKind.Failover) || group.RecoverySite != _here.Name) return;
+        var points = await _here.ReplicaAsync(group.Name, ct) is null ? [] : await _here.PointsAsync(group.Name, ct);
+        if (points.Count == 0)
+        {
+            throw new ProblemException(ReasonCode.NoRecoveryPoint,
+                $"group {group.Name} has no sealed recovery point here", "The initial sync must end first.");
+        }
+        if (request.PointId is { } wanted && points.All(p => p.Id != wanted))
+        {
+            throw new ProblemException(ReasonCode.PointUnknown, $"group {group.Name} has no point {wanted}",
+                $"It has {points.Count}; list them with `lifeboat point list {group.Name}`.");
+        }
     }
 
     public async Task<PlanInfo> PlanAsync(string group, StartRunRequest request, CancellationToken ct)

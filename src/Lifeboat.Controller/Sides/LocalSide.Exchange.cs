@@ -14,7 +14,8 @@ internal sealed partial class LocalSide
         foreach (var record in theirs.Groups)
         {
             var group = record.Definition;
-            if (!IsShared(group, peer) || !group.Supersedes(groups.Find(group.Name)?.Definition)) continue;
+            if (!IsShared(group, peer) || group.Problems().Any()) continue;
+            if (!group.Supersedes(groups.Find(group.Name)?.Definition)) continue;
             try
             {
                 if (record.Removed) await RemoveGroupAsync(group, ct);

@@ -48,7 +48,7 @@ internal sealed partial class LocalSide
         if (alone is null) return;
         if (specs.Replica(group) is not { Active: true } replica) return;
         await agent.PutReplicaAsync(replica.Spec, ct);
-        await RaiseEpochAsync(Require(group), replica, ct);
+        await RaiseEpochAsync(Require(group), ct);
     }
 
     public async Task DropReplicaAsync(string group, CancellationToken ct)

@@ -74,7 +74,12 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
 
     private async Task FenceAsync(GroupDefinition group, CancellationToken ct)
     {
-        if (specs.Replica(group.Name) is { } replica) await RaiseEpochAsync(group, replica, ct);
+        await FenceSourceAsync(group, ct);
+        await RaiseEpochAsync(group, ct);
+    }
+
+    private async Task FenceSourceAsync(GroupDefinition group, CancellationToken ct)
+    {
         if (specs.Source(group.Name) is not { } source) return;
         if (group.PrimarySite != name)
         {
@@ -91,30 +96,23 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
         }
     }
 
-    // The spec stays in the epoch it was made in: another spec would make the agent open the replica anew, under the
-    // instances that run from its views.
-    private async Task RaiseEpochAsync(GroupDefinition group, SpecStore.StoredReplica replica, CancellationToken ct)
+    // Whatever replica the agent has, known to this database or not. Its spec stays in the epoch it was made in:
+    // another spec would make the agent open the replica anew, under the instances that run from its views.
+    private async Task RaiseEpochAsync(GroupDefinition group, CancellationToken ct)
     {
-        if (group.Epoch <= replica.Accepted) return;
-        await IgnoreAsync(ReasonCode.GroupUnknown,
-            () => agent.RaiseEpochAsync(group.Name, new EpochRequest(group.Epoch), ct));
+        try
+        {
+            await agent.RaiseEpochAsync(group.Name, new EpochRequest(group.Epoch), ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.GroupUnknown or ReasonCode.JournalCorrupt)
+        {
+            // There is no replica, or one that takes nothing in: no old writer can reach it.
+        }
     }
 
     private GroupMember MemberOf(string group, string instance) =>
         Require(group).Members.FirstOrDefault(m => m.Instance == instance)
         ?? throw new ProblemException(ReasonCode.InstanceUnknown, $"{instance} is not in group {group}");
-
-    private static async Task IgnoreAsync(ReasonCode reason, Func<Task> ask)
-    {
-        try
-        {
-            await ask();
-        }
-        catch (ProblemException e) when (e.Reason == reason)
-        {
-            // What was to be changed is not there: nothing is to do.
-        }
-    }
 
     private static async Task<T> AskSiteAsync<T>(Task<T> asked)
     {

@@ -7,7 +7,7 @@ using Lifeboat.Protection.Groups;
 namespace Lifeboat.Controller.Storage;
 
 /// <summary>Group definitions, deleted ones too, and since when each is in the state it is in.</summary>
-internal sealed class GroupStore(ControllerDatabase database)
+internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
 {
     public GroupRecord? Find(string group)
     {
@@ -44,6 +44,7 @@ internal sealed class GroupStore(ControllerDatabase database)
             Removed = record.Removed ? 1 : 0,
             Definition = StoredJson.Write(record.Definition),
         });
+        files.Write(record);
     }
 
     /// <returns>Since when the group is in this state for this reason.</returns>

@@ -6,7 +6,7 @@ using Lifeboat.Protection;
 namespace Lifeboat.Controller.Storage;
 
 /// <summary>What the site's agent is to do: the desired state that is put to it again after either restarts.</summary>
-internal sealed class SpecStore(ControllerDatabase database)
+internal sealed class SpecStore(ControllerDatabase database, GroupFiles files)
 {
     /// <param name="Active">False: another site is primary, the source is stopped but not forgotten.</param>
     public sealed record StoredSource(SourceSpec Spec, bool Active);
@@ -33,11 +33,19 @@ internal sealed class SpecStore(ControllerDatabase database)
     public void SaveSource(SourceSpec spec, bool active) =>
         Save(spec.Group, "source", active, 0, StoredJson.Write(spec));
 
-    public void SaveReplica(StoredReplica replica) => Save(replica.Spec.Group, "replica", replica.Active,
-        replica.Accepted.Value, StoredJson.Write(replica.Spec));
+    public void SaveReplica(StoredReplica replica)
+    {
+        Save(replica.Spec.Group, "replica", replica.Active, replica.Accepted.Value, StoredJson.Write(replica.Spec));
+        files.Write(replica);
+    }
 
     public void RemoveSource(string group) => Remove(group, "source");
-    public void RemoveReplica(string group) => Remove(group, "replica");
+
+    public void RemoveReplica(string group)
+    {
+        Remove(group, "replica");
+        files.RemoveReplica(group);
+    }
 
     private Row? Find(string group, string role)
     {

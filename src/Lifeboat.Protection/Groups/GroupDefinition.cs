@@ -31,6 +31,9 @@ public sealed record GroupDefinition
     /// journal.</summary>
     public IEnumerable<GroupVolume> Volumes => Members.SelectMany(m => m.Volumes).OrderBy(v => v.Index);
 
+    /// <summary>What is wrong with it; a definition of another site is not believed before this is empty.</summary>
+    public IEnumerable<string> Problems() => GroupDefinitionRules.Problems(this);
+
     public bool Supersedes(GroupDefinition? other) =>
         other is null || Epoch > other.Epoch || (Epoch == other.Epoch && Version > other.Version);
 }

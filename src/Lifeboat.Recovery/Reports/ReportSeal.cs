@@ -11,6 +11,9 @@ namespace Lifeboat.Recovery.Reports;
 /// <summary>Signs reports with the site's key, and checks such signatures.</summary>
 public static class ReportSeal
 {
+    // The form that `openssl dgst -verify` reads.
+    private const DSASignatureFormat Form = DSASignatureFormat.Rfc3279DerSequence;
+
     /// <param name="certificate">The controller's certificate with its ECDSA key.</param>
     public static RunReport Sign(ReportBody body, X509Certificate2 certificate)
     {
@@ -18,8 +21,9 @@ public static class ReportSeal
         var bytes = Encoding.UTF8.GetBytes(text);
         using var key = certificate.GetECDsaPrivateKey()
             ?? throw new CryptographicException("the controller's certificate has no ECDSA key");
-        return new RunReport(text, Convert.ToHexStringLower(SHA256.HashData(bytes)),
-            Convert.ToBase64String(key.SignData(bytes, HashAlgorithmName.SHA256)), certificate.ExportCertificatePem());
+        var signature = Convert.ToBase64String(key.SignData(bytes, HashAlgorithmName.SHA256, Form));
+        return new RunReport(text, Convert.ToHexStringLower(SHA256.HashData(bytes)), signature,
+            certificate.ExportCertificatePem());
     }
 
     /// <summary>True when the body is what the certificate's key signed and the certificate chains to the CA.</summary>
@@ -31,7 +35,7 @@ public static class ReportSeal
         using var key = certificate.GetECDsaPublicKey();
         var signature = new byte[256];
         if (!Convert.TryFromBase64String(report.Signature, signature, out var length) || key is null) return false;
-        return key.VerifyData(bytes, signature.AsSpan(0, length), HashAlgorithmName.SHA256)
+        return key.VerifyData(bytes, signature.AsSpan(0, length), HashAlgorithmName.SHA256, Form)
             && ChainsTo(certificate, siteCa);
     }
 

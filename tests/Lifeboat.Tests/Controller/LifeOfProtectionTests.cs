@@ -132,6 +132,22 @@ public sealed class LifeOfProtectionTests
     }
 
     [Fact]
+    public async Task A_recovery_site_that_lost_its_database_still_fails_over()
+    {
+        await using var sites = await TwoSites.StartAsync();
+        await sites.ProtectAsync();
+        await UntilAsync(sites.B, GroupState.Protected);
+        await sites.LoseAAsync();
+        await sites.B.StopControllerAsync();
+        foreach (var file in Directory.EnumerateFiles(sites.B.Paths.Root, "controller.db*")) File.Delete(file);
+        await sites.B.StartControllerAsync();
+        Assert.NotEmpty(await sites.B.Client.PointsAsync("shop", Ct));
+        var failover = await sites.RunAsync(sites.B, RunKind.Failover);
+        Assert.True(failover.State is RunState.Succeeded, $"{failover.State} {failover.Detail}");
+        Assert.Equal(new Epoch(2), sites.B.Agent.GetReplica("shop").Epoch);
+    }
+
+    [Fact]
     public async Task An_agent_that_lost_everything_is_told_again()
     {
         await using var sites = await TwoSites.StartAsync();

@@ -171,6 +171,21 @@ public sealed class RefusalTests
     }
 
     [Fact]
+    public async Task A_failover_without_or_to_an_unknown_point_does_not_begin()
+    {
+        await using var sites = await TwoSites.StartAsync();
+        sites.A.Agent.SealsPoints = false;
+        await sites.ProtectAsync();
+        await RefusedAsync(ReasonCode.NoRecoveryPoint,
+            () => sites.B.Client.StartRunAsync("shop", new() { Kind = RunKind.Failover }, Ct));
+        sites.A.Agent.SealsPoints = true;
+        await UntilAsync(sites.B, GroupState.Protected);
+        await RefusedAsync(ReasonCode.PointUnknown, () => sites.B.Client.StartRunAsync("shop",
+            new() { Kind = RunKind.TestFailover, PointId = Guid.NewGuid() }, Ct));
+        Assert.Empty(await sites.B.Client.RunsAsync("shop", Ct));
+    }
+
+    [Fact]
     public async Task A_peer_reaches_only_what_is_between_it_and_this_site()
     {
         await using var sites = await TwoSites.StartAsync();
@@ -190,6 +205,36 @@ public sealed class RefusalTests
             System.Text.Json.JsonSerializer.Serialize(stolen, ContractJson.Options), Encoding.UTF8,
             "application/json"), Ct);
         Assert.Contains("group-exists", await put.Content.ReadAsStringAsync(Ct));
+    }
+
+    [Fact]
+    public async Task A_definition_that_names_files_of_the_host_is_not_believed()
+    {
+        await using var sites = await TwoSites.StartAsync();
+        var good = (await sites.ProtectAsync()).Definition;
+        var member = good.Members[0];
+        foreach (var bad in new[]
+        {
+            good with { Members = [member with { Instance = "../../etc" }] },
+            good with
+            {
+                Members =
+                [
+                    member with { Description = member.Description with { Kernel = new("/etc/shadow", null, "") } },
+                ],
+            },
+            good with { Members = [member with { Volumes = [member.Volumes[0] with { SizeBytes = -512 }] }] },
+        })
+        {
+            using var controller = X509Certificate2.CreateFromPemFile(sites.A.Paths.ControllerCertificate,
+                sites.A.Paths.ControllerKey);
+            using var http = Anybody(controller);
+            using var put = await http.PutAsync($"{sites.B.Url}/peer/v1/groups/shop", new StringContent(
+                System.Text.Json.JsonSerializer.Serialize(bad with { Version = 9 }, ContractJson.Options),
+                Encoding.UTF8, "application/json"), Ct);
+            Assert.Equal(HttpStatusCode.BadRequest, put.StatusCode);
+        }
+        Assert.Equal(1, (await sites.B.Client.GroupAsync("shop", Ct)).Definition.Version);
     }
 
     private static string WrongSecret(string token)

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Instances;
+using Lifeboat.Protection.Plans;
+
+namespace Lifeboat.Protection.Groups;
+
+/// <summary>What a definition must be, wherever it comes from. Its names become file names.</summary>
+internal static class GroupDefinitionRules
+{
+    private const int VolumesMax = 4096;
+    private const int SectorBytes = 512;
+
+    public static IEnumerable<string> Problems(GroupDefinition group) =>
+        Names(group).Concat(Members(group)).Concat(Volumes(group)).Concat(group.Policy.Problems())
+            .Concat(group.Checks.Select(c => Check.Parse(c).Problem).OfType<string>());
+
+    private static IEnumerable<string> Names(GroupDefinition group)
+    {
+        foreach (var (what, name) in new[]
+        {
+            ("name", group.Name), ("primarySite", group.PrimarySite), ("recoverySite", group.RecoverySite),
+        })
+        {
+            if (!EntityName.IsValid(name)) yield return $"{what} is '{name}'; {EntityName.Rule}";
+        }
+        if (group.PrimarySite == group.RecoverySite) yield return "primarySite and recoverySite are the same";
+        if (group.Epoch < Epoch.First) yield return $"epoch is {group.Epoch}; the first is {Epoch.First}";
+        if (group.Version < 1) yield return $"version is {group.Version}; the first is 1";
+    }
+
+    private static IEnumerable<string> Members(GroupDefinition group)
+    {
+        if (group.Members.Count == 0) yield return "members is empty";
+        if (group.Members.DistinctBy(m => m.Instance).Count() != group.Members.Count)
+            yield return "members: an instance twice";
+        foreach (var member in group.Members)
+        {
+            if (!EntityName.IsValid(member.Instance))
+                yield return $"instance is '{member.Instance}'; {EntityName.Rule}";
+            foreach (var file in BootFiles(member.Description).Where(f => !IsByContent(f)))
+                yield return $"{member.Instance}: boot file '{file}' is not named by its content";
+            foreach (var volume in member.Volumes.Where(v => v.Instance != member.Instance
+                || v.Name != $"{member.Instance}.{v.Disk}" || member.Description.Disks.All(d => d.Name != v.Disk)))
+                yield return $"{member.Instance}: volume '{volume.Name}' is none of its disks";
+        }
+    }
+
+    private static IEnumerable<string> Volumes(GroupDefinition group)
+    {
+        var volumes = group.Volumes.Take(VolumesMax + 1).ToList();
+        if (volumes.Count is 0 or > VolumesMax) yield return $"a group has 1 to {VolumesMax} volumes";
+        if (!volumes.Select((v, i) => v.Index == i).All(same => same)) yield return "volumes are not numbered 0, 1, 2…";
+        foreach (var volume in volumes.Where(v => v.SizeBytes <= 0 || v.SizeBytes % SectorBytes != 0))
+            yield return $"{volume.Name}: sizeBytes is {volume.SizeBytes}; it must be a multiple of {SectorBytes}";
+    }
+
+    private static IEnumerable<string> BootFiles(InstanceDescription description) =>
+        new[] { description.Kernel?.KernelFile, description.Kernel?.InitrdFile }.OfType<string>();
+
+    // A path would make one site read whatever file the other names.
+    private static bool IsByContent(string file) => file.StartsWith("sha256:", StringComparison.Ordinal)
+        && file.Length == "sha256:".Length + 64 && file["sha256:".Length..].All(char.IsAsciiHexDigitLower);
+}
