@@ -10,6 +10,8 @@ public static class UnixSocketHttp
     {
         ConnectCallback = async (_, ct) => await ConnectAsync(path, ct),
         UseProxy = false,
+        // A connection of its own per request: one kept from before the other end was restarted fails only once used.
+        PooledConnectionLifetime = TimeSpan.Zero,
     };
 
     private static async Task<Stream> ConnectAsync(string path, CancellationToken ct)
