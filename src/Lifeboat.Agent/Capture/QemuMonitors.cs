@@ -19,7 +19,7 @@ internal sealed class QemuMonitors(string runDirectory, TimeProvider time) : IDi
     private readonly ConcurrentDictionary<string, QemuMonitor> _bySocket = new(StringComparer.Ordinal);
 
     public QemuMonitor Of(string qmpSocket) => _bySocket.GetOrAdd(qmpSocket,
-        socket => new QemuMonitor(socket, Path.Combine(runDirectory, $"pull-{Hash(socket)}.sock"), Patience, time));
+        socket => new QemuMonitor(socket, PullSocket(runDirectory, socket), Patience, time));
 
     public void Dispose()
     {
@@ -27,6 +27,9 @@ internal sealed class QemuMonitors(string runDirectory, TimeProvider time) : IDi
     }
 
     // The same name over restarts, so that a server that a dead agent has started is found again.
-    private static string Hash(string socket) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(socket))))[..8];
+    internal static string PullSocket(string runDirectory, string qmpSocket)
+    {
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(qmpSocket))));
+        return Path.Combine(runDirectory, $"pull-{hash[..8]}.sock");
+    }
 }

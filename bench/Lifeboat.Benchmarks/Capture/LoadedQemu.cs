@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Lifeboat.Qemu;
+
+namespace Lifeboat.Benchmarks.Capture;
+
+/// <summary>
+/// A QEMU with one disk in memory that is written from outside through an NBD export above the same node as the guest's
+/// device: such writes take the way of a guest's, without an emulated guest in the measurement. A disk without latency
+/// is the worst case for the cost of capture.
+/// </summary>
+internal sealed class LoadedQemu : IAsyncDisposable
+{
+    public const long DiskBytes = 256L << 20;
+    private readonly Process _process;
+
+    private LoadedQemu(Process process, string qmpSocket, string loadSocket)
+    {
+        (_process, QmpSocket, LoadSocket) = (process, qmpSocket, loadSocket);
+    }
+
+    public string QmpSocket { get; }
+    public string LoadSocket { get; }
+    public int ProcessId => _process.Id;
+
+    /// <param name="loadSocket">Of QEMU's one NBD server; capture's own exports share it.</param>
+    public static async Task<LoadedQemu> StartAsync(string folder, string loadSocket)
+    {
+        Directory.CreateDirectory(folder);
+        var image = Path.Combine(folder, "disk");
+        await File.WriteAllBytesAsync(image, new byte[DiskBytes]);
+        var qmpSocket = Path.Combine(folder, "qmp");
+        var process = Process.Start("qemu-system-x86_64",
+        [
+            "-accel", "tcg", "-machine", "q35", "-m", "16", "-nodefaults", "-display", "none", "-S",
+            "-qmp", $"unix:{qmpSocket},server=on,wait=off",
+            "-blockdev", $"driver=file,node-name=file0,filename={image}",
+            "-blockdev", "driver=raw,node-name=disk0,file=file0",
+            "-device", "virtio-blk-pci,drive=disk0,id=front0,share-rw=on",
+        ]);
+        var qemu = new LoadedQemu(process, qmpSocket, loadSocket);
+        for (var tries = 0; !File.Exists(qmpSocket); tries++)
+        {
+            if (process.HasExited || tries > 500) throw new InvalidOperationException("QEMU did not start");
+            await Task.Delay(20);
+        }
+        await qemu.AskAsync("nbd-server-start", new JsonObject
+        {
+            ["addr"] = new JsonObject { ["type"] = "unix", ["data"] = new JsonObject { ["path"] = loadSocket } },
+        });
+        await qemu.AskAsync("block-export-add", new JsonObject
+        {
+            ["id"] = "load", ["type"] = "nbd", ["node-name"] = "disk0", ["name"] = "", ["writable"] = true,
+        });
+        return qemu;
+    }
+
+    /// <summary>QEMU's own mirror with the same settings, to another server.</summary>
+    public async Task MirrorToAsync(string targetSocket)
+    {
+        await AskAsync("blockdev-add", new JsonObject
+        {
+            ["driver"] = "nbd", ["node-name"] = "target",
+            ["server"] = new JsonObject { ["type"] = "unix", ["path"] = targetSocket },
+        });
+        await AskAsync("blockdev-mirror", new JsonObject
+        {
+            ["job-id"] = "mirror", ["device"] = "disk0", ["target"] = "target", ["sync"] = "none",
+            ["copy-mode"] = "write-blocking", ["granularity"] = 4096,
+        });
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private async Task AskAsync(string command, JsonObject arguments)
+    {
+        await using var qmp = await QmpClient.ConnectAsync(
+            QmpSocket, QmpOptions.Default, TimeProvider.System, CancellationToken.None);
+        await qmp.ExecuteAsync(command, arguments, CancellationToken.None);
+    }
+}
