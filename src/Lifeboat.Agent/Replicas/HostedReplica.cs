@@ -50,7 +50,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
     public static async Task<HostedReplica> OpenAsync(ReplicaSpec spec, AgentParts parts, CancellationToken ct)
     {
         var definition = new ReplicaDefinition(spec.Group, spec.Epoch, [.. spec.Volumes.Select(v =>
-            new EngineVolume(v.Index, v.Name, v.SizeBytes, v.SeedFile, v.TargetDisk))], spec.Retention);
+            new EngineVolume(v.Index, v.Name, v.SizeBytes, v.SeedFile, v.TargetDisk, v.SeedFormat))], spec.Retention);
         var options = new ReplicaOptions
         {
             NewId = Guid.NewGuid,

@@ -21,5 +21,9 @@ public sealed record ReplicaSpec
 /// </param>
 /// <param name="TargetDisk">An existing raw file or block device to keep the base in; null: a file of the
 /// agent.</param>
+/// <param name="SeedFormat">
+/// The seed's format as the instance used it, e.g. `qcow2`. Null: by the file's extension. Never guessed from its
+/// content.
+/// </param>
 public sealed record ReplicaVolume(ushort Index, string Name, long SizeBytes, string? SeedFile = null,
-    string? TargetDisk = null);
+    string? TargetDisk = null, string? SeedFormat = null);

@@ -34,8 +34,13 @@ internal sealed partial class LocalSide
             PrimarySite = definition.PrimarySite,
             Epoch = definition.Epoch,
             Retention = definition.Policy.Retention,
-            Volumes = [.. definition.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, v.SizeBytes,
-                seeds.GetValueOrDefault(v.Name), TargetOf(definition, v)))],
+            Volumes =
+            [
+                .. from v in definition.Volumes
+                   let seed = seeds.GetValueOrDefault(v.Name)
+                   select new ReplicaVolume(v.Index, v.Name, v.SizeBytes, seed?.File, TargetOf(definition, v),
+                       seed?.Format),
+            ],
         };
         await agent.PutReplicaAsync(spec, ct);
         specs.SaveReplica(new(spec, definition.Epoch, Active: true));
@@ -93,16 +98,16 @@ internal sealed partial class LocalSide
         group.TargetDisks.FirstOrDefault(t => t.Site == name && t.Volume == volume.Name)?.Path;
 
     /// <summary>The group's disks as this site last ran them, by volume; those it has not got are left out.</summary>
-    private async Task<Dictionary<string, string>> SeedsAsync(GroupDefinition group, CancellationToken ct)
+    private async Task<Dictionary<string, SiteDisk>> SeedsAsync(GroupDefinition group, CancellationToken ct)
     {
-        var seeds = new Dictionary<string, string>();
+        var seeds = new Dictionary<string, SiteDisk>();
         foreach (var member in group.Members)
         {
             if (await FindInstanceAsync(member.Instance, ct) is not { } instance) continue;
             foreach (var volume in member.Volumes)
             {
                 var disk = instance.Disks.FirstOrDefault(d => d.Name == volume.Disk);
-                if (disk is { File: { } file, Native: true } && File.Exists(file)) seeds[volume.Name] = file;
+                if (disk is { File: { } file, Native: true } && File.Exists(file)) seeds[volume.Name] = disk;
             }
         }
         return seeds;

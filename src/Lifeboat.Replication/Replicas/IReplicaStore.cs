@@ -13,10 +13,12 @@ public interface IReplicaStore
     Task<long> FreeBytesAsync(CancellationToken ct);
 }
 
+/// <param name="SeedFormat">Of the seed file; null: by its extension.</param>
 /// <param name="SeedFile">Copied into a base image that is made new; see the contract's ReplicaVolume.</param>
 /// <param name="TargetDisk">Existing raw file or block device that is the base image; null: the store's own
 /// file.</param>
-public sealed record BaseImageSpec(string Group, string Volume, long SizeBytes, string? SeedFile, string? TargetDisk);
+public sealed record BaseImageSpec(string Group, string Volume, long SizeBytes, string? SeedFile, string? TargetDisk,
+    string? SeedFormat = null);
 
 /// <summary>A raw image of fixed size. Offsets and lengths in bytes; nothing is durable before the flush.</summary>
 public interface IBaseImage : IAsyncDisposable

@@ -91,7 +91,8 @@ public sealed partial class Replica
     }
 
     private static BaseImageSpec SpecOf(ReplicaDefinition definition, ReplicaVolume volume) =>
-        new(definition.Group, volume.Name, volume.SizeBytes, volume.SeedFile, volume.TargetDisk);
+        new(definition.Group, volume.Name, volume.SizeBytes, volume.SeedFile, volume.TargetDisk,
+            volume.SeedFormat);
 
     private async Task OpenImagesAsync(IReplicaStore store, CancellationToken ct)
     {

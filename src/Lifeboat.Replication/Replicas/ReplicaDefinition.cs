@@ -9,7 +9,9 @@ public sealed record ReplicaDefinition(
     string Group, Epoch Epoch, IReadOnlyList<ReplicaVolume> Volumes, TimeSpan Retention);
 
 /// <param name="Index">The volume's number in the group's journal.</param>
+/// <param name="SeedFormat">Of the seed file; null: by its extension.</param>
 /// <param name="SeedFile">Copied into a base image that is made new; null: it begins as zeroes.</param>
 /// <param name="TargetDisk">Existing raw file or block device that is the base image; null: the store's own.</param>
 public sealed record ReplicaVolume(
-    ushort Index, string Name, long SizeBytes, string? SeedFile = null, string? TargetDisk = null);
+    ushort Index, string Name, long SizeBytes, string? SeedFile = null, string? TargetDisk = null,
+    string? SeedFormat = null);

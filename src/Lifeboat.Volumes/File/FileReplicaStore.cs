@@ -63,7 +63,7 @@ public sealed class FileReplicaStore(string root) : IReplicaStore
         MakeDirectory(spec);
         var aside = image + ".new";
         System.IO.File.Delete(aside);
-        if (spec.SeedFile is { } seed) await Seed.CopyAsync(seed, aside, ct);
+        if (spec.SeedFile is { } seed) await Seed.CopyAsync(seed, spec.SeedFormat, aside, ct);
         using (var file = RawFile.Open(aside, FileMode.OpenOrCreate))
         {
             file.SetLength(spec.SizeBytes);
@@ -86,7 +86,7 @@ public sealed class FileReplicaStore(string root) : IReplicaStore
             throw TooSmall(target, length, spec);
         }
         if (spec.SeedFile is not { } seed || System.IO.File.Exists(SeededMark(spec))) return file;
-        await Seed.CopyIntoAsync(seed, target, spec.SizeBytes, ct);
+        await Seed.CopyIntoAsync(seed, spec.SeedFormat, target, spec.SizeBytes, ct);
         file.Flush();
         MakeDirectory(spec);
         using (var mark = RawFile.Open(SeededMark(spec), FileMode.Create)) mark.Flush();

@@ -8,8 +8,9 @@ using Lifeboat.Replication.Replicas;
 namespace Lifeboat.Volumes.Files;
 
 /// <summary>
-/// Copies a disk that a base image begins as. The format is told by the file's extension and never guessed from its
-/// content: the first bytes of a raw disk belong to the guest, who could make them name a file of this host.
+/// Copies a disk that a base image begins as. The format is told, or follows from the file's extension, and is never
+/// guessed from its content: the first bytes of a raw disk belong to the guest, who could make them name a file of
+/// this host.
 /// </summary>
 internal static class Seed
 {
@@ -20,19 +21,21 @@ internal static class Seed
     };
 
     /// <summary>Into a new file; the caller sets its length.</summary>
-    public static Task CopyAsync(string seed, string to, CancellationToken ct)
+    public static Task CopyAsync(string seed, string? format, string to, CancellationToken ct)
     {
         Check(seed);
-        return FormatOf(seed) is { } format
-            ? RunAsync(seed, "qemu-img", ["convert", "-f", format, "-O", "raw", "-S", "4k", seed, to], ct)
-            : RunAsync(seed, "cp", ["--reflink=auto", "--sparse=always", "--", seed, to], ct);
+        format ??= FormatOf(seed);
+        return format == "raw"
+            ? RunAsync(seed, "cp", ["--reflink=auto", "--sparse=always", "--", seed, to], ct)
+            : RunAsync(seed, "qemu-img", ["convert", "-f", format, "-O", "raw", "-S", "4k", seed, to], ct);
     }
 
     /// <summary>Into an existing target, which keeps what lies behind the volume's end.</summary>
-    public static async Task CopyIntoAsync(string seed, string target, long sizeBytes, CancellationToken ct)
+    public static async Task CopyIntoAsync(
+        string seed, string? format, string target, long sizeBytes, CancellationToken ct)
     {
         Check(seed);
-        var format = FormatOf(seed) ?? "raw";
+        format ??= FormatOf(seed);
         var told = await RunAsync(seed, "qemu-img", ["info", "-f", format, "--output=json", seed], ct);
         using var info = JsonDocument.Parse(told);
         // qemu-img refuses a target smaller than the source; the source is cut to the volume's size first.
@@ -52,7 +55,7 @@ internal static class Seed
             throw new ReplicaStoreException(ReplicaStoreFault.SeedUnreadable, $"seed {seed} is not there");
     }
 
-    private static string? FormatOf(string seed) => Formats.GetValueOrDefault(Path.GetExtension(seed));
+    private static string FormatOf(string seed) => Formats.GetValueOrDefault(Path.GetExtension(seed), "raw");
 
     private static string DriverOf(string target) =>
         target.StartsWith("/dev/", StringComparison.Ordinal) ? "host_device" : "file";

@@ -28,6 +28,16 @@ public sealed class FileReplicaStoreConformance : ReplicaStoreConformance, IDisp
     }
 
     [Fact]
+    public async Task The_format_that_is_told_counts_more_than_the_name()
+    {
+        var raw = Put("told.raw", Filled(Size, 9));
+        var seed = Path.Combine(Path.GetDirectoryName(raw)!, "told.img");
+        await RunAsync("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, seed);
+        await using var image = await Open().OpenAsync(Spec(seed) with { SeedFormat = "qcow2" }, Ct);
+        Assert.Equal(Filled(Size, 9), await ReadAsync(image));
+    }
+
+    [Fact]
     public async Task A_raw_seed_that_pretends_to_be_another_format_is_raw()
     {
         var raw = Put("plain.raw", Filled(Size, 8));
