@@ -28,6 +28,7 @@ internal sealed class RecoveryWorld
     private SimulatedProcess _controller;
     private int _ids;
     private Exception? _crash;
+    private bool _carriesOut;
 
     public RecoveryWorld()
     {
@@ -50,6 +51,8 @@ internal sealed class RecoveryWorld
     public SimulatedSide B { get; }
     public AgentNetwork Network { get; } = new();
     public long Steps => _scheduler.Steps;
+    /// <summary>The n-th pause of a run around an effect at a site fails; 0: none does.</summary>
+    public int FailAt { get; set; }
 
     public static GroupDefinition Definition { get; } = new()
     {
@@ -172,7 +175,10 @@ internal sealed class RecoveryWorld
                 ?? known.FirstOrDefault(r => r.Kind == kind && r.Input.IdempotencyKey == Key(kind, input))
                 ?? await runner.CreateAsync(kind, group!, input with { IdempotencyKey = Key(kind, input) },
                     protectedNow: await IsProtectedAsync(at, group!), default);
-            ended(await runner.ExecuteAsync(run.Id, default));
+            _carriesOut = true;
+            var end = await runner.ExecuteAsync(run.Id, default);
+            _carriesOut = false;
+            ended(end);
         });
         return runner;
     }
@@ -183,6 +189,12 @@ internal sealed class RecoveryWorld
         await at.ReplicaAsync(Group, default) is { Connected: true } && group.RecoverySite == at.Name;
 
     private Task PauseAsync() => _controller.Clock.DelayAsync(TimeSpan.FromMilliseconds(1));
+
+    private async Task PauseOrFailAsync()
+    {
+        await PauseAsync();
+        if (_carriesOut && FailAt > 0 && --FailAt == 0) throw new ProblemException(ReasonCode.TargetFull, "made to fail");
+    }
 
     private Guid NewId()
     {
@@ -197,7 +209,7 @@ internal sealed class RecoveryWorld
         _stores[name] = new InMemoryRunStore(PauseAsync);
         var site = new SimulatedSite(name, _world.Clock);
         var agent = new AgentDouble(name, "link-" + name, Network, _world.Clock, NewId);
-        return new SimulatedSide(name, site, agent, other => "link-" + other, PauseAsync);
+        return new SimulatedSide(name, site, agent, other => "link-" + other, PauseOrFailAsync);
     }
 
     private SimulatedProcess NewProcess(string name) => new(_scheduler, ++_ids, name, (_, e) => _crash ??= e);
