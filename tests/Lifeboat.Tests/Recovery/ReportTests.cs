@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Lifeboat.Contracts.Api;
@@ -49,6 +50,29 @@ public sealed class ReportTests
         Assert.False(ReportSeal.Verifies(report with { Body = report.Body.Replace("shop", "shap") }, ca));
         using var other = Certificate("CN=b, OU=ca");
         Assert.False(ReportSeal.Verifies(report, other));
+    }
+
+    [Fact]
+    public async Task Openssl_agrees_with_the_signature()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        if (!File.Exists("/usr/bin/openssl")) Assert.Skip("openssl is not installed");
+        using var ca = Certificate("CN=b, OU=ca");
+        var world = new RecoveryWorld();
+        var report = ReportSeal.Sign(RunReports.Of(world.Run(RunKind.TestFailover, world.B)), ca);
+        var folder = Directory.CreateTempSubdirectory("lb-report").FullName;
+        await File.WriteAllTextAsync(Path.Combine(folder, "body"), report.Body, ct);
+        await File.WriteAllBytesAsync(Path.Combine(folder, "sig"), Convert.FromBase64String(report.Signature), ct);
+        await File.WriteAllTextAsync(Path.Combine(folder, "key.pem"),
+            ca.GetECDsaPublicKey()!.ExportSubjectPublicKeyInfoPem(), ct);
+        using var openssl = Process.Start(new ProcessStartInfo("/usr/bin/openssl",
+            ["dgst", "-sha256", "-verify", "key.pem", "-signature", "sig", "body"])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+        })!;
+        Assert.Equal("Verified OK", (await openssl.StandardOutput.ReadToEndAsync(ct)).Trim());
+        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]
