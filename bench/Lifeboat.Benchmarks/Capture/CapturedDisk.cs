@@ -12,7 +12,7 @@ using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Benchmarks.Capture;
 
-/// <summary>A disk that is protected as in production: two agents, each a process, TLS between them, a journal.</summary>
+/// <summary>A disk that is protected as in production: two agents, each a process, TLS between, a journal.</summary>
 internal sealed class CapturedDisk : IAsyncDisposable
 {
     private const string Group = "bench";
