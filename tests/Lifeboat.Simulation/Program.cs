@@ -1,2 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-return 0;
+using Lifeboat.Simulation;
+
+return args switch
+{
+    ["swarm", .. var rest] => SwarmCommand.Run(new Arguments(rest)),
+    ["replay", .. var rest] => ReplayCommand.Run(new Arguments(rest)),
+    _ => Arguments.Usage(),
+};

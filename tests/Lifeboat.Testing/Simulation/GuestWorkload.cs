@@ -3,7 +3,11 @@ namespace Lifeboat.Testing.Simulation;
 
 /// <param name="Writers">Concurrent chains; each issues a write only after its last one was acknowledged.</param>
 /// <param name="ThinkMicroseconds">Longest pause of a chain between two writes.</param>
-public sealed record GuestOptions(int Writers, int ThinkMicroseconds, double ZeroShare, int MaxSectors);
+public sealed record GuestOptions(int Writers, int ThinkMicroseconds, double ZeroShare, int MaxSectors)
+{
+    /// <summary>On average, with what a record adds.</summary>
+    public long BytesPerSecond => Writers * 2_000_000L / ThinkMicroseconds * (256 * (MaxSectors + 1) + 100);
+}
 
 /// <summary>
 /// What runs in the guest: chains of writes that hop over all disks, so that a write on one disk depends on
@@ -34,6 +38,8 @@ public sealed class GuestWorkload(SimulatedInstance instance, GuestOptions optio
 
     /// <summary>The guest shuts down: no new writes, those in flight complete.</summary>
     public void Stop() => _stopping = true;
+
+    public GuestWorkload Again() => new(instance, Options, nextWrite, prng);
 
     private async Task ChainAsync()
     {

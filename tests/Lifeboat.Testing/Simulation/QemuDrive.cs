@@ -8,13 +8,13 @@ namespace Lifeboat.Testing.Simulation;
 /// the guest sees the completion. A transaction or the start of a mirror drains the disk. When the target fails or
 /// its process dies, the mirror ends, the guest goes on and the change maps remember.
 /// </summary>
-internal sealed class QemuDrive(SimulatedInstance instance, SimulatedDisk disk, SimulatedProcess process)
+internal sealed class QemuDrive(SimulatedInstance instance, GuestDisk disk, SimulatedProcess process)
 {
     private TaskCompletionSource _changed = new();
     private int _inFlight;
     private int _drains;
 
-    public SimulatedDisk Disk => disk;
+    public GuestDisk Disk => disk;
     public SimulatedProcess Process => process;
     public List<ChangeMap> Maps { get; } = [];
     public QemuMirror? Mirror { get; private set; }

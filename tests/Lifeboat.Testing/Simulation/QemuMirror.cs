@@ -20,7 +20,7 @@ internal sealed class QemuMirror
     {
         (_qemu, _agent, _sink, _prng) = (qemu, agent, sink, prng);
         agent.OnExit(() => EndAfterTransit(TapEnd.MirrorFailed));
-        qemu.OnExit(() => Later(_agent, () => _end.TrySetResult(TapEnd.InstanceGone)));
+        qemu.OnExit(() => Later(_agent, () => Heard(TapEnd.InstanceGone)));
     }
 
     /// <summary>As QEMU sees it.</summary>
@@ -44,16 +44,28 @@ internal sealed class QemuMirror
     {
         if (_letGo) return;
         _letGo = true;
-        _sink.Lost();
-        _end.TrySetResult(TapEnd.LetGo);
+        Heard(TapEnd.LetGo);
         EndAfterTransit(TapEnd.LetGo);
     }
+
+    /// <summary>
+    /// The mirror fails for a reason of its own (a save, a yank, an error): the guest goes on before the agent hears.
+    /// </summary>
+    public void Fail(TimeSpan untilHeard)
+    {
+        if (Ended) return;
+        Finish();
+        _ = new SimulatedTimer(_agent, _ => Heard(TapEnd.MirrorFailed), null, untilHeard, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>The agent is about to end it in order: what is not captured yet will not be.</summary>
+    public void Close() => _sink.Lost();
 
     /// <summary>Called inside a drained section: an orderly end.</summary>
     public void Cancel()
     {
         Finish();
-        Later(_agent, () => _end.TrySetResult(TapEnd.Detached));
+        Later(_agent, () => Heard(TapEnd.Detached));
     }
 
     private void Handle(GuestWrite write, TaskCompletionSource done)
@@ -78,6 +90,7 @@ internal sealed class QemuMirror
         _qemu.Scheduler.Note(taken ? 11 : 12, write.Id, write.Sector);
         if (!taken)
         {
+            _sink.Lost();
             EndAfterTransit(TapEnd.MirrorFailed);
             return;
         }
@@ -95,8 +108,15 @@ internal sealed class QemuMirror
     {
         if (Ended) return;
         Finish();
-        Later(_agent, () => _end.TrySetResult(end));
+        Later(_agent, () => Heard(end));
     });
+
+    // A job that failed before its instance ended is a failed mirror, however late the agent hears of it.
+    private void Heard(TapEnd end)
+    {
+        _sink.Lost();
+        _end.TrySetResult(end == TapEnd.InstanceGone && Ended ? TapEnd.MirrorFailed : end);
+    }
 
     private void Finish()
     {

@@ -10,7 +10,11 @@ public sealed class SimulatedClock(SimulatedProcess process, TimeSpan skew) : Ti
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
     public TimeSpan Skew => skew;
 
-    public override long GetTimestamp() => process.Scheduler.Now;
+    public override long GetTimestamp()
+    {
+        process.Scheduler.AssertInside();
+        return process.Scheduler.Now;
+    }
 
     public override DateTimeOffset GetUtcNow()
     {
@@ -21,5 +25,15 @@ public sealed class SimulatedClock(SimulatedProcess process, TimeSpan skew) : Ti
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
         new SimulatedTimer(process, callback, state, dueTime, period);
 
-    public Task DelayAsync(TimeSpan delay) => Task.Delay(delay, this);
+    /// <summary>Exact, where Task.Delay knows whole milliseconds only.</summary>
+    public Task DelayAsync(TimeSpan delay)
+    {
+        var over = new TaskCompletionSource();
+        _ = new SimulatedTimer(process, static o => ((TaskCompletionSource)o!).TrySetResult(), over, delay,
+            Timeout.InfiniteTimeSpan);
+        return over.Task;
+    }
+
+    public Task DelayAsync(TimeSpan delay, CancellationToken ct) =>
+        ct.CanBeCanceled ? DelayAsync(delay).WaitAsync(ct) : DelayAsync(delay);
 }

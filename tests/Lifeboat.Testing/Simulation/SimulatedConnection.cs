@@ -80,6 +80,7 @@ public sealed class SimulatedConnection
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_broken) throw new LinkException(LinkFault.Broken, "connection reset");
             Peer.Launch(copy);
+            _network.Sent(process, copy);
         }
 
         public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken ct)

@@ -74,8 +74,9 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
 
     public async Task<bool> StillMirroringAsync(CancellationToken ct)
     {
+        if (_mirror is not { } mirror) return false;
         var drive = await MonitorAsync(ct);
-        return _mirror is { Ended: false } && drive.Mirror == _mirror;
+        return drive.Mirror == mirror && !mirror.Ended;
     }
 
     public async Task DetachAsync(CancellationToken ct)
@@ -83,6 +84,7 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
         if (_mirror is not { } mirror || !instance.Running) return;
         var drive = await MonitorAsync(ct);
         if (mirror.Ended) return;
+        mirror.Close();
         await InsideAsync(drive, () => drive.DrainedAsync(() =>
         {
             if (!mirror.Ended) mirror.Cancel();
@@ -139,7 +141,7 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
 
     private async Task StepAsync(QemuDrive drive, CancellationToken ct)
     {
-        await Task.Delay(TimeSpan.FromMicroseconds(_prng.Next(50, 1000)), agent.Clock, ct);
+        await agent.Clock.DelayAsync(TimeSpan.FromMicroseconds(_prng.Next(50, 1000)), ct);
         if (!drive.Process.Alive) throw new TapException(TapFault.InstanceGone, $"{instance.Name} is gone");
     }
 

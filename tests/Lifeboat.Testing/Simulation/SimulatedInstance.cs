@@ -5,13 +5,14 @@ namespace Lifeboat.Testing.Simulation;
 /// A virtual machine: a QEMU process with disks and a guest that writes to them. Nothing of ours runs in it; the
 /// change maps and mirrors live in its memory, the disks outlive it.
 /// </summary>
-public sealed class SimulatedInstance(string name, IReadOnlyList<SimulatedDisk> disks,
+public sealed class SimulatedInstance(string name, IReadOnlyList<GuestDisk> disks,
     Func<string, SimulatedProcess> spawn, Prng prng)
 {
+    private readonly List<GuestWrite> _unsettled = [];
     private List<QemuDrive> _drives = [];
 
     public string Name => name;
-    public IReadOnlyList<SimulatedDisk> Disks => disks;
+    public IReadOnlyList<GuestDisk> Disks => disks;
     public SimulatedProcess? Process { get; private set; }
     public bool Running => Process is { Alive: true };
     public GuestWorkload? Guest { get; private set; }
@@ -26,10 +27,21 @@ public sealed class SimulatedInstance(string name, IReadOnlyList<SimulatedDisk> 
     {
         if (Running) throw new SimulationException($"{name} already runs");
         Process = spawn(name);
+        // Whatever of the last writes is on the disks, the guest reads it now and builds on it.
+        foreach (var write in _unsettled) write.Acked = Process.Scheduler.Now;
+        _unsettled.Clear();
         _drives = [.. disks.Select(d => new QemuDrive(this, d, Process))];
         Guest = new GuestWorkload(this, options, nextWrite, prng);
         Restarts++;
         Process.Start(Guest.RunAsync);
+    }
+
+    /// <summary>The guest was shut down and starts again; QEMU, its mirrors and its change maps stayed.</summary>
+    public void BootAgain()
+    {
+        if (Guest is not { Stopped: true } before) return;
+        Guest = before.Again();
+        Process!.Start(Guest.RunAsync);
     }
 
     /// <summary>
@@ -49,7 +61,7 @@ public sealed class SimulatedInstance(string name, IReadOnlyList<SimulatedDisk> 
                 write.Applied = now;
                 disk.Apply(write, prng.Next(write.Count + 1));
             }
-            write.Acked = now;
+            if (write.Applied != long.MaxValue) _unsettled.Add(write);
         }
         Guest.InFlight.Clear();
     }

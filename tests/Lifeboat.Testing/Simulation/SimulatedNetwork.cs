@@ -18,6 +18,10 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     public SimulatedProcess Wires => wires;
     public Prng Prng => prng;
     public bool Partitioned { get; private set; }
+    /// <summary>Single requests between controllers get lost now and then.</summary>
+    public bool Stormy { get; set; }
+    /// <summary>Told of every message that a process sends.</summary>
+    public Action<SimulatedProcess, ReadOnlyMemory<byte>> Sent { get; set; } = static (_, _) => { };
     /// <summary>One way, the least.</summary>
     public TimeSpan Latency { get; set; } = TimeSpan.FromMilliseconds(5);
     public TimeSpan Jitter { get; set; } = TimeSpan.FromMilliseconds(5);
@@ -67,10 +71,10 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
         string expectedSite, CancellationToken ct)
     {
         scheduler.AssertInside();
-        await Task.Delay(TimeSpan.FromTicks(2 * Travel()), process.Clock, ct);
+        await process.Clock.DelayAsync(TimeSpan.FromTicks(2 * Travel()), ct);
         if (Partitioned)
         {
-            await Task.Delay(TimeSpan.FromSeconds(3), process.Clock, ct);
+            await process.Clock.DelayAsync(TimeSpan.FromSeconds(3), ct);
             throw new LinkException(LinkFault.Unreachable, $"{target}: timed out");
         }
         if (!_listeners.TryGetValue(target, out var listener))

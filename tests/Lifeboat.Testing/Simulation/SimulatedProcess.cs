@@ -13,10 +13,21 @@ public sealed class SimulatedProcess : SynchronizationContext
 
     public SimulatedProcess(SimulatedScheduler scheduler, int id, string name,
         Action<SimulatedProcess, Exception> crashed)
+        : this(scheduler, id, name, TimeSpan.Zero, crashed)
+    {
+    }
+
+    /// <param name="skew">How wrong the clock of its host is.</param>
+    public SimulatedProcess(SimulatedScheduler scheduler, int id, string name, TimeSpan skew,
+        Action<SimulatedProcess, Exception> crashed)
     {
         (Scheduler, Id, Name, _crashed) = (scheduler, id, name, crashed);
-        Clock = new SimulatedClock(this, TimeSpan.Zero);
+        Clock = new SimulatedClock(this, skew);
     }
+
+    /// <summary>The process whose code runs now.</summary>
+    public static new SimulatedProcess Current => SynchronizationContext.Current as SimulatedProcess
+        ?? throw new SimulationException("code of no simulated process runs");
 
     public SimulatedScheduler Scheduler { get; }
     public int Id { get; }
@@ -24,7 +35,7 @@ public sealed class SimulatedProcess : SynchronizationContext
     public bool Alive { get; private set; } = true;
     /// <summary>Stopped as by SIGSTOP: nothing of it runs, everything waits.</summary>
     public bool Paused { get; private set; }
-    public SimulatedClock Clock { get; init; }
+    public SimulatedClock Clock { get; }
 
     public override void Post(SendOrPostCallback d, object? state)
     {

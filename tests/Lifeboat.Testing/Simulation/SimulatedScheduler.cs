@@ -10,9 +10,11 @@ public sealed class SimulatedScheduler(Prng prng)
 {
     private readonly List<Work> _ready = [];
     private readonly PriorityQueue<DueTimer, (long Due, long Order)> _timers = new();
+    private const int CallsPerStepMax = 100_000;
     private long _order;
+    private int _calls;
     private int _thread;
-    private string? _escape;
+    private volatile string? _escape;
     private ulong _hash = 14695981039346656037;
 
     /// <summary>Ticks of 100 ns since the world began.</summary>
@@ -49,6 +51,8 @@ public sealed class SimulatedScheduler(Prng prng)
     /// deterministic.</summary>
     public void AssertInside()
     {
+        if (_calls++ > CallsPerStepMax)
+            throw new SimulationException($"spinning in one step: {Environment.StackTrace}");
         if (_thread == 0 || Environment.CurrentManagedThreadId == _thread) return;
         _escape ??= Environment.StackTrace;
         throw new SimulationException("a continuation escaped the scheduler");
@@ -70,7 +74,12 @@ public sealed class SimulatedScheduler(Prng prng)
 
     internal void Enqueue(SimulatedProcess process, SendOrPostCallback callback, object? state)
     {
-        AssertInside();
+        if (_thread != 0 && Environment.CurrentManagedThreadId != _thread)
+        {
+            // Thrown here it would end this whole test process; the next step tells instead.
+            _escape ??= Environment.StackTrace;
+            return;
+        }
         _ready.Add(new Work(process, callback, state));
     }
 
@@ -85,6 +94,7 @@ public sealed class SimulatedScheduler(Prng prng)
         if (_escape is not null) throw new SimulationException($"a continuation escaped the scheduler: {_escape}");
         Steps++;
         Now++;
+        _calls = 0;
         ReleaseDue();
         while (_ready.Count == 0)
         {

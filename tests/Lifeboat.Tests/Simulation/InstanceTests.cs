@@ -121,6 +121,7 @@ public sealed class InstanceTests
     private async Task SyncAsync(SimulatedDiskTap tap, CopySink copy, GapKind expected)
     {
         copy.Tracked.Clear();
+        copy.Refuse = false;
         var map = await tap.AttachAsync(copy, Replica, default);
         Assert.Equal(expected, map.Kind);
         foreach (var extent in await tap.GapAsync(map, 0, tap.SizeBytes, default))
@@ -141,31 +142,31 @@ public sealed class InstanceTests
         while (!_instance.Guest.Stopped) await _agent.Clock.DelayAsync(TimeSpan.FromMilliseconds(1));
     }
 
-    private static SimulatedDisk Disk(int index) =>
-        new(index, $"d{index}", [.. Enumerable.Range(0, 256).Select(s => s < 64 ? (7L << 16) + ((index << 12) | s) : 0)]);
+    private static GuestDisk Disk(int index) =>
+        new(index, $"d{index}",
+            [.. Enumerable.Range(0, 256).Select(s => s < 64 ? (7L << 16) + ((index << 12) | s) : 0)]);
 
     private SimulatedProcess Spawn(string name) =>
-        new(_scheduler, _ids++, name, (_, e) => throw new SimulationException(e.ToString()));
+        new(_scheduler, _ids++, name, TimeSpan.Zero, (_, e) => throw new SimulationException(e.ToString()));
 
     /// <summary>The least gateway: stream wins over pull.</summary>
     private sealed class CopySink(long size) : ICaptureSink
     {
         public byte[] Content { get; } = new byte[size];
         public HashSet<long> Tracked { get; } = [];
-        public bool Refuse { get; init; }
+        public bool Refuse { get; set; }
 
         public bool Write(long offset, ReadOnlySpan<byte> data)
         {
+            if (Refuse) return false;
             data.CopyTo(Content.AsSpan((int)offset));
             for (var at = offset; at < offset + data.Length; at += 512) Tracked.Add(at);
-            return !Refuse;
+            return true;
         }
 
         public bool Zero(long offset, long length) => Write(offset, new byte[length]);
 
-        public void Lost()
-        {
-        }
+        public void Lost() => Refuse = true;
 
         public void Pull(long offset, ReadOnlySpan<byte> data)
         {

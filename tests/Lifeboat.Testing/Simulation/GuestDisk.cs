@@ -5,13 +5,13 @@ using Lifeboat.Replication.Capture;
 namespace Lifeboat.Testing.Simulation;
 
 /// <summary>A disk of an instance: survives QEMU. Content is one stamp per 512-byte sector.</summary>
-public sealed class SimulatedDisk
+public sealed class GuestDisk
 {
     private const int SectorsPerBlock = 8;
     private readonly long[] _stamps;
     private readonly bool[] _allocated;
 
-    public SimulatedDisk(int index, string name, long[] initial)
+    public GuestDisk(int index, string name, long[] initial)
     {
         (Index, Name, _stamps) = (index, name, (long[])initial.Clone());
         _allocated = new bool[(initial.Length + SectorsPerBlock - 1) / SectorsPerBlock];

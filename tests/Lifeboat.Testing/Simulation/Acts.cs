@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Recovery.Runs;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>The parts that stories are made of, and what is watched while they happen.</summary>
+internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng prng)
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan ProtectedWithin = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan MovedWithin = TimeSpan.FromMinutes(8);
+    private static readonly long StallMax = TimeSpan.TicksPerSecond;
+    private int _moves;
+
+    public async Task StormAsync(int seconds)
+    {
+        world.Say("director", $"storm for {seconds} s");
+        world.Storm.Begin();
+        await LiveAsync(TimeSpan.FromSeconds(seconds), () => false);
+        world.Storm.Calm();
+    }
+
+    /// <summary>Faults have stopped: streaming and a new sealed point in bounded time, by itself (I9).</summary>
+    public async Task ProtectedAsync()
+    {
+        world.Storm.Calm();
+        var since = world.Scheduler.Now;
+        SourceStatus? status = null;
+        var done = await LiveAsync(ProtectedWithin, () =>
+        {
+            var source = Source;
+            status = source.Agent is { Process.Alive: true } agent ? agent.SourceStatus() : null;
+            return status is { Phase: SourcePhase.Streaming, LastSealed: { } point }
+                && (point.CutAt - SimulatedClock.Epoch - source.Skew).Ticks > since;
+        });
+        if (!done)
+            world.Violate("I9", $"not protected {ProtectedWithin} after the last fault: {status?.Phase} "
+                + $"{status?.Reason} {status?.Detail}");
+        world.Say("director", $"protected after {TimeSpan.FromTicks(world.Scheduler.Now - since)}");
+        await AuditAsync(all: false);
+    }
+
+    /// <summary>Has a run carried out at a site to its good end, however often its controller dies.</summary>
+    public async Task<Run> MoveAsync(SimulatedHost at, RunKind kind)
+    {
+        world.Say("director", $"{kind} at {at.Name}");
+        if (kind is RunKind.PlannedFailover or RunKind.Failback) world.NothingMayBeLost = at.Peer.Instance;
+        var moving = new Moving(at, kind, $"move-{++_moves}");
+        director.Start(() => moving.DriveAsync(director, world));
+        if (prng.Chance(0.7))
+        {
+            world.Storm.Begin();
+            await LiveAsync(TimeSpan.FromSeconds(prng.Next(2, 15)), () => moving.Done is not null);
+        }
+        world.Storm.Calm();
+        await LiveAsync(MovedWithin, () => moving.Done is not null);
+        world.NothingMayBeLost = null;
+        if (moving.Done is { } run) return run;
+        world.Violate("I9", $"{kind} did not succeed within {MovedWithin} after the last fault: {moving.Last}");
+        throw new WorldEndedException();
+    }
+
+    /// <summary>Opens points of the replica and compares them with what the source went through.</summary>
+    public async Task AuditAsync(bool all)
+    {
+        if (Source.Peer.Agent is not { Process.Alive: true } agent) return;
+        try
+        {
+            await agent.Process.CallAsync(() => agent.AuditAsync(prng, all ? 4 : 1));
+        }
+        catch (ProcessDiedException)
+        {
+            world.Count("audits cut short");
+        }
+    }
+
+    private SimulatedHost Source => world.A.SourceWanted is not null ? world.A : world.B;
+
+    /// <returns>False: the time was up first.</returns>
+    private async Task<bool> LiveAsync(TimeSpan limit, Func<bool> until)
+    {
+        var end = world.Scheduler.Now + limit.Ticks;
+        while (world.Scheduler.Now < end)
+        {
+            if (until()) return true;
+            world.Storm.Tend();
+            Watch();
+            await director.Clock.DelayAsync(Tick);
+            if (world.Storm.Raging && prng.Chance(0.05)) director.Start(() => AuditAsync(all: false));
+            if (world.Violation is not null) throw new WorldEndedException();
+        }
+        return until();
+    }
+
+    private void Watch()
+    {
+        foreach (var host in new[] { world.A, world.B })
+        {
+            if (host.Agent is { Process: { Alive: true, Paused: false } } agent) agent.Watch();
+            if (host.Instance is not { Running: true, Guest: { } guest }) continue;
+            var oldest = guest.InFlight.Count == 0 ? 0 : world.Scheduler.Now - guest.InFlight.Min(w => w.Issued);
+            if (Math.Max(oldest, guest.WorstStall) > StallMax)
+                world.Violate("I4", $"a guest write waited {TimeSpan.FromTicks(Math.Max(oldest, guest.WorstStall))}");
+        }
+    }
+}
+
+/// <summary>Nothing more is to be told: a violation was found.</summary>
+internal sealed class WorldEndedException : Exception;

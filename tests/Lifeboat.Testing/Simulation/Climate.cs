@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>What kind of world a seed gives: sizes, speeds, and how much goes wrong. No two seeds test the
+/// same.</summary>
+public sealed class Climate
+{
+    public Climate(Prng prng)
+    {
+        DiskSectors = [.. Enumerable.Range(0, prng.Next(1, 4)).Select(_ => 64 << prng.Next(3))];
+        CheckpointInterval = TimeSpan.FromMilliseconds(prng.Next(300, 2000));
+        Retention = TimeSpan.FromSeconds(prng.Next(10, 30));
+        OutboxBytes = 4 << 20;
+        SmallOutbox = prng.Chance(0.3);
+        Latency = TimeSpan.FromMilliseconds(prng.Pick<int>([0, 1, 5, 40]));
+        Guest = new GuestOptions(prng.Next(1, 5), prng.Pick<int>([50_000, 200_000, 600_000]), prng.Next(3) * 0.1,
+            prng.Pick<int>([2, 8, 32]));
+        // A link that the guest outruns for ever protects nothing; a burst may outrun it.
+        BytesPerSecond = Math.Max(prng.Pick<long>([300_000, 2_000_000, 50_000_000]), 4 * Guest.BytesPerSecond);
+        // The same for a recovery site whose disk the guest outruns.
+        SlowDisk = TimeSpan.FromMilliseconds(prng.Pick<int>(Guest.BytesPerSecond > 400_000 ? [0, 2] : [0, 2, 5, 15]));
+        FaultEvery = TimeSpan.FromMilliseconds(prng.Pick<int>([700, 2000, 6000]));
+        // A seed leaves out some kinds of fault, so that others can go on for long in peace.
+        Allowed = [.. Enum.GetValues<Fault>().Where(_ => prng.Chance(0.6))];
+    }
+
+    public override string ToString() =>
+        $"disks {string.Join('+', DiskSectors)} sectors, {Guest}, over {BytesPerSecond} B/s at {Latency}, "
+        + $"disk {SlowDisk}, points every {CheckpointInterval} kept {Retention}, a fault every {FaultEvery} of "
+        + string.Join(' ', Allowed);
+
+    public IReadOnlyList<int> DiskSectors { get; }
+    public TimeSpan CheckpointInterval { get; }
+    public TimeSpan Retention { get; }
+    public long OutboxBytes { get; }
+    public bool SmallOutbox { get; }
+    public TimeSpan Latency { get; }
+    public long BytesPerSecond { get; }
+    public GuestOptions Guest { get; }
+    public TimeSpan SlowDisk { get; }
+    public TimeSpan FaultEvery { get; }
+    public IReadOnlyList<Fault> Allowed { get; }
+}
+
+/// <summary>What can go wrong.</summary>
+public enum Fault
+{
+    KillSourceAgent,
+    KillReplicaAgent,
+    KillBothAgents,
+    HangAgent,
+    CrashReplicaHost,
+    CrashSourceHost,
+    RestartInstance,
+    BreakConnections,
+    Partition,
+    FillReplicaDisk,
+    EndMirror,
+    BurstOfWrites,
+    KillController,
+}

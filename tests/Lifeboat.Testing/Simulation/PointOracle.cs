@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>
+/// Knows who was the source of which epoch and what its disks went through, and so what every recovery point must
+/// hold.
+/// </summary>
+public sealed class PointOracle(SimulatedWorld world)
+{
+    private readonly Dictionary<Epoch, string> _primaries = [];
+    private readonly Dictionary<Epoch, EpochSource> _sources = [];
+    private readonly Dictionary<Guid, RecoveryPoint> _sealed = [];
+    private readonly Dictionary<WantedReplica, (Epoch Epoch, long Appended)> _fences = [];
+
+    /// <summary>I2: an epoch has one primary site, whoever says so.</summary>
+    public void Primary(Epoch epoch, string site)
+    {
+        if (!_primaries.TryAdd(epoch, site) && _primaries[epoch] != site)
+            world.Violate("I2", $"epoch {epoch}: {site} and {_primaries[epoch]} both believe to be primary");
+    }
+
+    public void Source(Epoch epoch, string site, SimulatedInstance instance, TimeSpan skew)
+    {
+        Primary(epoch, site);
+        if (_sources.TryGetValue(epoch, out var known) && known.Instance != instance)
+            world.Violate("I2", $"epoch {epoch} has two sources");
+        _sources[epoch] = new EpochSource(instance, skew);
+    }
+
+    /// <summary>From now on nothing of an older epoch may become a point of this replica (I2).</summary>
+    public void Fenced(WantedReplica replica, Epoch epoch, long appended) =>
+        _fences[replica] = (epoch, appended);
+
+    public void CheckFence(WantedReplica replica, IReadOnlyList<RecoveryPoint> points)
+    {
+        if (points.Count == 0 || !_fences.TryGetValue(replica, out var fence)) return;
+        if (points[^1].Sequence > fence.Appended && points[^1].Epoch < fence.Epoch)
+            world.Violate("I2", $"a point of epoch {points[^1].Epoch} was sealed after epoch {fence.Epoch} began");
+    }
+
+    /// <summary>I1: the point holds every write acknowledged before its cut and none after, on all volumes.</summary>
+    public void Check(RecoveryPoint point, IReadOnlyList<byte[]> content, string where)
+    {
+        world.Count("points checked");
+        if (!_sources.TryGetValue(point.Epoch, out var source))
+        {
+            world.Violate("I2", $"point {point.Sequence} of epoch {point.Epoch}, which had no source");
+            return;
+        }
+        var cut = (point.CutAt - SimulatedClock.Epoch - source.Skew).Ticks;
+        for (var i = 0; i < content.Count; i++)
+        {
+            if (source.Instance.Disks[i].History.Check(cut, content[i]) is not { } fault) continue;
+            world.Violate("I1", $"{where}: point at sequence {point.Sequence} of epoch {point.Epoch}, cut at "
+                + $"{TimeSpan.FromTicks(cut):mm\\:ss\\.fffffff}: disk {i} {fault}");
+            return;
+        }
+    }
+
+    /// <summary>A sequence between points: some state the disks passed through, or there is none to open.</summary>
+    public void CheckPrefix(Epoch epoch, long sequence, IReadOnlyList<byte[]> content)
+    {
+        world.Count("prefixes checked");
+        if (!_sources.TryGetValue(epoch, out var source)) return;
+        long from = 0, until = long.MaxValue;
+        for (var i = 0; i < content.Count; i++)
+        {
+            if (!source.Instance.Disks[i].History.Narrow(content[i], ref from, ref until))
+                world.Violate("I1", $"sequence {sequence}: disk {i} holds what its source never held");
+        }
+        if (from >= until)
+            world.Violate("I1", $"sequence {sequence} is no state of the disks: it holds a write of "
+                + $"{TimeSpan.FromTicks(from)} and lacks one of {TimeSpan.FromTicks(until)}");
+    }
+
+    /// <summary>Once sealed, a point is the same for ever.</summary>
+    public void Sealed(RecoveryPoint point)
+    {
+        if (!_sealed.TryGetValue(point.Id, out var known))
+        {
+            _sealed[point.Id] = point;
+            world.Count("points sealed");
+        }
+        else if (known.Sequence != point.Sequence || known.CutAt != point.CutAt || known.Epoch != point.Epoch)
+        {
+            world.Violate("I10", $"point {point.Id} was {known.Sequence}@{known.Epoch} and is "
+                + $"{point.Sequence}@{point.Epoch}");
+        }
+    }
+
+    private sealed record EpochSource(SimulatedInstance Instance, TimeSpan Skew);
+}

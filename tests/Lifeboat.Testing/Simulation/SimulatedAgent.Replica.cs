@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Journaling.Segments;
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Replicas;
+using Lifeboat.Testing.Replicas;
+using Lifeboat.Testing.Storage;
+
+namespace Lifeboat.Testing.Simulation;
+
+// The recovery side: keeps the wanted replica open, serves links, folds.
+public sealed partial class SimulatedAgent
+{
+    private Replica? _replica;
+    private WantedReplica? _opened;
+    private bool _opening;
+
+    public async Task StartReplicaAsync()
+    {
+        if (_replica is not null && _opened == _host.ReplicaWanted) return;
+        await OpenReplicaAsync();
+        if (_replica is null) throw Unready("the replica cannot be opened now");
+    }
+
+    public async Task RaiseEpochAsync(Epoch epoch)
+    {
+        if (_host.ReplicaWanted is not { } wanted) return;
+        if (_replica is not { } replica || _receiver is not { } receiver) throw Unready("the replica is not open");
+        if (replica.Epoch >= epoch) return;
+        await RefusingAsync(() => receiver.RaiseEpochAsync(epoch, default));
+        _world.Oracle.Fenced(wanted, epoch, replica.AppendedSequence);
+    }
+
+    public async Task DropReplicaAsync(WantedReplica wanted)
+    {
+        await CloseReplicaAsync();
+        var storage = StorageOf(wanted);
+        foreach (var name in await storage.ListAsync(default)) await storage.DeleteAsync(name, default);
+        await storage.SyncAsync(default);
+        var images = new SimulatedReplicaStore(_host.Disk);
+        foreach (var v in wanted.Volumes)
+            await images.DeleteAsync(new BaseImageSpec("g1", v.Name, v.SizeBytes, null, null), default);
+    }
+
+    public ReplicaStatus? ReplicaStatus()
+    {
+        if (_host.ReplicaWanted is null) return null;
+        if (_replica is not { } replica) throw Unready("the replica is not open");
+        return new ReplicaStatus
+        {
+            Group = "g1",
+            ReplicaId = replica.ReplicaId,
+            Epoch = replica.Epoch,
+            Connected = false,
+            Reason = ReasonCode.None,
+            DurableSequence = replica.DurableSequence,
+            FoldedSequence = replica.FoldedSequence,
+            JournalBytes = replica.JournalBytes,
+            ReceivedBytes = 0,
+            RefusedFrames = 0,
+            Points = replica.Points.Count,
+            Newest = replica.Points.Count > 0 ? replica.Points[^1] : null,
+            Oldest = replica.Points.Count > 0 ? replica.Points[0] : null,
+            Views = [.. _host.Views.Keys],
+        };
+    }
+
+    public IReadOnlyList<RecoveryPoint> Points() => Open.Points;
+
+    private Replica Open => _replica ?? throw Unready("the replica is not open");
+
+    private async Task OpenReplicaAsync()
+    {
+        if (_opening) return;
+        _opening = true;
+        await CloseReplicaAsync();
+        while (_host.ReplicaWanted is { } wanted)
+        {
+            try
+            {
+                var replica = await Replica.OpenAsync(
+                    new ReplicaDefinition("g1", wanted.Epoch, wanted.Volumes, wanted.Retention),
+                    Options(), StorageOf(wanted), new SimulatedReplicaStore(_host.Disk), Process.Clock, default);
+                (_replica, _opened) = (replica, wanted);
+                break;
+            }
+            catch (Exception e) when (e is StorageException or ReplicaStoreException)
+            {
+                _world.Say(Process.Name, $"cannot open the replica: {e.Message}");
+                await Process.Clock.DelayAsync(TimeSpan.FromSeconds(0.5));
+            }
+        }
+        _opening = false;
+        if (_replica is not { } opened || _opened is not { } promised) return;
+        Serve(opened, promised);
+        await CheckPromisesAsync(opened, promised);
+    }
+
+    private async Task CloseReplicaAsync()
+    {
+        if (_replica is not { } replica) return;
+        (_replica, _opened) = (null, null);
+        await StopServingAsync();
+        await replica.DisposeAsync();
+    }
+
+    private ReplicaOptions Options() => new()
+    {
+        NewId = _prng.NextGuid,
+        FoldRunBytes = 64 << 10,
+        Journal = new JournalOptions { NewSalt = _prng.NextUInt64, SegmentBytes = 64 << 10, ReserveBytes = 16 << 10 },
+    };
+
+    private SimulatedStorage StorageOf(WantedReplica wanted) => new(_host.Disk, $"replica-{wanted.Epoch}");
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Receiving;
+using Lifeboat.Replication.Replicas;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Lifeboat.Testing.Simulation;
+
+// Links into the replica, and the folding behind it.
+public sealed partial class SimulatedAgent
+{
+    private static readonly TimeSpan FoldEvery = TimeSpan.FromSeconds(1);
+    private readonly LinkAcceptor _acceptor;
+    private ReplicaReceiver? _receiver;
+
+    private void Serve(Replica replica, WantedReplica wanted)
+    {
+        var receiver = new ReplicaReceiver(replica, new ReceiverOptions { PrimarySite = wanted.PrimarySite },
+            Process.Clock, NullLogger<ReplicaReceiver>.Instance, _world.Flaws);
+        _receiver = receiver;
+        _acceptor.Put(receiver);
+        Process.Start(() => FoldAsync(replica));
+    }
+
+    private async Task StopServingAsync()
+    {
+        if (_receiver is not { } receiver) return;
+        _receiver = null;
+        _acceptor.Remove(receiver.Group);
+        await receiver.StopAsync(default);
+    }
+
+    private async Task AcceptAsync(ILinkConnection connection)
+    {
+        var replica = _replica;
+        try
+        {
+            await _acceptor.ServeAsync(connection, default);
+        }
+        catch (StorageException e)
+        {
+            await ReopenAsync(replica, e);
+        }
+    }
+
+    private async Task FoldAsync(Replica replica)
+    {
+        while (replica == _replica)
+        {
+            await Process.Clock.DelayAsync(FoldEvery);
+            if (replica != _replica) return;
+            try
+            {
+                var folded = await replica.FoldAsync(Process.Clock.GetUtcNow(), 256 << 10, default);
+                if (folded.FoldedBytes > 0) _world.Count("folds");
+            }
+            catch (StorageException e)
+            {
+                await ReopenAsync(replica, e);
+            }
+            catch (ObjectDisposedException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task ReopenAsync(Replica? failed, StorageException why)
+    {
+        _world.Say(Process.Name, $"reopens the replica: {why.Message}");
+        if (failed is not null && failed == _replica) await OpenReplicaAsync();
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Checkpoints;
+using Lifeboat.Replication.Shipping;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Lifeboat.Testing.Simulation;
+
+// The source side: captures the wanted instance in the wanted epoch.
+public sealed partial class SimulatedAgent
+{
+    private GroupSource? _source;
+    private Epoch _sourceEpoch;
+    private IReadOnlyList<SimulatedDiskTap> _taps = [];
+
+    public async Task StartSourceAsync()
+    {
+        if (_host.SourceWanted is not { } epoch) return;
+        if (_source is not null && _sourceEpoch == epoch) return;
+        await StopSourceAsync(uninstall: false);
+        if (_host.SourceWanted != epoch || _source is not null) return;
+        var instance = _host.Instance!;
+        _taps = [.. instance.Disks.Select(d => new SimulatedDiskTap(instance, d.Index, Process))];
+        var source = new GroupSource(new GroupSourceOptions
+        {
+            Group = "g1",
+            RecoverySite = _host.Peer.Name,
+            Epoch = epoch,
+            Target = _host.Peer.Address,
+            Volumes = [.. instance.Disks.Select(d => new SourceDisk((ushort)d.Index, $"db1.{d.Name}", d.SizeBytes,
+                _taps[d.Index]))],
+            Policy = _host.Group!.Policy,
+            Seed = _prng.NextUInt64(),
+        }, _world.Network.LinkOf(_host.Name, Process), Process.Clock, NullLogger<GroupSource>.Instance, _world.Flaws);
+        (_source, _sourceEpoch) = (source, epoch);
+        Process.Start(() => source.RunAsync(default));
+    }
+
+    public async Task StopSourceAsync(bool uninstall)
+    {
+        if (_source is not { } source)
+        {
+            if (uninstall) await UninstallAsync();
+            return;
+        }
+        await source.StopAsync(uninstall, default);
+        foreach (var tap in _taps) await tap.DisposeAsync();
+        if (_source == source) _source = null;
+    }
+
+    public async Task<CheckpointResult> CheckpointAsync(CheckpointRequest request)
+    {
+        if (_source is not { } source)
+            throw new ProblemException(ReasonCode.WrongState, "this site is not the source");
+        var quiesced = new Dictionary<string, Consistency>();
+        if (request.CleanShutdown) quiesced[SimulatedHost.InstanceName] = Consistency.CleanShutdown;
+        var cut = await source.CheckpointAsync(quiesced, request.Label, null, default);
+        if (cut.Point is not { } point) throw new ProblemException(cut.Reason, cut.Detail ?? "no checkpoint");
+        var fate = request.WaitSealed is { } limit
+            ? await source.WaitSealedAsync(point.Id, limit, default)
+            : PointFate.TimedOut;
+        if (fate is PointFate.Lost or PointFate.Unknown)
+            throw new ProblemException(ReasonCode.CaptureLost, "the point was lost before it was sealed");
+        return new CheckpointResult(point, fate is PointFate.Sealed, cut.Held, null);
+    }
+
+    public SourceStatus? SourceStatus()
+    {
+        if (SourceSnapshot() is not { } s) return null;
+        return new SourceStatus
+        {
+            Group = s.Group,
+            Phase = (SourcePhase)s.Phase,
+            Reason = s.Reason,
+            Detail = s.Detail,
+            Since = s.Since,
+            Epoch = s.Epoch,
+            CapturedSequence = s.CapturedSequence,
+            DurableSequence = s.DurableSequence,
+            OutboxBytes = s.OutboxBytes,
+            Lag = s.Lag,
+            CapturedBytes = s.CapturedBytes,
+            ShippedBytes = s.ShippedBytes,
+            LastResync = (ResyncKind)s.LastSync,
+            ResyncMovedBytes = s.SyncMovedBytes,
+            ResyncExaminedBytes = s.SyncExaminedBytes,
+            ResyncProgress = s.SyncProgress,
+            Attaches = s.Attaches,
+            LastSealed = s.LastSealed,
+            Volumes = [.. s.Volumes.Select(v => new VolumeStatus(v.Name, v.Captured, v.Detail))],
+        };
+    }
+
+    private SourceSnapshot? SourceSnapshot() => _source?.Snapshot();
+
+    // An agent that was killed after a stop was asked for: whoever asks again finds only what it left in the
+    // instance.
+    private async Task UninstallAsync()
+    {
+        if (_host.Instance is not { Running: true } instance) return;
+        foreach (var disk in instance.Disks)
+        {
+            await using var tap = new SimulatedDiskTap(instance, disk.Index, Process);
+            try
+            {
+                await tap.UninstallAsync(default);
+            }
+            catch (TapException)
+            {
+                // The instance is gone, and with it whatever was in it.
+            }
+        }
+    }
+}

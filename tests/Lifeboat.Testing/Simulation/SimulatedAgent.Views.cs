@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Replicas;
+
+namespace Lifeboat.Testing.Simulation;
+
+// Points, pins and views; and what the checkers look at.
+public sealed partial class SimulatedAgent
+{
+    private int _audits;
+
+    public Task PinAsync(PinRequest request) =>
+        RefusingAsync(() => Open.PinAsync(request.Name, request.PointId, default));
+    public Task UnpinAsync(string name) => RefusingAsync(() => Open.UnpinAsync(name, default));
+
+    public async Task<ViewInfo> OpenViewAsync(ViewRequest request)
+    {
+        var replica = Open;
+        var point = replica.Points.FirstOrDefault(p => p.Id == request.PointId)
+            ?? throw new ProblemException(ReasonCode.PointUnknown, $"no point {request.PointId}");
+        _host.Views[request.Name] = (point, request.Writable);
+        await RefusingAsync(() => replica.OpenViewAsync(request.Name, point.Sequence, request.Writable, default));
+        return new ViewInfo(request.Name, point.Sequence, point.Id, request.Writable,
+            [.. replica.Definition.Volumes.Select(v =>
+                new ViewVolume(v.Index, v.Name, request.Name, v.Name, v.SizeBytes))]);
+    }
+
+    public async Task CloseViewAsync(string name)
+    {
+        await RefusingAsync(() => Open.CloseViewAsync(name, default));
+        _host.Views.Remove(name);
+    }
+
+    /// <summary>What an instance started from the view would read.</summary>
+    public async Task<IReadOnlyList<byte[]>> ReadViewAsync(string name)
+    {
+        var replica = Open;
+        var (point, writable) = _host.Views[name];
+        IReadOnlyList<byte[]> content = [];
+        await RefusingAsync(async () =>
+        {
+            var view = await replica.OpenViewAsync(name, point.Sequence, writable, default);
+            content = await ReadAsync(replica, view);
+        });
+        _world.Oracle.Check(point, content, $"view {name} at {_host.Name}");
+        return content;
+    }
+
+    /// <summary>Opens the newest and some other points and compares each with what its source went through.</summary>
+    public async Task AuditAsync(Prng prng, int others)
+    {
+        if (_replica is not { } replica || replica.Points.Count == 0) return;
+        await AuditPointAsync(replica, replica.Points[^1]);
+        for (var i = 0; i < others && replica == _replica && replica.Points.Count > 0; i++)
+            await AuditPointAsync(replica, prng.Pick(replica.Points));
+    }
+
+    private async Task AuditPointAsync(Replica replica, RecoveryPoint point)
+    {
+        var name = $"audit-{Process.Id}-{++_audits}";
+        try
+        {
+            var view = await replica.OpenViewAsync(name, point.Sequence, writable: false, default);
+            var content = await ReadAsync(replica, view);
+            _world.Oracle.Check(point, content, $"audit at {_host.Name}");
+            await replica.CloseViewAsync(name, default);
+        }
+        catch (ReplicaException e) when (e.Fault == ReplicaFault.SequenceUnknown)
+        {
+            if (replica == _replica && replica.Points.Any(p => p.Id == point.Id))
+                _world.Violate("I10", $"point at {point.Sequence} is listed and cannot be opened: {e.Message}");
+        }
+        catch (Exception e) when (e is StorageException or ObjectDisposedException)
+        {
+            _world.Count("audits cut short");
+        }
+    }
+
+    private static async Task<IReadOnlyList<byte[]>> ReadAsync(Replica replica, PointInTimeView view)
+    {
+        var content = new List<byte[]>();
+        foreach (var volume in replica.Definition.Volumes.OrderBy(v => v.Index))
+        {
+            var bytes = new byte[volume.SizeBytes];
+            await view.ReadAsync(volume.Index, 0, bytes, default);
+            content.Add(bytes);
+        }
+        return content;
+    }
+
+    private static async Task RefusingAsync(Func<Task> action)
+    {
+        try
+        {
+            await action();
+        }
+        catch (ReplicaException e)
+        {
+            throw new ProblemException(ReasonCode.PointUnknown, e.Message, cause: e);
+        }
+        catch (Exception e) when (e is StorageException or ObjectDisposedException)
+        {
+            throw new ProblemException(ReasonCode.AgentUnreachable, e.Message, cause: e);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Runtime.InteropServices;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Testing.Replicas;
+using Lifeboat.Testing.Storage;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>
+/// One site on one host: its disk, its agent and controller processes, its instance, and what it was asked for (which
+/// a real site keeps in its database and the agent's state). Everything here outlives the processes.
+/// </summary>
+public sealed class SimulatedHost
+{
+    public const string InstanceName = "db1";
+    private readonly Prng _prng;
+
+    internal SimulatedHost(SimulatedWorld world, string name, Prng prng)
+    {
+        (World, Name, _prng) = (world, name, prng);
+        Disk = new SimulatedDisk(prng.Fork(), world.Wires.Clock);
+        Runs = new SimulatedRunStore(this);
+        // Hosts do not agree on the time.
+        Skew = TimeSpan.FromMilliseconds(prng.Next(-3000, 3000));
+    }
+
+    public SimulatedWorld World { get; }
+    public string Name { get; }
+    public string Address => Name + ":1";
+    public TimeSpan Skew { get; }
+    public SimulatedDisk Disk { get; }
+    public SimulatedRunStore Runs { get; }
+    public SimulatedAgent? Agent { get; private set; }
+    public SimulatedController? Controller { get; private set; }
+    public SimulatedInstance? Instance { get; private set; }
+    /// <summary>Views that were asked for and not closed: kept over restarts of the agent.</summary>
+    public SortedDictionary<string, (RecoveryPoint Point, bool Writable)> Views { get; } = new(StringComparer.Ordinal);
+    public SortedSet<string> Copies { get; } = new(StringComparer.Ordinal);
+
+    public GroupDefinition? Group { get; private set; }
+    /// <summary>The epoch to be the source in; null: none.</summary>
+    public Epoch? SourceWanted { get; set; }
+    /// <summary>The replica to keep, as it was made; null: none.</summary>
+    public WantedReplica? ReplicaWanted { get; set; }
+    /// <summary>One that is being dropped.</summary>
+    public WantedReplica? ReplicaUnwanted { get; set; }
+    public bool WantRunning { get; set; }
+    /// <summary>The guest was asked to shut down: nobody boots it again but who asked.</summary>
+    public bool ShutDown { get; set; }
+    /// <summary>The whole site is dark until somebody brings it back.</summary>
+    public bool Down { get; set; }
+    /// <summary>Name of the view that the instance was made from.</summary>
+    public string? StartedFrom { get; set; }
+    /// <summary>It still reads from that view.</summary>
+    public bool OnView { get; set; }
+    public GuestOptions Guest { get; set; } = new(2, 50_000, 0.1, 8);
+    public long Now => World.Scheduler.Now;
+
+    internal SimulatedHost Peer { get; set; } = null!;
+
+    /// <summary>A moment in the life of the calling process, in which it may be killed.</summary>
+    public Task PauseAsync(int mostMicroseconds, CancellationToken ct) =>
+        SimulatedProcess.Current.Clock.DelayAsync(TimeSpan.FromMicroseconds(_prng.Next(mostMicroseconds)), ct);
+
+    public Task TravelAsync(SimulatedNetwork network, CancellationToken ct) =>
+        SimulatedProcess.Current.Clock.DelayAsync(TimeSpan.FromTicks(network.Travel()), ct);
+
+    public void StartAgent()
+    {
+        if (Agent is { Process.Alive: true }) return;
+        var process = World.Spawn($"agent-{Name}", Skew);
+        Agent = new SimulatedAgent(this, process, _prng.Fork());
+    }
+
+    public void KillAgent()
+    {
+        if (Agent is not { Process.Alive: true } agent) return;
+        agent.Process.Kill();
+        Disk.KillProcesses();
+    }
+
+    public void StartController()
+    {
+        if (Controller is { Process.Alive: true }) return;
+        var process = World.Spawn($"ctl-{Name}", Skew);
+        Controller = new SimulatedController(this, Peer, process, World.Network, _prng.Fork());
+    }
+
+    public void KillController() => Controller?.Process.Kill();
+
+    /// <summary>Power is lost: processes, instances, whatever was not flushed.</summary>
+    public void Crash()
+    {
+        World.ExpectDurable();
+        Agent?.Process.Kill();
+        Controller?.Process.Kill();
+        Instance?.PowerOff();
+        Disk.Crash();
+    }
+
+    public void SetGroup(GroupDefinition definition)
+    {
+        World.Oracle.Primary(definition.Epoch, definition.PrimarySite);
+        Group = definition;
+    }
+
+    public void BeginSource(Epoch epoch)
+    {
+        World.Oracle.Source(epoch, Name, Instance!, Skew);
+        SourceWanted = epoch;
+    }
+
+    public void BeginReplica(GroupDefinition definition, bool seeded)
+    {
+        var seeds = seeded && Instance is not null;
+        if (seeds)
+        {
+            var images = new SimulatedReplicaStore(Disk);
+            foreach (var disk in Instance!.Disks) images.Put(SeedName(disk), Content(disk));
+        }
+        ReplicaWanted = new WantedReplica(definition.Epoch, definition.PrimarySite,
+            [.. definition.Volumes.Select(v => new Replication.Replicas.ReplicaVolume(v.Index, v.Name, v.SizeBytes,
+                seeds ? SeedName(Instance!.Disks[v.Index]) : null))], definition.Policy.Retention);
+    }
+
+    public void Install(IReadOnlyList<GuestDisk> disks)
+    {
+        Instance = new SimulatedInstance($"{InstanceName}-{Name}", disks, n => World.Spawn(n, TimeSpan.Zero),
+            _prng.Fork())
+        {
+            Granularity = 4096 << _prng.Next(3),
+        };
+        (WantRunning, ShutDown) = (true, false);
+    }
+
+    public void StartFromView(string view, IReadOnlyList<byte[]> content)
+    {
+        World.Started(this, content);
+        Install([.. content.Select((bytes, i) => new GuestDisk(i, $"d{i}", Stamps(bytes)))]);
+        (StartedFrom, OnView) = (view, true);
+    }
+
+    public void PowerOn()
+    {
+        if (!WantRunning || ShutDown || Instance is not { Running: false } instance) return;
+        instance.PowerOn(Guest, World.NextWrite);
+    }
+
+    internal static byte[] Content(GuestDisk disk)
+    {
+        var bytes = new byte[disk.SizeBytes];
+        disk.Read(0, bytes);
+        return bytes;
+    }
+
+    private static string SeedName(GuestDisk disk) => $"seed-{disk.Name}";
+
+    private static long[] Stamps(byte[] content)
+    {
+        var stamps = new long[content.Length / GuestWrite.SectorBytes];
+        for (var s = 0; s < stamps.Length; s++)
+            stamps[s] = MemoryMarshal.Read<long>(content.AsSpan(s * GuestWrite.SectorBytes));
+        return stamps;
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Instances;
+using Lifeboat.Protection.Policies;
+using Lifeboat.Replication;
+using Lifeboat.Replication.Linking;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>
+/// Two sites, a network and a guest, all from one seed: the shipped capture-to-apply engine and two controllers with
+/// the shipped runner, on one thread, under faults, with an oracle that knows what must be true.
+/// </summary>
+public sealed class SimulatedWorld
+{
+    private const long StepLimit = 4_000_000;
+    private readonly SortedDictionary<string, long> _counts = new(StringComparer.Ordinal);
+    private int _processes;
+    private long _writes = 1;
+
+    private SimulatedWorld(SimulationOptions options)
+    {
+        Options = options;
+        Flaws = PlantedFlaws.Named(options.Flaw);
+        Prng = new Prng(options.Seed);
+        Scheduler = new SimulatedScheduler(Prng.Fork()) { Trace = options.Trace };
+        Climate = new Climate(Prng.Fork());
+        Wires = Spawn("wires", TimeSpan.Zero);
+        Network = new SimulatedNetwork(Scheduler, Wires, Prng.Fork());
+        Network.Sent = Promised;
+        Oracle = new PointOracle(this);
+        A = new SimulatedHost(this, "a", Prng.Fork());
+        B = new SimulatedHost(this, "b", Prng.Fork());
+        (A.Peer, B.Peer) = (B, A);
+        Storm = new Storm(this, Prng.Fork());
+    }
+
+    public SimulationOptions Options { get; }
+    public Prng Prng { get; }
+    public SimulatedScheduler Scheduler { get; }
+    public Climate Climate { get; }
+    public SimulatedNetwork Network { get; }
+    public PointOracle Oracle { get; }
+    public SimulatedHost A { get; }
+    public SimulatedHost B { get; }
+    public Violation? Violation { get; private set; }
+    /// <summary>The guest's disks when it was shut down for a planned move: what must come up at the other
+    /// side.</summary>
+    public SimulatedInstance? NothingMayBeLost { get; set; }
+
+    internal EngineFlaws Flaws { get; }
+    internal SimulatedProcess Wires { get; }
+    internal Storm Storm { get; }
+
+    /// <summary>Runs one seed on the calling thread.</summary>
+    public static SimulationResult Run(SimulationOptions options)
+    {
+        var world = new SimulatedWorld(options);
+        var director = world.Spawn("director", TimeSpan.Zero);
+        var story = new Story(world, director, world.Prng.Fork());
+        director.Start(story.TellAsync);
+        try
+        {
+            world.Scheduler.Run(() => story.Ended || world.Violation is not null, StepLimit);
+            if (!story.Ended) world.Violate("I9", "the world stands still: nothing will ever happen again");
+        }
+        catch (SimulationException e)
+        {
+            world.Violate("simulation", e.Message);
+        }
+        world.Summarize();
+        return new SimulationResult(options.Seed, world.Violation, world.Scheduler.TraceHash, world._counts);
+    }
+
+    public long NextWrite() => ++_writes;
+
+    public SimulatedProcess Spawn(string name, TimeSpan skew) =>
+        new(Scheduler, ++_processes, name, skew, Crashed);
+
+    private void Crashed(SimulatedProcess process, Exception cause)
+    {
+        if (cause is not WorldEndedException) Violate("crash", $"{process.Name}: {cause}");
+    }
+
+    public void Violate(string checker, string what)
+    {
+        if (Violation is not null) return;
+        Violation = new Violation(checker, what, TimeSpan.FromTicks(Scheduler.Now));
+        Say("VIOLATION", $"{checker} {what}");
+    }
+
+    public void Count(string what, long by = 1) => _counts[what] = _counts.GetValueOrDefault(what) + by;
+
+    public void Say(string who, string what) => Scheduler.Say(who, what);
+
+    /// <summary>What a host has promised so far must be there after its crash.</summary>
+    public void ExpectDurable()
+    {
+        foreach (var host in new[] { A, B })
+            if (host.Agent is { Process: { Alive: true, Paused: false } } agent) agent.Watch();
+    }
+
+    /// <summary>An instance was made from a point.</summary>
+    public void Started(SimulatedHost host, IReadOnlyList<byte[]> content)
+    {
+        Count("instances moved");
+        if (NothingMayBeLost is not { } before) return;
+        for (var i = 0; i < content.Count; i++)
+            if (before.Disks[i].History.Check(Scheduler.Now, content[i]) is { } fault)
+                Violate("I3", $"a planned move to {host.Name} lost writes: disk {i} {fault}");
+    }
+
+    public GroupDefinition NewGroup() => new()
+    {
+        Name = "g1",
+        Version = 1,
+        Epoch = Epoch.First,
+        PrimarySite = A.Name,
+        RecoverySite = B.Name,
+        Policy = Policy.Default with
+        {
+            CheckpointInterval = Climate.CheckpointInterval,
+            Retention = Climate.Retention,
+            OutboxBytes = Climate.OutboxBytes,
+            RpoTarget = TimeSpan.FromSeconds(15),
+        },
+        Members =
+        [
+            new GroupMember(SimulatedHost.InstanceName, MemberKind.Replicated, 1, Description(),
+                [.. Climate.DiskSectors.Select((sectors, i) => new GroupVolume((ushort)i, $"db1.d{i}", "db1", $"d{i}",
+                    (long)sectors * GuestWrite.SectorBytes))]),
+        ],
+    };
+
+    public IReadOnlyList<GuestDisk> NewDisks()
+    {
+        var disks = new List<GuestDisk>();
+        foreach (var (sectors, index) in Climate.DiskSectors.Select((s, i) => (s, i)))
+        {
+            var first = new GuestWrite(NextWrite(), index, 0, sectors, zero: false, issued: 0);
+            disks.Add(new GuestDisk(index, $"d{index}",
+                [.. Enumerable.Range(0, sectors).Select(s => s / 16 % 3 == 0 ? first.StampAt(s) : 0)]));
+        }
+        return disks;
+    }
+
+    private InstanceDescription Description() => new()
+    {
+        Name = SimulatedHost.InstanceName,
+        Cpus = 1,
+        MemoryMiB = 256,
+        Disks = [.. Climate.DiskSectors.Select((sectors, i) =>
+            new InstanceDisk($"d{i}", "virtio", i, (long)sectors * GuestWrite.SectorBytes, null))],
+        GuestAgent = true,
+    };
+
+    // What an acknowledgement says is a promise from the moment it leaves, whether or not anybody hears it.
+    private void Promised(SimulatedProcess sender, ReadOnlyMemory<byte> message)
+    {
+        var host = sender == A.Agent?.Process ? A : sender == B.Agent?.Process ? B : null;
+        if (host is not null && MessageCodec.Open(message, out var payload) == MessageKind.Ack)
+            host.Agent!.Promised(Ack.Decode(payload.Span).Durable);
+    }
+
+    private void Summarize()
+    {
+        Count("steps", Scheduler.Steps);
+        Count("virtual seconds", Scheduler.Now / TimeSpan.TicksPerSecond);
+        Count("guest writes", _writes);
+        Count("link messages", Network.Messages);
+        Count("connections", Network.Connections);
+    }
+}

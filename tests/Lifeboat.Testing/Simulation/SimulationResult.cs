@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Reflection;
+
+namespace Lifeboat.Testing.Simulation;
+
+public sealed record SimulationOptions(ulong Seed)
+{
+    /// <summary>A planted fault of the engine, to show that the checkers bite; null: the engine as shipped.</summary>
+    public string? Flaw { get; init; }
+    public Action<string>? Trace { get; init; }
+}
+
+/// <param name="Checker">The invariant that was found broken, e.g. I1.</param>
+/// <param name="At">Moment in the world.</param>
+public sealed record Violation(string Checker, string What, TimeSpan At);
+
+public sealed record SimulationResult(ulong Seed, Violation? Violation, ulong TraceHash,
+    IReadOnlyDictionary<string, long> Counts)
+{
+    /// <summary>Everything needed to see it again: seed, commit, checker, what.</summary>
+    public string Line => Violation is null
+        ? $"seed {Seed}: ok"
+        : $"VIOLATION seed {Seed} commit {Commit} checker {Violation.Checker} at {Violation.At:mm\\:ss\\.fff}: "
+          + Violation.What.ReplaceLineEndings(" | ");
+
+    private static string Commit =>
+        typeof(SimulationResult).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
+            ?.InformationalVersion.Split('+').Last() ?? "unknown";
+}

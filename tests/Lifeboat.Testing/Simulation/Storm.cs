@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>Lets things go wrong until it is told to calm down; then everything that is broken is put
+/// right.</summary>
+internal sealed class Storm(SimulatedWorld world, Prng prng)
+{
+    private static readonly TimeSpan WatchdogLimit = TimeSpan.FromMilliseconds(250);
+    private readonly SimulatedProcess _sky = world.Spawn("sky", TimeSpan.Zero);
+    private bool _raging;
+    private int _generation;
+
+    public bool Raging => _raging;
+
+    public void Begin()
+    {
+        _raging = true;
+        world.Network.Stormy = true;
+        var generation = ++_generation;
+        _sky.Start(() => RageAsync(generation));
+    }
+
+    /// <summary>From here on nothing breaks any more, and what is down comes up.</summary>
+    public void Calm()
+    {
+        _raging = false;
+        _generation++;
+        world.Network.Stormy = false;
+        world.Network.Heal();
+        foreach (var host in Hosts)
+        {
+            host.Disk.CapacityBytes = long.MaxValue;
+            host.Disk.Faults = static _ => null;
+            host.Agent?.Process.Resume();
+            if (host.Instance is { Guest: { } guest }) guest.Options = world.Climate.Guest;
+        }
+    }
+
+    /// <summary>What a watchdog and an operator do all the time: start again what is down.</summary>
+    public void Tend()
+    {
+        foreach (var host in Hosts.Where(h => !h.Down))
+        {
+            if (host.Agent is not { Process.Alive: true }) Later(50, 1500, () => StartUnless(host, host.StartAgent));
+            if (host.Controller is not { Process.Alive: true })
+                Later(50, 1500, () => StartUnless(host, host.StartController));
+            if (host.WantRunning && host.Instance is { Running: false })
+                Later(200, 4000, () => StartUnless(host, host.PowerOn));
+        }
+    }
+
+    private IEnumerable<SimulatedHost> Hosts => [world.A, world.B];
+    private SimulatedHost Source => world.A.SourceWanted is not null ? world.A : world.B;
+    private SimulatedHost Replica => Source.Peer;
+
+    private async Task RageAsync(int generation)
+    {
+        while (true)
+        {
+            var wait = world.Climate.FaultEvery * (prng.NextDouble() * 2);
+            await _sky.Clock.DelayAsync(wait);
+            if (generation != _generation) return;
+            if (world.Climate.Allowed.Count == 0) continue;
+            var fault = prng.Pick(world.Climate.Allowed);
+            world.Say("storm", fault.ToString());
+            world.Count($"fault {fault}");
+            Strike(fault);
+        }
+    }
+
+    private void Strike(Fault fault)
+    {
+        switch (fault)
+        {
+            case Fault.KillSourceAgent: Source.KillAgent(); break;
+            case Fault.KillReplicaAgent: Replica.KillAgent(); break;
+            case Fault.KillBothAgents:
+                Source.KillAgent();
+                Replica.KillAgent();
+                break;
+            case Fault.HangAgent: Hang(prng.Pick([world.A, world.B])); break;
+            case Fault.CrashReplicaHost: CrashSomehow(Replica); break;
+            case Fault.CrashSourceHost: Source.Crash(); break;
+            case Fault.RestartInstance: Source.Instance?.PowerOff(); break;
+            case Fault.BreakConnections: world.Network.BreakAll(); break;
+            case Fault.Partition:
+                world.Network.Partition();
+                Later(100, 15_000, world.Network.Heal);
+                break;
+            case Fault.FillReplicaDisk: FillDisk(Replica); break;
+            case Fault.EndMirror: EndMirror(Source); break;
+            case Fault.BurstOfWrites: Burst(Source); break;
+            case Fault.KillController: prng.Pick([world.A, world.B]).KillController(); break;
+            default: throw new SimulationException($"no such weather: {fault}");
+        }
+    }
+
+    // SIGSTOP, or a garbage collection without end. The watchdog is a process of its own and does not hang with it.
+    private void Hang(SimulatedHost host)
+    {
+        if (host.Agent is not { Process: { Alive: true, Paused: false } process }) return;
+        process.Pause();
+        var lasts = TimeSpan.FromMilliseconds(prng.Next(600));
+        if (lasts < WatchdogLimit) After(lasts, process.Resume);
+        else After(WatchdogLimit, host.KillAgent);
+    }
+
+    // At any moment, or when something was just written and is about to be made durable, where it hurts most.
+    private void CrashSomehow(SimulatedHost host)
+    {
+        if (prng.Chance(0.5))
+        {
+            host.Crash();
+            return;
+        }
+        var changes = prng.Next(1, 5);
+        host.Disk.Faults = operation =>
+        {
+            if (!operation.Changes || --changes > 0) return null;
+            host.Disk.Faults = static _ => null;
+            After(TimeSpan.FromMicroseconds(prng.Next(3000)), host.Crash);
+            return null;
+        };
+    }
+
+    private void FillDisk(SimulatedHost host)
+    {
+        host.Disk.CapacityBytes = host.Disk.AllocatedBytes + prng.Next(20_000);
+        Later(500, 8000, () => host.Disk.CapacityBytes = long.MaxValue);
+    }
+
+    // A save, a yank, an I/O error on the socket: QEMU goes on alone before we hear of it.
+    private void EndMirror(SimulatedHost host)
+    {
+        if (host.Instance is not { Running: true } instance) return;
+        var mirror = instance.Drive(prng.Next(instance.Disks.Count)).Mirror;
+        mirror?.Fail(TimeSpan.FromMilliseconds(prng.Next(40)));
+    }
+
+    private void Burst(SimulatedHost host)
+    {
+        if (host.Instance?.Guest is not { } guest) return;
+        guest.Options = guest.Options with { ThinkMicroseconds = 10_000, MaxSectors = 64 };
+        Later(100, 1000, () => guest.Options = world.Climate.Guest);
+    }
+
+    private static void StartUnless(SimulatedHost host, Action start)
+    {
+        if (!host.Down) start();
+    }
+
+    private void Later(int leastMilliseconds, int mostMilliseconds, Action action) =>
+        After(TimeSpan.FromMilliseconds(prng.Next(leastMilliseconds, mostMilliseconds)), action);
+
+    private void After(TimeSpan wait, Action action) =>
+        _ = new SimulatedTimer(_sky, static a => ((Action)a!)(), action, wait, Timeout.InfiniteTimeSpan);
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Plans;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>
+/// What happens in one world: protect, then faults, then calm; then perhaps a drill, a failover, the way back; after
+/// every act the group must be protected again in bounded time.
+/// </summary>
+internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prng prng)
+{
+    private readonly Acts _acts = new(world, director, prng.Fork());
+
+    public bool Ended { get; private set; }
+
+    public async Task TellAsync()
+    {
+        SetUp();
+        await _acts.StormAsync(prng.Next(5, 25));
+        await _acts.ProtectedAsync();
+        switch (prng.Next(10))
+        {
+            case < 3: break;
+            case < 5: await DrillAsync(); break;
+            case < 8:
+                await FailoverAsync();
+                if (prng.Chance(0.6)) await FailbackAsync();
+                break;
+            default:
+                await PlannedAsync(world.B);
+                if (prng.Chance(0.4)) await PlannedAsync(world.A);
+                break;
+        }
+        await _acts.AuditAsync(all: true);
+        Ended = true;
+    }
+
+    private void SetUp()
+    {
+        var (a, b) = (world.A, world.B);
+        world.Network.Latency = world.Climate.Latency;
+        world.Network.Jitter = world.Climate.Latency / 2 + TimeSpan.FromMicroseconds(100);
+        world.Network.BytesPerSecond = world.Climate.BytesPerSecond;
+        foreach (var host in new[] { a, b })
+        {
+            host.Guest = world.Climate.Guest;
+            host.Disk.DelayMax = world.Climate.SlowDisk;
+        }
+        world.Say("director", world.Climate.ToString());
+        var group = world.NewGroup();
+        a.Install(world.NewDisks());
+        a.SetGroup(group);
+        b.SetGroup(group);
+        b.BeginReplica(group, seeded: false);
+        a.PowerOn();
+        a.BeginSource(group.Epoch);
+        a.StartAgent();
+        b.StartAgent();
+        a.StartController();
+        b.StartController();
+    }
+
+    private async Task DrillAsync()
+    {
+        await _acts.MoveAsync(world.B, RunKind.TestFailover);
+        await _acts.ProtectedAsync();
+    }
+
+    private async Task FailoverAsync()
+    {
+        var (a, b) = (world.A, world.B);
+        // The source site is gone, cut off, or alive and shipping: the other side cannot tell and must not care.
+        switch (prng.Next(3))
+        {
+            case 0:
+                a.Down = true;
+                a.Crash();
+                break;
+            case 1: world.Network.Partition(); break;
+            default: break;
+        }
+        var run = await _acts.MoveAsync(b, RunKind.Failover);
+        if (run.PeerRequests != 0)
+            world.Violate("I11", $"the failover made {run.PeerRequests} requests to the site it left");
+        world.Network.Heal();
+        a.Down = false;
+        await _acts.StormAsync(prng.Next(2, 8));
+        await _acts.MoveAsync(b, RunKind.Reprotect);
+        await _acts.ProtectedAsync();
+    }
+
+    private async Task FailbackAsync()
+    {
+        await _acts.StormAsync(prng.Next(2, 8));
+        await _acts.ProtectedAsync();
+        await _acts.MoveAsync(world.A, RunKind.Failback);
+        await _acts.ProtectedAsync();
+    }
+
+    private async Task PlannedAsync(SimulatedHost to)
+    {
+        await _acts.MoveAsync(to, RunKind.PlannedFailover);
+        await _acts.MoveAsync(to, RunKind.Reprotect);
+        await _acts.ProtectedAsync();
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Replicas;
+
+namespace Lifeboat.Testing.Simulation;
+
+/// <summary>A replica that a site was asked to keep, and what was ever said of it by anybody.</summary>
+public sealed class WantedReplica(Epoch epoch, string primarySite, IReadOnlyList<ReplicaVolume> volumes,
+    TimeSpan retention)
+{
+    public Epoch Epoch => epoch;
+    public string PrimarySite => primarySite;
+    public IReadOnlyList<ReplicaVolume> Volumes => volumes;
+    public TimeSpan Retention => retention;
+
+    /// <summary>Acknowledged as durable.</summary>
+    public long Durable { get; private set; }
+    /// <summary>Listed as sealed.</summary>
+    public RecoveryPoint? Newest { get; private set; }
+
+    public void Promise(long durable) => Durable = Math.Max(Durable, durable);
+
+    public void Promise(long durable, RecoveryPoint newest)
+    {
+        Promise(durable);
+        if (Newest is null || newest.Sequence > Newest.Sequence) Newest = newest;
+    }
+}
