@@ -17,5 +17,5 @@ internal static class EventIds
     public const int PairingRefused = 5010;
     public const int Fenced = 5011;
     public const int GroupRescued = 5013;
-    public const int AgentLost = 5012;
+    public const int NotRecorded = 5014;
 }

@@ -5,12 +5,15 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Api;
 
 // Who may ask what. The listener decides: whoever opened the unix socket may do everything (file permissions are the
 // identity), over TLS only `/peer` by the controller of a paired site and `/pair` by anybody with a token.
-internal sealed class RequestGate(SiteIdentity identity, ProblemResponses problems, AuditLog audit, TimeProvider time)
+internal sealed partial class RequestGate(SiteIdentity identity, ProblemResponses problems, AuditLog audit,
+    TimeProvider time, ILogger<RequestGate> logger)
 {
     private const string PeerKey = "lifeboat.peer";
 
@@ -53,7 +56,18 @@ internal sealed class RequestGate(SiteIdentity identity, ProblemResponses proble
     private void Record(HttpContext context, ReasonCode reason)
     {
         var stranger = context.Features.Get<ITlsConnectionFeature>() is null ? "local" : "unknown";
-        audit.Add(time.GetUtcNow(), context.Items[PeerKey] as string ?? stranger, context.Request.Method,
-            context.Request.Path, reason is ReasonCode.None ? "ok" : reason.ToString(), null);
+        try
+        {
+            audit.Add(time.GetUtcNow(), context.Items[PeerKey] as string ?? stranger, context.Request.Method,
+                context.Request.Path, reason is ReasonCode.None ? "ok" : reason.ToString(), null);
+        }
+        catch (SqliteException e)
+        {
+            // The request has been answered; cutting the answer off now would deny what was done.
+            LogNotRecorded(e, context.Request.Method, context.Request.Path);
+        }
     }
+
+    [LoggerMessage(EventIds.NotRecorded, LogLevel.Error, "{Method} {Path} is missing in the audit log")]
+    private partial void LogNotRecorded(Exception cause, string method, string path);
 }

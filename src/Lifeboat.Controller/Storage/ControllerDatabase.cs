@@ -7,7 +7,7 @@ using Microsoft.Data.Sqlite;
 namespace Lifeboat.Controller.Storage;
 
 /// <summary>The controller's SQLite file. A commit that returned is on the disk (WAL, synchronous=FULL).</summary>
-internal sealed class ControllerDatabase
+internal sealed class ControllerDatabase : IDisposable
 {
     private readonly string _connection;
 
@@ -32,6 +32,13 @@ internal sealed class ControllerDatabase
         connection.Open();
         connection.Execute("PRAGMA synchronous=FULL");
         return connection;
+    }
+
+    /// <summary>Lets go of the file: connections are kept open for reuse until then.</summary>
+    public void Dispose()
+    {
+        using var any = new SqliteConnection(_connection);
+        SqliteConnection.ClearPool(any);
     }
 
     private static void Migrate(SqliteConnection connection)

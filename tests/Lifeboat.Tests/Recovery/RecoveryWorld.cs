@@ -193,7 +193,8 @@ internal sealed class RecoveryWorld
     private async Task PauseOrFailAsync()
     {
         await PauseAsync();
-        if (_carriesOut && FailAt > 0 && --FailAt == 0) throw new ProblemException(ReasonCode.TargetFull, "made to fail");
+        if (_carriesOut && FailAt > 0 && --FailAt == 0)
+            throw new ProblemException(ReasonCode.TargetFull, "made to fail");
     }
 
     private Guid NewId()
