@@ -10,7 +10,7 @@ internal sealed partial class Supervisor(
     string role, SitePaths paths, Launcher launcher, TimeProvider time, ILogger<Supervisor> logger)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Settled = TimeSpan.FromSeconds(10);
 
     public async Task RunAsync(CancellationToken ct)

@@ -3,6 +3,7 @@ using Lifeboat.Agent.Processes;
 using Lifeboat.Agent.Watchdog;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.IntegrationTests.Capture;
+using Lifeboat.Testing;
 
 namespace Lifeboat.IntegrationTests.Agents;
 
@@ -63,6 +64,38 @@ public sealed class WatchdogTests : IAsyncLifetime
         await vm.AssertPointIsTheDisksAsync(_a, _b);
         TestContext.Current.SendDiagnosticMessage(
             $"signal {signal}: stall {longest.TotalMilliseconds:0} ms, {status.ResyncMovedBytes} of {written} moved");
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Killed_again_and_again_in_whatever_it_does_it_loses_nothing(ulong seed)
+    {
+        var chance = new Prng(seed);
+        await using var vm = await ProtectedQemu.StartAsync(2);
+        await vm.Qemu.WriteAsync(0, 0x11, 0, 4 << 20);
+        await vm.ProtectAsync(_a, _b);
+        using var enough = new CancellationTokenSource();
+        var writing = WriteAsync(vm.Qemu, enough.Token);
+
+        for (var kills = 0; kills < 7; kills++)
+        {
+            ProcessIdentity? agent;
+            while ((agent = PidFile.Find(_a.Paths, SiteRole.Agent)) is null) await Task.Delay(20);
+            await _a.WaitUpAsync(() => _watching);   // it attaches within the next moments
+            await Task.Delay(chance.Next(600));
+            Signals.KillAtOnce(agent.Value);
+            while (agent.Value.IsAlive) await Task.Delay(5);
+        }
+
+        await enough.CancelAsync();
+        var (longest, _) = await writing;
+        Assert.True(longest < StallLimit, $"a write waited {longest.TotalMilliseconds} ms");
+        await _a.WaitUpAsync(() => _watching);
+        await ProtectedQemu.WaitAsync(_a, s => s.Phase == SourcePhase.Streaming);
+        await vm.AssertPointIsTheDisksAsync(_a, _b);
+        await _a.Client.DeleteSourceAsync(ProtectedQemu.Group, uninstall: true, CancellationToken.None);
+        Assert.Empty(await vm.Qemu.TracesAsync());
     }
 
     // As a guest that writes one block after the other: the longest write is the stall.
