@@ -85,8 +85,9 @@ internal static class CaptureBenchmark
             var mine = Enumerable.Range(0, rounds).Select(r => samples[i, r]).ToList();
             var ops = Median(mine.Select(s => s.OpsPerSecond));
             var ratio = Median(mine.Select((s, r) => s.OpsPerSecond / samples[0, r].OpsPerSecond));
+            var p50 = Median(mine.Select(s => s.P50Microseconds));
             Console.WriteLine($"{(i == 0 ? workload.Name : ""),-20} {cases[i].Name,-15} {ops,9:F0}"
-                + $" {ops * workload.Block / 1e6,7:F0} {Median(mine.Select(s => s.P50Microseconds)),8:F1} {ratio,10:F2}");
+                + $" {ops * workload.Block / 1e6,7:F0} {p50,8:F1} {ratio,10:F2}");
         }
     }
 
@@ -100,6 +101,8 @@ internal static class CaptureBenchmark
     private static int Number(string[] options, string name, int otherwise)
     {
         var at = Array.IndexOf(options, name);
-        return at >= 0 && at + 1 < options.Length ? int.Parse(options[at + 1], CultureInfo.InvariantCulture) : otherwise;
+        return at >= 0 && at + 1 < options.Length
+            ? int.Parse(options[at + 1], CultureInfo.InvariantCulture)
+            : otherwise;
     }
 }

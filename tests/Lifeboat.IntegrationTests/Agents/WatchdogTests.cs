@@ -28,6 +28,7 @@ public sealed class WatchdogTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        await _a.WaitUpAsync(() => _watching);   // an agent that just starts has no pid file to be killed by
         await _stop.CancelAsync();
         await _watching;
         if (PidFile.Find(_a.Paths, SiteRole.Agent) is { } agent) Signals.KillAtOnce(agent);
