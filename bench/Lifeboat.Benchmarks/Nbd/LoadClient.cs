@@ -33,6 +33,7 @@ internal sealed class LoadClient : IDisposable
         _request = new byte[HeaderBytes + (workload.Write ? workload.Block : 0)];
         Array.Fill(_request, (byte)0x5a);
         _socket.Connect(new UnixDomainSocketEndPoint(socket));
+        _socket.ReceiveTimeout = 30_000;
         Handshake();
     }
 

@@ -51,6 +51,14 @@ internal sealed class MeasuredServer : IDisposable
         return total;
     }
 
+    /// <summary>A server that died is a finding, not a slow server.</summary>
+    public Exception Failed(Exception cause)
+    {
+        var ended = _process.WaitForExit(TimeSpan.FromSeconds(1));
+        var state = ended ? $"ended with {_process.ExitCode}: {_process.StandardError.ReadToEnd()}" : "runs";
+        return new InvalidOperationException($"{Name} failed and {state}", cause);
+    }
+
     public void Dispose()
     {
         if (!_process.HasExited)

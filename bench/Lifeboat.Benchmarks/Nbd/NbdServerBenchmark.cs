@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Net.Sockets;
+
 namespace Lifeboat.Benchmarks.Nbd;
 
 /// <summary>
@@ -120,7 +122,14 @@ internal static class NbdServerBenchmark
             for (var turn = 0; turn < servers.Count; turn++)
             {
                 var i = round % 2 == 0 ? turn : servers.Count - 1 - turn;   // nobody always goes first
-                samples[i][round] = MeasureOnce(servers[i], workload, length);
+                try
+                {
+                    samples[i][round] = MeasureOnce(servers[i], workload, length);
+                }
+                catch (Exception e) when (e is SocketException or EndOfStreamException)
+                {
+                    throw servers[i].Failed(e);
+                }
             }
         }
         return samples;
