@@ -10,11 +10,13 @@ namespace Lifeboat.Tests.Agent;
 
 public sealed class DeadManTests : IAsyncDisposable
 {
-    private readonly HeartbeatPage _page =
-        HeartbeatPage.Open(Path.Combine(Directory.CreateTempSubdirectory("lb-dead").FullName, "heartbeat"));
+    private readonly string _directory = Directory.CreateTempSubdirectory("lb-dead").FullName;
+    private readonly HeartbeatPage _page;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource<string> _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _running = Task.CompletedTask;
+
+    public DeadManTests() => _page = HeartbeatPage.Open(Path.Combine(_directory, "heartbeat"));
 
     [Fact]
     public async Task Thaws_at_the_deadline_of_a_living_agent_and_not_before()
@@ -74,6 +76,7 @@ public sealed class DeadManTests : IAsyncDisposable
         await _running;
         _page.Dispose();
         _stop.Dispose();
+        Directory.Delete(_directory, recursive: true);
     }
 
     private void Start(IReadOnlyList<Freeze> orphans) =>
