@@ -33,6 +33,8 @@ public sealed class RefusalTests
         await using (var file = File.Create(small)) file.SetLength(32 << 20);
         await RefusedAsync(pair.A, ReasonCode.TargetTooSmall, "small.img", ct,
             [.. create, "--target-disk", $"db.{await DiskAsync(pair, ct)}={small}"]);
+        await using (await TinyFileSystem.MountAsync(pair.B.Paths.Replicas, ct))
+            await RefusedAsync(pair.A, ReasonCode.TargetFull, pair.B.Paths.Replicas, ct, create);
         Assert.Equal("[]", (await pair.A.MustAsync(["group", "list", "-o", "json"], ct)).Trim());
         Assert.Equal("[]", (await pair.B.MustAsync(["group", "list", "-o", "json"], ct)).Trim());
 
@@ -41,6 +43,7 @@ public sealed class RefusalTests
             "site", "pair", await SpoiltTokenAsync(pair, ct));
 
         await pair.ProtectWithAsync(create, ct);
+        await ForeignCertificateIsRefusedAsync(pair, ct);
         await RefusedAsync(pair.B, ReasonCode.PointUnknown, "point", ct,
             "drill", FieldPair.Group, "--point", Guid.NewGuid().ToString());
         var drill = await pair.B.AskAsync<RunInfo>(["drill", FieldPair.Group, "--hold", "30s", "--no-wait"], ct);
@@ -56,6 +59,32 @@ public sealed class RefusalTests
         Assert.True(answer.Reason == reason, $"lifeboat {string.Join(' ', command)}: wanted {reason}, got "
             + $"{answer.ExitCode}: {answer.Talk}");
         Assert.Contains(mentions, answer.Talk, StringComparison.OrdinalIgnoreCase);
+    }
+
+    /// <summary>Site b is made to trust another CA under a's name: what a shows is foreign to it then.</summary>
+    private static async Task ForeignCertificateIsRefusedAsync(FieldPair pair, CancellationToken ct)
+    {
+        var anchor = pair.B.Paths.TrustAnchor("a");
+        var right = await File.ReadAllTextAsync(anchor, ct);
+        await File.WriteAllTextAsync(anchor, await File.ReadAllTextAsync(pair.B.Paths.CaCertificate, ct), ct);
+        var refused = await AfterRestartAsync(pair, ct);
+        Assert.Equal(ReasonCode.CertificateRefused, refused.Reason);
+        Assert.Contains("certificate", refused.Talk, StringComparison.OrdinalIgnoreCase);
+        await File.WriteAllTextAsync(anchor, right, ct);
+        Assert.Equal(ReasonCode.None, (await AfterRestartAsync(pair, ct)).Reason);
+    }
+
+    /// <summary>A controller reads its trust anchors when it starts: kills b's, and asks a for what b knows.</summary>
+    private static async Task<CommandAnswer> AfterRestartAsync(FieldPair pair, CancellationToken ct)
+    {
+        Assert.True(pair.B.Kill("controller"));
+        var start = pair.Time.GetTimestamp();
+        while (true)
+        {
+            var answer = await pair.A.RunAsync(["point", "list", FieldPair.Group], ct);
+            if (answer.Reason != ReasonCode.PeerUnreachable) return answer;
+            Assert.True(pair.Time.GetElapsedTime(start) < TimeSpan.FromSeconds(60), answer.Talk);
+        }
     }
 
     private static async Task<string> DiskAsync(FieldPair pair, CancellationToken ct) =>
