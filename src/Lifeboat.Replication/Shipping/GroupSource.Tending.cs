@@ -25,7 +25,8 @@ public sealed partial class GroupSource
                     await PullAsync(stream, slot, pull, digests, ct);
             if (stream.TryEndBatch(out var end))
             {
-                _batchEnd = new BatchClose(end, [.. _slots]);
+                // Not the others: a map that a failed rotation left behind may hold what no pull has brought.
+                _batchEnd = new BatchClose(end, [.. _slots.Where(s => s.Pulled)]);
                 continue;
             }
             await RotateWhenDueAsync(stream, ct);
@@ -56,6 +57,7 @@ public sealed partial class GroupSource
     {
         var first = slot.Sink is null;
         slot.Pull = null;
+        slot.Pulled = false;
         var sequence = stream.SequenceBefore(slot.Disk.Index);
         var sink = slot.Sink = stream.BeginVolume(slot.Disk.Index);
         try
@@ -111,6 +113,7 @@ public sealed partial class GroupSource
         {
             if (!await pull.RunAsync(digests, ct)) return;
             slot.Pull = null;
+            slot.Pulled = true;
             LogGapPulled(_options.Group, slot.Disk.Name, _sync.Kind, _sync.Moved, _sync.Examined);
         }
         catch (TapException e)
@@ -128,6 +131,7 @@ public sealed partial class GroupSource
         if (_batchEnd is not { } batch || !await stream.WaitDurableAsync(batch.End, ct)) return;
         foreach (var slot in batch.Slots)
         {
+            slot.Pulled = false;
             try
             {
                 await slot.Tap.ForgetGapAsync(ct);
@@ -189,6 +193,9 @@ public sealed partial class GroupSource
             else stream.MarkLost(sink);
             slot.Detail ??= $"the mirror ended: {end}";
             LogVolumeEnded(_options.Group, slot.Disk.Name, end);
+            // Without a link nobody attaches it again for now.
+            if (stream == _stream && stream.InBatch && _state.Phase == GroupSourcePhase.Streaming)
+                SetState(GroupSourcePhase.Detached, ReasonCode.CaptureLost, $"{slot.Disk.Name}: {slot.Detail}");
         }
         catch (OperationCanceledException) when (_runToken.IsCancellationRequested)
         {

@@ -17,6 +17,8 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
     public VolumeSink? Sink { get; set; }
     /// <summary>Brings the gap of the last attach; null once it is in the stream.</summary>
     public GapPull? Pull { get; set; }
+    /// <summary>Its gap is in the open batch: to be forgotten once that is durable, and not otherwise.</summary>
+    public bool Pulled { get; set; }
     /// <summary>Completes when the end of the last mirror has been taken note of.</summary>
     public Task Ending { get; set; } = Task.CompletedTask;
     /// <summary>Timestamp before which the next attach is not tried.</summary>
@@ -37,6 +39,7 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
     {
         Sink = null;
         Pull = null;
+        Pulled = false;
         RetryAt = 0;
         RotatedAtBytes = 0;
     }

@@ -276,6 +276,27 @@ public sealed class GroupSourceTests
     }
 
     [Fact]
+    public void The_batch_of_one_volume_does_not_forget_what_another_has_missed_unheard()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        var broken = _world.Taps[0];
+        _world.Write(1, volume: 0);
+        _world.Until(() => broken.Rotations == 1, "the maps are rotated");
+        _world.Write(1, volume: 0);
+        _world.For(TimeSpan.FromSeconds(1)); // a point is sealed meanwhile, so another rotation will be due
+        broken.SilentlyBroken = true;
+        _world.Write(10, volume: 0);
+        _world.For(TimeSpan.FromSeconds(5)); // it is tried, and must fail
+        Assert.Equal(1, broken.Rotations);
+        _world.Taps[1].End(TapEnd.MirrorFailed);
+        _world.Until(() => _world.Taps[1].Forgets == 2, "the other volume's gap is durable");
+        broken.End(TapEnd.MirrorFailed);
+        _world.Until(() => _world.Status is { Phase: GroupSourcePhase.Streaming, Attaches: 4 }, "all is captured");
+        _world.UntilEqual();
+    }
+
+    [Fact]
     public void A_first_sync_of_a_volume_that_could_not_be_attached_at_first_is_by_allocation_too()
     {
         _world.Taps[1].InstanceRuns = false;
