@@ -125,9 +125,11 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
             await _replica.DigestAsync(
                 request.Volume, request.Offset, length, request.BlockBytes, request.Sequence, digests, ct);
         }
-        catch (ReplicaException e) when (e.Fault == ReplicaFault.SequenceUnknown)
+        catch (ReplicaException e)
         {
-            return End(ReasonCode.Conflict, e.Message);
+            // What is not in the history any more the next hello settles; the rest is a replica that cannot be read.
+            var gone = e.Fault == ReplicaFault.SequenceUnknown;
+            return End(gone ? ReasonCode.Conflict : ReasonCode.JournalCorrupt, e.Message);
         }
         MessageCodec.Seal(reply, MessageKind.DigestReply);
         pump.Post(reply);

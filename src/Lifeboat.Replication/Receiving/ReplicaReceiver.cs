@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Linking;
@@ -82,7 +81,7 @@ public sealed partial class ReplicaReceiver
             _last = new Ending(ReasonCode.LinkDown, e.Message);
             throw;
         }
-        catch (Exception e) when (e is StorageException or JournalException)
+        catch (Exception e) when (e is StorageException or ReplicaException)
         {
             _last = new Ending(ReasonCode.JournalCorrupt, e.Message);
             throw;
