@@ -30,7 +30,7 @@ public sealed record PickPoint(Guid? PointId, bool Clean = false) : IUndoableSte
             ? context.Time.GetUtcNow()
             : context.Here.SourceLastSeen(context.Run.Group);
         return StepOutcome.Saw(
-            $"point {point.Id}, {point.Consistency}, sequence {point.Sequence}, cut at {point.CutAt:u}",
+            $"point {point.Id}, {Words.Of(point.Consistency)}, sequence {point.Sequence}, cut at {point.CutAt:u}",
             replica?.Connected == true ? "the source is connected"
                 : $"the source is not connected; last seen {Said(seen)}") with
         {

@@ -36,7 +36,7 @@ public sealed record WaitSealed(string Primary, string Recovery, Epoch Epoch) : 
         var earlier = context.Run.Find<Resyncs>()?.Done ?? [];
         return StepOutcome.Saw(
             $"point {source.LastSealed!.Id} is sealed at sequence {source.LastSealed.Sequence}",
-            $"{done.Kind}: {done.MovedBytes} bytes moved of {done.ExaminedBytes} examined") with
+            $"{Words.Of(done.Kind)}: {done.MovedBytes} bytes moved of {done.ExaminedBytes} examined") with
         {
             Output = new Resyncs([.. earlier, done]),
         };

@@ -72,14 +72,15 @@ internal sealed partial class QemuSite : IMakesBubbles
         ];
     }
 
-    // With its last instance the site's own namespace goes, so that a removed site leaves nothing on the host.
+    // With its last running instance the site's own namespace goes: a stopped site leaves nothing on the host.
     private async Task DropUnusedNetworksAsync(CancellationToken ct)
     {
         await _networking.WaitAsync(ct);
         try
         {
-            // Whoever starts an instance writes its record first and asks for its networks after that, under this lock.
-            var used = _store.ReadAll().Any(r => r is { Bubble: null, Adopted: null, Description.Nics.Count: > 0 });
+            // Whoever starts an instance says so first and asks for its networks after that, under this lock.
+            var used = _store.ReadAll().Any(r => r is { Bubble: null, Adopted: null, Description.Nics.Count: > 0 }
+                && (_starting.ContainsKey(r.Name) || ProcessOf(r) is not null));
             if (!used) await ProductionSpace.DeleteAsync(SiteNetwork.Read(NetworksFile), ct);
         }
         finally

@@ -76,6 +76,20 @@ internal sealed partial class QemuSite
 
     private async Task<HostProcess> LaunchAsync(InstanceRecord record, CancellationToken ct)
     {
+        // From here until its process is there, the networks are in use.
+        _starting[record.Name] = record.Name;
+        try
+        {
+            return await PlugAndLaunchAsync(record, ct);
+        }
+        finally
+        {
+            _starting.TryRemove(record.Name, out _);
+        }
+    }
+
+    private async Task<HostProcess> PlugAndLaunchAsync(InstanceRecord record, CancellationToken ct)
+    {
         var folder = _store.Folder(record.Name);
         var kvm = await UseKvmAsync(record.Description.CpuModel);
         IReadOnlyList<string> taps = [];

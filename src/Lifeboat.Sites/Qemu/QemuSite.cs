@@ -28,6 +28,7 @@ internal sealed partial class QemuSite : ISite
     private readonly QemuSiteOptions _options;
     private readonly InstanceStore _store;
     private readonly KvmProbe _kvm;
+    private readonly ConcurrentDictionary<string, string> _starting = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new(StringComparer.Ordinal);
 
     /// <exception cref="SiteException">Refused: the options have faults.</exception>
@@ -52,7 +53,9 @@ internal sealed partial class QemuSite : ISite
 
     public Task StopAsync(string instance, CancellationToken ct) => AloneAsync(instance, async () =>
     {
-        if (_store.Read(instance) is { } record) await StopAsync(record, ct);
+        if (_store.Read(instance) is not { } record) return true;
+        await StopAsync(record, ct);
+        if (record.Adopted is null && record.Bubble is null) await DropUnusedNetworksAsync(ct);
         return true;
     }, ct);
 

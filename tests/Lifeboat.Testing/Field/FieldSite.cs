@@ -108,7 +108,22 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
     {
         if (System.IO.Directory.Exists(directory))
             await RunAsync(["site", "stop", "--with-instances"], CancellationToken.None);
+        var namespaces = await NamespacesAsync();
         KillEverything();
+        foreach (var name in namespaces)
+            await HostCommand.RunAsync("ip", ["netns", "del", name], CancellationToken.None);
+    }
+
+    /// <summary>Those that a killed site could not remove: its processes are in them.</summary>
+    private async Task<IReadOnlySet<string>> NamespacesAsync()
+    {
+        var found = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var pid in ProcessesOfSite())
+        {
+            var told = await HostCommand.RunAsync("ip", ["netns", "identify", $"{pid}"], CancellationToken.None);
+            if (told.Output.Trim() is { Length: > 0 } name) found.Add(name);
+        }
+        return found;
     }
 
     private static TcpListener FreePort()
