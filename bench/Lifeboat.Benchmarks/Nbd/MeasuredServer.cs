@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
+using Lifeboat.Testing.Nbd;
 
 namespace Lifeboat.Benchmarks.Nbd;
 
@@ -23,7 +24,7 @@ internal sealed class MeasuredServer : IDisposable
             RedirectStandardInput = true,
             RedirectStandardError = true,
         };
-        var process = Process.Start(info)!;
+        var process = LastingStarter.Start(info);
         for (var waited = 0; !File.Exists(socket); waited++)
         {
             if (process.HasExited || waited > 500)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
+using Lifeboat.Testing.Nbd;
 
 namespace Lifeboat.IntegrationTests.Nbd;
 
@@ -44,7 +45,7 @@ internal static class Tool
             RedirectStandardError = true,
             RedirectStandardInput = true,
         };
-        return Process.Start(info)!;
+        return LastingStarter.Start(info);
     }
 
     private static string PathOf(string program)
