@@ -16,6 +16,19 @@ internal sealed partial class QmpDiskTap
         return await monitor.TalkAsync(qmp => IsIntactAsync(qmp, attached, ct), ct);
     }
 
+    public async Task<bool> InstanceAnswersAsync(CancellationToken ct)
+    {
+        try
+        {
+            return await monitor.TalkAsync(static _ => Task.FromResult(true), ct);
+        }
+        catch (TapException e)
+        {
+            // A monitor that is busy or slow has an instance behind it.
+            return e.InnerException is not QmpException { Fault: QmpFault.Unreachable or QmpFault.Closed };
+        }
+    }
+
     // A write that failed at the target is acknowledged to the guest, and its job may still be listed for 0.1 s. Such a
     // write is noted in the job's own, unnamed bitmap, which nothing else ever sets in a write-blocking mirror with
     // sync=none. So: nothing noted, then the job still there, then our connection still open.

@@ -34,6 +34,8 @@ public sealed partial class Journal
 
     private async Task RecoverAsync(long floor, CancellationToken ct)
     {
+        // A process that was killed may have renamed what it did not live to sync: a name counts once it is durable.
+        await _storage.SyncAsync(ct);
         var firsts = await SweepAsync(ct);
         firsts = await DropBelowAsync(firsts, floor, ct);
         for (var i = 0; i < firsts.Count; i++)

@@ -133,6 +133,20 @@ public sealed partial class CaptureStream
         _toTend.Set();
     }
 
+    /// <summary>Whether a clean shutdown may still be cut of what this sink's instance left when it ended.</summary>
+    internal bool IsEndedWhole(VolumeSink sink)
+    {
+        lock (_gate) return !_closed && sink.State is { EndedWhole: true, Sink: null };
+    }
+
+    /// <summary>The instance runs again and nothing captures it: it is whole no more.</summary>
+    internal void MarkReturned(VolumeSink sink)
+    {
+        lock (_gate)
+            if (sink.State.Sink is null) sink.State.EndedWhole = sink.State.WholeUntilLost = false;
+        _toTend.Set();
+    }
+
     /// <summary>
     /// The sequence that what a volume's next attach captures comes after: the last one, or where the stream began when
     /// it has no record of the volume.

@@ -52,6 +52,12 @@ public interface IDiskTap : IAsyncDisposable
     /// </summary>
     Task<bool> StillMirroringAsync(CancellationToken ct);
 
+    /// <summary>
+    /// True when an instance answers now, mirrored or not; false when nobody is there. When in doubt: true. Asked after
+    /// an instance has ended, to hear of one that runs again and writes without us.
+    /// </summary>
+    Task<bool> InstanceAnswersAsync(CancellationToken ct);
+
     /// <summary>Stops mirroring; the change map goes on. Detaching a detached tap succeeds.</summary>
     Task DetachAsync(CancellationToken ct);
 

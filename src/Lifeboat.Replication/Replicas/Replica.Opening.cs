@@ -17,6 +17,8 @@ public sealed partial class Replica
         IStorage storage, IReplicaStore store, TimeProvider time, CancellationToken ct)
     {
         if (options.Problems().FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
+        // A killed process may have renamed a manifest that it did not live to sync: what is read must be durable.
+        await storage.SyncAsync(ct);
         var found = await ReplicaManifest.ReadAsync(storage, ct);
         var replica = new Replica(definition, options, storage, time, found ?? NewManifest(definition, options));
         try

@@ -103,7 +103,7 @@ public sealed partial class GroupSource
         var states = stream.Volumes();
         var looks = new List<Task<bool>>();
         for (var i = 0; i < _slots.Length; i++)
-            if (!states[i].Ended) looks.Add(IsIntactAsync(_slots[i], any.Token));
+            looks.Add(states[i].Ended ? IsGoneAsync(_slots[i], any.Token) : IsIntactAsync(_slots[i], any.Token));
         var intact = await Task.WhenAll(looks);
         ct.ThrowIfCancellationRequested();
         // The same mirrors that were there at the cut: one that ended and was attached again since proves nothing.
@@ -119,6 +119,19 @@ public sealed partial class GroupSource
         catch (TapException)
         {
             return false; // nobody can say: no confirmation
+        }
+        catch (OperationCanceledException)
+        {
+            return false; // the limit; the caller looks at its own token
+        }
+    }
+
+    // It ended whole, and must not run again by the time that the cut is confirmed.
+    private static async Task<bool> IsGoneAsync(TapSlot slot, CancellationToken ct)
+    {
+        try
+        {
+            return !await slot.Tap.InstanceAnswersAsync(ct).ArriveAsync(ct);
         }
         catch (OperationCanceledException)
         {

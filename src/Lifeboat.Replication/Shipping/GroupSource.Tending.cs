@@ -11,6 +11,7 @@ namespace Lifeboat.Replication.Shipping;
 // forget gaps once that is durable, rotate change maps. What it leaves half done the next session's loop takes up.
 public sealed partial class GroupSource
 {
+    private static readonly TimeSpan ReturnLook = TimeSpan.FromMilliseconds(500);
     private BatchClose? _batchEnd;
     private long _rotatedAt, _rotatedPoint;
 
@@ -196,10 +197,33 @@ public sealed partial class GroupSource
             // Without a link nobody attaches it again for now.
             if (stream == _stream && stream.InBatch && _state.Phase == GroupSourcePhase.Streaming)
                 SetState(GroupSourcePhase.Detached, ReasonCode.CaptureLost, $"{slot.Disk.Name}: {slot.Detail}");
+            if (stream.IsEndedWhole(sink)) Watch(WatchReturnAsync(stream, slot, sink));
         }
         catch (OperationCanceledException) when (_runToken.IsCancellationRequested)
         {
             // The source is stopping; the tap is detached by whoever stops it.
+        }
+    }
+
+    // While the link is down nothing is attached: an instance that boots again in the meantime writes unseen, and a
+    // clean shutdown must not be cut of what it left when it ended. It takes longer to boot than this looks away.
+    private async Task WatchReturnAsync(CaptureStream stream, TapSlot slot, VolumeSink sink)
+    {
+        try
+        {
+            while (stream.IsEndedWhole(sink))
+            {
+                if (await slot.Tap.InstanceAnswersAsync(_runToken))
+                {
+                    stream.MarkReturned(sink);
+                    return;
+                }
+                await Task.Delay(ReturnLook, _time, _runToken);
+            }
+        }
+        catch (OperationCanceledException) when (_runToken.IsCancellationRequested)
+        {
+            // The source is stopping.
         }
     }
 

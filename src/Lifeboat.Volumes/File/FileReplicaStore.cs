@@ -51,6 +51,8 @@ public sealed class FileReplicaStore(string root) : IReplicaStore
     {
         var image = ImageOf(spec);
         if (!System.IO.File.Exists(image)) await CreateAsync(spec, image, ct);
+        // A killed process may have named it and not lived to make the name durable.
+        else SyncDirectory(spec);
         var file = RawFile.Open(image, FileMode.Open);
         var length = file.Length();
         if (length >= spec.SizeBytes) return file;

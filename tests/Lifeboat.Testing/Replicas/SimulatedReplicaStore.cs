@@ -27,6 +27,7 @@ public sealed class SimulatedReplicaStore(SimulatedDisk disk) : IReplicaStore
         if (spec.TargetDisk is { } target) return await OpenTargetAsync(target, spec, ct);
         var name = NameOf(spec);
         if (!await _storage.ExistsAsync(name, ct)) await CreateAsync(name, spec, ct);
+        else await _storage.SyncAsync(ct);
         return new SimulatedBaseImage(await _storage.OpenAsync(name, create: false, ct), spec.SizeBytes);
     }
 

@@ -79,6 +79,12 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
         return drive.Mirror == mirror && !mirror.Ended;
     }
 
+    public async Task<bool> InstanceAnswersAsync(CancellationToken ct)
+    {
+        await agent.Clock.DelayAsync(TimeSpan.FromMicroseconds(_prng.Next(50, 1000)), ct);
+        return instance.Running;
+    }
+
     public async Task DetachAsync(CancellationToken ct)
     {
         if (_mirror is not { } mirror || !instance.Running) return;

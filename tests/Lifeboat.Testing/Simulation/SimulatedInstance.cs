@@ -10,13 +10,13 @@ public sealed class SimulatedInstance(string name, IReadOnlyList<GuestDisk> disk
 {
     private readonly List<GuestWrite> _unsettled = [];
     private List<QemuDrive> _drives = [];
+    private bool _booted;
 
     public string Name => name;
     public IReadOnlyList<GuestDisk> Disks => disks;
     public SimulatedProcess? Process { get; private set; }
     public bool Running => Process is { Alive: true };
     public GuestWorkload? Guest { get; private set; }
-    public int Restarts { get; private set; }
     public Prng Prng => prng;
     /// <summary>Of a change map, bytes.</summary>
     public int Granularity { get; init; } = 4096;
@@ -26,14 +26,21 @@ public sealed class SimulatedInstance(string name, IReadOnlyList<GuestDisk> disk
     public void PowerOn(GuestOptions options, Func<long> nextWrite)
     {
         if (Running) throw new SimulationException($"{name} already runs");
-        Process = spawn(name);
+        var process = Process = spawn(name);
+        _drives = [.. disks.Select(d => new QemuDrive(this, d, process))];
+        var guest = Guest = new GuestWorkload(this, options, nextWrite, prng);
+        process.Start(() => BootAsync(process, guest));
+    }
+
+    // A guest takes its time before it writes, the first time excepted: stories begin when all is up.
+    private async Task BootAsync(SimulatedProcess process, GuestWorkload guest)
+    {
+        if (_booted) await process.Clock.DelayAsync(TimeSpan.FromMilliseconds(prng.Next(1200, 3000)));
+        _booted = true;
         // Whatever of the last writes is on the disks, the guest reads it now and builds on it.
-        foreach (var write in _unsettled) write.Acked = Process.Scheduler.Now;
+        foreach (var write in _unsettled) write.Acked = process.Scheduler.Now;
         _unsettled.Clear();
-        _drives = [.. disks.Select(d => new QemuDrive(this, d, Process))];
-        Guest = new GuestWorkload(this, options, nextWrite, prng);
-        Restarts++;
-        Process.Start(Guest.RunAsync);
+        await guest.RunAsync();
     }
 
     /// <summary>The guest was shut down and starts again; QEMU, its mirrors and its change maps stayed.</summary>

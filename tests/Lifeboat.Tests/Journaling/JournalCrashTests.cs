@@ -35,6 +35,28 @@ public sealed class JournalCrashTests
     }
 
     /// <summary>
+    /// The process dies at every single change, its successor goes on and promises, and then the host loses power: what
+    /// the first had renamed and did not live to sync must not be lost under the second.
+    /// </summary>
+    [Fact]
+    public async Task What_a_killed_process_left_half_done_is_durable_before_its_successor_builds_on_it()
+    {
+        var changes = await RunAsync(seed: 9, steps: 80, crashAfter: long.MaxValue);
+        for (var at = 0L; at <= changes; at++)
+        {
+            var prng = new Prng(9);
+            var disk = new SimulatedDisk(prng.Fork());
+            var history = new JournalHistory(prng.Fork());
+            disk.CrashAfter(at);
+            await LiveAsync(disk, history, steps: 80);
+            disk.KillProcesses();
+            await VerifyAsync(disk, history);
+            disk.Crash();
+            await VerifyAsync(disk, history);
+        }
+    }
+
+    /// <summary>
     /// Two blocks of one size: the first is lost, the second is not, and then another first is written.
     /// </summary>
     [Fact]

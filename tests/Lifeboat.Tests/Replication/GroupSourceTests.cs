@@ -331,6 +331,31 @@ public sealed class GroupSourceTests
             Assert.True(_world.Site.Image(v, cut.Point.Sequence).AsSpan().SequenceEqual(_world.Taps[v].Disk));
     }
 
+    /// <summary>Found by the simulation: it ended whole, booted while the link was down, and ended again.</summary>
+    [Fact]
+    public void No_clean_shutdown_is_cut_of_an_instance_that_ran_again_unseen()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        _world.Network.Partition();
+        foreach (var tap in _world.Taps)
+        {
+            tap.InstanceRuns = false;
+            tap.End(TapEnd.InstanceGone);
+        }
+        _world.For(TimeSpan.FromSeconds(1));
+        foreach (var tap in _world.Taps) tap.InstanceRuns = true;
+        _world.Write(10);
+        _world.For(TimeSpan.FromSeconds(1));
+        foreach (var tap in _world.Taps) tap.InstanceRuns = false;
+
+        var clean = new Dictionary<string, Consistency> { ["db"] = Consistency.CleanShutdown };
+        var cut = _world.Ask(() => _world.Source.CheckpointAsync(clean, null, null, default));
+
+        Assert.Null(cut.Point);
+        Assert.NotEqual(ReasonCode.None, cut.Reason);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

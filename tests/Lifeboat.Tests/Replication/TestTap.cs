@@ -54,6 +54,8 @@ internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
         _maps.Clear();
     }
 
+    public Task<bool> InstanceAnswersAsync(CancellationToken ct) => Task.FromResult(InstanceRuns);
+
     public Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct)
     {
         Need();
