@@ -148,12 +148,17 @@ public sealed partial class CaptureStream
     }
 
     /// <summary>
-    /// The sequence that what a volume's next attach captures comes after: the last one, or where the stream began when
-    /// it has no record of the volume.
+    /// The sequence that what a volume's next attach captures comes after. Always the last one: the recovery site folds
+    /// up to its oldest point, and can say nothing of what it had before.
     /// </summary>
-    internal long SequenceBefore(ushort volume)
+    /// <param name="nothing">The recovery site never had a record of the volume: it has what its base began with.</param>
+    internal long SequenceBefore(ushort volume, out bool nothing)
     {
-        lock (_gate) return _byIndex[volume].Touched ? _outbox.Last : BaseSequence;
+        lock (_gate)
+        {
+            nothing = BaseSequence == 0 && !_byIndex[volume].Touched;
+            return _outbox.Last;
+        }
     }
 
     /// <summary>The sinks that may append, one for each captured volume.</summary>

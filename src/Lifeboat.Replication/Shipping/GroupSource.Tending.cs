@@ -59,7 +59,7 @@ public sealed partial class GroupSource
         var first = slot.Sink is null;
         slot.Pull = null;
         slot.Pulled = false;
-        var sequence = stream.SequenceBefore(slot.Disk.Index);
+        var sequence = stream.SequenceBefore(slot.Disk.Index, out var nothing);
         var sink = slot.Sink = stream.BeginVolume(slot.Disk.Index);
         try
         {
@@ -74,7 +74,7 @@ public sealed partial class GroupSource
             slot.Detail = null;
             // A batch of its own: the counters begin anew.
             if (!first && Array.TrueForAll(_slots, s => s.Pull is null)) _sync = new SyncCounters(SyncKind.None);
-            slot.Pull = new GapPull(TaskOf(slot, sink, map, sequence), stream, _sync);
+            slot.Pull = new GapPull(TaskOf(slot, sink, map, sequence, nothing), stream, _sync);
             LogVolumeAttached(_options.Group, slot.Disk.Name, map.Kind, map.BitmapName);
         }
         catch (TapException e)
@@ -92,10 +92,10 @@ public sealed partial class GroupSource
         }
     }
 
-    private GapPullTask TaskOf(TapSlot slot, VolumeSink sink, GapMap map, long sequence)
+    private GapPullTask TaskOf(TapSlot slot, VolumeSink sink, GapMap map, long sequence, bool nothing)
     {
-        var kind = sequence == 0 && !_seeded ? SyncKind.Allocation
-            : map.Kind == GapKind.Known && sequence > 0 && !_compareAll ? SyncKind.ChangeMap
+        var kind = nothing && !_seeded ? SyncKind.Allocation
+            : map.Kind == GapKind.Known && !nothing && !_compareAll ? SyncKind.ChangeMap
             : SyncKind.HashCompare;
         _sync.Include(kind);
         _sync.AddTotal(slot.Disk.SizeBytes);

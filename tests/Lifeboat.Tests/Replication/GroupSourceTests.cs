@@ -331,6 +331,27 @@ public sealed class GroupSourceTests
             Assert.True(_world.Site.Image(v, cut.Point.Sequence).AsSpan().SequenceEqual(_world.Taps[v].Disk));
     }
 
+    /// <summary>
+    /// Found by the simulation: nothing was written since the stream began, points were sealed and folded to, and the
+    /// resync asked for ever of a sequence that was history.
+    /// </summary>
+    [Fact]
+    public void A_resync_compares_with_the_newest_sequence_and_not_with_where_the_stream_began()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        _world.RestartAgent();
+        _world.UntilStreaming();
+        _world.For(TimeSpan.FromSeconds(5));
+        var before = _world.Status.DurableSequence;
+        foreach (var tap in _world.Taps) tap.Restart();
+
+        _world.Until(() => _world.Site.OldestDigested < long.MaxValue && _world.Status.Attaches >= 4, "it compares");
+        _world.UntilStreaming();
+
+        Assert.True(_world.Site.OldestDigested >= before, $"{_world.Site.OldestDigested} is before {before}");
+    }
+
     /// <summary>Found by the simulation: it ended whole, booted while the link was down, and ended again.</summary>
     [Fact]
     public void No_clean_shutdown_is_cut_of_an_instance_that_ran_again_unseen()

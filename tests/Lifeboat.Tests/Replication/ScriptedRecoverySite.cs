@@ -125,8 +125,12 @@ internal sealed class ScriptedRecoverySite(byte[][] bases)
         Records.Add((header, data));
     }
 
+    /// <summary>The lowest sequence that digests were asked of.</summary>
+    public long OldestDigested { get; private set; } = long.MaxValue;
+
     private byte[] Digest(DigestRequest request)
     {
+        OldestDigested = Math.Min(OldestDigested, request.Sequence);
         Need(request.Sequence <= Durable, "digests are asked of what is durable");
         var image = Image(request.Volume, request.Sequence);
         var reply = DigestReply.New(request.Id, request.Count, out var digests);
