@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Sites;
+using Lifeboat.Testing.Nbd;
 using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.IntegrationTests.Sites;
@@ -180,7 +181,8 @@ public sealed class QemuSiteMoveTests(ITestOutputHelper output)
         {
             var socket = Path.Combine(bench.Root, $"view{i}.sock");
             string[] how = writable ? ["--filter=cow"] : ["-r"];
-            served.Add(Process.Start("nbdkit", ["-f", "-U", socket, .. how, "file", disks[i].Path]));
+            var info = new ProcessStartInfo("nbdkit", ["-f", "-U", socket, .. how, "file", disks[i].Path]);
+            served.Add(LastingStarter.Start(info));   // a pool thread that retires would take nbdkit with it
             while (!File.Exists(socket)) await Task.Delay(10, bench.Ct);
         }
         return served;
