@@ -47,13 +47,15 @@ internal static class CaptureBenchmark
         using var target = await MeasuredServer.StartAsync("nbdkit", nbdkit, "/usr/bin/nbdkit", "-f", "-U", nbdkit,
             "memory", LoadedQemu.DiskBytes.ToString(CultureInfo.InvariantCulture));
         await using var off = await LoadedQemu.StartAsync(Path.Combine(folder, "off"), Path.Combine(folder, "l0"));
-        await using var mirror = await LoadedQemu.StartAsync(Path.Combine(folder, "mirror"), Path.Combine(folder, "l1"));
+        await using var mirror = await LoadedQemu.StartAsync(
+            Path.Combine(folder, "mirror"), Path.Combine(folder, "l1"));
         await mirror.MirrorToAsync(nbdkit);
         await using var captured = await CapturedDisk.StartAsync(folder);
         (string Name, string Socket)[] cases =
             [("off", off.LoadSocket), ("QEMU to nbdkit", mirror.LoadSocket), ("Lifeboat", captured.Qemu!.LoadSocket)];
 
-        Console.WriteLine($"{rounds} rounds of {length.TotalSeconds} s; {Environment.ProcessorCount} CPUs for all of it");
+        var cpus = Environment.ProcessorCount;
+        Console.WriteLine($"{rounds} rounds of {length.TotalSeconds} s; {cpus} CPUs for all of it");
         Console.WriteLine($"{"guest writes",-20} {"capture",-15} {"ops/s",9} {"MB/s",7} {"p50 us",8} {"ops ratio",10}");
         foreach (var workload in Workloads)
         {
