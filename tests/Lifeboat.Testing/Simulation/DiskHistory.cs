@@ -66,7 +66,10 @@ public sealed class DiskHistory
     {
         for (var sector = 0; sector < _initial.Length; sector++)
         {
-            var stamp = MemoryMarshal.Read<long>(content[(sector * GuestWrite.SectorBytes)..]);
+            var words = MemoryMarshal.Cast<byte, long>(
+                content.Slice(sector * GuestWrite.SectorBytes, GuestWrite.SectorBytes));
+            var stamp = words[0];
+            if (words.ContainsAnyExcept(stamp)) return false;
             var writes = _writes[sector];
             // Zeroes have no unique stamp: their moment cannot be told.
             if (stamp == 0) continue;

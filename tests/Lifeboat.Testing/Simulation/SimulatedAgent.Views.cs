@@ -57,6 +57,34 @@ public sealed partial class SimulatedAgent
         await AuditPointAsync(replica, replica.Points[^1]);
         for (var i = 0; i < others && replica == _replica && replica.Points.Count > 0; i++)
             await AuditPointAsync(replica, prng.Pick(replica.Points));
+        if (replica == _replica && prng.Chance(0.5)) await AuditSequenceAsync(replica, prng);
+    }
+
+    /// <summary>Any sequence that can be opened is some state of the disks, not only the points.</summary>
+    private async Task AuditSequenceAsync(Replica replica, Prng prng)
+    {
+        var points = replica.Points;
+        if (points.Count < 2) return;
+        var index = prng.Next(1, points.Count);
+        var (before, after) = (points[index - 1], points[index]);
+        if (before.Epoch != after.Epoch) return;
+        var sequence = prng.Next(before.Sequence, after.Sequence);
+        var name = $"audit-{Process.Id}-{++_audits}";
+        try
+        {
+            var view = await replica.OpenViewAsync(name, sequence, writable: false, default);
+            var content = await ReadAsync(replica, view);
+            _world.Oracle.CheckPrefix(after.Epoch, sequence, content);
+            await replica.CloseViewAsync(name, default);
+        }
+        catch (ReplicaException e) when (e.Fault == ReplicaFault.SequenceUnknown)
+        {
+            _world.Count("sequences without a state");
+        }
+        catch (Exception e) when (e is StorageException or ObjectDisposedException)
+        {
+            _world.Count("audits cut short");
+        }
     }
 
     private async Task AuditPointAsync(Replica replica, RecoveryPoint point)
