@@ -36,12 +36,8 @@ public sealed partial class SimulatedAgent
     public async Task DropReplicaAsync(WantedReplica wanted)
     {
         await CloseReplicaAsync();
-        var storage = StorageOf(wanted);
-        foreach (var name in await storage.ListAsync(default)) await storage.DeleteAsync(name, default);
-        await storage.SyncAsync(default);
-        var images = new SimulatedReplicaStore(_host.Disk);
-        foreach (var v in wanted.Volumes)
-            await images.DeleteAsync(new BaseImageSpec("g1", v.Name, v.SizeBytes, null, null), default);
+        await RefusingAsync(() => Replica.DeleteAsync(Definition(wanted), StorageOf(wanted),
+            new SimulatedReplicaStore(_host.Disk), default));
     }
 
     public ReplicaStatus? ReplicaStatus()
@@ -81,8 +77,7 @@ public sealed partial class SimulatedAgent
             try
             {
                 var replica = await Replica.OpenAsync(
-                    new ReplicaDefinition("g1", wanted.Epoch, wanted.Volumes, wanted.Retention),
-                    Options(), StorageOf(wanted), new SimulatedReplicaStore(_host.Disk), Process.Clock, default);
+                    Definition(wanted), Options(), StorageOf(wanted), new SimulatedReplicaStore(_host.Disk), Process.Clock, default);
                 (_replica, _opened) = (replica, wanted);
                 break;
             }
@@ -105,6 +100,9 @@ public sealed partial class SimulatedAgent
         await StopServingAsync();
         await replica.DisposeAsync();
     }
+
+    private static ReplicaDefinition Definition(WantedReplica wanted) =>
+        new("g1", wanted.Epoch, wanted.Volumes, wanted.Retention);
 
     private ReplicaOptions Options() => new()
     {
