@@ -66,7 +66,7 @@ internal sealed partial class Story
             $"{run.State}; last acknowledged at b {away.LastAcked()!.Value.N}, found at a {home.LastAtBoot}: "
             + $"{Math.Max(0, lost)} lost");
 
-        var group = await UntilAsync(_a, "protected again", IsProtected, TimeSpan.FromSeconds(90), ct);
+        var group = await UntilProtectedAsync(_a, TimeSpan.FromSeconds(90), ct);
         var proof = await ProveAsync(_b, group.NewestPoint!.Id, "home", OracleExpectation.ConsistencyOnly, ct);
         ledger.Prove("home and protected again", proof.Holds && group.Definition.PrimarySite == "a", Summary(proof));
         var complaints = _witness.History.Complaints(StoryOptions.Instance);

@@ -14,14 +14,14 @@ internal sealed partial class Story
         var start = time.GetTimestamp();
         await _a.MustAsync(["group", "create", StoryOptions.Group, "--instance", StoryOptions.Instance,
             "--recovery-site", "b", "--checkpoint-interval", "1s", "--check", "tcp:8080"], ct);
-        var group = await UntilAsync(_a, "initial sync", IsProtected, TimeSpan.FromSeconds(90), ct);
+        var group = await UntilProtectedAsync(_a, TimeSpan.FromSeconds(90), ct);
         ledger.Note("initial sync of 3 disks, guest writing",
             $"{time.GetElapsedTime(start).TotalSeconds:0.0} s, moved {Mib(group.Source!.ResyncMovedBytes)} "
             + $"of {Mib(GuestDisks.Sum(d => d.SizeBytes))}");
 
         var before = time.GetUtcNow();
         await Task.Delay(TimeSpan.FromSeconds(5), time, ct);
-        group = await UntilAsync(_a, "streaming", IsProtected, TimeSpan.FromSeconds(30), ct);
+        group = await UntilProtectedAsync(_a, TimeSpan.FromSeconds(30), ct);
         var stall = _witness.History.LongestStall(StoryOptions.Instance, before, time.GetUtcNow());
         ledger.Note("streaming", $"lag {group.Source!.Lag.TotalSeconds:0.00} s, longest gap between acknowledged "
             + $"records {stall.GuestLength.TotalMilliseconds:0} ms");

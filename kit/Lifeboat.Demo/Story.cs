@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-using Lifeboat.Contracts;
-using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
-using Lifeboat.Protection.Groups;
 using Lifeboat.Testing.Field;
 using Lifeboat.Testing.Oracle;
 
@@ -106,25 +103,6 @@ internal sealed partial class Story(StoryOptions options, Ledger ledger, TimePro
             TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
-    private async Task<GroupInfo> UntilAsync(FieldSite site, string what, Func<GroupInfo, bool> holds, TimeSpan limit,
-        CancellationToken ct)
-    {
-        var start = time.GetTimestamp();
-        while (true)
-        {
-            var answer = await site.RunAsync(["group", "get", StoryOptions.Group, "-o", "json"], ct);
-            var group = answer.ExitCode == 0
-                ? System.Text.Json.JsonSerializer.Deserialize<GroupInfo>(answer.Output, ContractJson.Options) : null;
-            if (group is not null && holds(group)) return group;
-            if (time.GetElapsedTime(start) > limit)
-                throw new FieldException($"{what}: not within {limit.TotalSeconds:0} s; site {site.Name} says "
-                    + (group is null ? answer.Talk : $"{group.State}, {group.Reason}, {group.Detail} "
-                        + $"{group.Source?.Phase} {group.Source?.Detail}"));
-            await Task.Delay(TimeSpan.FromMilliseconds(500), time, ct);
-        }
-    }
-
-    private static bool IsProtected(GroupInfo group) =>
-        group.State == GroupState.Protected && group.NewestPoint is not null
-        && group.Source is null or { Phase: SourcePhase.Streaming };
+    private Task<GroupInfo> UntilProtectedAsync(FieldSite site, TimeSpan limit, CancellationToken ct) =>
+        site.UntilGroupAsync(StoryOptions.Group, FieldSite.IsProtected, limit, time, ct);
 }

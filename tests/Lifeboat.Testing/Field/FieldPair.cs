@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Text.Json;
-using Lifeboat.Contracts;
-using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
-using Lifeboat.Protection.Groups;
 using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.Testing.Field;
@@ -84,27 +80,11 @@ public sealed class FieldPair : IAsyncDisposable
     }
 
     public Task<GroupInfo> UntilProtectedAsync(FieldSite site, TimeSpan limit, CancellationToken ct) =>
-        UntilAsync(site, g => g.State == GroupState.Protected && g.NewestPoint is not null
-            && g.Source is null or { Phase: SourcePhase.Streaming }, limit, ct);
+        UntilAsync(site, FieldSite.IsProtected, limit, ct);
 
     /// <summary>Asks for the group until something holds of it.</summary>
-    public async Task<GroupInfo> UntilAsync(FieldSite site, Func<GroupInfo, bool> holds, TimeSpan limit,
-        CancellationToken ct)
-    {
-        var start = Time.GetTimestamp();
-        while (true)
-        {
-            var answer = await site.RunAsync(["group", "get", Group, "-o", "json"], ct);
-            var group = answer.ExitCode == 0
-                ? JsonSerializer.Deserialize<GroupInfo>(answer.Output, ContractJson.Options) : null;
-            if (group is not null && holds(group)) return group;
-            if (Time.GetElapsedTime(start) > limit)
-                throw new FieldException($"not within {limit.TotalSeconds:0} s; site {site.Name} says " + (group is null
-                    ? answer.Talk : $"{group.State}, {group.Reason}, {group.Detail}, {group.Source?.Phase} "
-                        + $"{group.Source?.Reason} {group.Source?.Detail}"));
-            await Task.Delay(TimeSpan.FromMilliseconds(300), Time, ct);
-        }
-    }
+    public Task<GroupInfo> UntilAsync(FieldSite site, Func<GroupInfo, bool> holds, TimeSpan limit,
+        CancellationToken ct) => site.UntilGroupAsync(Group, holds, limit, Time, ct);
 
     /// <summary>Takes the disks of a point out of a site with the product's command and lets the oracle judge
     /// them.</summary>

@@ -5,8 +5,11 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.Testing.Field;
@@ -63,6 +66,29 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
 
     public async Task<T> AskAsync<T>(IEnumerable<string> arguments, CancellationToken ct) =>
         JsonSerializer.Deserialize<T>(await MustAsync([.. arguments, "-o", "json"], ct), ContractJson.Options)!;
+
+    public static bool IsProtected(GroupInfo group) => group.State == GroupState.Protected
+        && group.NewestPoint is not null && group.Source is null or { Phase: SourcePhase.Streaming };
+
+    /// <summary>Asks for a group until something holds of it.</summary>
+    /// <exception cref="FieldException">It did not within the limit; says what the site said last.</exception>
+    public async Task<GroupInfo> UntilGroupAsync(string group, Func<GroupInfo, bool> holds, TimeSpan limit,
+        TimeProvider time, CancellationToken ct)
+    {
+        var start = time.GetTimestamp();
+        while (true)
+        {
+            var answer = await RunAsync(["group", "get", group, "-o", "json"], ct);
+            var found = answer.ExitCode == 0
+                ? JsonSerializer.Deserialize<GroupInfo>(answer.Output, ContractJson.Options) : null;
+            if (found is not null && holds(found)) return found;
+            if (time.GetElapsedTime(start) > limit)
+                throw new FieldException($"not within {limit.TotalSeconds:0} s; site {name} says " + (found is null
+                    ? answer.Talk : $"{found.State}, {found.Reason}, {found.Detail}, {found.Source?.Phase} "
+                        + $"{found.Source?.Reason} {found.Source?.Detail}"));
+            await Task.Delay(TimeSpan.FromMilliseconds(300), time, ct);
+        }
+    }
 
     /// <summary>The pid of `watchdog`, `controller` or `agent`; null when it does not run.</summary>
     public int? ProcessOf(string role)
