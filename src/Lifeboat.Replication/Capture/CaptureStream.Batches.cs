@@ -151,7 +151,8 @@ public sealed partial class CaptureStream
     /// The sequence that what a volume's next attach captures comes after. Always the last one: the recovery site folds
     /// up to its oldest point, and can say nothing of what it had before.
     /// </summary>
-    /// <param name="nothing">The recovery site never had a record of the volume: it has what its base began with.</param>
+    /// <param name="nothing">The recovery site never had a record of the volume: it has what its base began
+    /// with.</param>
     internal long SequenceBefore(ushort volume, out bool nothing)
     {
         lock (_gate)
