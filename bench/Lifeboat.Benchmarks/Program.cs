@@ -11,6 +11,8 @@ switch (args)
         return await NbdServe.RunAsync(what);
     case ["capture", .. var options]:
         return await CaptureBenchmark.RunAsync(options);
+    case ["capture-serve", var run, var qmpSocket, var readyFile]:   // capture alone, in a process of its own
+        return await CaptureServe.RunAsync(run, qmpSocket, readyFile);
     case ["agent-serve", var directory]:   // an agent under measurement, in a process of its own
         await AgentHost.RunAsync(directory, CancellationToken.None);
         return 0;

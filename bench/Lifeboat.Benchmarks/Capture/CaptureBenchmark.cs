@@ -5,34 +5,39 @@ using Lifeboat.Benchmarks.Nbd;
 namespace Lifeboat.Benchmarks.Capture;
 
 /// <summary>
-/// What a guest's writes cost with capture: off, with QEMU's own write-blocking mirror to nbdkit's memory, and with
-/// Lifeboat (two agents, TLS, journal). The same client on each, taking turns; ratios are taken within a round.
+/// What a guest's writes cost with capture: off, with a change map alone, with QEMU's own write-blocking mirror to
+/// nbdkit's memory and to qemu-nbd, with Lifeboat's capture alone, and with all of Lifeboat (two agents, TLS, journal).
+/// The same client on each, taking turns; ratios are taken within a round. What each row means: bench/README.md.
 /// </summary>
 internal static class CaptureBenchmark
 {
+    private static readonly string[] Tools = ["/usr/bin/nbdkit", "/usr/bin/qemu-nbd", "/usr/bin/qemu-system-x86_64"];
+
     private static readonly Workload[] Workloads =
     [
         new("4k randwrite qd1", true, false, 4096, 1),
-        new("4k randwrite qd16", true, false, 4096, 16),
-        new("64k seqwrite qd8", true, true, 64 << 10, 8),
+        new("4k randwrite qd32", true, false, 4096, 32),
+        new("256k seqwrite qd8", true, true, 256 << 10, 8),
     ];
 
     public static async Task<int> RunAsync(string[] options)
     {
         var smoke = options.Contains("--smoke");
-        var rounds = smoke ? 1 : Number(options, "--rounds", 5);
+        var rounds = smoke ? 1 : (int)Number(options, "--rounds", 5);
         var length = TimeSpan.FromSeconds(smoke ? 0.2 : Number(options, "--seconds", 1));
-        if (!File.Exists("/usr/bin/nbdkit") || !File.Exists("/usr/bin/qemu-system-x86_64"))
+        if (Tools.FirstOrDefault(tool => !File.Exists(tool)) is { } missing)
         {
-            Console.WriteLine("skipped: qemu-system-x86_64 and nbdkit are needed and are not both installed");
-            return 0;
+            Console.WriteLine($"cannot run: {missing} is not installed");
+            return 1;
         }
         // In memory: what is compared is the way of a write, not the disk under it.
         var root = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         var folder = Directory.CreateDirectory(Path.Combine(root, $"lb{Environment.ProcessId}"));
         try
         {
-            await CompareAsync(folder.FullName, rounds, length);
+            await using var cases = new CaptureCases(folder.FullName);
+            await cases.StartAsync(outboxBytes: (2L << 30) * (long)Math.Ceiling(length.TotalSeconds));
+            await CompareAsync(cases.All, rounds, length);
             return 0;
         }
         finally
@@ -41,56 +46,55 @@ internal static class CaptureBenchmark
         }
     }
 
-    private static async Task CompareAsync(string folder, int rounds, TimeSpan length)
+    private static async Task CompareAsync(IReadOnlyList<CaptureCase> cases, int rounds, TimeSpan length)
     {
-        var nbdkit = Path.Combine(folder, "nbdkit");
-        using var target = await MeasuredServer.StartAsync("nbdkit", nbdkit, "/usr/bin/nbdkit", "-f", "-U", nbdkit,
-            "memory", LoadedQemu.DiskBytes.ToString(CultureInfo.InvariantCulture));
-        await using var off = await LoadedQemu.StartAsync(Path.Combine(folder, "off"), Path.Combine(folder, "l0"));
-        await using var mirror = await LoadedQemu.StartAsync(
-            Path.Combine(folder, "mirror"), Path.Combine(folder, "l1"));
-        await mirror.MirrorToAsync(nbdkit);
-        await using var captured = await CapturedDisk.StartAsync(folder);
-        (string Name, string Socket)[] cases =
-            [("off", off.LoadSocket), ("QEMU to nbdkit", mirror.LoadSocket), ("Lifeboat", captured.Qemu!.LoadSocket)];
-
-        var cpus = Environment.ProcessorCount;
-        Console.WriteLine($"{rounds} rounds of {length.TotalSeconds} s; {cpus} CPUs for all of it");
-        Console.WriteLine($"{"guest writes",-20} {"capture",-15} {"ops/s",9} {"MB/s",7} {"p50 us",8} {"ops ratio",10}");
+        var load = (await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0];
+        Console.WriteLine($"{rounds} rounds of {length.TotalSeconds} s, {Environment.ProcessorCount} CPUs for all of it,"
+            + $" load average at the start {load}");
+        Console.WriteLine($"{"guest writes",-18} {"capture",-20} {"ops/s",8} {"MB/s",6} {"p50 us",7} {"CPU us/op",9}"
+            + $" {"ops/off",7} {"ops/nbdkit",10} {"p50/nbdkit",10}  ops/nbdkit of each round");
         foreach (var workload in Workloads)
         {
-            var samples = new Sample[cases.Length, rounds];
+            foreach (var one in cases)   // every path is compiled and every page is there
+                await one.MeasureAsync(workload, length / 2);
+            var samples = new Sample[cases.Count, rounds];
             for (var round = 0; round < rounds; round++)
-                for (var turn = 0; turn < cases.Length; turn++)
+                for (var turn = 0; turn < cases.Count; turn++)
                 {
-                    var i = (turn + round) % cases.Length;   // nobody always goes first
-                    samples[i, round] = Measure(cases[i].Socket, workload, length);
-                    if (i == 2 && !await captured.SettleAsync())
-                        throw new InvalidOperationException("capture was given up under this load: no measurement");
+                    var i = (turn + round) % cases.Count;   // nobody always goes first
+                    samples[i, round] = await cases[i].MeasureAsync(workload, length);
                 }
             Print(workload, cases, samples, rounds);
         }
     }
 
-    private static Sample Measure(string socket, Workload workload, TimeSpan length)
+    private static void Print(Workload workload, IReadOnlyList<CaptureCase> cases, Sample[,] samples, int rounds)
     {
-        using var client = new LoadClient(socket, workload, LoadedQemu.DiskBytes);
-        client.Run(TimeSpan.FromMilliseconds(50));
-        var (ops, seconds, p50) = client.Run(length);
-        return new Sample(ops / seconds, p50, 0);
+        for (var i = 0; i < cases.Count; i++)
+        {
+            var row = i;
+            List<double> Each(Func<Sample, double> of) =>
+                [.. Enumerable.Range(0, rounds).Select(r => of(samples[row, r]))];
+            List<double> Ratios(Func<Sample, double> of, int yardstick) =>
+                [.. Enumerable.Range(0, rounds).Select(r => of(samples[row, r]) / of(samples[yardstick, r]))];
+
+            var ops = Median(Each(s => s.OpsPerSecond));
+            var toNbdkit = Ratios(s => s.OpsPerSecond, CaptureCases.Nbdkit);
+            Console.WriteLine($"{(i == 0 ? workload.Name : ""),-18} {cases[i].Name,-20} {ops,8:F0}"
+                + $" {ops * workload.Block / 1e6,6:F0} {Median(Each(s => s.P50Microseconds)),7:F1}"
+                + $" {Median(Each(s => s.CpuMicrosecondsPerOp)),9:F1}"
+                + $" {Ratio(Ratios(s => s.OpsPerSecond, CaptureCases.Off)),7:F2} {Ratio(toNbdkit),10:F2}"
+                + $" {Ratio(Ratios(s => s.P50Microseconds, CaptureCases.Nbdkit)),10:F2}"
+                + $"  {string.Join(' ', toNbdkit.Select(r => r.ToString("F2", CultureInfo.InvariantCulture)))}");
+        }
     }
 
-    private static void Print(Workload workload, (string Name, string Socket)[] cases, Sample[,] samples, int rounds)
+    private static double Ratio(IReadOnlyList<double> ofRounds)
     {
-        for (var i = 0; i < cases.Length; i++)
-        {
-            var mine = Enumerable.Range(0, rounds).Select(r => samples[i, r]).ToList();
-            var ops = Median(mine.Select(s => s.OpsPerSecond));
-            var ratio = Median(mine.Select((s, r) => s.OpsPerSecond / samples[0, r].OpsPerSecond));
-            var p50 = Median(mine.Select(s => s.P50Microseconds));
-            Console.WriteLine($"{(i == 0 ? workload.Name : ""),-20} {cases[i].Name,-15} {ops,9:F0}"
-                + $" {ops * workload.Block / 1e6,7:F0} {p50,8:F1} {ratio,10:F2}");
-        }
+        var median = Median(ofRounds);
+        return double.IsFinite(median) && median > 0
+            ? median
+            : throw new InvalidOperationException("a measurement without a single write");
     }
 
     private static double Median(IEnumerable<double> values)
@@ -100,11 +104,11 @@ internal static class CaptureBenchmark
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
-    private static int Number(string[] options, string name, int otherwise)
+    private static double Number(string[] options, string name, double otherwise)
     {
         var at = Array.IndexOf(options, name);
         return at >= 0 && at + 1 < options.Length
-            ? int.Parse(options[at + 1], CultureInfo.InvariantCulture)
+            ? double.Parse(options[at + 1], CultureInfo.InvariantCulture)
             : otherwise;
     }
 }

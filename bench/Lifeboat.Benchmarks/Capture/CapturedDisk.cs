@@ -32,12 +32,12 @@ internal sealed class CapturedDisk : IAsyncDisposable
     public LoadedQemu? Qemu { get; private set; }
     public int SourceAgent => _agents[0].Id;
 
-    public static async Task<CapturedDisk> StartAsync(string folder)
+    public static async Task<CapturedDisk> StartAsync(string folder, long outboxBytes)
     {
         var disk = new CapturedDisk(folder);
         disk.Qemu = await LoadedQemu.StartAsync(Path.Combine(folder, "vm"),
             QemuMonitors.PullSocket(disk._a.Run, Path.Combine(folder, "vm", "qmp")));
-        await disk.ProtectAsync(disk.Qemu);
+        await disk.ProtectAsync(disk.Qemu, outboxBytes);
         return disk;
     }
 
@@ -67,7 +67,7 @@ internal sealed class CapturedDisk : IAsyncDisposable
         _source.Dispose();
     }
 
-    private async Task ProtectAsync(LoadedQemu qemu)
+    private async Task ProtectAsync(LoadedQemu qemu, long outboxBytes)
     {
         using var replica = new AgentClient(_b.AgentSocket);
         await StartAgentAsync(_a, _source);
@@ -83,17 +83,14 @@ internal sealed class CapturedDisk : IAsyncDisposable
             Target = SiteConfiguration.Read(_b.Root).LinkListen,
             Volumes = [new SourceVolume(0, "vm.disk", "vm", qemu.QmpSocket, "front0", LoadedQemu.DiskBytes)],
             Instances = [new SourceInstance("vm", qemu.QmpSocket, null)],
-            Policy = Policy.Default with { OutboxBytes = 2L << 30 },
+            Policy = Policy.Default with { OutboxBytes = outboxBytes },
         }, default);
         while ((await _source.SourceAsync(Group, default)).Phase != SourcePhase.Streaming) await Task.Delay(50);
     }
 
     private async Task StartAgentAsync(SitePaths site, AgentClient client)
     {
-        string[] self = Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
-            ? [typeof(CapturedDisk).Assembly.Location]
-            : [];
-        var info = new ProcessStartInfo(Environment.ProcessPath!, [.. self, "agent-serve", site.Root])
+        var info = new ProcessStartInfo(SelfProcess.Program, SelfProcess.Arguments("agent-serve", site.Root))
         {
             RedirectStandardError = true,
         };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lifeboat.Qemu;
 
@@ -13,6 +14,7 @@ namespace Lifeboat.Benchmarks.Capture;
 internal sealed class LoadedQemu : IAsyncDisposable
 {
     public const long DiskBytes = 256L << 20;
+    private const int MapGranularity = 4096;   // as our tap takes for a disk of this size
     private readonly Process _process;
 
     private LoadedQemu(Process process, string qmpSocket, string loadSocket)
@@ -56,20 +58,32 @@ internal sealed class LoadedQemu : IAsyncDisposable
         return qemu;
     }
 
-    /// <summary>QEMU's own mirror with the same settings, to another server.</summary>
+    /// <summary>A change map alone, as it goes on when nothing is captured.</summary>
+    public Task RecordChangesAsync() => AskAsync("block-dirty-bitmap-add", new JsonObject
+    {
+        ["node"] = "disk0", ["name"] = "changes", ["granularity"] = MapGranularity,
+    });
+
+    /// <summary>QEMU's own mirror as our tap sets it, to another server. The load export must be there already: a
+    /// mirror is put only under the users that a node has when it starts.</summary>
     public async Task MirrorToAsync(string targetSocket)
     {
         await AskAsync("blockdev-add", new JsonObject
         {
-            ["driver"] = "nbd", ["node-name"] = "target",
+            ["driver"] = "nbd", ["node-name"] = "target", ["discard"] = "unmap", ["detect-zeroes"] = "unmap",
             ["server"] = new JsonObject { ["type"] = "unix", ["path"] = targetSocket },
         });
         await AskAsync("blockdev-mirror", new JsonObject
         {
             ["job-id"] = "mirror", ["device"] = "disk0", ["target"] = "target", ["sync"] = "none",
-            ["copy-mode"] = "write-blocking", ["granularity"] = 4096,
+            ["copy-mode"] = "write-blocking", ["granularity"] = MapGranularity, ["on-target-error"] = "report",
         });
+        while (!await IsMirroringAsync()) await Task.Delay(20);
     }
+
+    /// <summary>A mirror that has ended costs nothing, so its figures would be too good.</summary>
+    public async Task<bool> IsMirroringAsync() =>
+        (await AskAsync("query-block-jobs", null)).EnumerateArray().Any(job => job.GetProperty("ready").GetBoolean());
 
     public async ValueTask DisposeAsync()
     {
@@ -78,10 +92,10 @@ internal sealed class LoadedQemu : IAsyncDisposable
         _process.Dispose();
     }
 
-    private async Task AskAsync(string command, JsonObject arguments)
+    private async Task<JsonElement> AskAsync(string command, JsonObject? arguments)
     {
         await using var qmp = await QmpClient.ConnectAsync(
             QmpSocket, QmpOptions.Default, TimeProvider.System, CancellationToken.None);
-        await qmp.ExecuteAsync(command, arguments, CancellationToken.None);
+        return await qmp.ExecuteAsync(command, arguments, CancellationToken.None);
     }
 }

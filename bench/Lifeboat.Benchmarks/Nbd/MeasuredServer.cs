@@ -34,11 +34,15 @@ internal sealed class MeasuredServer : IDisposable
         return new MeasuredServer(name, socket, process);
     }
 
+    public int ProcessId => _process.Id;
+
+    public long CpuNanoseconds() => CpuNanoseconds(_process.Id);
+
     /// <summary>Nanoseconds on a CPU, over all threads that live now.</summary>
-    public long CpuNanoseconds()
+    public static long CpuNanoseconds(int processId)
     {
         long total = 0;
-        foreach (var task in Directory.GetDirectories($"/proc/{_process.Id}/task"))
+        foreach (var task in Directory.GetDirectories($"/proc/{processId}/task"))
         {
             try
             {

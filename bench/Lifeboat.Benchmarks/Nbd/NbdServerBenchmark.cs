@@ -18,8 +18,8 @@ internal static class NbdServerBenchmark
         var length = TimeSpan.FromSeconds(smoke ? 0.1 : Number(options, "--seconds", 1));
         if (!File.Exists("/usr/bin/nbdkit") || !File.Exists("/usr/bin/qemu-nbd"))
         {
-            Console.WriteLine("skipped: nbdkit and qemu-nbd are the yardstick and are not both installed");
-            return 0;
+            Console.WriteLine("cannot run: nbdkit and qemu-nbd are the yardstick and are not both installed");
+            return 1;
         }
         var folder = Directory.CreateTempSubdirectory("lifeboat-bench-");
         try
@@ -69,11 +69,8 @@ internal static class NbdServerBenchmark
     private static Func<Task<MeasuredServer>> Ours(string folder, string kind, string argument)
     {
         var socket = Path.Combine(folder, Guid.NewGuid().ToString("N"));
-        string[] self = Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
-            ? [typeof(NbdServerBenchmark).Assembly.Location]
-            : [];
-        return () => MeasuredServer.StartAsync(
-            "Lifeboat", socket, Environment.ProcessPath!, [.. self, "nbd-serve", kind, socket, argument]);
+        return () => MeasuredServer.StartAsync("Lifeboat", socket, SelfProcess.Program,
+            SelfProcess.Arguments("nbd-serve", kind, socket, argument));
     }
 
     private static async Task CompareAsync(

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Capture.Gateway;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Lifeboat.Replication.Capture;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Lifeboat.Benchmarks.Capture;
+
+/// <summary>
+/// Capture alone, in a process of its own: the agent's gateway, tap and stream, and a recovery site that has everything
+/// durable at once, so that nothing but capture is measured.
+/// </summary>
+internal static class CaptureServe
+{
+    private const int RunBytes = 256 << 10;
+
+    public static async Task<int> RunAsync(string runDirectory, string qmpSocket, string readyFile)
+    {
+        using var stop = new CancellationTokenSource();
+        var time = TimeProvider.System;
+        await using var gateway = CaptureGateway.Listen(Path.Combine(runDirectory, "capture.sock"), time);
+        using var monitors = new QemuMonitors(runDirectory, time);
+        var volume = new SourceVolume(0, "vm.disk", "vm", qmpSocket, "front0", LoadedQemu.DiskBytes);
+        await using var tap = new QmpDiskTap(
+            monitors.Of(qmpSocket), gateway, volume, time, NullLogger<QmpDiskTap>.Instance);
+        var stream = new CaptureStream(new CaptureStreamOptions
+        {
+            Epoch = Epoch.First, StreamId = Guid.NewGuid(), FirstSequence = 1, OutboxBytes = 1L << 30,
+            Volumes = [new StreamVolume(0, LoadedQemu.DiskBytes)],
+        }, time);
+
+        var drain = DrainAsync(stream, stop.Token);
+        var sink = stream.BeginVolume(0);
+        await tap.AttachAsync(sink, Guid.NewGuid(), stop.Token);
+        stream.Attached(sink);
+        stream.EndPull(sink);   // the steady state: the disk's content is on the other side already
+        stream.TryEndBatch(out _);
+        await tap.ForgetGapAsync(stop.Token);
+        await File.WriteAllTextAsync(readyFile, "capturing", stop.Token);
+
+        var over = Console.In.ReadToEndAsync(stop.Token);
+        var ended = await Task.WhenAny(over, tap.Ended, stream.GivenUp, drain);
+        if (ended != over) Console.Error.WriteLine($"capture ended: {tap.Ended.Status}, {stream.GivenUp.Status}");
+        await stop.CancelAsync();
+        return ended == over ? 0 : 1;
+    }
+
+    private static async Task DrainAsync(CaptureStream stream, CancellationToken ct)
+    {
+        while (true)
+        {
+            await stream.ToShip.WaitAsync(ct);
+            while (stream.TryTake(RunBytes, out var run))
+                stream.MarkDurable(run.Last);
+        }
+    }
+}
