@@ -49,8 +49,9 @@ internal static class CaptureBenchmark
     private static async Task CompareAsync(IReadOnlyList<CaptureCase> cases, int rounds, TimeSpan length)
     {
         var load = (await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0];
-        Console.WriteLine($"{rounds} rounds of {length.TotalSeconds} s, {Environment.ProcessorCount} CPUs for all of it,"
-            + $" load average at the start {load}");
+        var cpus = Environment.ProcessorCount;
+        Console.WriteLine(
+            $"{rounds} rounds of {length.TotalSeconds} s, {cpus} CPUs for all of it, load average at the start {load}");
         Console.WriteLine($"{"guest writes",-18} {"capture",-20} {"ops/s",8} {"MB/s",6} {"p50 us",7} {"CPU us/op",9}"
             + $" {"ops/off",7} {"ops/nbdkit",10} {"p50/nbdkit",10}  ops/nbdkit of each round");
         foreach (var workload in Workloads)
