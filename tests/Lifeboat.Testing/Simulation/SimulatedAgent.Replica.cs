@@ -77,7 +77,8 @@ public sealed partial class SimulatedAgent
             try
             {
                 var replica = await Replica.OpenAsync(
-                    Definition(wanted), Options(), StorageOf(wanted), new SimulatedReplicaStore(_host.Disk), Process.Clock, default);
+                    Definition(wanted), Options(), StorageOf(wanted), new SimulatedReplicaStore(_host.Disk),
+                    Process.Clock, default);
                 (_replica, _opened) = (replica, wanted);
                 break;
             }
