@@ -90,7 +90,7 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
             world.Storm.Tend();
             Watch();
             await director.Clock.DelayAsync(Tick);
-            if (world.Storm.Raging && prng.Chance(0.05)) director.Start(() => AuditAsync(all: false));
+            if (world.Storm.Raging && prng.Chance(0.15)) director.Start(() => AuditAsync(all: false));
             if (world.Violation is not null) throw new WorldEndedException();
         }
         return until();

@@ -134,7 +134,7 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
     {
         if (host.Instance is not { Running: true } instance) return;
         var mirror = instance.Drive(prng.Next(instance.Disks.Count)).Mirror;
-        mirror?.Fail(TimeSpan.FromMilliseconds(prng.Next(40)));
+        mirror?.Fail(TimeSpan.FromMilliseconds(prng.Next(prng.Chance(0.5) ? 40 : 400)));
     }
 
     private void Burst(SimulatedHost host)
