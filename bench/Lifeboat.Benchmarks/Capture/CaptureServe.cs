@@ -4,18 +4,18 @@ using Lifeboat.Agent.Capture.Gateway;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Shipping;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Lifeboat.Benchmarks.Capture;
 
 /// <summary>
-/// Capture alone, in a process of its own: the agent's gateway, tap and stream, and a recovery site that has everything
-/// durable at once, so that nothing but capture is measured.
+/// Capture alone, in a process of its own: the agent's gateway, tap and stream, and the packing of frames for a recovery
+/// site that has everything durable at once, so that neither TLS nor a journal is measured.
 /// </summary>
 internal static class CaptureServe
 {
-    private const int RunBytes = 256 << 10;
-
     public static async Task<int> RunAsync(string runDirectory, string qmpSocket, string readyFile)
     {
         using var stop = new CancellationTokenSource();
@@ -31,7 +31,8 @@ internal static class CaptureServe
             Volumes = [new StreamVolume(0, LoadedQemu.DiskBytes)],
         }, time);
 
-        var drain = DrainAsync(stream, stop.Token);
+        var pump = new LinkPump(new InstantLink(stream), LinkTimings.Default, time, stream.ToShip);
+        var drain = pump.SendAllAsync(new FrameFeed(stream, new RateCap(null, time)), stop.Token);
         var sink = stream.BeginVolume(0);
         await tap.AttachAsync(sink, Guid.NewGuid(), stop.Token);
         stream.Attached(sink);
@@ -45,15 +46,5 @@ internal static class CaptureServe
         if (ended != over) Console.Error.WriteLine($"capture ended: {tap.Ended.Status}, {stream.GivenUp.Status}");
         await stop.CancelAsync();
         return ended == over ? 0 : 1;
-    }
-
-    private static async Task DrainAsync(CaptureStream stream, CancellationToken ct)
-    {
-        while (true)
-        {
-            await stream.ToShip.WaitAsync(ct);
-            while (stream.TryTake(RunBytes, out var run))
-                stream.MarkDurable(run.Last);
-        }
     }
 }

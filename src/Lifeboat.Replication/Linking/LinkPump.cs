@@ -9,6 +9,7 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
 {
     // A peer that never reads must not make us collect answers for it without bound.
     private const int PostedMax = 256;
+    private const int ShortFrame = 64 << 10;
 
     private readonly Lock _gate = new();
     private readonly Queue<(byte[] Message, TaskCompletionSource? Sent)> _posted = new();
@@ -41,6 +42,8 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
             if (frames?.TryNext(out var frame, out pause) == true)
             {
                 await connection.SendAsync(frame, ct);
+                if (frame.Length < ShortFrame && timings.Gather > TimeSpan.Zero)
+                    await Task.Delay(timings.Gather, time, ct);
                 continue;
             }
             if (pause > TimeSpan.Zero) await toSend.WaitAsync(pause, time, ct);

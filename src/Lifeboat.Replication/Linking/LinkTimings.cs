@@ -14,8 +14,15 @@ public sealed record LinkTimings
     /// <summary>Limit for connecting and for the first two messages.</summary>
     public TimeSpan HelloLimit { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// After a frame of less than 64 KiB the next one waits this long, so that single writes travel together: a frame of
+    /// its own costs each of them more than its capture does, and the recovery site a flush. Adds this much to the lag.
+    /// </summary>
+    public TimeSpan Gather { get; init; } = TimeSpan.FromMilliseconds(1);
+
     public IEnumerable<string> Problems()
     {
+        if (Gather < TimeSpan.Zero) yield return "link.gather must not be negative";
         if (PingInterval <= TimeSpan.Zero) yield return "link.pingInterval must be positive";
         if (DeadAfter < 2 * PingInterval) yield return "link.deadAfter must be at least twice the ping interval";
         if (HelloLimit <= TimeSpan.Zero) yield return "link.helloLimit must be positive";
