@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Lifeboat.Benchmarks.Capture;
 
 /// <summary>
-/// Capture alone, in a process of its own: the agent's gateway, tap and stream, and the packing of frames for a recovery
-/// site that has everything durable at once, so that neither TLS nor a journal is measured.
+/// Capture alone, in a process of its own: the agent's gateway, tap and stream, and the packing of frames for a
+/// recovery site that has everything durable at once, so that neither TLS nor a journal is measured.
 /// </summary>
 internal static class CaptureServe
 {

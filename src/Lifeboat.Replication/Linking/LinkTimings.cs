@@ -15,8 +15,8 @@ public sealed record LinkTimings
     public TimeSpan HelloLimit { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// After a frame of less than 64 KiB the next one waits this long, so that single writes travel together: a frame of
-    /// its own costs each of them more than its capture does, and the recovery site a flush. Adds this much to the lag.
+    /// After a frame of less than 64 KiB the next one waits this long, so that single writes travel together: a frame
+    /// for each costs more than its capture does, and the recovery site a flush. Adds this much to the lag.
     /// </summary>
     public TimeSpan Gather { get; init; } = TimeSpan.FromMilliseconds(1);
 

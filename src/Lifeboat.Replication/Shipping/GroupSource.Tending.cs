@@ -38,7 +38,7 @@ public sealed partial class GroupSource
     private async Task AttachMissingAsync(CaptureStream stream, CancellationToken ct)
     {
         var missing = _slots.Where(s => s.Sink is null || !stream.IsOpen(s.Sink)).ToList();
-        if (missing.Count == 0) return;
+        if (missing.Count == 0 || stream.IsGivenUp) return;
         BehindSince ??= _time.GetUtcNow();
         if (_state.Phase == GroupSourcePhase.Streaming)
             SetState(GroupSourcePhase.Resyncing, ReasonCode.CaptureLost, missing[0].Detail);
@@ -47,7 +47,13 @@ public sealed partial class GroupSource
             if (slot.RetryAt > _time.GetTimestamp()) continue;
             // How the last mirror ended says whether anything is missing; it is told a moment after the fact.
             await Waiting.ForAsync(slot.Ending.ArriveAsync, TimeSpan.FromSeconds(1), _time, ct);
-            await AttachAsync(stream, slot, ct);
+            if (!stream.IsGivenUp) await AttachAsync(stream, slot, ct);
+        }
+        if (stream.IsGivenUp)
+        {
+            // Everything was let go of; nothing that was attached meanwhile may stay, nor hide the reason.
+            foreach (var slot in missing) slot.Tap.LetGo();
+            return;
         }
         if (missing.Find(s => s.Pull is null) is { } failed)
             SetState(GroupSourcePhase.Detached, ReasonOf(failed.Fault), $"{failed.Disk.Name}: {failed.Detail}");
