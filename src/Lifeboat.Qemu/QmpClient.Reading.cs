@@ -10,11 +10,7 @@ public sealed partial class QmpClient
 
     private async Task GreetAsync(CancellationToken ct)
     {
-        var line = await _lines.ReadAsync(ct)
-            ?? throw new QmpException(QmpFault.Closed, $"{SocketPath}: closed before the greeting");
-        var greeting = Parse(line.Span);
-        if (!greeting.TryGetProperty("QMP", out var qmp) || qmp.ValueKind != JsonValueKind.Object)
-            throw new QmpException(QmpFault.Protocol, $"{SocketPath} did not greet as a QEMU monitor");
+        var qmp = await HearGreetingAsync(ct);
         Version = ReadVersion(qmp);
         OutOfBand = qmp.TryGetProperty("capabilities", out var offered) && offered.ValueKind == JsonValueKind.Array
             && offered.EnumerateArray().Any(c => c.ValueKind == JsonValueKind.String && c.GetString() == "oob");
@@ -29,6 +25,21 @@ public sealed partial class QmpClient
             await DisposeAsync();
             throw;
         }
+    }
+
+    private async Task<JsonElement> HearGreetingAsync(CancellationToken ct)
+    {
+        while (await _lines.ReadAsync(ct) is { } line)
+        {
+            var message = Parse(line.Span);
+            if (message.TryGetProperty("QMP", out var qmp) && qmp.ValueKind == JsonValueKind.Object) return qmp;
+            // QEMU's main thread may emit an event, or answer the client before us, after it has accepted us and before
+            // its monitor thread greets.
+            if (!message.TryGetProperty("event", out _) && !message.TryGetProperty("return", out _)
+                && !message.TryGetProperty("error", out _))
+                throw new QmpException(QmpFault.Protocol, $"{SocketPath} did not greet as a QEMU monitor");
+        }
+        throw new QmpException(QmpFault.Closed, $"{SocketPath}: closed before the greeting");
     }
 
     private async Task ReadLoopAsync(CancellationToken ct)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -21,7 +22,8 @@ public sealed partial class QmpClient : IAsyncDisposable
     private readonly List<QmpEvents> _subscribers = [];
     private readonly CancellationTokenSource _stop = new();
     private QmpException? _ended;
-    private long _lastId;
+    // Far from those of the client before us, whose late answer would otherwise pass for ours.
+    private long _lastId = RandomNumberGenerator.GetInt32(int.MaxValue) * 1_000_000L;
     private bool _disposed;
     private Task _reading = Task.CompletedTask;
 

@@ -65,6 +65,42 @@ public sealed class QmpClientTests
     }
 
     [Fact]
+    public async Task What_was_meant_for_the_client_before_us_is_passed_over()
+    {
+        await using var peer = new ScriptedPeer(async c =>
+        {
+            await c.SayAsync("""{"event": "BLOCK_JOB_ERROR", "data": {"device": "j1"}, "timestamp": {}}""");
+            await c.SayAsync("""{"return": {"answer": 1}, "id": 5}""");
+            await ScriptedPeer.Qmp(async client =>
+            {
+                await client.HearAsync();
+                await client.SayAsync(Encoding.UTF8.GetBytes("""{"return": {"answer": 2}, "id": 2}""" + "\n"));
+                await client.SayAsync("""{"return": {"answer": 3}, "id": 2}""");
+                await client.StayAsync();
+            })(c);
+        });
+        await using var qmp = await ConnectAsync(peer);
+
+        var answer = await qmp.ExecuteAsync("query-x", null, None);
+
+        Assert.Equal(3, answer.GetProperty("answer").GetInt32());
+    }
+
+    [Fact]
+    public async Task Who_does_not_greet_is_no_monitor()
+    {
+        await using var peer = new ScriptedPeer(async c =>
+        {
+            await c.SayAsync("""{"hello": "world"}""");
+            await c.StayAsync();
+        });
+
+        var stranger = await Assert.ThrowsAsync<QmpException>(() => ConnectAsync(peer));
+
+        Assert.Equal(QmpFault.Protocol, stranger.Fault);
+    }
+
+    [Fact]
     public async Task Nobody_there_is_unreachable()
     {
         var gone = await Assert.ThrowsAsync<QmpException>(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Lifeboat.Tests.Qemu;
 
@@ -30,7 +32,9 @@ internal sealed class ScriptedPeer : IAsyncDisposable
     public static Func<Conversation, Task> Qmp(Func<Conversation, Task> script) => async c =>
     {
         await c.SayAsync(Greeting);
-        Assert.Contains("qmp_capabilities", await c.HearAsync());
+        var negotiation = await c.HearAsync();
+        Assert.Contains("qmp_capabilities", negotiation);
+        c.CountFrom(negotiation);
         await c.SayAsync("""{"return": {}, "id": 1}""");
         await script(c);
     };
@@ -63,8 +67,14 @@ internal sealed class ScriptedPeer : IAsyncDisposable
 internal sealed class Conversation(Socket socket, CancellationToken stop)
 {
     private readonly List<byte> _heard = [];
+    private long _before;
 
-    public Task SayAsync(string line) => SayAsync(Encoding.UTF8.GetBytes(line + "\n"));
+    /// <summary>Scripts number the client's commands from 1 whatever ids it uses; this line holds its first.</summary>
+    public void CountFrom(string firstCommand) =>
+        _before = JsonElement.Parse(firstCommand).GetProperty("id").GetInt64() - 1;
+
+    public Task SayAsync(string line) => SayAsync(Encoding.UTF8.GetBytes(
+        Regex.Replace(line, "\"id\": (\\d+)", m => $"\"id\": {long.Parse(m.Groups[1].Value) + _before}") + "\n"));
 
     public async Task SayAsync(byte[] bytes) => await socket.SendAsync(bytes, stop);
 
