@@ -4,21 +4,16 @@ using System.Buffers.Binary;
 namespace Lifeboat.Testing.Oracle;
 
 /// <summary>
-/// Checks the file system of a private copy as its own tools do after a power cut, and takes the oracle's file out of
-/// it. ext4: e2fsck -fp may replay the journal and finish what the journal left open (orphans), nothing else; then
-/// e2fsck -fn finds nothing. XFS: the kernel replays the log at mount; then xfs_repair -n finds nothing.
+/// Checks the file system of a private copy as a machine does after a power cut, and takes the oracle's file out of it:
+/// the kernel replays the journal or log at a mount and finishes what it left open (orphans); then e2fsck -fn or
+/// xfs_repair -n finds nothing. Not e2fsck -p: 1.47.0 frees an extent block twice while it truncates an orphan and so
+/// damages a sound file system (e2fsprogs issue 108).
 /// </summary>
 /// <param name="Problem">Null when it is clean.</param>
 /// <param name="OracleFile">What the writer wrote; null when it cannot be reached.</param>
 internal sealed record FileSystemCheck(string? Problem, string? OracleFile)
 {
     private const string OracleName = "oracle.log";
-
-    // Not repairs: the state that e2fsck -p prints, and the end of what the journal has begun.
-    private static readonly string[] Harmless =
-    [
-        "recovering journal", "clean,", " files (", "learing orphaned inode", "runcating orphaned inode", "orphan file",
-    ];
 
     public static async Task<OracleFileSystem> DetectAsync(string image, CancellationToken ct)
     {
@@ -42,35 +37,36 @@ internal sealed record FileSystemCheck(string? Problem, string? OracleFile)
 
     private static async Task<FileSystemCheck> Ext4Async(string copy, string directory, CancellationToken ct)
     {
-        var problem = await Ext4ProblemAsync(copy, directory, ct);
-        var file = Path.Combine(directory, OracleName);
-        // Also from a damaged file system, as far as it goes: the records tell what else is wrong.
-        await HostCommand.RunAsync("debugfs", ["-R", $"dump {OracleName} {file}", copy], ct);
-        return new FileSystemCheck(problem, File.Exists(file) ? file : null);
-    }
-
-    private static async Task<string?> Ext4ProblemAsync(string copy, string directory, CancellationToken ct)
-    {
+        var (problem, file) = await ReplayAsync("ext4", "loop", copy, directory, ct);
+        if (problem is not null) return new FileSystemCheck(problem, file);
         // An emulated guest's clock may run ahead of ours; a mount "in the future" says nothing about the disk.
         var settings = Path.Combine(directory, "e2fsck.conf");
         await File.WriteAllTextAsync(settings, "[options]\nbroken_system_clock = 1\n", ct);
         // That an extent tree could be narrower is an offer, not a fault.
-        string[] common = [$"E2FSCK_CONFIG={settings}", "e2fsck", "-f", "-E", "no_optimize_extents"];
-        var replay = await HostCommand.RunAsync("env", [.. common, "-p", copy], ct);
-        var repairs = replay.AllText.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Where(line => !Harmless.Any(line.Contains)).ToArray();
-        if (replay.ExitCode > 1 || repairs.Length > 0)
-            return $"e2fsck -fp ended with {replay.ExitCode}: {string.Join("; ", repairs.Take(3))}";
-        var check = await HostCommand.RunAsync("env", [.. common, "-n", copy], ct);
-        return check.ExitCode == 0 ? null : $"e2fsck -fn ended with {check.ExitCode}: {LastLines(check)}";
+        var check = await HostCommand.RunAsync(
+            "env", [$"E2FSCK_CONFIG={settings}", "e2fsck", "-f", "-E", "no_optimize_extents", "-n", copy], ct);
+        // "with errors": the kernel met one at the mount and noted it.
+        var clean = check.ExitCode == 0 && !check.AllText.Contains("with errors", StringComparison.Ordinal);
+        return new FileSystemCheck(
+            clean ? null : $"e2fsck -fn ended with {check.ExitCode}: {LastLines(check)}", file);
     }
 
     private static async Task<FileSystemCheck> XfsAsync(string copy, string directory, CancellationToken ct)
     {
-        var mount = Directory.CreateDirectory(Path.Combine(directory, "mount")).FullName;
         // Two copies of one file system may be looked at at the same time: nouuid.
-        var replay = await HostCommand.RunAsync("mount", ["-t", "xfs", "-o", "loop,nouuid", copy, mount], ct);
-        if (replay.ExitCode != 0) return new FileSystemCheck($"mount for log replay: {replay.AllText.Trim()}", null);
+        var (problem, file) = await ReplayAsync("xfs", "loop,nouuid", copy, directory, ct);
+        if (problem is not null) return new FileSystemCheck(problem, file);
+        var check = await HostCommand.RunAsync("xfs_repair", ["-n", copy], ct);
+        return new FileSystemCheck(
+            check.ExitCode == 0 ? null : $"xfs_repair -n ended with {check.ExitCode}: {LastLines(check)}", file);
+    }
+
+    private static async Task<(string? Problem, string? OracleFile)> ReplayAsync(
+        string type, string options, string copy, string directory, CancellationToken ct)
+    {
+        var mount = Directory.CreateDirectory(Path.Combine(directory, "mount")).FullName;
+        var replay = await HostCommand.RunAsync("mount", ["-t", type, "-o", options, copy, mount], ct);
+        if (replay.ExitCode != 0) return ($"mount for log replay: {replay.AllText.Trim()}", null);
         var file = Path.Combine(directory, OracleName);
         try
         {
@@ -81,9 +77,7 @@ internal sealed record FileSystemCheck(string? Problem, string? OracleFile)
         {
             await HostCommand.MustAsync("umount", [mount], CancellationToken.None);
         }
-        var check = await HostCommand.RunAsync("xfs_repair", ["-n", copy], ct);
-        var problem = check.ExitCode == 0 ? null : $"xfs_repair -n ended with {check.ExitCode}: {LastLines(check)}";
-        return new FileSystemCheck(problem, File.Exists(file) ? file : null);
+        return (null, File.Exists(file) ? file : null);
     }
 
     private static string LastLines(HostCommand run) =>
