@@ -17,4 +17,32 @@ internal sealed record EngineFlaws
     public bool ApplyOutOfOrder { get; init; }
     /// <summary>The receiver takes frames of an older epoch.</summary>
     public bool AcceptOldEpoch { get; init; }
+    /// <summary>Change maps are dropped before the batch that holds their extents is durable.</summary>
+    public bool ForgetGapEarly { get; init; }
+    /// <summary>Pulled bytes go over what the guest has written since the attach.</summary>
+    public bool PullOverWrites { get; init; }
+    /// <summary>Checkpoints count without a look at the mirrors after the cut.</summary>
+    public bool ConfirmBlindly { get; init; }
+    /// <summary>A lost mirror opens no batch: points go on over the gap.</summary>
+    public bool LoseSilently { get; init; }
+    /// <summary>A source goes on with its stream whatever stream the replica says it is in.</summary>
+    public bool FollowAnyStream { get; init; }
+    /// <summary>Old change maps go before what they hold is durable.</summary>
+    public bool RotateEarly { get; init; }
+    /// <summary>A new session ships on from where the last one was, not from what is durable.</summary>
+    public bool ReplayFromShipped { get; init; }
+    /// <summary>A clean shutdown is cut although volumes are not whole.</summary>
+    public bool CutUnwhole { get; init; }
+    /// <summary>A resync by change map sends the whole disk.</summary>
+    public bool CopyAll { get; init; }
+    /// <summary>Digests are of the newest sequence instead of the one before the attach.</summary>
+    public bool DigestNewest { get; init; }
+    /// <summary>Views and pins do not hold folding back.</summary>
+    public bool FoldPastViews { get; init; }
+    /// <summary>Folding moves the mark and leaves the base as it was.</summary>
+    public bool FoldNothing { get; init; }
+    /// <summary>The journal is trimmed up to its newest record, folded or not.</summary>
+    public bool TrimUnfolded { get; init; }
+    /// <summary>States inside a resync can be opened.</summary>
+    public bool OpenAnywhere { get; init; }
 }

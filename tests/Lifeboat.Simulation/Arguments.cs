@@ -21,13 +21,27 @@ internal sealed class Arguments
     public string? Text(string name) => _values.GetValueOrDefault(name);
 
     public long Number(string name, long otherwise) =>
-        Text(name) is { } text ? long.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+        Text(name) is { } text ? Parse(text) : otherwise;
+
+    public int Jobs => (int)Number("--jobs", Environment.ProcessorCount);
+
+    /// <summary>`FROM..TO`, both included; or a count, which begins with <c>--first</c> (else 1).</summary>
+    public (long First, long Last) Seeds(long otherwise)
+    {
+        var text = Text("--seeds") ?? otherwise.ToString(CultureInfo.InvariantCulture);
+        if (text.Split("..") is [var from, var to]) return (Parse(from), Parse(to));
+        var first = Number("--first", 1);
+        return (first, first + Parse(text) - 1);
+    }
+
+    private static long Parse(string text) => long.Parse(text.Replace("_", ""), CultureInfo.InvariantCulture);
 
     public static int Usage()
     {
         Console.Error.WriteLine("""
-            swarm  --seeds N [--first N] [--parallel N] [--flaw NAME]   run many seeds; stops at the first violation
-            replay --seed N [--flaw NAME] [--trace]                     run one seed again
+            swarm        --seeds FROM..TO [--jobs N] [--flaw NAME] [--keep-going]  run many seeds
+            replay       --seed N [--flaw NAME] [--trace]                          run one seed again
+            crash-states --states N [--seed N] [--jobs N] [--flaw NAME]            open disks as crashes leave them
             A violation exits with 1. With --flaw it is the other way round: not caught exits with 1.
             """);
         return 2;

@@ -186,7 +186,7 @@ public sealed partial class CaptureStream
         if (_closed || state.Sink != sink) return;
         state.WholeUntilLost |= state.Whole;
         Close(state);
-        if (!_batchOpen) BeginBatch([state]);
+        if (!_batchOpen && !_flaws.LoseSilently) BeginBatch([state]);
         _toTend.Set();
     }
 

@@ -41,7 +41,8 @@ public sealed partial class CaptureStream
             if (!_held || Held() > _options.HoldLimit) return CutOutcome.HeldTooLong;
             if (_closed) return CutOutcome.GivenUp;
             if (_shipUpTo != long.MaxValue) return CutOutcome.Unconfirmed;
-            var close = _batchOpen && cleanShutdown && _volumes.All(v => v.Whole || v.EndedWhole);
+            var whole = _flaws.CutUnwhole || _volumes.All(v => v.Whole || v.EndedWhole);
+            var close = _batchOpen && cleanShutdown && whole;
             if (_batchOpen && !close) return CutOutcome.InBatch;
             if (close && !CloseBatchForCut()) return CutOutcome.GivenUp;
             cut = point(_outbox.Last + 1);

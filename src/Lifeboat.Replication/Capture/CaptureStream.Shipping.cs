@@ -51,7 +51,7 @@ public sealed partial class CaptureStream
         lock (_gate)
         {
             if (_closed || durable < _outbox.Durable || durable > _outbox.Last || durable > _shipUpTo) return false;
-            _outbox.Rewind(durable);
+            if (!_flaws.ReplayFromShipped) _outbox.Rewind(durable);
             Volatile.Write(ref _durable, _outbox.Durable);
             DurableMoved();
         }

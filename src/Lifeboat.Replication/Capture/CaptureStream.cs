@@ -115,7 +115,7 @@ public sealed partial class CaptureStream
 
     private void Captured(StreamVolumeState state, long offset, long length)
     {
-        state.Written?.Add(offset, length);
+        if (!_flaws.PullOverWrites) state.Written?.Add(offset, length);
         state.WholeUntilLost = state.EndedWhole = false;
         state.CapturedBytes += length;
         Volatile.Write(ref _capturedBytes, _capturedBytes + length);

@@ -123,7 +123,8 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         try
         {
             await _replica.DigestAsync(
-                request.Volume, request.Offset, length, request.BlockBytes, request.Sequence, digests, ct);
+                request.Volume, request.Offset, length, request.BlockBytes,
+                owner.Flaws.DigestNewest ? _replica.DurableSequence : request.Sequence, digests, ct);
         }
         catch (ReplicaException e)
         {

@@ -78,6 +78,7 @@ public sealed partial class Replica
 
     private long Floor(IEnumerable<RecoveryPoint> kept)
     {
+        if (Flaws.FoldPastViews) return kept.Max(p => p.Sequence);
         var held = kept.Select(p => p.Sequence)
             .Concat(_manifest.Pins.Select(p => p.Sequence))
             .Concat(_manifest.Views.Select(v => v.Sequence));
@@ -90,11 +91,11 @@ public sealed partial class Replica
         using var hold = _journal.Hold(manifest.Folded + 1);
         var run = new FoldRun(_sizes, new StreamState(manifest.StreamId, manifest.InBatch));
         await run.ReadAsync(_journal.Read(manifest.Folded + 1, manifest.FoldingTo), _options.FoldRunBytes, ct);
-        await run.ApplyAsync(_images, ct);
+        if (!Flaws.FoldNothing) await run.ApplyAsync(_images, ct);
         await ChangeAsync(
             m => m with { Folded = run.Last, StreamId = run.State.StreamId, InBatch = run.State.InBatch }, ct);
         hold.Dispose();
-        await _journal.TrimAsync(run.Last - 1, ct);
+        await _journal.TrimAsync(Flaws.TrimUnfolded ? long.MaxValue : run.Last - 1, ct);
         return run.Bytes;
     }
 }

@@ -103,7 +103,7 @@ public sealed partial class Replica
         if (sequence < floor || sequence > DurableSequence)
             throw new ReplicaException(ReplicaFault.SequenceUnknown,
                 $"sequence {sequence} is not in the history ({floor} to {DurableSequence})");
-        if (!_marks.IsConsistent(sequence))
+        if (!_marks.IsConsistent(sequence) && !Flaws.OpenAnywhere)
             throw new ReplicaException(ReplicaFault.SequenceUnknown,
                 $"sequence {sequence} is in or next to a resync: no consistent state");
         return sequence;

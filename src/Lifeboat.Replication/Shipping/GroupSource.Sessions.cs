@@ -150,7 +150,7 @@ public sealed partial class GroupSource
 
     // The receiver is inside our stream, or still where our stream began.
     private bool FollowsOn(CaptureStream stream, HelloReply reply) =>
-        reply.StreamId == stream.StreamId
+        _flaws.FollowAnyStream || reply.StreamId == stream.StreamId
         || (reply.StreamId == _baseStream && reply.Durable == stream.BaseSequence);
 
     private CaptureStream BeginStream(HelloReply reply)

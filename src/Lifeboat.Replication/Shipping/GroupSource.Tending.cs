@@ -109,8 +109,10 @@ public sealed partial class GroupSource
         if (kind != SyncKind.ChangeMap) map = new GapMap(GapKind.Allocation, null);
         var window = Math.Min(_options.PullWindowBytes, _options.Policy.OutboxBytes / 8);
         if (_options.Policy.ShipBytesPerSecond is { } rate) window = Math.Min(window, Math.Max(256 << 10, 2 * rate));
+        var copyAll = _flaws.CopyAll && kind == SyncKind.ChangeMap;
+        if (copyAll) map = new GapMap(GapKind.Allocation, null);
         return new GapPullTask(slot.Tap, sink, map, kind, slot.Disk.SizeBytes, sequence,
-            _options.CompareChangeMap, window);
+            _options.CompareChangeMap && !copyAll, window);
     }
 
     private async Task PullAsync(
@@ -135,7 +137,8 @@ public sealed partial class GroupSource
 
     private async Task ForgetGapsAsync(CaptureStream stream, CancellationToken ct)
     {
-        if (_batchEnd is not { } batch || !await stream.WaitDurableAsync(batch.End, ct)) return;
+        if (_batchEnd is not { } batch) return;
+        if (!_flaws.ForgetGapEarly && !await stream.WaitDurableAsync(batch.End, ct)) return;
         foreach (var slot in batch.Slots)
         {
             slot.Pulled = false;
@@ -185,6 +188,7 @@ public sealed partial class GroupSource
     // intact after the fresh map began, missed nothing before it did.
     private async Task SettledAsync(CaptureStream stream, TapSlot slot, CancellationToken ct)
     {
+        if (_flaws.RotateEarly) return;
         if (!await stream.WaitDurableAsync(stream.LastSequence, ct))
             throw new TapException(TapFault.Refused, "capture was given up");
         if (slot.Sink is not { } sink || !await slot.Tap.StillMirroringAsync(ct) || !stream.IsOpen(sink))

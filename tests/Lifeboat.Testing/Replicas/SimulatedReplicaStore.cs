@@ -8,18 +8,18 @@ namespace Lifeboat.Testing.Replicas;
 /// <summary>Base images on a simulated disk. Seeds and targets are images that the test put there by name.</summary>
 public sealed class SimulatedReplicaStore(SimulatedDisk disk) : IReplicaStore
 {
-    private const string Folder = "images";
+    internal const string Folder = "images";
 
     private readonly SimulatedStorage _storage = new(disk, Folder);
 
     /// <summary>Puts an image there under a name that a spec can give as seed or target.</summary>
     public void Put(string name, ReadOnlySpan<byte> content)
     {
-        var inode = disk.Folder(Folder).Find(name) ?? disk.Folder(Folder).Create(name);
-        inode.SetLength(content.Length);
-        inode.Write(0, content);
-        inode.Flush(int.MaxValue);
-        disk.Folder(Folder).Sync(int.MaxValue);
+        var inode = disk.Folder(Folder).Find(name) ?? disk.Folder(Folder).Create(name, disk.NextOrder());
+        inode.SetLength(content.Length, disk.NextOrder());
+        inode.Write(0, content, disk.NextOrder());
+        inode.Flush(long.MaxValue);
+        disk.Folder(Folder).Sync(long.MaxValue);
     }
 
     public async Task<IBaseImage> OpenAsync(BaseImageSpec spec, CancellationToken ct)

@@ -1,21 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Replication;
+using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Testing.Simulation;
 
-/// <summary>Ways to break the engine on purpose, by the names that the swarm takes.</summary>
+/// <summary>
+/// Ways to break the engine on purpose, by the names that the commands take. Most switch a line of the engine off;
+/// those of storage leave out one kind of its calls, as if that line had been deleted.
+/// </summary>
 public static class PlantedFlaws
 {
-    public static readonly IReadOnlyList<string> Names =
-        ["ack-before-receive", "seal-before-durable", "apply-out-of-order", "accept-old-epoch"];
-
-    internal static EngineFlaws Named(string? name) => name switch
+    private static readonly SortedDictionary<string, EngineFlaws> OfEngine = new(StringComparer.Ordinal)
     {
-        null => EngineFlaws.None,
-        "ack-before-receive" => new EngineFlaws { AckBeforeReceiveEvery = 97 },
-        "seal-before-durable" => new EngineFlaws { SealBeforeDurable = true },
-        "apply-out-of-order" => new EngineFlaws { ApplyOutOfOrder = true },
-        "accept-old-epoch" => new EngineFlaws { AcceptOldEpoch = true },
-        _ => throw new ArgumentException($"no flaw is called {name}; there are {string.Join(", ", Names)}"),
+        ["ack-before-receive"] = new() { AckBeforeReceiveEvery = 97 },
+        ["seal-before-durable"] = new() { SealBeforeDurable = true },
+        ["apply-out-of-order"] = new() { ApplyOutOfOrder = true },
+        ["accept-old-epoch"] = new() { AcceptOldEpoch = true },
+        ["forget-gap-early"] = new() { ForgetGapEarly = true },
+        ["pull-over-writes"] = new() { PullOverWrites = true },
+        ["confirm-blindly"] = new() { ConfirmBlindly = true },
+        ["lose-silently"] = new() { LoseSilently = true },
+        ["follow-any-stream"] = new() { FollowAnyStream = true },
+        ["rotate-early"] = new() { RotateEarly = true },
+        ["replay-from-shipped"] = new() { ReplayFromShipped = true },
+        ["cut-unwhole"] = new() { CutUnwhole = true },
+        ["copy-all"] = new() { CopyAll = true },
+        ["digest-newest"] = new() { DigestNewest = true },
+        ["fold-past-views"] = new() { FoldPastViews = true },
+        ["fold-nothing"] = new() { FoldNothing = true },
+        ["trim-unfolded"] = new() { TrimUnfolded = true },
+        ["open-anywhere"] = new() { OpenAnywhere = true },
     };
+
+    // Verb, and how the names of folder and file begin.
+    private static readonly SortedDictionary<string, (DiskVerb Verb, string Folder, string File)> OfStorage =
+        new(StringComparer.Ordinal)
+        {
+            ["no-flush-of-journal"] = (DiskVerb.Flush, "replica-", "seg-"),
+            ["no-flush-of-new-segment"] = (DiskVerb.Flush, "replica-", "new-"),
+            ["no-flush-of-manifest"] = (DiskVerb.Flush, "replica-", "manifest"),
+            ["no-flush-of-base"] = (DiskVerb.Flush, "images", "g1-"),
+            ["no-sync-of-names"] = (DiskVerb.Sync, "replica-", ""),
+            ["no-zeroing-of-tail"] = (DiskVerb.Zero, "replica-", "seg-"),
+        };
+
+    public static IReadOnlyList<string> Names => [.. OfEngine.Keys, .. OfStorage.Keys];
+
+    internal static EngineFlaws Named(string? name)
+    {
+        if (name is null || OfStorage.ContainsKey(name)) return EngineFlaws.None;
+        return OfEngine.TryGetValue(name, out var flaws)
+            ? flaws
+            : throw new ArgumentException($"no flaw is called {name}; there are {string.Join(", ", Names)}");
+    }
+
+    internal static void Plant(string? name, SimulatedDisk disk)
+    {
+        if (name is null || !OfStorage.TryGetValue(name, out var call)) return;
+        disk.LeavesOut = (verb, folder, file) => verb == call.Verb
+            && folder.StartsWith(call.Folder, StringComparison.Ordinal)
+            && file.StartsWith(call.File, StringComparison.Ordinal);
+    }
 }

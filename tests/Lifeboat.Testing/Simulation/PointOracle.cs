@@ -34,6 +34,9 @@ public sealed class PointOracle(SimulatedWorld world)
     public void Fenced(WantedReplica replica, Epoch epoch, long appended) =>
         _fences[replica] = (epoch, appended);
 
+    /// <summary>The epoch that was raised at this replica; null: none since it was made.</summary>
+    public Epoch? FenceOf(WantedReplica replica) => _fences.TryGetValue(replica, out var fence) ? fence.Epoch : null;
+
     public void CheckFence(WantedReplica replica, IReadOnlyList<RecoveryPoint> points)
     {
         if (points.Count == 0 || !_fences.TryGetValue(replica, out var fence)) return;
@@ -84,11 +87,15 @@ public sealed class PointOracle(SimulatedWorld world)
             _sealed[point.Id] = point;
             world.Count("points sealed");
         }
-        else if (known.Sequence != point.Sequence || known.CutAt != point.CutAt || known.Epoch != point.Epoch)
-        {
-            world.Violate("I10", $"point {point.Id} was {known.Sequence}@{known.Epoch} and is "
+        else SameAsSealed(point, "listed");
+    }
+
+    public void SameAsSealed(RecoveryPoint point, string where)
+    {
+        if (!_sealed.TryGetValue(point.Id, out var known)) return;
+        if (known.Sequence != point.Sequence || known.CutAt != point.CutAt || known.Epoch != point.Epoch)
+            world.Violate("I10", $"{where}: point {point.Id} was {known.Sequence}@{known.Epoch} and is "
                 + $"{point.Sequence}@{point.Epoch}");
-        }
     }
 
     private sealed record EpochSource(SimulatedInstance Instance, TimeSpan Skew);

@@ -77,7 +77,7 @@ public sealed partial class SimulatedAgent
             try
             {
                 var replica = await Replica.OpenAsync(
-                    Definition(wanted), Options(), StorageOf(wanted), new SimulatedReplicaStore(_host.Disk),
+                    Definition(wanted), OptionsOf(_prng), StorageOf(wanted), new SimulatedReplicaStore(_host.Disk),
                     Process.Clock, default);
                 (_replica, _opened) = (replica, wanted);
                 break;
@@ -98,19 +98,29 @@ public sealed partial class SimulatedAgent
     {
         if (_replica is not { } replica) return;
         (_replica, _opened) = (null, null);
+        _leased.Clear();
         await StopServingAsync();
         await replica.DisposeAsync();
     }
 
-    private static ReplicaDefinition Definition(WantedReplica wanted) =>
+    internal static ReplicaDefinition Definition(WantedReplica wanted) =>
         new("g1", wanted.Epoch, wanted.Volumes, wanted.Retention);
 
-    private ReplicaOptions Options() => new()
+    internal static ReplicaOptions OptionsOf(Prng prng) => new()
     {
-        NewId = _prng.NextGuid,
+        NewId = prng.NextGuid,
         FoldRunBytes = 64 << 10,
-        Journal = new JournalOptions { NewSalt = _prng.NextUInt64, SegmentBytes = 64 << 10, ReserveBytes = 16 << 10 },
+        Journal = new JournalOptions { NewSalt = prng.NextUInt64, SegmentBytes = 64 << 10, ReserveBytes = 16 << 10 },
     };
 
-    private SimulatedStorage StorageOf(WantedReplica wanted) => new(_host.Disk, $"replica-{wanted.Epoch}");
+    private SimulatedStorage StorageOf(WantedReplica wanted) => new(_host.Disk, FolderOf(wanted));
+
+    internal static string FolderOf(WantedReplica wanted) => $"replica-{wanted.Epoch}";
+
+    internal IEnumerable<string> FoldersOf(WantedReplica wanted) => [FolderOf(wanted), SimulatedReplicaStore.Folder];
+
+    /// <summary>What the replica says of itself now, to be held against what is left after a crash.</summary>
+    internal ReplicaPromises Promises(WantedReplica wanted) => _replica is { } replica && _opened == wanted
+        ? new ReplicaPromises(replica.ReplicaId, replica.Points, _leased.ToArray())
+        : new ReplicaPromises(null, [], []);
 }

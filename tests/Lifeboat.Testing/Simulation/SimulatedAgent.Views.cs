@@ -11,6 +11,7 @@ namespace Lifeboat.Testing.Simulation;
 // Points, pins and views; and what the checkers look at.
 public sealed partial class SimulatedAgent
 {
+    private readonly SortedSet<string> _leased = new(StringComparer.Ordinal);
     private int _audits;
 
     public Task PinAsync(PinRequest request) =>
@@ -24,6 +25,7 @@ public sealed partial class SimulatedAgent
             ?? throw new ProblemException(ReasonCode.PointUnknown, $"no point {request.PointId}");
         _host.Views[request.Name] = (point, request.Writable);
         await RefusingAsync(() => replica.OpenViewAsync(request.Name, point.Sequence, request.Writable, default));
+        if (replica == _replica) _leased.Add(request.Name);
         return new ViewInfo(request.Name, point.Sequence, point.Id, request.Writable,
             [.. replica.Definition.Volumes.Select(v =>
                 new ViewVolume(v.Index, v.Name, request.Name, v.Name, v.SizeBytes))]);
@@ -31,6 +33,7 @@ public sealed partial class SimulatedAgent
 
     public async Task CloseViewAsync(string name)
     {
+        _leased.Remove(name);
         await RefusingAsync(() => Open.CloseViewAsync(name, default));
         _host.Views.Remove(name);
     }
@@ -108,7 +111,7 @@ public sealed partial class SimulatedAgent
         }
     }
 
-    private static async Task<IReadOnlyList<byte[]>> ReadAsync(Replica replica, PointInTimeView view)
+    internal static async Task<IReadOnlyList<byte[]>> ReadAsync(Replica replica, PointInTimeView view)
     {
         var content = new List<byte[]>();
         foreach (var volume in replica.Definition.Volumes.OrderBy(v => v.Index))

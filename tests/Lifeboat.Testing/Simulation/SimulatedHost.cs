@@ -21,6 +21,7 @@ public sealed class SimulatedHost
     {
         (World, Name, _prng) = (world, name, prng);
         Disk = new SimulatedDisk(prng.Fork(), world.Wires.Clock);
+        PlantedFlaws.Plant(world.Options.Flaw, Disk);
         Runs = new SimulatedRunStore(this);
         // Hosts do not agree on the time.
         Skew = TimeSpan.FromMilliseconds(prng.Next(-3000, 3000));

@@ -34,6 +34,7 @@ public sealed class SimulatedWorld
         B = new SimulatedHost(this, "b", Prng.Fork());
         (A.Peer, B.Peer) = (B, A);
         Storm = new Storm(this, Prng.Fork());
+        if (options.CrashStates > 0) _ = new CrashStates(this, options.CrashStates);
     }
 
     public SimulationOptions Options { get; }

@@ -7,6 +7,8 @@ public sealed record SimulationOptions(ulong Seed)
 {
     /// <summary>A planted fault of the engine, to show that the checkers bite; null: the engine as shipped.</summary>
     public string? Flaw { get; init; }
+    /// <summary>Look at most at so many states of disks after a crash beside the run; 0: none.</summary>
+    public long CrashStates { get; init; }
     public Action<string>? Trace { get; init; }
 }
 

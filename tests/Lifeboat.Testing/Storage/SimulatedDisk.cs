@@ -33,6 +33,16 @@ public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
     internal int Generation { get; private set; }
     internal Prng Prng => prng;
 
+    /// <summary>Told after each change that was carried out: folder, verb, file.</summary>
+    public Action<string, DiskVerb, string> Changed { get; set; } = static (_, _, _) => { };
+    /// <summary>
+    /// Calls that do nothing and say that they did: a program from which that call was deleted, or a medium that lies.
+    /// </summary>
+    public Func<DiskVerb, string, string, bool> LeavesOut { get; set; } = static (_, _, _) => false;
+
+    /// <summary>Number of the newest change.</summary>
+    internal long Order { get; private set; }
+
     internal SimulatedFolder Folder(string name)
     {
         if (!_folders.TryGetValue(name, out var folder)) _folders[name] = folder = new SimulatedFolder();
@@ -43,11 +53,44 @@ public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
     public void CrashAfter(long changes) => _changesLeft = changes;
 
     /// <summary>The host loses power and comes back: open files are dead, the unflushed is anybody's guess.</summary>
-    public void Crash()
+    public void Crash() => Crash(CrashStyle.Random);
+
+    public void Crash(CrashStyle style)
     {
         KillProcesses();
-        foreach (var name in _folders.Keys.Order(StringComparer.Ordinal)) _folders[name].Crash(prng);
+        var last = style switch
+        {
+            CrashStyle.Prefix => prng.Pick([.. Pending().Prepend(0).Order()]),
+            CrashStyle.TearLast => Pending().DefaultIfEmpty(0).Max(),
+            CrashStyle.Random or CrashStyle.KeepAll or CrashStyle.LoseAll or CrashStyle.TearAll
+                or CrashStyle.NamesFirst => 0,
+        };
+        foreach (var name in _folders.Keys.Order(StringComparer.Ordinal)) _folders[name].Crash(prng, style, last);
     }
+
+    /// <summary>
+    /// The same disk once more, of these folders only: what happens to one is not seen by the other. It has all the
+    /// room, answers at once and fails nothing.
+    /// </summary>
+    public SimulatedDisk Fork(Prng dice, IEnumerable<string> folders)
+    {
+        var fork = new SimulatedDisk(dice) { Order = Order, LeavesOut = LeavesOut };
+        foreach (var name in folders)
+            if (_folders.TryGetValue(name, out var folder)) fork._folders[name] = folder.Fork();
+        return fork;
+    }
+
+    /// <summary>Turns over bits of a byte on the medium, as it decays. False: there is no such byte.</summary>
+    public bool Flip(string folder, string file, long offset, byte mask)
+    {
+        if (Folder(folder).Find(file) is not { } inode || offset >= inode.Cache.Length) return false;
+        inode.Flip(offset, mask);
+        return true;
+    }
+
+    /// <summary>Files of a folder with their lengths, as readers see them.</summary>
+    public IReadOnlyList<(string Name, long Length)> Files(string folder) =>
+        [.. Folder(folder).Names.Select(n => (n, Folder(folder).Find(n)!.Cache.Length))];
 
     /// <summary>The processes die, the host lives: open files are dead, every write made stays.</summary>
     public void KillProcesses()
@@ -71,6 +114,12 @@ public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
         if (Faults(operation) is { } fault)
             throw new StorageException(fault, $"injected: {operation.Verb} of {operation.File}");
     }
+
+    internal long NextOrder() => ++Order;
+
+    internal void Did(string folder, DiskVerb verb, string file) => Changed(folder, verb, file);
+
+    private IEnumerable<long> Pending() => _folders.Values.SelectMany(f => f.PendingOrders);
 
     internal bool HasRoomFor(long bytes) =>
         CapacityBytes == long.MaxValue || AllocatedBytes + bytes <= CapacityBytes;

@@ -13,32 +13,68 @@ internal sealed class SimulatedInode
     private SparseBytes _durable = new();
 
     public SparseBytes Cache { get; private set; } = new();
-    public int PendingChanges => _pending.Count;
+    public IEnumerable<long> PendingOrders => _pending.Select(c => c.Order);
 
-    public void Write(long offset, ReadOnlySpan<byte> data) => Apply(new Change(offset, data.ToArray(), 0, null));
-    public void Zero(long offset, long length) => Apply(new Change(offset, null, length, null));
-    public void SetLength(long length) => Apply(new Change(0, null, 0, length));
+    public void Write(long offset, ReadOnlySpan<byte> data, long order) =>
+        Apply(new Change(offset, data.ToArray(), 0, null, order));
 
-    /// <summary>Makes the first changes durable, as a flush that began after them does.</summary>
-    public void Flush(int count)
+    public void Zero(long offset, long length, long order) => Apply(new Change(offset, null, length, null, order));
+    public void SetLength(long length, long order) => Apply(new Change(0, null, 0, length, order));
+
+    /// <summary>Bytes on the medium turn over: what was flushed, and what readers see of it.</summary>
+    public void Flip(long offset, byte mask)
     {
-        count = Math.Min(count, _pending.Count);
-        for (var i = 0; i < count; i++) _pending[i].ApplyTo(_durable);
+        Span<byte> one = stackalloc byte[1];
+        foreach (var bytes in new[] { _durable, Cache })
+        {
+            if (bytes.Read(offset, one) != 1) continue;
+            one[0] ^= mask;
+            bytes.Write(offset, one);
+        }
+    }
+
+    /// <summary>Makes changes up to this one durable, as a flush that began after it does.</summary>
+    public void Flush(long upTo)
+    {
+        var count = 0;
+        for (; count < _pending.Count && _pending[count].Order <= upTo; count++) _pending[count].ApplyTo(_durable);
         _pending.RemoveRange(0, count);
     }
 
-    /// <summary>Power loss: each change that was not flushed is kept, lost or torn by sectors.</summary>
-    public void Crash(Prng prng)
+    /// <summary>Power loss: what becomes of each change that was not flushed, by the style.</summary>
+    public void Crash(Prng prng, CrashStyle style, long last)
     {
         // Some crashes lose all, some keep all, most are a mix: the extremes find other bugs than the mix does.
         var keep = prng.Next(4) switch { 0 => 0.0, 1 => 1.0, _ => prng.NextDouble() };
         foreach (var change in _pending)
         {
-            if (prng.Chance(keep)) change.ApplyTo(_durable);
-            else if (change.Data is { Length: > 0 } data && prng.Chance(0.5)) Tear(change.Offset, data, prng);
+            var kept = style switch
+            {
+                CrashStyle.KeepAll => true,
+                CrashStyle.LoseAll => false,
+                CrashStyle.TearLast => change.Order != last || change.Data is null,
+                CrashStyle.Prefix => change.Order <= last,
+                CrashStyle.TearAll => change.Data is null && prng.Chance(0.5),
+                CrashStyle.Random or CrashStyle.NamesFirst => prng.Chance(keep),
+            };
+            var torn = style switch
+            {
+                CrashStyle.Random or CrashStyle.NamesFirst => prng.Chance(0.5),
+                CrashStyle.TearLast or CrashStyle.TearAll => true,
+                CrashStyle.KeepAll or CrashStyle.LoseAll or CrashStyle.Prefix => false,
+            };
+            if (kept) change.ApplyTo(_durable);
+            else if (torn && change.Data is { Length: > 0 } data) Tear(change.Offset, data, prng);
         }
         _pending.Clear();
         Cache = _durable.Clone();
+    }
+
+    public SimulatedInode Fork()
+    {
+        var fork = new SimulatedInode { Cache = Cache.Clone(), _durable = _durable.Clone() };
+        fork._pending.AddRange(_pending);
+        return fork;
     }
 
     private void Tear(long offset, byte[] data, Prng prng)
@@ -57,7 +93,7 @@ internal sealed class SimulatedInode
         _pending.Add(change);
     }
 
-    private sealed record Change(long Offset, byte[]? Data, long ZeroLength, long? NewLength)
+    private sealed record Change(long Offset, byte[]? Data, long ZeroLength, long? NewLength, long Order)
     {
         public void ApplyTo(SparseBytes bytes)
         {

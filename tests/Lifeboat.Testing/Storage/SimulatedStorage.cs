@@ -14,7 +14,12 @@ public sealed class SimulatedStorage(SimulatedDisk disk, string folder = "") : I
         var inode = disk.Folder(folder).Find(name);
         if (inode is null && !create)
             throw new StorageException(StorageFault.NotFound, $"{name} is not there");
-        return new SimulatedStorageFile(disk, name, inode ?? disk.Folder(folder).Create(name), _generation);
+        if (inode is null)
+        {
+            inode = disk.Folder(folder).Create(name, disk.NextOrder());
+            disk.Did(folder, DiskVerb.Open, name);
+        }
+        return new SimulatedStorageFile(disk, folder, name, inode, _generation);
     }
 
     public async ValueTask<bool> ExistsAsync(string name, CancellationToken ct)
@@ -26,7 +31,9 @@ public sealed class SimulatedStorage(SimulatedDisk disk, string folder = "") : I
     public async ValueTask DeleteAsync(string name, CancellationToken ct)
     {
         await EnterAsync(DiskVerb.Delete, name, ct);
-        if (disk.Folder(folder).Find(name) is not null) disk.Folder(folder).Delete(name);
+        if (disk.Folder(folder).Find(name) is null) return;
+        disk.Folder(folder).Delete(name, disk.NextOrder());
+        disk.Did(folder, DiskVerb.Delete, name);
     }
 
     public async ValueTask RenameAsync(string from, string to, CancellationToken ct)
@@ -34,7 +41,8 @@ public sealed class SimulatedStorage(SimulatedDisk disk, string folder = "") : I
         await EnterAsync(DiskVerb.Rename, from, ct);
         if (disk.Folder(folder).Find(from) is null)
             throw new StorageException(StorageFault.NotFound, $"{from} is not there");
-        disk.Folder(folder).Rename(from, to);
+        disk.Folder(folder).Rename(from, to, disk.NextOrder());
+        disk.Did(folder, DiskVerb.Rename, to);
     }
 
     public async ValueTask<IReadOnlyList<string>> ListAsync(CancellationToken ct)
@@ -45,9 +53,11 @@ public sealed class SimulatedStorage(SimulatedDisk disk, string folder = "") : I
 
     public async ValueTask SyncAsync(CancellationToken ct)
     {
-        var before = disk.Folder(folder).PendingChanges;
+        var before = disk.Order;
         await EnterAsync(DiskVerb.Sync, "", ct);
+        if (disk.LeavesOut(DiskVerb.Sync, folder, "")) return;
         disk.Folder(folder).Sync(before);
+        disk.Did(folder, DiskVerb.Sync, "");
     }
 
     public async ValueTask<long> FreeBytesAsync(CancellationToken ct)

@@ -3,8 +3,8 @@ using Lifeboat.Journaling.Storage;
 
 namespace Lifeboat.Testing.Storage;
 
-internal sealed class SimulatedStorageFile(SimulatedDisk disk, string name, SimulatedInode inode, int generation)
-    : IStorageFile
+internal sealed class SimulatedStorageFile(SimulatedDisk disk, string folder, string name, SimulatedInode inode,
+    int generation) : IStorageFile
 {
     public async ValueTask<long> LengthAsync(CancellationToken ct)
     {
@@ -34,26 +34,32 @@ internal sealed class SimulatedStorageFile(SimulatedDisk disk, string name, Simu
             WriteSome(offset, data);
             throw new StorageException(StorageFault.Full, $"{name}: the simulated disk is full");
         }
-        inode.Write(offset, data.Span);
+        inode.Write(offset, data.Span, disk.NextOrder());
+        disk.Did(folder, DiskVerb.Write, name);
     }
 
     public async ValueTask ZeroAsync(long offset, long length, CancellationToken ct)
     {
         await EnterAsync(DiskVerb.Zero, offset, length, ct);
-        inode.Zero(offset, length);
+        if (disk.LeavesOut(DiskVerb.Zero, folder, name)) return;
+        inode.Zero(offset, length, disk.NextOrder());
+        disk.Did(folder, DiskVerb.Zero, name);
     }
 
     public async ValueTask SetLengthAsync(long length, CancellationToken ct)
     {
         await EnterAsync(DiskVerb.SetLength, 0, length, ct);
-        inode.SetLength(length);
+        inode.SetLength(length, disk.NextOrder());
+        disk.Did(folder, DiskVerb.SetLength, name);
     }
 
     public async ValueTask FlushAsync(CancellationToken ct)
     {
-        var before = inode.PendingChanges;
+        var before = disk.Order;
         await EnterAsync(DiskVerb.Flush, 0, 0, ct);
+        if (disk.LeavesOut(DiskVerb.Flush, folder, name)) return;
         inode.Flush(before);
+        disk.Did(folder, DiskVerb.Flush, name);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
@@ -63,7 +69,7 @@ internal sealed class SimulatedStorageFile(SimulatedDisk disk, string name, Simu
     {
         var some = disk.Prng.Next(data.Length + 1);
         while (some > 0 && !disk.HasRoomFor(inode.Cache.NewBytes(offset, some))) some /= 2;
-        if (some > 0) inode.Write(offset, data.Span[..some]);
+        if (some > 0) inode.Write(offset, data.Span[..some], disk.NextOrder());
     }
 
     private ValueTask EnterAsync(DiskVerb verb, long offset, long length, CancellationToken ct) =>

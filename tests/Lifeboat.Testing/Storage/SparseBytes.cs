@@ -1,12 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Lifeboat.Testing.Storage;
 
-/// <summary>Bytes of a simulated file; pages never written read as zeroes and take no room.</summary>
+/// <summary>
+/// Bytes of a simulated file; pages never written read as zeroes and take no room. A clone shares pages until either
+/// side writes to them, so that a disk can be forked thousands of times.
+/// </summary>
 internal sealed class SparseBytes
 {
     public const int PageBytes = 4096;
 
-    private readonly Dictionary<long, byte[]> _pages = [];
+    private readonly Dictionary<long, Page> _pages;
+    // Pages that carry this token are ours alone; cloning makes both sides take new ones.
+    private object _token = new();
+
+    public SparseBytes() => _pages = [];
+
+    private SparseBytes(SparseBytes from)
+    {
+        Length = from.Length;
+        _pages = new Dictionary<long, Page>(from._pages);
+    }
 
     public long Length { get; private set; }
     public long AllocatedBytes => (long)_pages.Count * PageBytes;
@@ -18,7 +31,7 @@ internal sealed class SparseBytes
         {
             var (page, at, room) = Locate(offset + done, count - done);
             var to = buffer.Slice(done, room);
-            if (_pages.TryGetValue(page, out var bytes)) bytes.AsSpan(at, room).CopyTo(to);
+            if (_pages.TryGetValue(page, out var found)) found.Bytes.AsSpan(at, room).CopyTo(to);
             else to.Clear();
             done += room;
         }
@@ -31,8 +44,7 @@ internal sealed class SparseBytes
         for (var done = 0; done < data.Length;)
         {
             var (page, at, room) = Locate(offset + done, data.Length - done);
-            if (!_pages.TryGetValue(page, out var bytes)) _pages[page] = bytes = new byte[PageBytes];
-            data.Slice(done, room).CopyTo(bytes.AsSpan(at));
+            data.Slice(done, room).CopyTo(Own(page, whole: room == PageBytes).AsSpan(at));
             done += room;
         }
     }
@@ -60,9 +72,20 @@ internal sealed class SparseBytes
 
     public SparseBytes Clone()
     {
-        var clone = new SparseBytes { Length = Length };
-        foreach (var (page, bytes) in _pages) clone._pages[page] = (byte[])bytes.Clone();
-        return clone;
+        _token = new object();
+        return new SparseBytes(this);
+    }
+
+    private byte[] Own(long page, bool whole)
+    {
+        var found = _pages.TryGetValue(page, out var known);
+        if (found && known.Token == _token) return known.Bytes;
+        var bytes = whole || found
+            ? GC.AllocateUninitializedArray<byte>(PageBytes)
+            : new byte[PageBytes];
+        if (found && !whole) known.Bytes.CopyTo(bytes, 0);
+        _pages[page] = new Page(bytes, _token);
+        return bytes;
     }
 
     private void Clear(long from, long to)
@@ -77,11 +100,11 @@ internal sealed class SparseBytes
 
     private void ClearPage(long page, long from, long to)
     {
-        if (!_pages.TryGetValue(page, out var bytes)) return;
+        if (!_pages.ContainsKey(page)) return;
         var start = Math.Max(from - page * PageBytes, 0);
         var end = Math.Min(to - page * PageBytes, PageBytes);
         if (start == 0 && end == PageBytes) _pages.Remove(page);
-        else if (start < end) bytes.AsSpan((int)start, (int)(end - start)).Clear();
+        else if (start < end) Own(page, whole: false).AsSpan((int)start, (int)(end - start)).Clear();
     }
 
     private static (long Page, int At, int Room) Locate(long offset, int left)
@@ -89,4 +112,6 @@ internal sealed class SparseBytes
         var at = (int)(offset % PageBytes);
         return (offset / PageBytes, at, Math.Min(PageBytes - at, left));
     }
+
+    private readonly record struct Page(byte[] Bytes, object Token);
 }
