@@ -13,7 +13,9 @@ public static class Crc32C
 {
     // Three lanes just fit into the 4 KiB of the commonest write.
     private const int LaneBytes = 1344;
+    private const uint Polynomial = 0x82F63B78; // reflected
     private static readonly uint[] OverOneLane = ShiftTable(LaneBytes);
+    private static readonly uint[] PowersOfTwo = Squares();
 
     public static uint Compute(ReadOnlySpan<byte> data) => ~Append(~0u, data);
 
@@ -26,6 +28,18 @@ public static class Crc32C
             data = data[(3 * LaneBytes)..];
         }
         return AppendSerially(register, data);
+    }
+
+    /// <summary>
+    /// The register behind two parts from that behind the first and that of the second alone, begun with 0: so the
+    /// second can be run over before the first is known.
+    /// </summary>
+    public static uint Join(uint first, uint second, long secondLength)
+    {
+        var shift = 1u << 31; // x to the power of 0
+        for (int power = 0; secondLength * 8 >> power != 0; power++)
+            if ((secondLength * 8 >> power & 1) != 0) shift = Multiply(shift, PowersOfTwo[power]);
+        return Multiply(shift, first) ^ second;
     }
 
     private static uint AppendSerially(uint register, ReadOnlySpan<byte> data)
@@ -76,5 +90,26 @@ public static class Crc32C
                 if ((value >> (bit % 8) & 1) != 0) table[bit / 8 * 256 + value] ^= run;
         }
         return table;
+    }
+
+    // Of polynomials modulo ours; the highest bit stands for x to the power of 0.
+    private static uint Multiply(uint a, uint b)
+    {
+        uint product = 0;
+        for (var bit = 1u << 31; bit != 0; bit >>= 1)
+        {
+            if ((a & bit) != 0) product ^= b;
+            b = (b & 1) != 0 ? b >> 1 ^ Polynomial : b >> 1;
+        }
+        return product;
+    }
+
+    // x to the powers of 1, 2, 4, 8 …
+    private static uint[] Squares()
+    {
+        var squares = new uint[48];
+        squares[0] = 1u << 30;
+        for (var i = 1; i < squares.Length; i++) squares[i] = Multiply(squares[i - 1], squares[i - 1]);
+        return squares;
     }
 }

@@ -33,6 +33,23 @@ public static class RecordCodec
     /// <returns>Bytes of the whole record.</returns>
     public static int Seal(Span<byte> record, in RecordHeader header)
     {
+        var total = WriteHead(record, header);
+        BinaryPrimitives.WriteUInt32LittleEndian(record[ChecksumAt..], Crc32C.Compute(record[..total]));
+        return total;
+    }
+
+    /// <summary>As above, when the data has been run over before its place in the order was known.</summary>
+    /// <param name="dataRegister"><see cref="Crc32C.Append"/> of the data, begun with 0.</param>
+    public static int Seal(Span<byte> record, in RecordHeader header, uint dataRegister)
+    {
+        var total = WriteHead(record, header);
+        var register = Crc32C.Join(Crc32C.Append(~0u, record[..HeaderLength]), dataRegister, header.DataLength);
+        BinaryPrimitives.WriteUInt32LittleEndian(record[ChecksumAt..], ~register);
+        return total;
+    }
+
+    private static int WriteHead(Span<byte> record, in RecordHeader header)
+    {
         if (Problem(header) is { } problem) throw new ArgumentException(problem);
         var total = SizeOf(header.DataLength);
         record = record[..total];
@@ -50,7 +67,6 @@ public static class RecordCodec
         BinaryPrimitives.WriteInt64LittleEndian(record[48..], header.TimeMicros);
         BinaryPrimitives.WriteUInt32LittleEndian(record[56..], 0);
         BinaryPrimitives.WriteUInt32LittleEndian(record[ChecksumAt..], 0);
-        BinaryPrimitives.WriteUInt32LittleEndian(record[ChecksumAt..], Crc32C.Compute(record));
         return total;
     }
 

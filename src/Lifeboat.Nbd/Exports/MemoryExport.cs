@@ -2,7 +2,7 @@
 namespace Lifeboat.Nbd;
 
 /// <summary>A sparse disk in memory, in chunks of 256 KiB that exist once something was written to them.</summary>
-public sealed class MemoryExport : INbdExport
+public sealed class MemoryExport : INbdExport, IPlacesWrites
 {
     private const int ChunkBytes = 256 * 1024;
 
@@ -55,6 +55,14 @@ public sealed class MemoryExport : INbdExport
         }
         return NbdError.None;
     }
+
+    public Memory<byte> Place(long offset, int length)
+    {
+        var at = (int)(offset % ChunkBytes);
+        return Chunk((int)(offset / ChunkBytes)).AsMemory(at, Math.Min(length, ChunkBytes - at));
+    }
+
+    public NbdError WritePlaced(long offset, Memory<byte> place, bool fua) => NbdError.None;
 
     public NbdError Zero(long offset, long length, NbdZeroFlags flags)
     {

@@ -11,6 +11,7 @@ internal sealed class RequestBuffer(Channel channel, int payloadMax)
 {
     private const int InitialBytes = 256 * 1024;
     private const int LongBytes = 32 * 1024;
+    private const int PlacedBytes = 128 * 1024;
 
     private byte[] _buffer = GC.AllocateUninitializedArray<byte>(InitialBytes, pinned: true);
     private int _head;
@@ -33,6 +34,27 @@ internal sealed class RequestBuffer(Channel channel, int payloadMax)
         _lastWasLong = length >= LongBytes;
         return true;
     }
+
+    /// <summary>
+    /// A write so long that its data had better be received where it is to stay, once its head is here and most of its
+    /// data is not: <paramref name="begun"/> is what came already. Receive the rest with <see cref="ReceiveRest"/>.
+    /// </summary>
+    public bool TryTakeLong(out Request request, out ReadOnlySpan<byte> begun)
+    {
+        (request, begun) = (default, default);
+        var have = _tail - _head - Wire.RequestBytes;
+        if (have < 0)
+            return false;
+        request = Request.Parse(_buffer.AsSpan(_head));
+        if (PayloadBytes(request) is var length && (length < PlacedBytes || length - have < LongBytes))
+            return false;
+        begun = _buffer.AsSpan(_head + Wire.RequestBytes, have);
+        _head = _tail = 0;
+        _lastWasLong = true;
+        return true;
+    }
+
+    public void ReceiveRest(Span<byte> buffer) => channel.ReceiveExactly(buffer);
 
     /// <summary>Receives more; false when the client ended its side between two requests.</summary>
     public bool Fill()

@@ -10,13 +10,15 @@ namespace Lifeboat.Nbd;
 //   No answer leaves before EndOfBatch allowed it.
 //   Once the connection is cut, no further request reaches the export.
 //   The thread never blocks in receive while it holds an answer back.
-//   Held memory: one receive and one reply buffer, neither longer than a header plus PayloadBytesMax.
-internal sealed class Transmission(Channel channel, Session session, NbdConnection connection, int payloadMax)
+//   Held memory: one receive and one reply buffer, neither longer than a header plus PayloadBytesMax; and at most one
+//   place of an export that places its writes.
+internal sealed partial class Transmission(Channel channel, Session session, NbdConnection connection, int payloadMax)
 {
     private readonly RequestBuffer _requests = new(channel, payloadMax);
     private readonly ReplyBuffer _replies = new(channel, session);
     private readonly NbdExtents _extents = new();
     private readonly INbdExport _export = session.Export;
+    private readonly IPlacesWrites? _places = session.Export as IPlacesWrites;
     private readonly NbdExportInfo _info = session.Export.Info;
     private bool _batchOpen;
 
@@ -32,18 +34,23 @@ internal sealed class Transmission(Channel channel, Session session, NbdConnecti
                     SendReplies();
                     return;
                 }
-                if (connection.IsCut)
-                    throw NbdException.Lost("the connection was cut");
-                if (!_batchOpen)
-                    OpenBatch();
+                EnterExport();
                 Execute(request, payload);
                 if (_replies.IsFull)
                     SendReplies();
             }
             SendReplies();
-            if (!_requests.Fill())
+            if (!TryPlaceWrite() && !_requests.Fill())
                 throw NbdException.Lost("the client went away without a disconnect request");
         }
+    }
+
+    private void EnterExport()
+    {
+        if (connection.IsCut)
+            throw NbdException.Lost("the connection was cut");
+        if (!_batchOpen)
+            OpenBatch();
     }
 
     private void OpenBatch()

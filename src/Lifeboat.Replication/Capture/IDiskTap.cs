@@ -80,6 +80,12 @@ public interface ICaptureSink
     bool Write(long offset, ReadOnlySpan<byte> data);
     bool Zero(long offset, long length);
 
+    /// <summary>A place to receive the first bytes of a long write into, at most this many and at least one.</summary>
+    Memory<byte> Place(int length) => new byte[length];
+
+    /// <summary>As <see cref="Write"/>, of a place that was had here and is full; it is not the caller's any more.</summary>
+    bool WritePlaced(long offset, Memory<byte> place) => Write(offset, place.Span);
+
     /// <summary>
     /// The instance's connection has ended or is about to be ended by us: from here on its writes may be acknowledged
     /// without reaching this sink. Call it before anything lets the instance go on (before closing, before failing a

@@ -17,5 +17,7 @@ public sealed class VolumeSink : ICaptureSink
 
     public bool Write(long offset, ReadOnlySpan<byte> data) => _stream.Append(this, offset, data);
     public bool Zero(long offset, long length) => _stream.AppendZero(this, offset, length);
+    public Memory<byte> Place(int length) => _stream.Place(length);
+    public bool WritePlaced(long offset, Memory<byte> place) => _stream.AppendPlaced(this, offset, place);
     public void Lost() => _stream.MarkLost(this);
 }

@@ -4,11 +4,11 @@ namespace Lifeboat.Replication.Outbox;
 /// <summary>A buffer of whole records in order, linked to the next one.</summary>
 internal sealed class OutboxChunk(byte[] buffer)
 {
-    public byte[] Buffer => buffer;
+    public byte[] Buffer = buffer;
     public int Used;
     public OutboxChunk? Next;
 
-    public int Room => buffer.Length - Used;
+    public int Room => Buffer.Length - Used;
 }
 
 /// <summary>Where a record begins: a chunk and an offset in it.</summary>

@@ -16,7 +16,8 @@ namespace Lifeboat.Replication.Outbox;
 //   A chunk goes back to the pool only when all of it is durable, so nobody copies from it any more.
 internal sealed class RecordOutbox
 {
-    public const int ChunkLength = 256 << 10;
+    /// <summary>Room for one write of the longest that guests commonly make.</summary>
+    public const int ChunkLength = RecordCodec.HeaderLength + (256 << 10);
     private const int FreeMax = 64;
 
     private readonly Stack<byte[]> _free = new();
@@ -52,6 +53,23 @@ internal sealed class RecordOutbox
         place = default;
         if (_tail.Room < length && !TryAddChunk()) return false;
         place = _tail.Buffer.AsSpan(_tail.Used, length);
+        return true;
+    }
+
+    /// <summary>
+    /// A buffer of <see cref="ChunkLength"/> for a record that is made outside; null: none is at hand, make one.
+    /// </summary>
+    public byte[]? TakeFree() => _free.TryPop(out var buffer) ? buffer : null;
+
+    /// <summary>
+    /// Puts a buffer with the next record at its start behind all others; <see cref="Commit"/> follows.
+    /// </summary>
+    /// <returns>False: the bound is reached.</returns>
+    public bool TryAdopt(byte[] buffer)
+    {
+        if (_tail.Used > 0) return TryAddChunk(buffer);
+        Recycle(_tail.Buffer);
+        _tail.Buffer = buffer;
         return true;
     }
 
@@ -144,11 +162,11 @@ internal sealed class RecordOutbox
         return RecordCodec.SizeOf(header.DataLength);
     }
 
-    private bool TryAddChunk()
+    private bool TryAddChunk(byte[]? buffer = null)
     {
         if (_chunks >= _chunksMax) return false;
         _chunks++;
-        var chunk = new OutboxChunk(_free.TryPop(out var buffer) ? buffer : NewBuffer());
+        var chunk = new OutboxChunk(buffer ?? TakeFree() ?? NewBuffer());
         _tail.Next = chunk;
         _tail = chunk;
         return true;
@@ -157,7 +175,12 @@ internal sealed class RecordOutbox
     private void Release(OutboxChunk chunk)
     {
         _chunks--;
-        if (_free.Count < FreeMax) _free.Push(chunk.Buffer);
+        Recycle(chunk.Buffer);
+    }
+
+    private void Recycle(byte[] buffer)
+    {
+        if (_free.Count < FreeMax) _free.Push(buffer);
     }
 
     // Everything is durable: the tail is filled from its start again.
@@ -168,5 +191,5 @@ internal sealed class RecordOutbox
         _durableAt = _shippedAt = new OutboxPosition(_tail, 0);
     }
 
-    private static byte[] NewBuffer() => GC.AllocateUninitializedArray<byte>(ChunkLength);
+    public static byte[] NewBuffer() => GC.AllocateUninitializedArray<byte>(ChunkLength);
 }

@@ -9,6 +9,8 @@ namespace Lifeboat.Testing.Simulation;
 /// </summary>
 internal sealed class QemuMirror
 {
+    private const int PlacedEvery = 16;
+
     private readonly SimulatedProcess _qemu, _agent;
     private readonly ICaptureSink _sink;
     private readonly Prng _prng;
@@ -85,7 +87,7 @@ internal sealed class QemuMirror
                 System.Runtime.InteropServices.MemoryMarshal
                     .Cast<byte, long>(data.Slice(i * GuestWrite.SectorBytes, GuestWrite.SectorBytes))
                     .Fill(write.StampAt(write.Sector + i));
-            taken = _sink.Write(offset, data);
+            taken = write.Id % PlacedEvery == 0 ? WritePlaced(offset, data) : _sink.Write(offset, data);
         }
         _qemu.Scheduler.Note(taken ? 11 : 12, write.Id, write.Sector);
         if (!taken)
@@ -102,6 +104,14 @@ internal sealed class QemuMirror
             else WaitingSince = _qemu.Scheduler.Now;
             done.TrySetResult();
         });
+    }
+
+    // As the gateway receives long writes; here any write may come so.
+    private bool WritePlaced(long offset, ReadOnlySpan<byte> data)
+    {
+        var place = _sink.Place(data.Length);
+        data.CopyTo(place.Span);
+        return _sink.WritePlaced(offset, place);
     }
 
     private void EndAfterTransit(TapEnd end) => Later(_qemu, () =>

@@ -39,6 +39,33 @@ public sealed class RecordCodecTests
     [Fact]
     public void Crc_of_32_zeroes_is_as_in_rfc_3720() => Assert.Equal(0x8A9136AAu, Crc32C.Compute(new byte[32]));
 
+    [Theory]
+    [InlineData(0, 9)]
+    [InlineData(64, 1)]
+    [InlineData(64, 131_072)]
+    [InlineData(100, 262_144)]
+    [InlineData(5, 70_001)]
+    public void Crc_of_two_parts_is_joined_from_theirs(int first, int second)
+    {
+        var data = new Prng((ulong)second).Bytes(first + second);
+        var joined = Crc32C.Join(
+            Crc32C.Append(~0u, data.AsSpan(0, first)), Crc32C.Append(0, data.AsSpan(first)), second);
+        Assert.Equal(Crc32C.Compute(data), ~joined);
+    }
+
+    [Fact]
+    public void A_record_sealed_from_a_register_of_its_data_is_the_record()
+    {
+        var data = new Prng(3).Bytes(150_000);
+        var header = RecordHeader.Write(3, 77, 2, 4096, data.Length, 123456);
+        var whole = new byte[RecordCodec.SizeOf(data.Length)];
+        var early = new byte[whole.Length];
+        RecordCodec.Write(whole, header, data);
+        data.CopyTo(early.AsSpan(RecordCodec.HeaderLength));
+        Assert.Equal(whole.Length, RecordCodec.Seal(early, header, Crc32C.Append(0, data)));
+        Assert.Equal(whole, early);
+    }
+
     // Long data is taken in lanes of 1344 bytes, three at a time; the reference takes it bit by bit.
     [Theory]
     [InlineData(4031)]

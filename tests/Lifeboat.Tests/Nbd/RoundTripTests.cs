@@ -17,6 +17,7 @@ public sealed class RoundTripTests
     [InlineData(4096)]
     [InlineData(64 * 1024)]
     [InlineData(70_001)]
+    [InlineData(128 * 1024)]
     [InlineData(3 * Mebibyte + 17)]
     [InlineData(40 * Mebibyte)]   // longer than one request may be
     public async Task What_was_written_is_read_back(int length)
@@ -49,6 +50,23 @@ public sealed class RoundTripTests
             await client.ReadAsync(i * 100_000L, back, ct);
             Assert.True(back.AsSpan().SequenceEqual(Pattern(back.Length, i)), $"request {i}");
         });
+    }
+
+    [Fact]
+    public async Task Long_and_short_writes_in_flight_do_not_mix()
+    {
+        await using var fixture = new NbdFixture(new MemoryExport("disk", 64 * Mebibyte));
+        await using var client = await fixture.ConnectAsync(Ct);
+        static int Length(int i) => i % 3 == 0 ? 300_000 + i : 1 + i;
+
+        await Task.WhenAll(Enumerable.Range(0, 150)
+            .Select(i => client.WriteAsync(i * 400_000L, Pattern(Length(i), i), fua: false, Ct)));
+        for (var i = 0; i < 150; i++)
+        {
+            var back = new byte[Length(i)];
+            await client.ReadAsync(i * 400_000L, back, Ct);
+            Assert.True(back.AsSpan().SequenceEqual(Pattern(back.Length, i)), $"request {i}");
+        }
     }
 
     [Fact]

@@ -43,6 +43,54 @@ public sealed class CaptureStreamTests
     }
 
     [Fact]
+    public void Placed_and_copied_writes_are_in_one_order_and_their_buffers_come_back()
+    {
+        var stream = Whole(out var sinks);
+        var (expected, image) = (new byte[Size], new byte[Size]);
+        for (var i = 0; i < 400; i++)
+        {
+            var length = _prng.Chance(0.5) ? 100_000 + _prng.Next(162_000) : 1 + _prng.Next(9000);
+            var offset = _prng.Next((int)Size - length);
+            var data = _prng.Bytes(length);
+            data.CopyTo(expected.AsSpan(offset));
+            for (var done = 0; _prng.Chance(0.7) && done < length;) // a placed write may come in pieces
+            {
+                var place = sinks[0].Place(length - done);
+                data.AsSpan(done, place.Length).CopyTo(place.Span);
+                Assert.True(sinks[0].WritePlaced(offset + done, place));
+                done += place.Length;
+            }
+            Assert.True(sinks[0].Write(offset, data)); // the same once more, or for the first time
+            if (_prng.Chance(0.2)) continue; // what the outbox holds grows and shrinks
+            StreamReader.Apply(StreamReader.Take(stream), 0, image);
+            Assert.True(stream.MarkDurable(stream.LastSequence));
+        }
+        StreamReader.Apply(StreamReader.Take(stream), 0, image);
+        Assert.True(image.AsSpan().SequenceEqual(expected));
+    }
+
+    [Fact]
+    public void A_placed_write_of_a_lost_volume_is_refused()
+    {
+        var stream = Whole(out var sinks);
+        var place = sinks[0].Place(200_000);
+        sinks[0].Lost();
+        var last = stream.LastSequence;
+        Assert.False(sinks[0].WritePlaced(0, place));
+        Assert.Equal(last, stream.LastSequence);
+    }
+
+    [Fact]
+    public void Placed_writes_fill_the_outbox_like_others()
+    {
+        var stream = Whole(out var sinks);
+        var taken = 0;
+        while (sinks[0].WritePlaced(0, sinks[0].Place(200_000))) taken++;
+        Assert.True(stream.IsGivenUp);
+        Assert.InRange(taken, 1, 10_000);
+    }
+
+    [Fact]
     public void What_does_not_fit_the_volume_is_refused_and_opens_a_batch()
     {
         var stream = Whole(out var sinks);

@@ -8,7 +8,7 @@ namespace Lifeboat.Agent.Capture.Gateway;
 // answered when the sink has given it its place. A sink that gives up ends the connection at once, which ends the
 // mirror in QEMU; the guest goes on.
 internal sealed class CaptureConnection(
-    string exportName, long sizeBytes, ICaptureSink sink, Action<CaptureConnection> cut) : INbdExport
+    string exportName, long sizeBytes, ICaptureSink sink, Action<CaptureConnection> cut) : INbdExport, IPlacesWrites
 {
     private readonly TaskCompletionSource<CaptureEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _over;
@@ -36,6 +36,11 @@ internal sealed class CaptureConnection(
 
     public NbdError Write(long offset, ReadOnlySpan<byte> data, bool fua) =>
         IsOpen && sink.Write(offset, data) ? NbdError.None : GiveUp();
+
+    public Memory<byte> Place(long offset, int length) => sink.Place(length);
+
+    public NbdError WritePlaced(long offset, Memory<byte> place, bool fua) =>
+        IsOpen && sink.WritePlaced(offset, place) ? NbdError.None : GiveUp();
 
     public NbdError Zero(long offset, long length, NbdZeroFlags flags) =>
         IsOpen && sink.Zero(offset, length) ? NbdError.None : GiveUp();
