@@ -37,7 +37,8 @@ internal static class CaptureBenchmark
         {
             await using var cases = new CaptureCases(folder.FullName);
             await cases.StartAsync(outboxBytes: (2L << 30) * (long)Math.Ceiling(length.TotalSeconds));
-            await CompareAsync(cases.All, rounds, length);
+            var only = Array.IndexOf(options, "--only") is >= 0 and var at ? options[at + 1] : "";
+            await CompareAsync(cases.All, rounds, length, only);
             return 0;
         }
         finally
@@ -46,7 +47,7 @@ internal static class CaptureBenchmark
         }
     }
 
-    private static async Task CompareAsync(IReadOnlyList<CaptureCase> cases, int rounds, TimeSpan length)
+    private static async Task CompareAsync(IReadOnlyList<CaptureCase> cases, int rounds, TimeSpan length, string only)
     {
         var load = (await File.ReadAllTextAsync("/proc/loadavg")).Split(' ')[0];
         var cpus = Environment.ProcessorCount;
@@ -54,7 +55,7 @@ internal static class CaptureBenchmark
             $"{rounds} rounds of {length.TotalSeconds} s, {cpus} CPUs for all of it, load average at the start {load}");
         Console.WriteLine($"{"guest writes",-18} {"capture",-20} {"ops/s",8} {"MB/s",6} {"p50 us",7} {"CPU us/op",9}"
             + $" {"ops/off",7} {"ops/nbdkit",10} {"p50/nbdkit",10}  ops/nbdkit of each round");
-        foreach (var workload in Workloads)
+        foreach (var workload in Workloads.Where(w => w.Name.StartsWith(only, StringComparison.Ordinal)))
         {
             foreach (var one in cases)   // every path is compiled and every page is there
                 await one.MeasureAsync(workload, length / 2);

@@ -1,71 +1,154 @@
 // SPDX-License-Identifier: Apache-2.0
-using Lifeboat.Journaling.Records;
+using System.Collections.Concurrent;
 using Lifeboat.Journaling.Segments;
 
 namespace Lifeboat.Journaling.Indexing;
 
+// Opening reads the sorted table of each segment, 16 bytes for each extent, and sorts nothing. A part of a volume is
+// put together from all tables when it is first looked at, and forgotten when too many are remembered.
+//
+// Invariants
+//   Tables are in the order of their segments: a later one counts where they overlap.
+//   What is remembered is only a copy: tables alone say what is where.
 /// <summary>
 /// Where every byte of the volumes is at one sequence: in a record of the journal, zero, or (unknown here) in the base.
-/// Built once, then read by any number of threads. Hold the journal from the beginning of the range while it is in use.
+/// Read by any number of threads. Hold the journal from the beginning of the range while it is in use.
 /// </summary>
 public sealed class ExtentIndex
 {
     private const int SegmentShift = 32;
+    private const int PartShift = 22;
+    private const long PartBytes = 1L << PartShift;
+    private const int RememberedMin = 8 << 10;
 
-    private readonly List<Segment> _segments = [];
-    private readonly Dictionary<ushort, ExtentMap> _maps;
+    private readonly List<(Segment Segment, SegmentExtent[] Table)> _tables = [];
+    private readonly IReadOnlyDictionary<ushort, long> _sizes;
+    private readonly ConcurrentDictionary<(ushort Volume, long Part), Extent[]> _parts = [];
+    private long _extents;
+    private int _remembered;
 
-    private ExtentIndex(Dictionary<ushort, ExtentMap> maps) => _maps = maps;
+    private ExtentIndex(IReadOnlyDictionary<ushort, long> sizes) => _sizes = sizes;
+
+    /// <summary>Bytes of memory that tables and remembered parts take, but for object heads.</summary>
+    public long MemoryBytes => _extents * SegmentExtent.Size + Volatile.Read(ref _remembered) * 24L;
 
     /// <param name="sizes">Bytes of each volume.</param>
-    /// <param name="fromExclusive">The base stands at this sequence.</param>
+    /// <param name="fromExclusive">The base stands at this sequence, or at a later one up to the one to open. Records
+    /// before it that share a segment with later ones may be named too: the base has the same bytes there.</param>
     /// <param name="toInclusive">The sequence to open.</param>
     /// <exception cref="JournalException">SequenceUnknown: the range is not all in the journal.</exception>
     public static async Task<ExtentIndex> BuildAsync(Journal journal, IReadOnlyDictionary<ushort, long> sizes,
         long fromExclusive, long toInclusive, CancellationToken ct)
     {
-        var index = new ExtentIndex(sizes.ToDictionary(s => s.Key, s => new ExtentMap(s.Value)));
         if (toInclusive > fromExclusive
             && (fromExclusive + 1 < journal.FirstSequence || toInclusive > journal.LastSequence))
             throw new JournalException(JournalFault.SequenceUnknown,
                 $"records {fromExclusive + 1} to {toInclusive} are not all in the journal");
-        foreach (var segment in journal.Segments)
+        var index = new ExtentIndex(sizes);
+        var segments = journal.Segments;
+        for (var i = 0; i < segments.Count; i++)
         {
-            var from = Math.Max(segment.FirstSequence, fromExclusive + 1);
-            var to = Math.Min(segment.LastSequence, toInclusive);
-            if (from > to) continue;
-            var entries = await journal.EntriesOfAsync(segment, ct);
-            index.Take(segment, entries.AsSpan((int)(from - segment.FirstSequence), (int)(to - from + 1)));
+            var segment = segments[i];
+            if (segment.FirstSequence > toInclusive || segment.LastSequence <= fromExclusive) continue;
+            // The last one still grows; of the one that the sequence lies in, later records do not count.
+            var whole = i < segments.Count - 1 && segment.LastSequence <= toInclusive;
+            index.Add(segment, whole
+                ? await journal.TableOfAsync(segment, ct)
+                : SegmentExtent.TableOf(Upto(await journal.EntriesOfAsync(segment, ct), segment, toInclusive)));
         }
-        foreach (var map in index._maps.Values) map.Compact();
         return index;
     }
 
     /// <summary>
     /// Adds the extents of a range in order; pass those with a source of 0 or more to <see cref="ReadAsync"/>.
     /// </summary>
-    public void Find(ushort volume, long offset, long length, List<Extent> into) =>
-        _maps[volume].Find(offset, length, into);
+    public void Find(ushort volume, long offset, long length, List<Extent> into)
+    {
+        if (!_sizes.ContainsKey(volume)) throw new KeyNotFoundException($"volume {volume}");
+        for (var end = offset + length; offset < end;)
+        {
+            var part = offset >> PartShift;
+            var to = Math.Min((part + 1) << PartShift, end);
+            foreach (var extent in PartOf(volume, part))
+            {
+                if (extent.End <= offset) continue;
+                if (extent.Offset >= to) break;
+                ExtentMap.Add(into, offset, extent.Offset, Extent.Unknown);
+                var start = Math.Max(extent.Offset, offset);
+                var stop = Math.Min(extent.End, to);
+                ExtentMap.Add(into, start, stop,
+                    extent.Source < 0 ? extent.Source : extent.Source + (start - extent.Offset));
+                offset = stop;
+            }
+            ExtentMap.Add(into, offset, to, Extent.Unknown);
+            offset = to;
+        }
+    }
 
     /// <summary>Fills the buffer from the journal, beginning at a source that the index gave.</summary>
     public async ValueTask ReadAsync(long source, Memory<byte> buffer, CancellationToken ct)
     {
-        var segment = _segments[(int)(source >> SegmentShift)];
+        var segment = _tables[(int)(source >> SegmentShift)].Segment;
         var count = await segment.File.ReadAsync(source & uint.MaxValue, buffer, ct);
         if (count != buffer.Length)
             throw new JournalException(JournalFault.Corrupt, $"segment {segment.Name} is shorter than its index says");
     }
 
-    private void Take(Segment segment, ReadOnlySpan<RecordEntry> entries)
+    private static ReadOnlySpan<RecordEntry> Upto(RecordEntry[] entries, Segment segment, long sequence) =>
+        entries.AsSpan(0, (int)Math.Min(entries.Length, sequence - segment.FirstSequence + 1));
+
+    private void Add(Segment segment, SegmentExtent[] table)
     {
-        var source = (long)_segments.Count << SegmentShift;
-        _segments.Add(segment);
-        foreach (ref readonly var entry in entries)
+        _tables.Add((segment, table));
+        _extents += table.Length;
+    }
+
+    private Extent[] PartOf(ushort volume, long part)
+    {
+        if (_parts.TryGetValue((volume, part), out var known)) return known;
+        var made = MakePart(volume, part << PartShift);
+        if (Interlocked.Add(ref _remembered, made.Length + 1) > Math.Max(RememberedMin, _extents / 64))
         {
-            if (entry.Kind == RecordKind.Write)
-                _maps[entry.Volume].Set(entry.Offset, entry.Length, source | entry.DataPosition);
-            else if (entry.Kind == RecordKind.Zero)
-                _maps[entry.Volume].Set(entry.Offset, entry.Length, Extent.Zeroes);
+            // Rare, and what is in use comes back at once: no need to know what was used last.
+            _parts.Clear();
+            Volatile.Write(ref _remembered, made.Length + 1);
         }
+        _parts[(volume, part)] = made;
+        return made;
+    }
+
+    private Extent[] MakePart(ushort volume, long start)
+    {
+        var map = new ExtentMap(PartBytes);
+        for (var i = 0; i < _tables.Count; i++)
+        {
+            var source = (long)i << SegmentShift;
+            var table = _tables[i].Table;
+            for (var at = FirstEndingAfter(table, volume, start); at < table.Length; at++)
+            {
+                var extent = table[at];
+                if (extent.Volume != volume || extent.Offset >= start + PartBytes) break;
+                var from = Math.Max(extent.Offset, start);
+                var to = Math.Min(extent.End, start + PartBytes);
+                map.Set(from - start, to - from, extent.Position == SegmentExtent.Zeroes
+                    ? Extent.Zeroes
+                    : source | extent.Position + (from - extent.Offset));
+            }
+        }
+        return [.. map.All().Select(e => e with { Offset = e.Offset + start })];
+    }
+
+    private static int FirstEndingAfter(SegmentExtent[] table, ushort volume, long offset)
+    {
+        var key = SegmentExtent.KeyOf(volume, offset);
+        int low = 0, high = table.Length;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (table[middle].Key < key) low = middle + 1;
+            else high = middle;
+        }
+        var reachesIn = low > 0 && table[low - 1].Volume == volume && table[low - 1].End > offset;
+        return reachesIn ? low - 1 : low;
     }
 }

@@ -114,8 +114,9 @@ public sealed class ExtentMap
         return bucket.Pieces.AsSpan(0, bucket.Count);
     }
 
-    private static void Add(List<Extent> into, long from, long to, long source)
+    internal static void Add(List<Extent> into, long from, long to, long source)
     {
+        if (from >= to) return;
         // Neighbours across buckets become one again.
         if (into.Count > 0 && CollectionsMarshal.AsSpan(into)[^1] is var last && last.End == from
             && (source < 0 ? last.Source == source : last.Source >= 0 && last.Source + last.Length == source))

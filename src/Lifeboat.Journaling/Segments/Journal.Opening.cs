@@ -137,6 +137,11 @@ public sealed partial class Journal
         return entries;
     }
 
+    /// <summary>The extents of a segment that takes no more records.</summary>
+    internal async ValueTask<SegmentExtent[]> TableOfAsync(Segment segment, CancellationToken ct) =>
+        await SegmentIndexFile.TryReadTableAsync(_storage, segment, ct)
+            ?? SegmentExtent.TableOf(await EntriesOfAsync(segment, ct));
+
     private static JournalException Corrupt(string what) =>
         new(JournalFault.Corrupt, $"the journal is damaged: {what}");
 }

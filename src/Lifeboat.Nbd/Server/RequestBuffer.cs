@@ -41,7 +41,8 @@ internal sealed class RequestBuffer(Channel channel, int payloadMax)
     /// </summary>
     public bool TryTakeLong(out Request request, out ReadOnlySpan<byte> begun)
     {
-        (request, begun) = (default, default);
+        request = default;
+        begun = default;
         var have = _tail - _head - Wire.RequestBytes;
         if (have < 0)
             return false;

@@ -83,7 +83,9 @@ public interface ICaptureSink
     /// <summary>A place to receive the first bytes of a long write into, at most this many and at least one.</summary>
     Memory<byte> Place(int length) => new byte[length];
 
-    /// <summary>As <see cref="Write"/>, of a place that was had here and is full; it is not the caller's any more.</summary>
+    /// <summary>
+    /// As <see cref="Write"/>, of a place that was had here and is full; it is not the caller's any more.
+    /// </summary>
     bool WritePlaced(long offset, Memory<byte> place) => Write(offset, place.Span);
 
     /// <summary>

@@ -30,6 +30,7 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
     /// </summary>
     public async Task SendAllAsync(FrameFeed? frames, CancellationToken ct)
     {
+        var drained = true; // nothing was sent since we last waited for more
         while (true)
         {
             if (TryTakePosted(out var message, out var sent))
@@ -42,10 +43,19 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
             if (frames?.TryNext(out var frame, out pause) == true)
             {
                 await connection.SendAsync(frame, ct);
+                drained = frame.Length < ShortFrame || timings.Gather == TimeSpan.Zero;
                 if (frame.Length < ShortFrame && timings.Gather > TimeSpan.Zero)
                     await Task.Delay(timings.Gather, time, ct);
                 continue;
             }
+            if (!drained && pause == TimeSpan.Zero)
+            {
+                // Writers that need not wake us for each of their long writes are faster.
+                drained = true;
+                await Task.Delay(timings.Gather, time, ct);
+                continue;
+            }
+            drained = true;
             if (pause > TimeSpan.Zero) await toSend.WaitAsync(pause, time, ct);
             else await toSend.WaitAsync(ct);
         }

@@ -15,8 +15,9 @@ public sealed record LinkTimings
     public TimeSpan HelloLimit { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// After a frame of less than 64 KiB the next one waits this long, so that single writes travel together: a frame
-    /// for each costs more than its capture does, and the recovery site a flush. Adds this much to the lag.
+    /// After a frame of less than 64 KiB, and after the last one for now, the next one waits this long, so that single
+    /// writes travel together: a frame for each costs more than its capture does, and the recovery site a flush. Adds
+    /// this much to the lag.
     /// </summary>
     public TimeSpan Gather { get; init; } = TimeSpan.FromMilliseconds(1);
 

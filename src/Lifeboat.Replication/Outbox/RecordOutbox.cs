@@ -29,7 +29,7 @@ internal sealed class RecordOutbox
 
     public RecordOutbox(long bytesMax, long firstSequence)
     {
-        _chunksMax = (int)Math.Clamp(bytesMax / ChunkLength, 2, int.MaxValue);
+        _chunksMax = (int)Math.Clamp((bytesMax + ChunkLength - 1) / ChunkLength, 2, int.MaxValue);
         _tail = new OutboxChunk(NewBuffer());
         _durableAt = _shippedAt = new OutboxPosition(_tail, 0);
         Last = Durable = Shipped = firstSequence - 1;

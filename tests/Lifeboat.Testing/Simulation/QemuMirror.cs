@@ -9,7 +9,7 @@ namespace Lifeboat.Testing.Simulation;
 /// </summary>
 internal sealed class QemuMirror
 {
-    private const int PlacedEvery = 16;
+    private const int PlacedEvery = 256;
 
     private readonly SimulatedProcess _qemu, _agent;
     private readonly ICaptureSink _sink;
@@ -106,7 +106,7 @@ internal sealed class QemuMirror
         });
     }
 
-    // As the gateway receives long writes; here any write may come so.
+    // As the gateway receives long writes; here any may come so. Rarely: a short one fills a piece of the outbox alone.
     private bool WritePlaced(long offset, ReadOnlySpan<byte> data)
     {
         var place = _sink.Place(data.Length);
