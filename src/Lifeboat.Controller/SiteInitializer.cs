@@ -13,13 +13,15 @@ public static class SiteInitializer
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <exception cref="ProblemException">InvalidRequest; Conflict when a site is there already.</exception>
-    public static void Init(string directory, string name, string controllerListen, string linkListen)
+    public static void Init(string directory, string name, string controllerListen, string linkListen,
+        string? linkAdvertise = null)
     {
         var configuration = new SiteConfiguration
         {
             Name = name,
             ControllerListen = controllerListen,
             LinkListen = linkListen,
+            LinkAdvertise = linkAdvertise,
         };
         var problems = configuration.Problems().ToList();
         if (problems.Count > 0)

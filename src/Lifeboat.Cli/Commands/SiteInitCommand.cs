@@ -19,17 +19,24 @@ internal sealed class SiteInitCommand : LifeboatCommand
         DefaultValueFactory = _ => "127.0.0.1:7402",
     };
 
+    private readonly Option<string?> _advertise = new("--link-advertise")
+    {
+        Description = "host:port that paired sites ship to, when it is not the one listened on (NAT, a name)",
+    };
+
     public SiteInitCommand() : base("site", "init", "Make a site: its directory, its CA and certificates")
     {
         Add(_name);
         Add(_controller);
         Add(_link);
+        Add(_advertise);
     }
 
     protected override Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         SiteInitializer.Init(session.SiteDirectory, parsed.GetRequiredValue(_name),
-            parsed.GetRequiredValue(_controller), parsed.GetRequiredValue(_link));
+            parsed.GetRequiredValue(_controller), parsed.GetRequiredValue(_link),
+            parsed.GetValue(_advertise));
         session.Output.Talk($"site {parsed.GetRequiredValue(_name)} is set up in {session.SiteDirectory}; "
             + $"next: lifeboat -d {session.SiteDirectory} site start");
         return Task.FromResult(ExitCode.Ok);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Lifeboat.Protection;
 
 namespace Lifeboat.Contracts.Sites;
@@ -13,6 +14,13 @@ public sealed record SiteConfiguration
     public string ControllerListen { get; init; } = "127.0.0.1:7401";
     /// <summary>`address:port` where other agents ship to (TLS 1.3).</summary>
     public string LinkListen { get; init; } = "127.0.0.1:7402";
+    /// <summary>
+    /// `host:port` that paired sites are told to ship to, when they do not reach <see cref="LinkListen"/> under its
+    /// own address (address translation, a name, all addresses); absent: <see cref="LinkListen"/>.
+    /// </summary>
+    public string? LinkAdvertise { get; init; }
+    [JsonIgnore]
+    public string LinkAddress => LinkAdvertise ?? LinkListen;
     /// <summary>The site driver that runs the instances.</summary>
     public string Driver { get; init; } = "qemu";
     /// <summary>The driver's options; absent: its defaults.</summary>
@@ -45,5 +53,16 @@ public sealed record SiteConfiguration
             yield return $"controllerListen is '{ControllerListen}'; it must be address:port";
         if (!IPEndPoint.TryParse(LinkListen, out _))
             yield return $"linkListen is '{LinkListen}'; it must be address:port";
+        if (LinkAdvertise is { } advertised && !IsHostAndPort(advertised))
+            yield return $"linkAdvertise is '{advertised}'; it must be host:port";
+    }
+
+    // A port of 0 would be nobody's; an IPv6 address is in brackets, else its last part would be taken for the port.
+    private static bool IsHostAndPort(string text)
+    {
+        var colon = text.LastIndexOf(':');
+        return colon > 0 && ushort.TryParse(text.AsSpan(colon + 1), out var port) && port > 0
+            && Uri.CheckHostName(text[..colon].Trim('[', ']')) is not UriHostNameType.Unknown
+            && (text[..colon].IndexOf(':') < 0 || text[0] == '[');
     }
 }

@@ -47,7 +47,7 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
             ProcessId = Environment.ProcessId,
             StartedAt = _started,
             ControllerUrl = pairing.Url,
-            LinkAddress = site.LinkListen,
+            LinkAddress = site.LinkAddress,
             Agent = status,
             AgentReason = reason,
             Peers = [.. peers.All.Select(peers.Describe)],

@@ -28,7 +28,7 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
     private static readonly TimeSpan TokenLife = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
-    private PairingSide Own => new(site.Name, Url, site.LinkListen, SiteIdentity.FingerprintOf(identity.Ca));
+    private PairingSide Own => new(site.Name, Url, site.LinkAddress, SiteIdentity.FingerprintOf(identity.Ca));
 
     public string Url => $"https://{site.ControllerListen}";
 
@@ -36,7 +36,7 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
 
     public PairingToken CreateToken()
     {
-        var ticket = PairingTicket.Create(site.Name, Url, site.LinkListen, Own.CaFingerprint);
+        var ticket = PairingTicket.Create(site.Name, Url, site.LinkAddress, Own.CaFingerprint);
         var expires = time.GetUtcNow() + TokenLife;
         tokens.Add(ticket.Id, ticket.Key, expires);
         return new PairingToken(ticket.Write(), expires);
@@ -54,7 +54,7 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
         ThrowIfTaken(join.Site, joiner.CaFingerprint);
         if (!tokens.Use(join.TokenId)) throw Refused(join.Site);
         Trust(joiner, join.CaPem);
-        return new PairingAccepted(site.Name, Url, site.LinkListen,
+        return new PairingAccepted(site.Name, Url, site.LinkAddress,
             PairingProof.Of(key, "accept", join.TokenId, Own, joiner));
     }
 
@@ -75,7 +75,7 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
         }
         ThrowIfTaken(ticket.Site, ticket.CaFingerprint);
         using var http = Client(ticket.Url, shown => SiteIdentity.IsControllerOf(shown, ticket.Site, ca));
-        var join = new PairingJoin(ticket.Id, site.Name, identity.CaPem, Url, site.LinkListen, "");
+        var join = new PairingJoin(ticket.Id, site.Name, identity.CaPem, Url, site.LinkAddress, "");
         var accepted = await PostAsync(http, ticket, join, ct);
         var maker = new PairingSide(ticket.Site, accepted.ControllerUrl, accepted.LinkAddress, ticket.CaFingerprint);
         if (!PairingProof.Matches(PairingProof.Of(ticket.Key, "accept", ticket.Id, maker, Own), accepted.Proof))

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Net;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Testing.Oracle;
 
@@ -10,30 +11,45 @@ public sealed class FieldPair : IAsyncDisposable
     public const string Group = "shop";
     private readonly string _directory;
 
-    private FieldPair(string directory, TimeProvider time)
+    private readonly FieldPairOptions _options;
+    private SmallDisk? _replicaDisk;
+
+    private FieldPair(string directory, FieldPairOptions options, TimeProvider time)
     {
-        _directory = directory;
+        (_directory, _options) = (directory, options);
         A = new FieldSite("a", Path.Combine(directory, "a"));
         B = new FieldSite("b", Path.Combine(directory, "b"));
         Time = time;
-        Witness = new Witness(time);
+        WitnessLog = options.KeepWitnessLog ? new WitnessLogWriter(Path.Combine(directory, "witness.log")) : null;
+        Witness = new Witness(time, WitnessLog);
+        Proxy = options.WithProxy ? LinkProxy.Listen(null, time) : null;
     }
 
     public FieldSite A { get; }
     public FieldSite B { get; }
     public Witness Witness { get; }
+    public WitnessLogWriter? WitnessLog { get; }
+    /// <summary>The line from a's agent to b's; null: they are connected directly.</summary>
+    public LinkProxy? Proxy { get; }
+    /// <summary>The file system under b's replicas; null: the directory is like any other.</summary>
+    public SmallDisk? ReplicaDisk => _replicaDisk;
     public TimeProvider Time { get; }
     public string Directory => _directory;
+    /// <summary>The directory outlives the pair.</summary>
+    public bool Keep { get; set; }
     public string WitnessSocket => Path.Combine(_directory, "w.sock");
 
-    public static async Task<FieldPair> StartAsync(CancellationToken ct)
+    public static Task<FieldPair> StartAsync(CancellationToken ct) => StartAsync(FieldPairOptions.Plain, ct);
+
+    public static async Task<FieldPair> StartAsync(FieldPairOptions options, CancellationToken ct)
     {
-        var directory = System.IO.Directory.CreateTempSubdirectory("lb-").FullName;   // short: it holds sockets
-        var pair = new FieldPair(directory, TimeProvider.System);
+        // Short: it holds sockets.
+        var directory = options.Directory ?? System.IO.Directory.CreateTempSubdirectory("lb-").FullName;
+        System.IO.Directory.CreateDirectory(directory);
+        var pair = new FieldPair(directory, options, TimeProvider.System);
         try
         {
-            await pair.A.InitAsync(ct);
-            await pair.B.InitAsync(ct);
+            await pair.InitAsync(ct);
             await Task.WhenAll(pair.A.StartAsync(ct), pair.B.StartAsync(ct));
             await pair.A.PairWithAsync(pair.B, ct);
             return pair;
@@ -43,6 +59,16 @@ public sealed class FieldPair : IAsyncDisposable
             await pair.DisposeAsync();
             throw;
         }
+    }
+
+    private async Task InitAsync(CancellationToken ct)
+    {
+        await A.InitAsync(ct);
+        await B.InitAsync(Proxy is null ? [] : ["--link-advertise", $"{Proxy.Address}"], ct);
+        Proxy?.Target = IPEndPoint.Parse(SiteConfiguration.Read(B.Directory).LinkListen);
+        if (_options.ReplicaDiskBytes is { } bytes)
+            _replicaDisk = await SmallDisk.MountAsync(
+                Path.Combine(_directory, "replica-disk.img"), B.Paths.Replicas, bytes, ct);
     }
 
     /// <summary>An oracle guest started by hand, as somebody would who has never heard of Lifeboat.</summary>
@@ -105,7 +131,10 @@ public sealed class FieldPair : IAsyncDisposable
     {
         await A.DisposeAsync();
         await B.DisposeAsync();
+        if (Proxy is not null) await Proxy.DisposeAsync();
         await Witness.DisposeAsync();
-        System.IO.Directory.Delete(_directory, recursive: true);
+        WitnessLog?.Dispose();
+        if (_replicaDisk is not null) await _replicaDisk.DisposeAsync();
+        if (!Keep) System.IO.Directory.Delete(_directory, recursive: true);
     }
 }

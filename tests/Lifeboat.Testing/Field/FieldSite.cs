@@ -32,14 +32,18 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
     public string Directory => directory;
     public SitePaths Paths { get; } = new(directory);
 
-    public async Task InitAsync(CancellationToken ct)
+    public Task InitAsync(CancellationToken ct) => InitAsync([], ct);
+
+    /// <param name="options">Further options of `site init`.</param>
+    public async Task InitAsync(IEnumerable<string> options, CancellationToken ct)
     {
         // Both are held while both are chosen, so they differ.
         using var controller = FreePort();
         using var link = FreePort();
         var (here, there) = ($"{controller.LocalEndpoint}", $"{link.LocalEndpoint}");
         await MustAsync(
-            ["site", "init", "--name", name, "--controller-listen", here, "--link-listen", there], ct);
+            ["site", "init", "--name", name, "--controller-listen", here, "--link-listen", there,
+                .. options], ct);
     }
 
     public Task StartAsync(CancellationToken ct) => MustAsync(["site", "start"], ct);
@@ -100,11 +104,7 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
     }
 
     /// <summary>kill -9 of one process of the site; false when it was not there.</summary>
-    public bool Kill(string role)
-    {
-        if (ProcessOf(role) is not { } pid) return false;
-        return SignalPid(pid, "KILL");
-    }
+    public bool Kill(string role) => Signal(role, "KILL");
 
     public bool Signal(string role, string signal) => ProcessOf(role) is { } pid && SignalPid(pid, signal);
 
@@ -173,7 +173,8 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
         }
     }
 
-    private static bool SignalPid(int pid, string signal)
+    /// <summary>False: there is no such process any more.</summary>
+    public static bool SignalPid(int pid, string signal)
     {
         using var kill = Process.Start("kill", ["-" + signal, pid.ToString(CultureInfo.InvariantCulture)]);
         kill.WaitForExit();

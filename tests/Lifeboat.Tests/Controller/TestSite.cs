@@ -36,10 +36,10 @@ internal sealed class TestSite : IAsyncDisposable
     public string Name => _configuration.Name;
     public string Url => $"https://{_configuration.ControllerListen}";
 
-    public static async Task<TestSite> StartAsync(string name, AgentNetwork network)
+    public static async Task<TestSite> StartAsync(string name, AgentNetwork network, string? advertise = null)
     {
         var root = Directory.CreateTempSubdirectory("lb-" + name).FullName;
-        SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}");
+        SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}", advertise);
         var site = new TestSite(root, SiteConfiguration.Read(root), network);
         site._agent = await FakeAgent.StartAsync(site.Agent, site.Paths.AgentSocket);
         await site.StartControllerAsync();

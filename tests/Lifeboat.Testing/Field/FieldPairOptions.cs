@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Testing.Field;
+
+public sealed record FieldPairOptions
+{
+    public static readonly FieldPairOptions Plain = new();
+
+    /// <summary>Keep it short: it holds sockets. Null: a new temporary one.</summary>
+    public string? Directory { get; init; }
+    /// <summary>The agents reach each other through a <see cref="LinkProxy"/>.</summary>
+    public bool WithProxy { get; init; }
+    /// <summary>b's replicas live on a file system of their own of this size; needs root.</summary>
+    public long? ReplicaDiskBytes { get; init; }
+    /// <summary>What the witness hears is also in `witness.log`.</summary>
+    public bool KeepWitnessLog { get; init; }
+}
