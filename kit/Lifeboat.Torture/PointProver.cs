@@ -20,26 +20,25 @@ internal sealed class PointProver(TortureField field, Prng prng)
     private static readonly TimeSpan ListLimit = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan ReadLimit = TimeSpan.FromMinutes(4);
     private readonly PointReader _reader = new(field);
-    private int _passed, _failed, _expired;
+    private int _begun, _passed, _failed, _expired;
 
     public int Passed => _passed;
     public int Failed => _failed;
     public int Expired => _expired;
 
     /// <summary>A point now and then, also in the middle of a storm; half of the time the newest.</summary>
-    public async Task RunAsync(CancellationToken ct)
+    /// <param name="over">The proof under way is still brought to its end.</param>
+    public async Task RunAsync(CancellationToken over, CancellationToken ct)
     {
-        while (!ct.IsCancellationRequested)
+        while (true)
         {
+            await Task.Delay(TimeSpan.FromMilliseconds(prng.Next(1000, 5000)), field.Time, over)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (over.IsCancellationRequested) return;
             try
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(prng.Next(2000, 6000)), field.Time, ct);
                 var points = await _reader.PointsAsync(ListLimit, ct);
                 if (points.Count > 0) await ProveAsync(prng.Chance(0.5) ? points[^1] : prng.Pick(points), ct);
-            }
-            catch (OperationCanceledException) when (ct.IsCancellationRequested)
-            {
-                return;
             }
             catch (ProblemException e)
             {
@@ -54,7 +53,7 @@ internal sealed class PointProver(TortureField field, Prng prng)
     /// <summary>False: it did not hold, or could not be opened although it must be there.</summary>
     public async Task<bool> ProveAsync(RecoveryPoint point, CancellationToken ct)
     {
-        var name = string.Create(CultureInfo.InvariantCulture, $"proof-{_passed + _failed + _expired + 1}");
+        var name = string.Create(CultureInfo.InvariantCulture, $"proof-{++_begun}");
         var folder = Path.Combine(field.Options.Directory, name);
         IReadOnlyList<string> files;
         try

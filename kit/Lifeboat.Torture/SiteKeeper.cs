@@ -5,12 +5,12 @@ namespace Lifeboat.Torture;
 
 /// <summary>
 /// The host's init: agent and watchdog bring each other back, but when a strike got both within a moment, only the
-/// host can (systemd's `Restart=always`). It does so after a second, with `site start`.
+/// host can (systemd's `Restart=always`). It does so after two seconds, with `site start`.
 /// </summary>
 internal sealed class SiteKeeper(TortureField field)
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(1);
 
     public Task RunAsync(CancellationToken ct) =>
@@ -19,6 +19,7 @@ internal sealed class SiteKeeper(TortureField field)
     private async Task KeepAsync(FieldSite site, CancellationToken ct)
     {
         var seen = field.Time.GetTimestamp();
+        var starting = new List<Task>();
         while (!ct.IsCancellationRequested)
         {
             if (site.ProcessOf("watchdog") is not null || site.ProcessOf("agent") is not null)
@@ -26,11 +27,14 @@ internal sealed class SiteKeeper(TortureField field)
             else if (field.Time.GetElapsedTime(seen) > Patience)
             {
                 field.Strikes.Note(StrikeFamily.Init, $"init started {site.Name}");
-                await StartAsync(site, ct);
+                // Not waited for: what it has started may be killed before it answers.
+                starting.RemoveAll(s => s.IsCompleted);
+                starting.Add(StartAsync(site, ct));
                 seen = field.Time.GetTimestamp();
             }
             await Task.Delay(Look, field.Time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+        await Task.WhenAll(starting);
     }
 
     // It returns when controller and agent answer, which strikes may put off; the watchdog is there long before.

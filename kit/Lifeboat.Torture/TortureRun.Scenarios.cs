@@ -35,11 +35,9 @@ internal sealed partial class TortureRun
         if (prng.Chance(0.7)) running.Add(others.FillDisksAsync(over.Token));
         if (prng.Chance(0.3)) running.Add(others.QuiesceNowAndThenAsync(over.Token));
         if (prng.Chance(0.3)) running.Add(RebootWithinAsync(prng.Chance(0.3), prng.Next(1000, 10000)));
-        using var prove = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        var proving = _prover.RunAsync(prove.Token);
+        var proving = _prover.RunAsync(over.Token, ct);
         await Task.WhenAll(running);
         ct.ThrowIfCancellationRequested();
-        await prove.CancelAsync();
         await proving;
 
         async Task RebootWithinAsync(bool powerLoss, int wait)
