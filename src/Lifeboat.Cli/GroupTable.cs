@@ -22,6 +22,8 @@ internal static class GroupTable
             ("phase", source is null ? null : Phase(source)),
             ("lag", source is null ? null : Show.Span(source.Lag)),
             ("last sync", source is null ? null : Sync(source)),
+            ("last quiesce", source?.LastQuiesce is { } q ? Quiesce(q) : null),
+            ("retention", group.Definition.Policy.Retention.ToString()),
             ("history", group.Replica is { } r ? $"{r.Points} points, journal {Show.Bytes(r.JournalBytes)}" : null),
             ("newest point", Newest(group, time)),
             ("failover would lose", group.Exposure is { } e ? $"at most {Show.Span(e)}" : null),
@@ -39,6 +41,10 @@ internal static class GroupTable
     private static string Phase(SourceStatus source) =>
         source.Phase is SourcePhase.Streaming ? "streaming"
         : $"{Show.Name(source.Phase)} {source.ResyncProgress:P0} ({Show.Name(source.Reason)}) {source.Detail}";
+
+    private static string Quiesce(QuiesceReport report) => $"{Show.Time(report.At)}: " + (report.Reached is { } reached
+        ? Show.Name(reached) : "no point") + (report.Reason is Protection.ReasonCode.None ? ""
+        : $" ({Show.Name(report.Reason)}) {report.Detail}");
 
     private static string Sync(SourceStatus source) => $"{Show.Name(source.LastResync)}: moved "
         + $"{Show.Bytes(source.ResyncMovedBytes)} of {Show.Bytes(source.ResyncExaminedBytes)} looked at";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
+using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Cli;
 
@@ -30,6 +30,12 @@ internal static class Inputs
         Description = "Show the plan, how long each step took before, and what is missing; change nothing",
     };
 
+    public static Option<string?> Retention() => new("--retention")
+    {
+        Description = "Points kept: 4h for all, or rules like all:1h,1m:1d,1h:7d,application:14d,labelled:30d",
+        HelpName = "RULES",
+    };
+
     /// <summary>`500ms`, `2s`, `15m`, `4h`, or `hh:mm:ss`.</summary>
     public static Option<TimeSpan?> Duration(string name, string description) => new(name)
     {
@@ -41,12 +47,7 @@ internal static class Inputs
     private static TimeSpan? ParseDuration(ArgumentResult result)
     {
         var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-        (string Unit, double Seconds)[] units = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)];
-        foreach (var (unit, seconds) in units)
-            if (text.EndsWith(unit, StringComparison.Ordinal)
-                && double.TryParse(text[..^unit.Length], NumberStyles.Float, CultureInfo.InvariantCulture, out var n))
-                return TimeSpan.FromSeconds(n * seconds);
-        if (text.Contains(':') && TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var span)) return span;
+        if (Span.Parse(text) is { } span) return span;
         result.AddError($"'{text}' is not a duration; write 500ms, 2s, 15m, 4h or hh:mm:ss");
         return null;
     }

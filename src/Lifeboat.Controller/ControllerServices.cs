@@ -30,7 +30,7 @@ internal static class ControllerServices
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<LocalSide>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
         services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
-            .AddSingleton<PointCatalog>();
+            .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()
             .AddSingleton<RunHost>();
         services.AddHostedService(p => p.GetRequiredService<RunHost>());

@@ -4,6 +4,7 @@ using Lifeboat.Contracts.Agents;
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Receiving;
 using Lifeboat.Replication.Replicas;
@@ -39,7 +40,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         _folding = FoldAsync(_stop.Token);
     }
 
-    public ReplicaSpec Spec { get; }
+    public ReplicaSpec Spec { get; private set; }
     public ReplicaReceiver Receiver { get; }
     public IReadOnlyList<RecoveryPoint> Points => _replica.Points;
 
@@ -97,6 +98,13 @@ internal sealed partial class HostedReplica : IAsyncDisposable
             Oldest = points.Count > 0 ? points[0] : null,
             Views = [.. _views.Keys.Order(StringComparer.Ordinal)],
         };
+    }
+
+    /// <summary>Thins points out by other rules from the next fold on.</summary>
+    public void Apply(Retention retention)
+    {
+        Spec = Spec with { Retention = retention };
+        _replica.Retention = retention;
     }
 
     public Task RaiseEpochAsync(Epoch epoch, CancellationToken ct) => Receiver.RaiseEpochAsync(epoch, ct);

@@ -103,7 +103,7 @@ internal static class ReplicaChecks
         if (!EntityName.IsValid(spec.PrimarySite))
             yield return $"primarySite is '{spec.PrimarySite}'; {EntityName.Rule}";
         if (spec.Epoch < Epoch.First) yield return $"epoch is {spec.Epoch}; the first is {Epoch.First}";
-        if (spec.Retention <= TimeSpan.Zero) yield return $"retention is {spec.Retention}; it must be positive";
+        foreach (var problem in spec.Retention.Problems()) yield return problem;
         if (spec.Volumes.Count == 0) yield return "volumes is empty";
         if (spec.Volumes.DistinctBy(v => v.Index).Count() != spec.Volumes.Count) yield return "volumes: an index twice";
         foreach (var volume in spec.Volumes)

@@ -71,6 +71,13 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         {
             var present = _replicas.GetValueOrDefault(spec.Group);
             if (present is not null && SpecFiles<ReplicaSpec>.AreSame(present.Spec, spec)) return present.Status();
+            if (present is not null
+                && SpecFiles<ReplicaSpec>.AreSame(present.Spec with { Retention = spec.Retention }, spec))
+            {
+                await _files.SaveAsync(spec.Group, spec, ct);
+                present.Apply(spec.Retention);
+                return present.Status();
+            }
             if (present is null) await ReplicaChecks.PlacesAsync(spec, _parts, ct);
             else if (spec.Epoch < present.Spec.Epoch)
                 throw new ProblemException(ReasonCode.StaleEpoch,

@@ -10,6 +10,11 @@ namespace Lifeboat.Agent.Sources;
 
 internal sealed partial class HostedSource
 {
+    private TaskCompletionSource _policyChanged = NewSignal();
+    private volatile QuiesceReport? _lastQuiesce;
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <exception cref="ProblemException">No checkpoint was made, with the reason.</exception>
     public async Task<CheckpointResult> CheckpointAsync(CheckpointRequest request, CancellationToken ct)
     {
@@ -58,12 +63,19 @@ internal sealed partial class HostedSource
 
     private async Task QuiescePeriodicallyAsync(CancellationToken ct)
     {
-        if (Spec.Policy.QuiesceInterval is not { } interval) return;
-        using var timer = new PeriodicTimer(interval, _parts.Time);
         try
         {
-            while (await timer.WaitForNextTickAsync(ct))
-                if (Status().Phase == SourcePhase.Streaming) await QuiesceOnceAsync(ct);
+            while (true)
+            {
+                // A change of the policy begins a new interval.
+                var changed = Volatile.Read(ref _policyChanged).Task;
+                using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+                var due = Task.Delay(Spec.Policy.QuiesceInterval ?? Timeout.InfiniteTimeSpan, _parts.Time, stop.Token);
+                var first = await Task.WhenAny(due, changed);
+                await stop.CancelAsync();
+                ct.ThrowIfCancellationRequested();
+                if (first == due && Status().Phase == SourcePhase.Streaming) await QuiesceOnceAsync(ct);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -75,10 +87,15 @@ internal sealed partial class HostedSource
     {
         try
         {
-            await CheckpointAsync(new CheckpointRequest(true, false, null, null), ct);
+            var request = new CheckpointRequest(true, false, Spec.Policy.QuiesceLabel, null);
+            var point = (await CheckpointAsync(request, ct)).Point;
+            // With `degrade` a point was made all the same, and its note says what was not quiesced.
+            _lastQuiesce = new QuiesceReport(point.CutAt, point.Id, point.Consistency,
+                point.Note is null ? ReasonCode.None : ReasonCode.QuiesceFailed, point.Note);
         }
         catch (ProblemException e)
         {
+            _lastQuiesce = new QuiesceReport(_parts.Time.GetUtcNow(), null, null, e.Reason, e.Detail ?? e.Message);
             LogNoQuiescedPoint(Spec.Group, e.Reason, e.Message);
         }
     }

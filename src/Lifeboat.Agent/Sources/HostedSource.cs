@@ -5,6 +5,7 @@ using Lifeboat.Agent.Quiesce;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Shipping;
 using Microsoft.Extensions.Logging;
@@ -48,7 +49,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
         _periodic = QuiescePeriodicallyAsync(_stop.Token);
     }
 
-    public SourceSpec Spec { get; }
+    public SourceSpec Spec { get; private set; }
 
     /// <summary>It ended by a fault of its own and captures nothing; putting it again starts it anew.</summary>
     public bool HasFailed { get; private set; }
@@ -76,8 +77,17 @@ internal sealed partial class HostedSource : IAsyncDisposable
             ResyncProgress = now.SyncProgress,
             Attaches = now.Attaches,
             LastSealed = now.LastSealed,
+            LastQuiesce = _lastQuiesce,
             Volumes = [.. now.Volumes.Select(v => new VolumeStatus(v.Name, v.Captured, v.Detail))],
         };
+    }
+
+    /// <summary>Goes by another policy from now on, without a break in capture.</summary>
+    public void Apply(Policy policy)
+    {
+        Spec = Spec with { Policy = policy };
+        _source.ChangeCheckpointInterval(policy.CheckpointInterval);
+        Interlocked.Exchange(ref _policyChanged, NewSignal()).TrySetResult();
     }
 
     /// <exception cref="ProblemException">Timeout, or capture was given up meanwhile.</exception>

@@ -37,6 +37,13 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
             if (_sources.TryGetValue(spec.Group, out var present))
             {
                 if (SpecFiles<SourceSpec>.AreSame(present.Spec, spec) && !present.HasFailed) return present.Status();
+                if (spec.Policy.CanFollow(present.Spec.Policy) && !present.HasFailed
+                    && SpecFiles<SourceSpec>.AreSame(present.Spec with { Policy = spec.Policy }, spec))
+                {
+                    await _files.SaveAsync(spec.Group, spec, ct);
+                    present.Apply(spec.Policy);
+                    return present.Status();
+                }
                 if (spec.Epoch < present.Spec.Epoch)
                     throw new ProblemException(ReasonCode.StaleEpoch,
                         $"group {spec.Group} is in epoch {present.Spec.Epoch} here, the request says {spec.Epoch}");

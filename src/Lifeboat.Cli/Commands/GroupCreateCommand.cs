@@ -42,7 +42,7 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     private readonly Option<TimeSpan?> _quiesce =
         Inputs.Duration("--quiesce-interval", "How often the guests are quiesced for an application-consistent point");
 
-    private readonly Option<TimeSpan?> _retention = Inputs.Duration("--retention", "History kept at the recovery site");
+    private readonly Option<string?> _retention = Inputs.Retention();
     private readonly Option<long?> _outbox = new("--outbox-mib") { Description = "Memory for unsent writes, MiB" };
     private readonly Option<string[]> _checks = Inputs.Checks();
 
@@ -69,7 +69,7 @@ internal sealed class GroupCreateCommand : LifeboatCommand
                 RtoTarget = parsed.GetValue(_rto) ?? defaults.RtoTarget,
                 CheckpointInterval = parsed.GetValue(_interval) ?? defaults.CheckpointInterval,
                 QuiesceInterval = parsed.GetValue(_quiesce) ?? defaults.QuiesceInterval,
-                Retention = parsed.GetValue(_retention) ?? defaults.Retention,
+                Retention = Retention(parsed.GetValue(_retention)) ?? defaults.Retention,
                 OutboxBytes = parsed.GetValue(_outbox) is { } mib ? mib << 20 : defaults.OutboxBytes,
             },
         }, ct);
@@ -91,6 +91,14 @@ internal sealed class GroupCreateCommand : LifeboatCommand
                select new MemberRequest(parts[0], order, ExcludedDisks: [.. excluded[parts[0]]],
                    TargetDisks: targets[parts[0]].ToDictionary(t => t.Disk, t => t.Path)),
         ];
+    }
+
+    private static Retention? Retention(string? text)
+    {
+        if (text is null) return null;
+        var (retention, problems) = Protection.Policies.Retention.Parse(text);
+        return retention ?? throw new ProblemException(ReasonCode.InvalidRequest, $"'{text}' is no retention", null,
+            problems);
     }
 
     private static (string Instance, string Disk) Split(string text) =>

@@ -47,8 +47,16 @@ public sealed record SourceStatus
     public required double ResyncProgress { get; init; }
     public required long Attaches { get; init; }
     public RecoveryPoint? LastSealed { get; init; }
+    /// <summary>How the last quiesce that the policy asked for went; null: there was none yet.</summary>
+    public QuiesceReport? LastQuiesce { get; init; }
     public required IReadOnlyList<VolumeStatus> Volumes { get; init; }
 }
+
+/// <param name="PointId">The point that was cut; null: none, the policy is strict or nothing is captured.</param>
+/// <param name="Reason">None, or why it is not what the policy asks for.</param>
+/// <param name="Detail">Which instances were not quiesced, and why.</param>
+public sealed record QuiesceReport(DateTimeOffset At, Guid? PointId, Consistency? Reached, ReasonCode Reason,
+    string? Detail);
 
 public sealed record VolumeStatus(string Name, bool Captured, string? Detail);
 

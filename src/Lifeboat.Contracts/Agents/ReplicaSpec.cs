@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Contracts.Agents;
 
@@ -11,8 +12,8 @@ public sealed record ReplicaSpec
     public required string PrimarySite { get; init; }
     public required Epoch Epoch { get; init; }
     public required IReadOnlyList<ReplicaVolume> Volumes { get; init; }
-    /// <summary>History kept. The newest sealed point is kept however old it is.</summary>
-    public required TimeSpan Retention { get; init; }
+    /// <summary>Points kept. Putting another retention changes it without opening the replica anew.</summary>
+    public required Retention Retention { get; init; }
 }
 
 /// <param name="SeedFile">

@@ -70,6 +70,10 @@ public sealed partial class ControllerClient : IDisposable
     public Task<GroupInfo> CreateGroupAsync(CreateGroupRequest request, CancellationToken ct) =>
         AskAsync<GroupInfo>(HttpMethod.Post, "v1/groups", request, ct);
 
+    /// <summary>Changes the policy as the group runs. To be asked where its instances run.</summary>
+    public Task<GroupInfo> ChangePolicyAsync(string group, PolicyChange change, CancellationToken ct) =>
+        AskAsync<GroupInfo>(HttpMethod.Patch, $"v1/groups/{Escape(group)}/policy", change, ct);
+
     /// <summary>Ends protection: the instances stay as they are, the replica and its history are deleted.</summary>
     public Task DeleteGroupAsync(string group, CancellationToken ct) =>
         TellAsync(HttpMethod.Delete, $"v1/groups/{Escape(group)}", null, ct);

@@ -16,25 +16,30 @@ internal sealed class ViewEndpoints(LocalSide here, SpecStore specs)
     public void Map(IEndpointRouteBuilder routes)
     {
         const string all = "/v1/groups/{group}/views";
-        routes.MapPost(all, (string group, ViewRequest request, CancellationToken ct) =>
+        routes.MapPost(all, async (string group, ViewRequest request, CancellationToken ct) =>
         {
-            ThrowUnlessHere(group, request.Name);
-            return here.OpenViewAsync(group, request, ct);
+            await ThrowUnlessHereAsync(group, request.Name, ct);
+            return await here.OpenViewAsync(group, request, ct);
         });
         routes.MapDelete(all + "/{view}", async (string group, string view, CancellationToken ct) =>
         {
-            ThrowUnlessHere(group, view);
+            await ThrowUnlessHereAsync(group, view, ct);
             await here.CloseViewAsync(group, view, ct);
             return Results.NoContent();
         });
     }
 
-    private void ThrowUnlessHere(string group, string view)
+    private async Task ThrowUnlessHereAsync(string group, string view, CancellationToken ct)
     {
-        var definition = here.Require(group);
         if (!EntityName.IsValid(view) || view.StartsWith("run-", StringComparison.Ordinal))
             throw new ProblemException(ReasonCode.InvalidRequest, $"view name is '{view}'; {EntityName.Rule}",
                 "Names that begin with run- belong to runs.");
+        // Known to the agent alone is enough: a controller that lost all it knew must not stand before the data (I12).
+        if (await here.GroupAsync(group, ct) is not { } definition)
+        {
+            if (await here.ReplicaAsync(group, ct) is null) here.Require(group);
+            return;
+        }
         if (specs.Replica(group) is null)
             throw new ProblemException(ReasonCode.WrongSite, $"site {here.Name} has no replica of {group}",
                 $"Ask site {definition.Other(here.Name)}.");

@@ -45,6 +45,10 @@ internal static class GroupStates
                 $"lag {source.Lag.TotalSeconds:0} s is over the RPO target"),
         SourcePhase.Streaming when source.LastSealed is null =>
             new(GroupState.Initializing, ReasonCode.InitialSync, "waiting for the first sealed point"),
+        // Recovery is as good as ever; but a promise of the policy is not kept, and why is said.
+        SourcePhase.Streaming when source.Reason is ReasonCode.None
+            && source.LastQuiesce is { Reason: not ReasonCode.None } quiesce =>
+            new(GroupState.Protected, ReasonCode.QuiesceFailed, quiesce.Detail),
         SourcePhase.Streaming => new(GroupState.Protected, source.Reason, source.Detail),
     };
 

@@ -15,12 +15,13 @@ internal sealed class PointCatalog(LocalSide here, SpecStore specs, PeerDirector
 {
     private static readonly TimeSpan SealLimit = TimeSpan.FromMinutes(1);
 
-    public Task<IReadOnlyList<RecoveryPoint>> ListAsync(string group, CancellationToken ct)
+    public async Task<IReadOnlyList<RecoveryPoint>> ListAsync(string group, CancellationToken ct)
     {
-        var definition = here.Require(group);
-        return specs.Replica(group) is { Active: true }
+        // A site that lost its database and its files still has replicas, and they list their points themselves (I12).
+        if (await here.GroupAsync(group, ct) is not { } definition) return await here.PointsAsync(group, ct);
+        return await (specs.Replica(group) is { Active: true }
             ? here.PointsAsync(group, ct)
-            : peers.Side(definition.Other(here.Name)).PointsAsync(group, ct);
+            : peers.Side(definition.Other(here.Name)).PointsAsync(group, ct));
     }
 
     public async Task<RecoveryPoint> GetAsync(string group, Guid point, CancellationToken ct) =>

@@ -54,6 +54,17 @@ internal sealed partial class LocalSide
         if (specs.Replica(group) is not { Active: true } replica) return;
         await agent.PutReplicaAsync(replica.Spec, ct);
         await RaiseEpochAsync(Require(group), ct);
+        await ApplyRetentionAsync(Require(group), ct);
+    }
+
+    // Retention alone is taken over by an open replica: views and instances that run from them are left alone.
+    private async Task ApplyRetentionAsync(GroupDefinition group, CancellationToken ct)
+    {
+        if (specs.Replica(group.Name) is not { Active: true } replica
+            || replica.Spec.Retention.Equals(group.Policy.Retention)) return;
+        var spec = replica.Spec with { Retention = group.Policy.Retention };
+        specs.SaveReplica(replica with { Spec = spec });
+        await agent.PutReplicaAsync(spec, ct);
     }
 
     public async Task DropReplicaAsync(string group, CancellationToken ct)

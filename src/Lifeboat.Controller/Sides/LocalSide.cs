@@ -76,6 +76,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
     {
         await FenceSourceAsync(group, ct);
         await RaiseEpochAsync(group, ct);
+        await ApplyRetentionAsync(group, ct);
     }
 
     private async Task FenceSourceAsync(GroupDefinition group, CancellationToken ct)
@@ -88,9 +89,10 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
             specs.SaveSource(source.Spec, active: false);
             await agent.DeleteSourceAsync(group.Name, uninstall: false, ct);
         }
-        else if (source.Spec.Epoch < group.Epoch && source.Spec.RecoverySite == group.RecoverySite)
+        else if (source.Spec.RecoverySite == group.RecoverySite
+            && (source.Spec.Epoch < group.Epoch || source.Active && source.Spec.Policy != group.Policy))
         {
-            var spec = source.Spec with { Epoch = group.Epoch };
+            var spec = source.Spec with { Epoch = group.Epoch, Policy = group.Policy };
             specs.SaveSource(spec, active: true);
             await agent.PutSourceAsync(spec, ct);
         }

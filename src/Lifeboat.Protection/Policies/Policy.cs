@@ -15,12 +15,21 @@ public sealed record Policy
     /// <summary>The guest is thawed after this long whatever happens.</summary>
     public TimeSpan QuiesceLimit { get; init; } = TimeSpan.FromSeconds(10);
     public QuiesceFailure OnQuiesceFailure { get; init; } = QuiesceFailure.Degrade;
-    /// <summary>History kept at the recovery site. The newest point is kept however old it is.</summary>
-    public TimeSpan Retention { get; init; } = TimeSpan.FromHours(4);
+    /// <summary>Label of the points that are quiesced every <see cref="QuiesceInterval"/>; null: none.</summary>
+    public string? QuiesceLabel { get; init; }
+    /// <summary>Points kept at the recovery site. The newest is kept however old it is.</summary>
+    public Retention Retention { get; init; } = Retention.All(TimeSpan.FromHours(4));
     /// <summary>Memory at the source for writes not yet durable at the recovery site, in bytes.</summary>
     public long OutboxBytes { get; init; } = 128L << 20;
     /// <summary>Ship rate cap, bytes per second; null: none.</summary>
     public long? ShipBytesPerSecond { get; init; }
+
+    /// <summary>
+    /// A source and a replica can go from the other policy to this one as they run: nothing that their streams were
+    /// made with differs.
+    /// </summary>
+    public bool CanFollow(Policy other) =>
+        OutboxBytes == other.OutboxBytes && ShipBytesPerSecond == other.ShipBytesPerSecond;
 
     public IEnumerable<string> Problems()
     {
@@ -32,7 +41,8 @@ public sealed record Policy
             yield return $"policy.quiesceInterval is {q}; the least is 5 s";
         if (QuiesceLimit < TimeSpan.FromSeconds(1) || QuiesceLimit > TimeSpan.FromMinutes(1))
             yield return $"policy.quiesceLimit is {QuiesceLimit}; allowed is 1 s to 1 min";
-        if (Retention < TimeSpan.FromSeconds(10)) yield return $"policy.retention is {Retention}; the least is 10 s";
+        if (QuiesceLabel is { Length: 0 or > 200 }) yield return "policy.quiesceLabel has 1 to 200 characters";
+        foreach (var problem in Retention.Problems()) yield return problem;
         if (OutboxBytes is < 4 << 20 or > 64L << 30)
             yield return $"policy.outboxBytes is {OutboxBytes}; allowed is 4 MiB to 64 GiB";
         if (ShipBytesPerSecond is < 64 << 10) yield return "policy.shipBytesPerSecond: the least is 64 KiB/s";

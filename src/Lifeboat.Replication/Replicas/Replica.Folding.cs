@@ -2,6 +2,7 @@
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Replication.Replicas;
@@ -57,17 +58,16 @@ public sealed partial class Replica
         await _stateGate.EnterAsync(ct);
         try
         {
-            if (Points.Count == 0) return;
-            var newest = Points[^1];
-            RecoveryPoint[] kept = [.. Points.Where(p => IsRetained(p, newest, now))];
+            if (Points is not [.., var newest] points) return;
+            var kept = Thinning.Keep(points, Retention, now);
             var floor = Floor(kept);
             Invariant.Holds(floor <= newest.Sequence && newest.Sequence <= DurableSequence,
                 "folding never passes the newest sealed point");
             if (floor > _manifest.FoldingTo) await ChangeLockedAsync(m => m with { FoldingTo = floor });
             var first = kept[0].Sequence;
             var sequences = kept.Select(p => p.Sequence).ToHashSet();
-            ReplacePoints(points =>
-                points.Where(p => p.Sequence > newest.Sequence || sequences.Contains(p.Sequence)));
+            ReplacePoints(all =>
+                all.Where(p => p.Sequence > newest.Sequence || sequences.Contains(p.Sequence)));
             _marks.Forget(Math.Min(floor, first));
         }
         finally

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Replication.Replicas;
@@ -8,6 +9,14 @@ public sealed partial class Replica
     private readonly Lock _pointsLock = new();
     private readonly List<RecoveryPoint> _unsealed = [];
     private volatile RecoveryPoint[] _points = [];
+    private volatile Retention _retention;
+
+    /// <summary>Which points stay as they age; the next fold goes by it.</summary>
+    public Retention Retention
+    {
+        get => _retention;
+        set => _retention = value;
+    }
 
     /// <summary>Sealed points that can be opened, oldest first. A snapshot; pinned ones say so.</summary>
     public IReadOnlyList<RecoveryPoint> Points => _points;
@@ -74,14 +83,5 @@ public sealed partial class Replica
     private void ReplacePoints(Func<IEnumerable<RecoveryPoint>, IEnumerable<RecoveryPoint>> change)
     {
         lock (_pointsLock) _points = [.. change(_points)];
-    }
-
-    // Age is measured from the newest point or the present, whichever is earlier: when the source is down for a day,
-    // or its clock is ahead, history must not melt away.
-    private bool IsRetained(RecoveryPoint point, RecoveryPoint newest, DateTimeOffset now)
-    {
-        if (point.Sequence == newest.Sequence || point.State == PointState.Pinned) return true;
-        var reference = now < newest.CutAt ? now : newest.CutAt;
-        return reference - point.CutAt <= Definition.Retention;
     }
 }

@@ -44,6 +44,7 @@ public sealed partial class Replica : IAsyncDisposable
         _storage = storage;
         _time = time;
         _manifest = manifest;
+        _retention = definition.Retention;
         _stream = new StreamState(manifest.StreamId, manifest.InBatch);
         _sizes = definition.Volumes.ToDictionary(v => v.Index, v => v.SizeBytes);
     }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Replication.Replicas;
 
 /// <summary>What a replica is asked to be. Volumes and names cannot change later; the epoch only rises.</summary>
-/// <param name="Retention">History kept. The newest sealed point is kept however old it is.</param>
+/// <param name="Retention">
+/// Points kept; may be changed while it is open. The newest sealed point is kept however old it is.
+/// </param>
 public sealed record ReplicaDefinition(
-    string Group, Epoch Epoch, IReadOnlyList<ReplicaVolume> Volumes, TimeSpan Retention);
+    string Group, Epoch Epoch, IReadOnlyList<ReplicaVolume> Volumes, Retention Retention);
 
 /// <param name="Index">The volume's number in the group's journal.</param>
 /// <param name="SeedFormat">Of the seed file; null: by its extension.</param>

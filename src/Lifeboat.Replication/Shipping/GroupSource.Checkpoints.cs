@@ -15,6 +15,15 @@ public sealed partial class GroupSource
     private static readonly FrozenDictionary<string, Consistency> Nobody = FrozenDictionary<string, Consistency>.Empty;
     private const int OpenPointsMax = 256;
     private readonly Turnstile _cutting = new();
+    private readonly Signal _intervalChanged = new();
+    private long _checkpointTicks; // 0: as the options say
+
+    /// <summary>Cuts crash-consistent points that often from now on; nothing else is touched.</summary>
+    public void ChangeCheckpointInterval(TimeSpan interval)
+    {
+        Volatile.Write(ref _checkpointTicks, interval.Ticks);
+        _intervalChanged.Set();
+    }
 
     /// <summary>
     /// Cuts a checkpoint over all volumes of the group. Not possible while a batch is open; but a clean shutdown may be
@@ -143,12 +152,16 @@ public sealed partial class GroupSource
     {
         while (true)
         {
-            await Task.Delay(_options.Policy.CheckpointInterval, _time, ct);
+            // A change begins a new interval: an hour that became a second must not run to its end.
+            if (await _intervalChanged.WaitAsync(CheckpointInterval, _time, ct)) continue;
             // A link that is down for hours must not fill the outbox with points.
             if (_points.OpenCount >= OpenPointsMax) continue;
             if (_stream is { IsGivenUp: false, InBatch: false }) await CheckpointAsync(Nobody, null, null, ct);
         }
     }
+
+    private TimeSpan CheckpointInterval => Volatile.Read(ref _checkpointTicks) is > 0 and var ticks
+        ? TimeSpan.FromTicks(ticks) : _options.Policy.CheckpointInterval;
 
     private ReasonCode NotCapturing() =>
         _state.Reason is var reason && reason != ReasonCode.None ? reason : ReasonCode.CaptureLost;

@@ -4,6 +4,8 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Nbd;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
+using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.IntegrationTests.Agents;
 
@@ -36,6 +38,38 @@ public sealed class AgentTests : IAsyncLifetime
         await vm.Qemu.WriteAsync(0, 0x22, 2 << 20, 64 << 10);
         await vm.Qemu.WriteAsync(1, 0x33, 5 << 20, 4096);
 
+        await vm.AssertPointIsTheDisksAsync(_a, _b);
+    }
+
+    [Fact]
+    public async Task Another_policy_is_taken_over_without_a_break_and_a_quiesce_that_fails_is_shown()
+    {
+        await using var vm = await ProtectedQemu.StartAsync(1);
+        await vm.ProtectAsync(_a, _b);
+        var before = await ProtectedQemu.WaitAsync(_a, s => s.LastSealed is not null);
+        var replica = await _b.Client.ReplicaAsync(ProtectedQemu.Group, None);
+        var spec = vm.SourceSpec(_b.Name, _b.LinkAddress);
+
+        await _b.Client.PutReplicaAsync(
+            vm.ReplicaSpec(_a.Name) with { Retention = Retention.Parse("all:10s,5s:1h").Retention! }, None);
+        await _a.Client.PutSourceAsync(spec with
+        {
+            Policy = spec.Policy with
+            {
+                CheckpointInterval = TimeSpan.FromMilliseconds(200), QuiesceInterval = TimeSpan.FromSeconds(5),
+                QuiesceLabel = "by policy",
+            },
+        }, None);
+
+        // The guest has no agent: a crash-consistent point is made, and it says why it is no better.
+        var after = await ProtectedQemu.WaitAsync(_a, s => s.LastQuiesce is not null);
+        Assert.Equal((ReasonCode.QuiesceFailed, Consistency.Crash),
+            (after.LastQuiesce!.Reason, after.LastQuiesce.Reached!.Value));
+        Assert.Equal(before.Attaches, after.Attaches);
+        var point = (await _b.Client.PointsAsync(ProtectedQemu.Group, None))
+            .FirstOrDefault(p => p.Id == after.LastQuiesce.PointId);
+        Assert.True(point is null or { Label: "by policy", Note: not null }, $"{point}");
+        Assert.Equal(replica.ReplicaId, (await _b.Client.ReplicaAsync(ProtectedQemu.Group, None)).ReplicaId);
         await vm.AssertPointIsTheDisksAsync(_a, _b);
     }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Policies;
+
 namespace Lifeboat.Testing.Simulation;
 
 /// <summary>What kind of world a seed gives: sizes, speeds, and how much goes wrong. No two seeds test the
@@ -9,7 +11,10 @@ public sealed class Climate
     {
         DiskSectors = [.. Enumerable.Range(0, prng.Next(1, 4)).Select(_ => 64 << prng.Next(3))];
         CheckpointInterval = TimeSpan.FromMilliseconds(prng.Next(300, 2000));
-        Retention = TimeSpan.FromSeconds(prng.Next(10, 30));
+        var window = TimeSpan.FromSeconds(prng.Next(10, 30));
+        // Every other world thins its points out as they age.
+        Retention = window.Seconds % 2 == 0 ? window : new Retention(
+            [new RetentionRule(PointClass.Any, null, Retention.Least), new(PointClass.Any, window / 8, window)]);
         OutboxBytes = 4 << 20;
         SmallOutbox = prng.Chance(0.3);
         Latency = TimeSpan.FromMilliseconds(prng.Pick<int>([0, 1, 5, 40]));
@@ -31,7 +36,7 @@ public sealed class Climate
 
     public IReadOnlyList<int> DiskSectors { get; }
     public TimeSpan CheckpointInterval { get; }
-    public TimeSpan Retention { get; }
+    public Retention Retention { get; }
     public long OutboxBytes { get; }
     public bool SmallOutbox { get; }
     public TimeSpan Latency { get; }

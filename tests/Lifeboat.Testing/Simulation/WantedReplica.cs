@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Replicas;
 
@@ -7,12 +8,12 @@ namespace Lifeboat.Testing.Simulation;
 
 /// <summary>A replica that a site was asked to keep, and what was ever said of it by anybody.</summary>
 public sealed class WantedReplica(Epoch epoch, string primarySite, IReadOnlyList<ReplicaVolume> volumes,
-    TimeSpan retention)
+    Retention retention)
 {
     public Epoch Epoch => epoch;
     public string PrimarySite => primarySite;
     public IReadOnlyList<ReplicaVolume> Volumes => volumes;
-    public TimeSpan Retention => retention;
+    public Retention Retention => retention;
 
     /// <summary>Acknowledged as durable.</summary>
     public long Durable { get; private set; }

@@ -141,10 +141,33 @@ public sealed class LifeOfProtectionTests
         await sites.B.StopControllerAsync();
         foreach (var file in Directory.EnumerateFiles(sites.B.Paths.Root, "controller.db*")) File.Delete(file);
         await sites.B.StartControllerAsync();
-        Assert.NotEmpty(await sites.B.Client.PointsAsync("shop", Ct));
+        var points = await sites.B.Client.PointsAsync("shop", Ct);
+        var view = await sites.B.Client.OpenViewAsync("shop", new ViewRequest("look", points[^1].Id, null, false), Ct);
+        Assert.Equal(points[^1].Sequence, view.Sequence);
+        await sites.B.Client.CloseViewAsync("shop", "look", Ct);
         var failover = await sites.RunAsync(sites.B, RunKind.Failover);
         Assert.True(failover.State is RunState.Succeeded, $"{failover.State} {failover.Detail}");
         Assert.Equal(new Epoch(2), sites.B.Agent.GetReplica("shop").Epoch);
+    }
+
+    [Fact]
+    public async Task Points_are_listed_and_opened_by_a_controller_that_lost_all_it_knew()
+    {
+        await using var sites = await TwoSites.StartAsync();
+        await sites.ProtectAsync();
+        await UntilAsync(sites.B, GroupState.Protected);
+        await sites.LoseAAsync();
+        await sites.B.StopControllerAsync();
+        foreach (var file in Directory.EnumerateFiles(sites.B.Paths.Root, "controller.db*")) File.Delete(file);
+        Directory.Delete(sites.B.Paths.Groups, recursive: true);
+        await sites.B.StartControllerAsync();
+
+        var points = await sites.B.Client.PointsAsync("shop", Ct);
+        var view = await sites.B.Client.OpenViewAsync("shop", new ViewRequest("look", points[^1].Id, null, true), Ct);
+
+        Assert.Equal(points[^1].Id, view.PointId);
+        await sites.B.Client.CloseViewAsync("shop", "look", Ct);
+        await RefusedAsync(ReasonCode.GroupUnknown, () => sites.B.Client.PointsAsync("nope", Ct));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Testing;
 using Lifeboat.Testing.Replicas;
@@ -15,14 +16,14 @@ internal sealed class ReplicaBench
 
     private static readonly Dictionary<ushort, int> Sizes = new() { [0] = 256 << 10, [5] = 64 << 10 };
 
-    public ReplicaBench(ulong seed, TimeSpan? retention = null)
+    public ReplicaBench(ulong seed, Retention? retention = null)
     {
         Prng = new Prng(seed);
         Disk = new SimulatedDisk(Prng.Fork());
         Source = new ModelSource(Prng.Fork(), Sizes);
         Definition = new ReplicaDefinition("shop", Epoch.First,
             [new ReplicaVolume(0, "db1.root", Sizes[0]), new ReplicaVolume(5, "db1.data0", Sizes[5])],
-            retention ?? TimeSpan.FromSeconds(20));
+            retention ?? Retention.All(TimeSpan.FromSeconds(20)));
     }
 
     public Prng Prng { get; }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Replicas;
 
@@ -23,6 +24,50 @@ public sealed class ReplicaHistoryTests
         Assert.Equal(replica.Points[0].Sequence, replica.FoldedSequence);
         Assert.True(replica.JournalBytes < before / 2, $"{replica.JournalBytes} of {before} bytes");
         await bench.CheckPointsAsync(replica);
+    }
+
+    [Fact]
+    public async Task Points_thin_out_and_each_one_left_opens_to_its_bytes_also_over_a_restart()
+    {
+        var bench = new ReplicaBench(1, Retention.Parse("all:10s,5s:60s").Retention!);
+        List<Guid> left;
+        await using (var replica = await bench.StartedAsync())
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                await WriteAndCutAsync(bench, replica, writes: 3);
+                await bench.FoldAsync(replica);
+            }
+            Assert.Equal(11 + 10, replica.Points.Count);
+            Assert.Equal(replica.Points[0].Sequence, replica.FoldedSequence);
+            await bench.CheckPointsAsync(replica);
+            left = [.. replica.Points.Select(p => p.Id)];
+        }
+        bench.Disk.Crash();
+        await using var again = await bench.OpenAsync();
+        // The journal lists them all; the first fold thins them out to the same ones.
+        Assert.True(again.Points.Count > left.Count);
+        await bench.FoldAsync(again);
+        Assert.Equal(left, again.Points.Select(p => p.Id));
+        await bench.CheckPointsAsync(again);
+    }
+
+    [Fact]
+    public async Task Another_retention_is_taken_over_by_an_open_replica()
+    {
+        var bench = new ReplicaBench(1, TimeSpan.FromSeconds(60));
+        await using var replica = await bench.StartedAsync();
+        for (var i = 0; i < 40; i++) await WriteAndCutAsync(bench, replica, writes: 3);
+        await bench.FoldAsync(replica);
+        Assert.Equal(40, replica.Points.Count);
+        var view = await replica.OpenViewAsync("kept", replica.Points[3].Sequence, writable: false, Ct);
+
+        replica.Retention = TimeSpan.FromSeconds(10);
+        await bench.FoldAsync(replica);
+
+        Assert.Equal(11, replica.Points.Count);
+        await bench.CheckAsync(view);
+        Assert.Equal(view.Sequence, replica.FoldedSequence);
     }
 
     [Fact]

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Policies;
+
+namespace Lifeboat.Contracts.Api;
+
+/// <summary>What is to be different in a group's policy; null leaves it as it is.</summary>
+public sealed record PolicyChange
+{
+    public TimeSpan? RpoTarget { get; init; }
+    public TimeSpan? RtoTarget { get; init; }
+    public TimeSpan? CheckpointInterval { get; init; }
+    /// <summary>Zero: no longer by policy, only on request.</summary>
+    public TimeSpan? QuiesceInterval { get; init; }
+    public TimeSpan? QuiesceLimit { get; init; }
+    /// <summary>Empty: none.</summary>
+    public string? QuiesceLabel { get; init; }
+    public QuiesceFailure? OnQuiesceFailure { get; init; }
+    /// <summary>As <see cref="Policies.Retention"/> is written; text, so that all its faults can be told.</summary>
+    public string? Retention { get; init; }
+
+    /// <returns>The policy with the change, and all that is wrong with it.</returns>
+    public (Policy Policy, IReadOnlyList<string> Problems) Applied(Policy policy)
+    {
+        var (retention, problems) = Retention is { } text ? Protection.Policies.Retention.Parse(text) : (null, []);
+        var changed = policy with
+        {
+            RpoTarget = RpoTarget ?? policy.RpoTarget,
+            RtoTarget = RtoTarget ?? policy.RtoTarget,
+            CheckpointInterval = CheckpointInterval ?? policy.CheckpointInterval,
+            QuiesceInterval = QuiesceInterval switch
+            {
+                null => policy.QuiesceInterval,
+                { Ticks: 0 } => null,
+                var interval => interval,
+            },
+            QuiesceLimit = QuiesceLimit ?? policy.QuiesceLimit,
+            QuiesceLabel = QuiesceLabel switch { null => policy.QuiesceLabel, "" => null, var label => label },
+            OnQuiesceFailure = OnQuiesceFailure ?? policy.OnQuiesceFailure,
+            Retention = retention ?? policy.Retention,
+        };
+        return (changed, [.. problems, .. changed.Problems()]);
+    }
+}
