@@ -21,6 +21,7 @@ internal static class GroupTable
             ("instances", string.Join(", ", group.Definition.Members.Select(m => m.Instance))),
             ("phase", source is null ? null : Phase(source)),
             ("lag", source is null ? null : Show.Span(source.Lag)),
+            ("link", source is null ? null : Link(source)),
             ("last sync", source is null ? null : Sync(source)),
             ("last quiesce", source?.LastQuiesce is { } q ? Quiesce(q) : null),
             ("retention", group.Definition.Policy.Retention.ToString()),
@@ -45,6 +46,11 @@ internal static class GroupTable
     private static string Quiesce(QuiesceReport report) => $"{Show.Time(report.At)}: " + (report.Reached is { } reached
         ? Show.Name(reached) : "no point") + (report.Reason is Protection.ReasonCode.None ? ""
         : $" ({Show.Name(report.Reason)}) {report.Detail}");
+
+    private static string Link(SourceStatus source) => source.WireBytes == 0
+        ? "nothing shipped yet"
+        : $"{Show.Name(source.Packing)}: {Show.Bytes(source.ShippedBytes)} of records in "
+            + $"{Show.Bytes(source.WireBytes)} on the wire, {(double)source.ShippedBytes / source.WireBytes:F2} to 1";
 
     private static string Sync(SourceStatus source) => $"{Show.Name(source.LastResync)}: moved "
         + $"{Show.Bytes(source.ResyncMovedBytes)} of {Show.Bytes(source.ResyncExaminedBytes)} looked at";

@@ -3,8 +3,10 @@ using Lifeboat.Agent.Capture;
 using Lifeboat.Agent.Capture.Gateway;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Compression;
 using Lifeboat.Replication.Shipping;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -32,7 +34,10 @@ internal static class CaptureServe
         }, time);
 
         var pump = new LinkPump(new InstantLink(stream), LinkTimings.Default, time, stream.ToShip);
-        var drain = pump.SendAllAsync(new FrameFeed(stream, new RateCap(null, time)), stop.Token);
+        var gauge = new LinkGauge(time);
+        using var packer = new FramePacker(
+            new CompressionChooser(CompressionMode.None, FrameAbilities.None, gauge, time), time);
+        var drain = pump.SendAllAsync(new FrameFeed(stream, new RateCap(null, time), packer, gauge), stop.Token);
         var sink = stream.BeginVolume(0);
         await tap.AttachAsync(sink, Guid.NewGuid(), stop.Token);
         stream.Attached(sink);

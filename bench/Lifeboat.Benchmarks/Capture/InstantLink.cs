@@ -8,6 +8,7 @@ namespace Lifeboat.Benchmarks.Capture;
 internal sealed class InstantLink(CaptureStream stream) : ILinkConnection
 {
     public string PeerSite => "instant";
+    public int Version => ILinkConnection.VersionNewest;
 
     public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct)
     {

@@ -17,7 +17,23 @@ internal sealed class LinkIdentity(SitePaths paths)
     private const string ClientUse = "1.3.6.1.5.5.7.3.2";
     private const string ServerUse = "1.3.6.1.5.5.7.3.1";
     private const string Role = "agent";
-    public static readonly SslApplicationProtocol Protocol = new("lifeboat-link/1");
+
+    // The newest first: a server takes the first of its own that the client knows too.
+    private static readonly List<SslApplicationProtocol> Protocols =
+    [
+        .. Enumerable.Range(ILinkConnection.VersionOldest,
+            ILinkConnection.VersionNewest - ILinkConnection.VersionOldest + 1).Reverse().Select(Protocol),
+    ];
+
+    /// <summary>The name of a link version in the handshake (ALPN) and in the listener's welcome.</summary>
+    public static SslApplicationProtocol Protocol(int version) => new($"lifeboat-link/{version}");
+
+    /// <summary>What a finished handshake agreed on.</summary>
+    public static int VersionOf(SslStream stream)
+    {
+        var agreed = Protocols.IndexOf(stream.NegotiatedApplicationProtocol);
+        return agreed < 0 ? ILinkConnection.VersionOldest : ILinkConnection.VersionNewest - agreed;
+    }
 
     /// <exception cref="LinkException">Our own certificate cannot be read.</exception>
     public X509Certificate2 Own()
@@ -39,7 +55,7 @@ internal sealed class LinkIdentity(SitePaths paths)
         ClientCertificateContext = SslStreamCertificateContext.Create(Own(), null, offline: true),
         EnabledSslProtocols = SslProtocols.Tls13,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        ApplicationProtocols = [Protocol],
+        ApplicationProtocols = Protocols,
         RemoteCertificateValidationCallback = (_, certificate, _, _) =>
             verdict.Accept(certificate, shown => Check(shown, expectedSite, ServerUse)),
     };
@@ -50,7 +66,7 @@ internal sealed class LinkIdentity(SitePaths paths)
         ClientCertificateRequired = true,
         EnabledSslProtocols = SslProtocols.Tls13,
         CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        ApplicationProtocols = [Protocol],
+        ApplicationProtocols = Protocols,
         RemoteCertificateValidationCallback = (_, certificate, _, _) =>
             verdict.Accept(certificate, shown => Check(shown, null, ClientUse)),
     };

@@ -143,8 +143,9 @@ internal sealed partial class LinkListener : IAsyncDisposable
         try
         {
             await stream.AuthenticateAsServerAsync(_identity.ServerOptions(verdict), any.Token);
-            var connection = new TlsConnection(stream, socket, verdict.Site!);
-            await connection.SendAsync(LinkIdentity.Protocol.Protocol, any.Token);
+            var version = LinkIdentity.VersionOf(stream);
+            var connection = new TlsConnection(stream, socket, verdict.Site!, version);
+            await connection.SendAsync(LinkIdentity.Protocol(version).Protocol, any.Token);
             return connection;
         }
         catch (Exception e) when (e is AuthenticationException or IOException or OperationCanceledException)

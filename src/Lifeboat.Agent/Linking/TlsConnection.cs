@@ -8,7 +8,7 @@ namespace Lifeboat.Agent.Linking;
 
 // Messages over TLS: four bytes of length (little endian), then the message. After a failed or cancelled send or
 // receive the place in the stream is unknown, so the connection is of no more use and says so.
-internal sealed class TlsConnection(SslStream stream, Socket socket, string peerSite) : ILinkConnection
+internal sealed class TlsConnection(SslStream stream, Socket socket, string peerSite, int version) : ILinkConnection
 {
     private const int HeaderBytes = 4;
     private byte[] _outgoing = new byte[64 << 10];
@@ -20,6 +20,7 @@ internal sealed class TlsConnection(SslStream stream, Socket socket, string peer
     private bool _disposed;
 
     public string PeerSite => peerSite;
+    public int Version => version;
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct)
     {

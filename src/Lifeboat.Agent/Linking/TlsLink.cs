@@ -62,14 +62,16 @@ internal sealed class TlsLink(SitePaths paths, TimeProvider time) : ILink
                 ? new LinkException(LinkFault.CertificateRefused, $"{target}: we refused its certificate: {refusal}", e)
                 : new LinkException(LinkFault.Protocol, $"{target} did not agree on TLS: {e.Message}", e);
         }
-        var connection = new TlsConnection(stream, socket, verdict.Site!);
+        var version = LinkIdentity.VersionOf(stream);
+        var protocol = LinkIdentity.Protocol(version);
+        var connection = new TlsConnection(stream, socket, verdict.Site!, version);
         LinkException? cause = null;
         try
         {
             if (await connection.ReceiveAsync(ct) is { } welcome)
-                return welcome.Span.SequenceEqual(LinkIdentity.Protocol.Protocol.Span)
+                return welcome.Span.SequenceEqual(protocol.Protocol.Span)
                     ? connection
-                    : throw new LinkException(LinkFault.Protocol, $"{target} does not speak {LinkIdentity.Protocol}");
+                    : throw new LinkException(LinkFault.Protocol, $"{target} does not speak {protocol}");
         }
         catch (LinkException e) when (e.Fault == LinkFault.Broken)
         {

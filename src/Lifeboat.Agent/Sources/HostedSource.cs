@@ -71,6 +71,8 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Lag = now.Lag,
             CapturedBytes = now.CapturedBytes,
             ShippedBytes = now.ShippedBytes,
+            WireBytes = now.WireBytes,
+            Packing = (FramePacking)now.Compression,
             LastResync = (ResyncKind)now.LastSync,
             ResyncMovedBytes = now.SyncMovedBytes,
             ResyncExaminedBytes = now.SyncExaminedBytes,

@@ -24,6 +24,9 @@ public enum SourcePhase
 /// <summary>How the last sync found what to send.</summary>
 public enum ResyncKind { None = 0, Allocation = 1, ChangeMap = 2, HashCompare = 3, Replay = 4 }
 
+/// <summary>How records travel. Numbers are on the wire and never change.</summary>
+public enum FramePacking { None = 0, Lz4 = 1, Zstd = 2 }
+
 public sealed record SourceStatus
 {
     public required string Group { get; init; }
@@ -39,7 +42,11 @@ public sealed record SourceStatus
     /// <summary>Age of the oldest captured write that is not durable at the recovery site.</summary>
     public required TimeSpan Lag { get; init; }
     public required long CapturedBytes { get; init; }
+    /// <summary>Bytes of records shipped, and of the frames that they travelled in, packed or not.</summary>
     public required long ShippedBytes { get; init; }
+    public long WireBytes { get; init; }
+    /// <summary>How records are packed now: `none`, `lz4` or `zstd`.</summary>
+    public FramePacking Packing { get; init; }
     /// <summary>Of the last sync: its kind, the payload bytes it moved and the bytes it had to look at.</summary>
     public required ResyncKind LastResync { get; init; }
     public required long ResyncMovedBytes { get; init; }

@@ -6,21 +6,38 @@ using Lifeboat.Protection;
 namespace Lifeboat.Replication.Linking;
 
 /// <summary>How the records of a frame are packed. Numbers are on the wire and never change.</summary>
-public enum FrameCompression : byte { None = 0 }
+public enum FrameCompression : byte
+{
+    None = 0,
+    /// <summary>One LZ4 block.</summary>
+    Lz4 = 1,
+    /// <summary>One Zstandard frame.</summary>
+    Zstd = 2,
+}
 
 /// <summary>Head of a frame's payload; the records follow.</summary>
 /// <param name="First">Sequence of the first record; the others follow without a gap.</param>
-/// <param name="RawLength">Bytes of the records unpacked; without compression as many as follow.</param>
+/// <param name="RawLength">Bytes of the records unpacked; without compression as many as follow, else more.</param>
 /// <param name="BodyChecksum">CRC-32C of the bytes that follow.</param>
 public readonly record struct FrameHeader(Epoch Epoch, Guid StreamId, long First, int Count,
     FrameCompression Compression, int RawLength, int BodyLength, uint BodyChecksum)
 {
     public const int Length = 64;
+    /// <summary>As many bytes of records as a frame without compression can hold.</summary>
+    public const int RawMax = MessageCodec.PayloadMax - Length;
 
     public long Last => First + Count - 1;
 
     /// <summary>Builds a whole message around records that already stand at their place in it.</summary>
-    public static void Seal(Span<byte> message, Epoch epoch, Guid streamId, long first, int count)
+    public static void Seal(Span<byte> message, Epoch epoch, Guid streamId, long first, int count) =>
+        Seal(message, epoch, streamId, first, count, FrameCompression.None,
+            message.Length - MessageCodec.HeaderLength - Length);
+
+    /// <inheritdoc cref="Seal(Span{byte}, Epoch, Guid, long, int)"/>
+    /// <param name="compression">How they are packed.</param>
+    /// <param name="rawLength">Their bytes unpacked.</param>
+    public static void Seal(Span<byte> message, Epoch epoch, Guid streamId, long first, int count,
+        FrameCompression compression, int rawLength)
     {
         var body = message[(MessageCodec.HeaderLength + Length)..];
         var head = message.Slice(MessageCodec.HeaderLength, Length);
@@ -30,14 +47,15 @@ public readonly record struct FrameHeader(Epoch Epoch, Guid StreamId, long First
         writer.Guid(streamId);
         writer.Int64(first);
         writer.Int32(count);
-        writer.Int32((int)FrameCompression.None);
-        writer.Int32(body.Length);
+        writer.Int32((int)compression);
+        writer.Int32(rawLength);
         writer.Int32(body.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(head[48..], Crc32C.Compute(body));
         MessageCodec.Seal(message, MessageKind.Frame);
     }
 
     /// <exception cref="LinkException">Protocol: a field is not what it can be, or the records are damaged.</exception>
+    /// <param name="records">As they came: packed, when the header says so.</param>
     public static FrameHeader Decode(ReadOnlyMemory<byte> payload, out ReadOnlyMemory<byte> records)
     {
         var reader = new WireReader(payload.Span[..Length]);
@@ -53,11 +71,14 @@ public readonly record struct FrameHeader(Epoch Epoch, Guid StreamId, long First
         if (stream == Guid.Empty) throw MessageCodec.Fault("a frame without a stream");
         if (first < 1 || count < 1 || first > long.MaxValue - count)
             throw MessageCodec.Fault($"records {first}+{count}");
-        if (compression != (int)FrameCompression.None) throw MessageCodec.Fault($"unknown compression {compression}");
-        if (body != payload.Length - Length || raw != body) throw MessageCodec.Fault("a frame of another length");
-        if (body < (long)count * RecordCodec.HeaderLength) throw MessageCodec.Fault($"{count} records in {body} bytes");
+        if (compression is < (int)FrameCompression.None or > (int)FrameCompression.Zstd)
+            throw MessageCodec.Fault($"unknown compression {compression}");
+        var packed = compression != (int)FrameCompression.None;
+        if (body != payload.Length - Length || (packed ? body < 1 || raw <= body || raw > RawMax : raw != body))
+            throw MessageCodec.Fault("a frame of another length");
+        if (raw < (long)count * RecordCodec.HeaderLength) throw MessageCodec.Fault($"{count} records in {raw} bytes");
         records = payload[Length..];
         if (Crc32C.Compute(records.Span) != checksum) throw MessageCodec.Fault("damaged records");
-        return new FrameHeader(epoch, stream, first, count, FrameCompression.None, raw, body, checksum);
+        return new FrameHeader(epoch, stream, first, count, (FrameCompression)compression, raw, body, checksum);
     }
 }

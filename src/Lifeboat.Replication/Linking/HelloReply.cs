@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Replication.Linking.Compression;
 
 namespace Lifeboat.Replication.Linking;
 
@@ -7,11 +8,14 @@ namespace Lifeboat.Replication.Linking;
 /// <param name="StreamId">The stream of the last durable record; empty: none yet.</param>
 /// <param name="Sealed">Sequence of the newest sealed checkpoint; 0: none.</param>
 /// <param name="Seeded">The base images were made from existing disks: they do not read as zeroes.</param>
-public sealed record HelloReply(Epoch Epoch, Guid Replica, Guid StreamId, long Durable, long Sealed, bool Seeded)
+/// <param name="Accepts">How frames may be packed. Not said (None) to a peer of link version 1, which would not
+/// understand.</param>
+public sealed record HelloReply(Epoch Epoch, Guid Replica, Guid StreamId, long Durable, long Sealed, bool Seeded,
+    FrameAbilities Accepts = FrameAbilities.None)
 {
     public byte[] Encode()
     {
-        var message = MessageCodec.New(8 + 16 + 16 + 8 + 8 + 1);
+        var message = MessageCodec.New(8 + 16 + 16 + 8 + 8 + 1 + (Accepts == FrameAbilities.None ? 0 : 2));
         var writer = new WireWriter(message.AsSpan(MessageCodec.HeaderLength));
         writer.Int64(Epoch.Value);
         writer.Guid(Replica);
@@ -19,6 +23,7 @@ public sealed record HelloReply(Epoch Epoch, Guid Replica, Guid StreamId, long D
         writer.Int64(Durable);
         writer.Int64(Sealed);
         writer.Byte(Seeded ? (byte)1 : (byte)0);
+        if (Accepts != FrameAbilities.None) writer.UInt16((ushort)Accepts);
         MessageCodec.Seal(message, MessageKind.HelloReply);
         return message;
     }
@@ -28,7 +33,8 @@ public sealed record HelloReply(Epoch Epoch, Guid Replica, Guid StreamId, long D
     {
         var reader = new WireReader(payload);
         var reply = new HelloReply(new Epoch(reader.Count64()), reader.Guid(), reader.Guid(), reader.Count64(),
-            reader.Count64(), Flag(reader.Byte()));
+            reader.Count64(), Flag(reader.Byte()),
+            reader.Left > 0 ? (FrameAbilities)reader.UInt16() : FrameAbilities.None);
         reader.End();
         if (reply.Replica == Guid.Empty) throw MessageCodec.Fault("a replica without an id");
         if (reply.Sealed > reply.Durable) throw MessageCodec.Fault("a sealed point that is not durable");

@@ -17,8 +17,15 @@ public interface ILinkConnection : IAsyncDisposable
 {
     const int MessageMax = 9 << 20;
 
+    /// <summary>The newest link version, and the oldest that is still spoken: the one of the release
+    /// before.</summary>
+    const int VersionNewest = 2, VersionOldest = 1;
+
     /// <summary>The site named in the peer's certificate.</summary>
     string PeerSite { get; }
+
+    /// <summary>The link version that both sides speak, agreed before the first message.</summary>
+    int Version { get; }
 
     ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct);
 

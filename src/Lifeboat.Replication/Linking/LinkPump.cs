@@ -42,10 +42,13 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
             var pause = TimeSpan.Zero;
             if (frames?.TryNext(out var frame, out pause) == true)
             {
+                var began = time.GetTimestamp();
                 await connection.SendAsync(frame, ct);
-                drained = frame.Length < ShortFrame || timings.Gather == TimeSpan.Zero;
-                if (frame.Length < ShortFrame && timings.Gather > TimeSpan.Zero)
-                    await Task.Delay(timings.Gather, time, ct);
+                frames.Sent(frame.Length, time.GetElapsedTime(began));
+                // By what it holds: a long run of records may pack well.
+                var isShort = frames.RawLength < ShortFrame;
+                drained = isShort || timings.Gather == TimeSpan.Zero;
+                if (isShort && timings.Gather > TimeSpan.Zero) await Task.Delay(timings.Gather, time, ct);
                 continue;
             }
             if (!drained && pause == TimeSpan.Zero)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Compression;
 
 namespace Lifeboat.Replication.Receiving;
 
@@ -8,6 +9,8 @@ public sealed record ReceiverOptions
     /// <summary>The only site whose certificate may ship into this replica.</summary>
     public required string PrimarySite { get; init; }
     public LinkTimings Timings { get; init; } = LinkTimings.Default;
+    /// <summary>How a source may pack its frames.</summary>
+    public FrameAbilities Accepts { get; init; } = FrameAbilities.All;
     /// <summary>Bytes appended before a flush is forced although more is at hand.</summary>
     public long FlushBytes { get; init; } = 8 << 20;
     /// <summary>

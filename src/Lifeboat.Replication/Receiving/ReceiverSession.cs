@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Compression;
 using Lifeboat.Replication.Replicas;
 
 namespace Lifeboat.Replication.Receiving;
@@ -14,6 +15,8 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<Refused> _ordered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Replica _replica = owner.Replica;
+    // Version 1 knows of no packing, and would not understand a reply that speaks of it.
+    private readonly FrameAbilities _accepts = connection.Version >= 2 ? owner.Options.Accepts : FrameAbilities.None;
     private long _sealed, _unflushedBytes, _unflushedSince;
     private bool _unacknowledged;
 
@@ -30,13 +33,14 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     {
         // Ends when the host stops (ct) or a newer session takes over (_cancel). Only the second is told as an outcome.
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, _cancel.Token);
+        using var unpacker = new FrameUnpacker(_accepts);
         try
         {
             if (hello.Epoch > _replica.Epoch) await _replica.RaiseEpochAsync(hello.Epoch, ct);
             var flushed = await _replica.FlushAsync(CancellationToken.None);
             _sealed = _replica.Points is [.., var newest] ? newest.Sequence : 0;
             var reply = new HelloReply(_replica.Epoch, _replica.ReplicaId, _replica.StreamId, flushed.DurableSequence,
-                _sealed, _replica.Seeded);
+                _sealed, _replica.Seeded, _accepts);
             await connection.SendAsync(reply.Encode(), any.Token);
             Answered = true;
             owner.LogAccepted(connection.PeerSite, hello.Epoch, flushed.DurableSequence);
@@ -44,7 +48,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
             return await Together.RunAsync(any.Token,
                 t => Together.ForeverAsync<Refused>(s => pump.SendAllAsync(null, s), t),
                 t => Together.ForeverAsync<Refused>(pump.KeepAliveAsync, t),
-                t => ReceiveAsync(pump, t),
+                t => ReceiveAsync(pump, unpacker, t),
                 async t => await SayAsync(pump, await _ordered.Task.ArriveAsync(t), t));
         }
         catch (OperationCanceledException) when (_cancel.IsCancellationRequested && !ct.IsCancellationRequested)
@@ -53,7 +57,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         }
     }
 
-    private async Task<Refused> ReceiveAsync(LinkPump pump, CancellationToken ct)
+    private async Task<Refused> ReceiveAsync(LinkPump pump, FrameUnpacker unpacker, CancellationToken ct)
     {
         while (true)
         {
@@ -62,7 +66,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
             if (await next is not { } message) return End(ReasonCode.LinkDown, "the source closed the connection");
             var refused = message.Kind switch
             {
-                MessageKind.Frame => await AppendAsync(message.Payload, ct),
+                MessageKind.Frame => await AppendAsync(unpacker.Open(message.Payload, out var records), records),
                 MessageKind.DigestRequest => await DigestAsync(pump, DigestRequest.Decode(message.Payload.Span), ct),
                 MessageKind.Bye => End(Bye.Decode(message.Payload.Span).Reason, "the source left"),
                 var kind => throw MessageCodec.Fault($"{kind}, which a source never sends"),
@@ -75,9 +79,8 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     private bool FlushIsDue() => _unflushedBytes >= owner.Options.FlushBytes
         || time.GetElapsedTime(_unflushedSince) >= owner.Options.FlushDelay;
 
-    private async Task<Refused?> AppendAsync(ReadOnlyMemory<byte> payload, CancellationToken ct)
+    private async Task<Refused?> AppendAsync(FrameHeader frame, ReadOnlyMemory<byte> records)
     {
-        var frame = FrameHeader.Decode(payload, out var records);
         if (owner.Flaws.ApplyOutOfOrder) records = FlawedFrames.Swap(records);
         owner.CountReceived(records.Length);
         if (!_unacknowledged) _unflushedSince = time.GetTimestamp();

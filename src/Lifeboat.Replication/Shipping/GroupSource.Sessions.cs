@@ -2,6 +2,7 @@
 using Lifeboat.Protection;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Compression;
 using Lifeboat.Replication.Resync;
 using Microsoft.Extensions.Logging;
 
@@ -79,7 +80,10 @@ public sealed partial class GroupSource
         _retry.Reset();
         _connected = true;
         LogSessionBegan(_options.Group, reply!.Durable, stream.StreamId);
-        var feed = _feed = new FrameFeed(stream, _cap);
+        var gauge = new LinkGauge(_time);
+        using var packer = new FramePacker(
+            new CompressionChooser(_options.Compression, reply.Accepts, gauge, _time), _time);
+        var feed = _feed = new FrameFeed(stream, _cap, packer, gauge);
         var pump = new LinkPump(connection, _options.Timings, _time, stream.ToShip);
         var digests = new DigestLine(pump);
         try
@@ -94,6 +98,7 @@ public sealed partial class GroupSource
         finally
         {
             Interlocked.Add(ref _shippedBefore, feed.ShippedBytes);
+            Interlocked.Add(ref _wireBefore, feed.WireBytes);
             _feed = null;
         }
     }

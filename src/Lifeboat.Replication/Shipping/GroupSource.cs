@@ -45,7 +45,7 @@ public sealed partial class GroupSource
     private volatile FrameFeed? _feed;
     private volatile SyncCounters _sync = new(SyncKind.None);
     private volatile bool _connected;
-    private long _shippedBefore, _capturedBefore, _attaches, _durableKnown;
+    private long _shippedBefore, _wireBefore, _capturedBefore, _attaches, _durableKnown;
     private bool _started;
 
     public GroupSource(GroupSourceOptions options, ILink link, TimeProvider time, ILogger<GroupSource> logger)
@@ -101,7 +101,7 @@ public sealed partial class GroupSource
     /// <summary>What this source says of itself now.</summary>
     public SourceSnapshot Snapshot()
     {
-        var (state, stream, sync) = (_state, _stream, _sync);
+        var (state, stream, sync, feed) = (_state, _stream, _sync, _feed);
         var volumes = stream?.Volumes();
         return new SourceSnapshot
         {
@@ -117,7 +117,9 @@ public sealed partial class GroupSource
             OutboxBytes = stream?.OutboxBytes ?? 0,
             Lag = Lag(stream),
             CapturedBytes = Volatile.Read(ref _capturedBefore) + (stream?.CapturedBytes ?? 0),
-            ShippedBytes = Volatile.Read(ref _shippedBefore) + (_feed?.ShippedBytes ?? 0),
+            ShippedBytes = Volatile.Read(ref _shippedBefore) + (feed?.ShippedBytes ?? 0),
+            WireBytes = Volatile.Read(ref _wireBefore) + (feed?.WireBytes ?? 0),
+            Compression = feed?.Compression ?? FrameCompression.None,
             LastSync = sync.Kind,
             SyncMovedBytes = sync.Moved,
             SyncExaminedBytes = sync.Examined,

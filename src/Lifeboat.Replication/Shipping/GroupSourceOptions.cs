@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
@@ -21,6 +22,7 @@ public sealed record GroupSourceOptions
     public required ulong Seed { get; init; }
 
     public LinkTimings Timings { get; init; } = LinkTimings.Default;
+    public CompressionMode Compression { get; init; } = CompressionMode.Auto;
     /// <summary>First and longest wait between tries to connect or attach.</summary>
     public TimeSpan RetryMin { get; init; } = TimeSpan.FromMilliseconds(200);
     public TimeSpan RetryMax { get; init; } = TimeSpan.FromSeconds(5);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Linking;
 
 namespace Lifeboat.Replication.Shipping;
 
@@ -31,6 +32,10 @@ public sealed record SourceSnapshot
     public required long CapturedBytes { get; init; }
     /// <summary>Bytes of records sent, replays included.</summary>
     public required long ShippedBytes { get; init; }
+    /// <summary>Bytes of the frames that they travelled in, packed or not.</summary>
+    public long WireBytes { get; init; }
+    /// <summary>How records are packed now.</summary>
+    public FrameCompression Compression { get; init; }
     public required SyncKind LastSync { get; init; }
     public required long SyncMovedBytes { get; init; }
     public required long SyncExaminedBytes { get; init; }

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
+using Lifeboat.Replication.Linking.Compression;
+using Lifeboat.Replication.Linking;
 
 namespace Lifeboat.Testing.Simulation;
 
@@ -27,10 +30,16 @@ public sealed class Climate
         FaultEvery = TimeSpan.FromMilliseconds(prng.Pick<int>([700, 2000, 6000]));
         // A seed leaves out some kinds of fault, so that others can go on for long in peace.
         Allowed = [.. Enum.GetValues<Fault>().Where(_ => prng.Chance(0.6))];
+        Compression = prng.Pick<CompressionMode>(
+            [CompressionMode.Auto, CompressionMode.Auto, CompressionMode.None, CompressionMode.Lz4]);
+        // One in four: one of the sites is of the release before.
+        LinkVersion = prng.Chance(0.25) ? ILinkConnection.VersionOldest : ILinkConnection.VersionNewest;
+        Accepts = prng.Pick<FrameAbilities>([FrameAbilities.All, FrameAbilities.Lz4, FrameAbilities.None]);
     }
 
     public override string ToString() =>
         $"disks {string.Join('+', DiskSectors)} sectors, {Guest}, over {BytesPerSecond} B/s at {Latency}, "
+        + $"link {LinkVersion} packs {Compression} of {Accepts}, "
         + $"disk {SlowDisk}, points every {CheckpointInterval} kept {Retention}, a fault every {FaultEvery} of "
         + string.Join(' ', Allowed);
 
@@ -45,6 +54,9 @@ public sealed class Climate
     public TimeSpan SlowDisk { get; }
     public TimeSpan FaultEvery { get; }
     public IReadOnlyList<Fault> Allowed { get; }
+    public CompressionMode Compression { get; }
+    public FrameAbilities Accepts { get; }
+    public int LinkVersion { get; }
 }
 
 /// <summary>What can go wrong.</summary>

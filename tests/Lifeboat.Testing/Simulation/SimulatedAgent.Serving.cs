@@ -16,8 +16,9 @@ public sealed partial class SimulatedAgent
 
     private void Serve(Replica replica, WantedReplica wanted)
     {
-        var receiver = new ReplicaReceiver(replica, new ReceiverOptions { PrimarySite = wanted.PrimarySite },
-            Process.Clock, NullLogger<ReplicaReceiver>.Instance, _world.Flaws);
+        var options = new ReceiverOptions { PrimarySite = wanted.PrimarySite, Accepts = _world.Climate.Accepts };
+        var receiver = new ReplicaReceiver(replica, options, Process.Clock,
+            NullLogger<ReplicaReceiver>.Instance, _world.Flaws);
         _receiver = receiver;
         _acceptor.Put(receiver);
         Process.Start(() => FoldAsync(replica));

@@ -34,6 +34,7 @@ public sealed partial class SimulatedAgent
             Volumes = [.. instance.Disks.Select(d => new SourceDisk((ushort)d.Index, $"db1.{d.Name}", d.SizeBytes,
                 _taps[d.Index]))],
             Policy = _host.Group!.Policy,
+            Compression = _world.Climate.Compression,
             Seed = _prng.NextUInt64(),
         }, _world.Network.LinkOf(_host.Name, Process), Process.Clock, NullLogger<GroupSource>.Instance, _world.Flaws);
         (_source, _sourceEpoch) = (source, epoch);

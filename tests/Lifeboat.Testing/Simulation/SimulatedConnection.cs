@@ -59,6 +59,7 @@ public sealed class SimulatedConnection
 
         public End Peer { get; set; } = null!;
         public string PeerSite => peerSite;
+        public int Version { get; } = connection._network.Version;
         public bool IsClosed => _disposed || _broken;
 
         public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct)

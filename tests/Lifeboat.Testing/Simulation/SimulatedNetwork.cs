@@ -26,6 +26,9 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     public TimeSpan Latency { get; set; } = TimeSpan.FromMilliseconds(5);
     public TimeSpan Jitter { get; set; } = TimeSpan.FromMilliseconds(5);
     public long BytesPerSecond { get; set; } = 50_000_000;
+    /// <summary>The link version that connections made from now on speak; the older one: one side is of the release
+    /// before.</summary>
+    public int Version { get; set; } = ILinkConnection.VersionNewest;
     public long Messages { get; internal set; }
     public long Connections { get; private set; }
 

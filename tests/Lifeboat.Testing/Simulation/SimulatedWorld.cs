@@ -160,8 +160,12 @@ public sealed class SimulatedWorld
     private void Promised(SimulatedProcess sender, ReadOnlyMemory<byte> message)
     {
         var host = sender == A.Agent?.Process ? A : sender == B.Agent?.Process ? B : null;
-        if (host is not null && MessageCodec.Open(message, out var payload) == MessageKind.Ack)
-            host.Agent!.Promised(Ack.Decode(payload.Span).Durable);
+        if (host is null) return;
+        switch (MessageCodec.Open(message, out var payload))
+        {
+            case MessageKind.Ack: host.Agent!.Promised(Ack.Decode(payload.Span).Durable); break;
+            case MessageKind.Frame: Count($"frames packed {FrameHeader.Decode(payload, out _).Compression}"); break;
+        }
     }
 
     private void Summarize()

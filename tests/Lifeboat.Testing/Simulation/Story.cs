@@ -41,6 +41,7 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
         world.Network.Latency = world.Climate.Latency;
         world.Network.Jitter = world.Climate.Latency / 2 + TimeSpan.FromMicroseconds(100);
         world.Network.BytesPerSecond = world.Climate.BytesPerSecond;
+        world.Network.Version = world.Climate.LinkVersion;
         foreach (var host in new[] { a, b })
         {
             host.Guest = world.Climate.Guest;

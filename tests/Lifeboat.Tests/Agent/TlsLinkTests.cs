@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Text;
 using Lifeboat.Agent.Linking;
 using Lifeboat.Replication.Linking;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -92,6 +95,60 @@ public sealed class TlsLinkTests
         await using var listener = Listen(b, EchoAsync);
 
         await AssertRefusedAsync(() => ConnectAsync(a, listener, "site-b"), "refused this site's certificate");
+    }
+
+    [Fact]
+    public async Task Sites_of_one_release_speak_the_newest_version()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        var versions = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var listener = Listen(b, (c, _) =>
+        {
+            versions.TrySetResult(c.Version);
+            return Task.CompletedTask;
+        });
+        await using var link = await ConnectAsync(a, listener, "site-b");
+
+        Assert.Equal(ILinkConnection.VersionNewest, link.Version);
+        Assert.Equal(ILinkConnection.VersionNewest, await versions.Task);
+    }
+
+    // A client of the release before offers only its own version, and expects to be welcomed by that name.
+    [Fact]
+    public async Task A_site_of_the_release_before_is_spoken_to_in_its_version()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        await using var listener = Listen(b, EchoAsync);
+        using var client = new TcpClient();
+        await client.ConnectAsync(listener.Address);
+        await using var tls = new SslStream(client.GetStream());
+        var options = new LinkIdentity(a.Paths).ClientOptions("site-b", new LinkVerdict());
+        options.ApplicationProtocols = [LinkIdentity.Protocol(1)];
+        await tls.AuthenticateAsClientAsync(options, None);
+        var welcome = new byte[4 + "lifeboat-link/1".Length];
+        await tls.ReadExactlyAsync(welcome, None);
+
+        Assert.Equal("lifeboat-link/1", Encoding.ASCII.GetString(welcome[4..]));
+    }
+
+    [Fact]
+    public async Task A_site_that_speaks_none_of_our_versions_is_told_in_the_handshake()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        await using var listener = Listen(b, EchoAsync);
+        using var client = new TcpClient();
+        await client.ConnectAsync(listener.Address);
+        await using var tls = new SslStream(client.GetStream());
+        var options = new LinkIdentity(a.Paths).ClientOptions("site-b", new LinkVerdict());
+        options.ApplicationProtocols = [LinkIdentity.Protocol(99)];
+
+        await Assert.ThrowsAsync<AuthenticationException>(() => tls.AuthenticateAsClientAsync(options, None));
     }
 
     [Fact]

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers.Binary;
 using Lifeboat.Journaling.Records;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Compression;
 using Lifeboat.Testing;
 using Xunit;
 
@@ -25,9 +27,24 @@ public sealed class LinkMessageTests
     public void Message_kinds_on_the_wire_never_change_value(MessageKind kind, byte frozen) =>
         Assert.Equal(frozen, (byte)kind);
 
+    [Theory]
+    [InlineData(FrameCompression.None, 0, FrameAbilities.None)]
+    [InlineData(FrameCompression.Lz4, 1, FrameAbilities.Lz4)]
+    [InlineData(FrameCompression.Zstd, 2, FrameAbilities.Zstd)]
+    public void Compressions_on_the_wire_never_change_value(
+        FrameCompression compression, byte frozen, FrameAbilities ability)
+    {
+        Assert.Equal(frozen, (byte)compression);
+        Assert.Equal(compression == FrameCompression.None ? 0 : 1 << frozen, (int)ability);
+        Assert.True(ability.Includes(compression));
+        Assert.Equal(compression == FrameCompression.None, FrameAbilities.None.Includes(compression));
+    }
+
     [Fact]
     public void Layouts_on_the_wire_never_change()
     {
+        Assert.Equal(Frozen.HelloReply2,
+            Convert.ToHexString((Reply() with { Accepts = FrameAbilities.All }).Encode()));
         Assert.Equal(Frozen.Hello, Convert.ToHexString(Hello().Encode()));
         Assert.Equal(Frozen.HelloReply, Convert.ToHexString(Reply().Encode()));
         Assert.Equal(Frozen.Frame, Convert.ToHexString(Frame()));
@@ -48,6 +65,8 @@ public sealed class LinkMessageTests
         Assert.Equal(Hello() with { Volumes = hello.Volumes }, hello);
         Assert.Equal(Hello().Volumes, hello.Volumes);
         Assert.Equal(Reply(), HelloReply.Decode(Open(Reply().Encode(), MessageKind.HelloReply).Span));
+        var packs = Reply() with { Accepts = FrameAbilities.Lz4 };
+        Assert.Equal(packs, HelloReply.Decode(Open(packs.Encode(), MessageKind.HelloReply).Span));
         Assert.Equal(new Ack(Id, 9, 7), Ack.Decode(Open(new Ack(Id, 9, 7).Encode(), MessageKind.Ack).Span));
         var request = new DigestRequest(5, 2, 9, 1 << 20, 4096, 3);
         Assert.Equal(request, DigestRequest.Decode(Open(request.Encode(), MessageKind.DigestRequest).Span));
@@ -59,6 +78,25 @@ public sealed class LinkMessageTests
         var frame = FrameHeader.Decode(Open(Frame(), MessageKind.Frame), out var records);
         Assert.Equal((new Epoch(3), Id, 41L, 1), (frame.Epoch, frame.StreamId, frame.First, frame.Count));
         Assert.Equal(RecordReadOutcome.Read, RecordCodec.TryRead(records.Span, out _, out _));
+        foreach (var compression in new[] { FrameCompression.Lz4, FrameCompression.Zstd })
+        {
+            using var unpacker = new FrameUnpacker(FrameAbilities.All);
+            frame = unpacker.Open(Open(Packed(compression), MessageKind.Frame), out records);
+            Assert.Equal((compression, 41L, 1), (frame.Compression, frame.First, frame.Count));
+            Assert.InRange(frame.BodyLength, 1, frame.RawLength - 1);
+            Assert.Equal(RecordReadOutcome.Read, RecordCodec.TryRead(records.Span, out _, out var length));
+            Assert.Equal(records.Length, length);
+        }
+    }
+
+    [Fact]
+    public void Packed_records_that_were_not_agreed_are_a_protocol_fault()
+    {
+        using var unpacker = new FrameUnpacker(FrameAbilities.Lz4);
+        unpacker.Open(Open(Packed(FrameCompression.Lz4), MessageKind.Frame), out _);
+        var fault = Assert.Throws<LinkException>(
+            () => unpacker.Open(Open(Packed(FrameCompression.Zstd), MessageKind.Frame), out _));
+        Assert.Equal(LinkFault.Protocol, fault.Fault);
     }
 
     [Fact]
@@ -70,7 +108,10 @@ public sealed class LinkMessageTests
             Hello().Encode(), Reply().Encode(), Frame(), new Ack(Id, 9, 7).Encode(),
             new DigestRequest(5, 2, 9, 1 << 20, 4096, 3).Encode(), Digests(), new Ping(77).Encode(MessageKind.Pong),
             new Refused(ReasonCode.StaleEpoch, new Epoch(4), "old").Encode(), new Bye(ReasonCode.None).Encode(),
+            (Reply() with { Accepts = FrameAbilities.All }).Encode(), Packed(FrameCompression.Lz4),
+            Packed(FrameCompression.Zstd),
         ];
+        using var unpacker = new FrameUnpacker(FrameAbilities.All);
         for (var round = 0; round < 20_000; round++)
         {
             var message = prng.Pick(messages).ToArray();
@@ -79,10 +120,10 @@ public sealed class LinkMessageTests
             if (round % 2 == 0 && message.Length >= MessageCodec.HeaderLength && message[4] is >= 1 and <= 10
                 && ((MessageKind)message[4] != MessageKind.Frame
                     || message.Length >= MessageCodec.HeaderLength + FrameHeader.Length))
-                MessageCodec.Seal(message, (MessageKind)message[4]);
+                Reseal(message, prng);
             try
             {
-                Decode(message);
+                Decode(message, unpacker);
             }
             catch (LinkException e)
             {
@@ -110,13 +151,25 @@ public sealed class LinkMessageTests
         else Assert.Throws<LinkException>(() => DigestRequest.Decode(payload.Span));
     }
 
-    private static void Decode(ReadOnlyMemory<byte> message)
+    // Of a frame the records too, so that what unpacks them is tried.
+    private static void Reseal(byte[] message, Prng prng)
+    {
+        const int head = MessageCodec.HeaderLength + FrameHeader.Length;
+        if ((MessageKind)message[4] == MessageKind.Frame && prng.Chance(0.8))
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(head - 20), message.Length - head);
+            BinaryPrimitives.WriteUInt32LittleEndian(message.AsSpan(head - 16), Crc32C.Compute(message.AsSpan(head)));
+        }
+        MessageCodec.Seal(message, (MessageKind)message[4]);
+    }
+
+    private static void Decode(ReadOnlyMemory<byte> message, FrameUnpacker unpacker)
     {
         switch (MessageCodec.Open(message, out var payload))
         {
             case MessageKind.Hello: Lifeboat.Replication.Linking.Hello.Decode(payload.Span); break;
             case MessageKind.HelloReply: HelloReply.Decode(payload.Span); break;
-            case MessageKind.Frame: FrameHeader.Decode(payload, out _); break;
+            case MessageKind.Frame: unpacker.Open(payload, out _); break;
             case MessageKind.Ack: Ack.Decode(payload.Span); break;
             case MessageKind.DigestRequest: DigestRequest.Decode(payload.Span); break;
             case MessageKind.DigestReply: DigestReply.Decode(payload); break;
@@ -170,8 +223,23 @@ public sealed class LinkMessageTests
         return message;
     }
 
+    private static byte[] Packed(FrameCompression compression)
+    {
+        const int head = MessageCodec.HeaderLength + FrameHeader.Length;
+        var raw = new byte[RecordCodec.SizeOf(4096)];
+        RecordCodec.Write(raw, RecordHeader.Write(1, 41, 3, 512, 4096, 1_000_000), new byte[4096]);
+        using var codecs = new FrameCodecs();
+        var message = new byte[head + 4096];
+        var length = codecs.Of(compression).Pack(raw, message.AsSpan(head));
+        FrameHeader.Seal(message.AsSpan(0, head + length), new Epoch(3), Id, 41, 1, compression, raw.Length);
+        return message[..(head + length)];
+    }
+
     private static class Frozen
     {
+        public const string HelloReply2 =
+            "4C424C4B020001003B000000C30147CC030000000000000000112233445566778899AABBCCDDEEFF0011223344556677" +
+            "8899AABBCCDDEEFF28000000000000002600000000000000010600";
         public const string Hello =
             "4C424C4B010001004A000000B9B93A47030000000000000000112233445566778899AABBCCDDEEFF0000000000000000" +
             "000000000000000028000000000000000200646202000000000000400000000001000002000000000000";

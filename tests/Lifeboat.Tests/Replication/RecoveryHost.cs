@@ -4,6 +4,7 @@ using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Replication;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Compression;
 using Lifeboat.Replication.Receiving;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Testing.Replicas;
@@ -31,6 +32,7 @@ internal sealed class RecoveryHost
     public ReplicaReceiver Receiver { get; private set; } = null!;
     public Epoch Epoch { get; set; } = new(3);
     public string PrimarySite { get; set; } = "east";
+    public FrameAbilities Accepts { get; set; } = FrameAbilities.All;
     public EngineFlaws Flaws { get; set; } = EngineFlaws.None;
     public ListLogger<ReplicaReceiver> Log { get; } = new();
 
@@ -38,8 +40,8 @@ internal sealed class RecoveryHost
     {
         Process = _world.Spawn($"recovery{++_starts}");
         Replica = _world.Ask(Process, OpenAsync);
-        Receiver = new ReplicaReceiver(Replica, new ReceiverOptions { PrimarySite = PrimarySite }, Process.Clock, Log,
-            Flaws);
+        Receiver = new ReplicaReceiver(Replica, new ReceiverOptions { PrimarySite = PrimarySite, Accepts = Accepts },
+            Process.Clock, Log, Flaws);
         var acceptor = new LinkAcceptor(LinkTimings.Default, Process.Clock, new ListLogger<LinkAcceptor>());
         acceptor.Put(Receiver);
         _world.Listen(Process, c => ServeAsync(acceptor, c));

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Compression;
 using Lifeboat.Replication.Shipping;
 
 namespace Lifeboat.Tests.Replication;
@@ -28,6 +30,30 @@ public sealed class ReplicaReceiverTests
         var snapshot = _host.Receiver.Snapshot();
         Assert.Equal((true, ReasonCode.None, 0L), (snapshot.Connected, snapshot.Reason, snapshot.RefusedFrames));
         Assert.InRange(snapshot.ReceivedBytes, 1, long.MaxValue);
+    }
+
+    [Theory]
+    [InlineData(2, CompressionMode.Auto, FrameAbilities.All, true)]
+    [InlineData(2, CompressionMode.Lz4, FrameAbilities.All, true)]
+    [InlineData(2, CompressionMode.None, FrameAbilities.All, false)]
+    [InlineData(2, CompressionMode.Auto, FrameAbilities.None, false)]
+    [InlineData(1, CompressionMode.Auto, FrameAbilities.All, false)]
+    public void Records_travel_packed_when_both_sides_can(
+        int version, CompressionMode mode, FrameAbilities accepts, bool packed)
+    {
+        _world.Network.Version = version;
+        _host.Accepts = accepts;
+        _host.CrashAndStart();
+        _world.Compression = mode;
+        for (var i = 0; i < 700; i++) _world.Taps[0].GuestWrite(i * 4096, Linking.FrameContent.Text(4096));
+        _world.Start();
+        _world.UntilStreaming();
+        Prove();
+        var status = _world.Status;
+        // Half of the content is noise.
+        if (packed) Assert.InRange(status.WireBytes, 1, status.ShippedBytes * 3 / 4);
+        else Assert.InRange(status.WireBytes, status.ShippedBytes, long.MaxValue);
+        if (!packed) Assert.Equal(FrameCompression.None, status.Compression);
     }
 
     [Fact]

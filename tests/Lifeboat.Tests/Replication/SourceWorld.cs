@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication;
 using Lifeboat.Replication.Linking;
@@ -43,6 +44,7 @@ internal sealed class SourceWorld
         CheckpointInterval = TimeSpan.FromMilliseconds(500), OutboxBytes = 4 << 20,
     };
 
+    public CompressionMode Compression { get; set; }
     public EngineFlaws Flaws { get; set; } = EngineFlaws.None;
     public SourceSnapshot Status => Source.Snapshot();
 
@@ -62,6 +64,7 @@ internal sealed class SourceWorld
             Policy = Policy,
             Seed = Prng.NextUInt64(),
             RotateInterval = TimeSpan.FromSeconds(2),
+            Compression = Compression,
         }, Network.LinkOf("east", Agent), Agent.Clock, Log, Flaws);
         Agent.Start(() => Source.RunAsync(CancellationToken.None));
     }
