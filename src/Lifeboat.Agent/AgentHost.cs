@@ -53,7 +53,8 @@ public static partial class AgentHost
             replicas.ServeAsync, time, logs.CreateLogger<LinkListener>());
         await sources.RestoreAsync(ct);
         var started = time.GetUtcNow();
-        await using var api = await StartApiAsync(paths, sources, replicas, () => new AgentStatus(site.Name,
+        var cuts = new SharedCuts(sources, time, logs.CreateLogger<SharedCuts>());
+        await using var api = await StartApiAsync(paths, sources, cuts, replicas, () => new AgentStatus(site.Name,
             AgentApi.Version, Environment.ProcessId, started, listener.Address.ToString(), sources.Groups,
             replicas.Groups), ct);
         LogStarted(logs.CreateLogger(typeof(AgentHost)), site.Name, listener.Address);
@@ -65,7 +66,7 @@ public static partial class AgentHost
     }
 
     private static async Task<WebApplication> StartApiAsync(SitePaths paths, SourceRoster sources,
-        ReplicaRoster replicas, Func<AgentStatus> status, CancellationToken ct)
+        SharedCuts cuts, ReplicaRoster replicas, Func<AgentStatus> status, CancellationToken ct)
     {
         var builder = WebApplication.CreateSlimBuilder();
         AgentLog.Configure(builder.Logging);
@@ -87,7 +88,7 @@ public static partial class AgentHost
                     .ExecuteAsync(context);
             }
         });
-        AgentApi.Map(api, sources, replicas, status);
+        AgentApi.Map(api, sources, cuts, replicas, status);
         // We hold the lock of the role: what lies there is a dead agent's.
         File.Delete(paths.AgentSocket);
         await api.StartAsync(ct);

@@ -11,6 +11,7 @@ internal static class CommandTree
         ["site"] = "This site: set up, start, stop, pair with another",
         ["instance"] = "The virtual machines of this site",
         ["group"] = "Protection groups",
+        ["application"] = "Applications: groups that share recovery points",
         ["point"] = "Recovery points and views of them",
         ["run"] = "Runs of recovery plans",
         ["report"] = "Reports of runs",

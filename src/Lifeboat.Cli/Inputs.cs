@@ -10,6 +10,8 @@ internal static class Inputs
 {
     public static Argument<string> Group() => new("group") { Description = "Name of the protection group" };
 
+    public static Argument<string> Application() => new("application") { Description = "Name of the application" };
+
     public static Option<string?> Point() => new("--point", "-p")
     {
         Description = "Id of the recovery point (default: the newest sealed one)",

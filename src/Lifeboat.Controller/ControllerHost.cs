@@ -118,6 +118,7 @@ public static class ControllerHost
         app.Services.GetRequiredService<InstanceEndpoints>().Map(app);
         app.Services.GetRequiredService<GroupEndpoints>().Map(app);
         app.Services.GetRequiredService<PointEndpoints>().Map(app);
+        app.Services.GetRequiredService<ApplicationEndpoints>().Map(app);
         app.Services.GetRequiredService<ViewEndpoints>().Map(app);
         app.Services.GetRequiredService<RunEndpoints>().Map(app);
         app.Services.GetRequiredService<PairEndpoints>().Map(app);

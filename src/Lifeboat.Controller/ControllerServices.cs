@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Api;
+using Lifeboat.Controller.Applications;
 using Lifeboat.Controller.DesiredState;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
@@ -31,13 +32,16 @@ internal static class ControllerServices
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
         services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
             .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>();
+        services.AddSingleton<ApplicationCatalog>().AddSingleton<SharedCheckpoint>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()
             .AddSingleton<RunHost>();
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
+        services.AddHostedService<SharedPointSchedule>();
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestGate>();
         services.AddSingleton<SiteEndpoints>().AddSingleton<InstanceEndpoints>().AddSingleton<GroupEndpoints>()
-            .AddSingleton<PointEndpoints>().AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
+            .AddSingleton<PointEndpoints>().AddSingleton<ApplicationEndpoints>()
+            .AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
             .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>();
     }
 

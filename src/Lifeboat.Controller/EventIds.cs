@@ -18,4 +18,5 @@ internal static class EventIds
     public const int Fenced = 5011;
     public const int GroupRescued = 5013;
     public const int NotRecorded = 5014;
+    public const int SharedPointNotCut = 5020;
 }

@@ -13,12 +13,14 @@ namespace Lifeboat.Agent.Api;
 internal static class AgentApi
 {
     public static void Map(
-        IEndpointRouteBuilder routes, SourceRoster sources, ReplicaRoster replicas, Func<AgentStatus> status)
+        IEndpointRouteBuilder routes, SourceRoster sources, SharedCuts cuts, ReplicaRoster replicas,
+        Func<AgentStatus> status)
     {
         var v1 = routes.MapGroup("/v1").AddEndpointFilter(Problems.FilterAsync);
         v1.MapGet("/agent", status);
         v1.MapGet("/health", status);
         MapSources(v1, sources);
+        MapCuts(v1, cuts);
         MapReplicas(v1, replicas);
         MapViews(v1, replicas);
     }
@@ -39,11 +41,34 @@ internal static class AgentApi
         });
         one.MapPost("/checkpoints", (string group, CheckpointRequest request, CancellationToken ct) =>
             sources.Get(group).CheckpointAsync(request, ct));
+        one.MapPost("/points/{point:guid}/sealed", (string group, Guid point, DrainRequest request,
+            CancellationToken ct) => sources.Get(group).WaitSealedAsync(point, request.Limit, ct));
         one.MapPost("/drain", async (string group, DrainRequest request, CancellationToken ct) =>
         {
             var source = sources.Get(group);
             await source.DrainAsync(request.Limit, ct);
             return source.Status();
+        });
+    }
+
+    private static void MapCuts(RouteGroupBuilder v1, SharedCuts cuts)
+    {
+        v1.MapPost("/cuts", async (SharedCutRequest request, CancellationToken ct) =>
+        {
+            await cuts.ReserveAsync(request, ct);
+            return Results.NoContent();
+        });
+        var one = v1.MapGroup("/cuts/{cut:guid}");
+        one.MapPost("/hold", (Guid cut) =>
+        {
+            cuts.Hold(cut);
+            return Results.NoContent();
+        });
+        one.MapPost("/cut", (Guid cut, CancellationToken ct) => cuts.CutAsync(cut, ct));
+        one.MapPost("/settle", (Guid cut, SettleRequest request) =>
+        {
+            cuts.Settle(cut, request);
+            return Results.NoContent();
         });
     }
 

@@ -4,6 +4,7 @@ using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Checkpoints;
+using Lifeboat.Replication.Shipping;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.Sources;
@@ -24,6 +25,20 @@ internal sealed partial class HostedSource
             : [];
         var outcome = await _source.CheckpointAsync(quiesced, request.Label, null, ct);
         return await SealAsync(outcome, request, null, ct);
+    }
+
+    /// <summary>For a checkpoint shared with other groups.</summary>
+    public Task<GroupSource.SharedCut> ReserveAsync(CancellationToken ct) => _source.ReserveAsync(ct);
+
+    /// <returns>False: the time was up first.</returns>
+    /// <exception cref="ProblemException">CaptureLost: the point will never be sealed.</exception>
+    public async Task<bool> WaitSealedAsync(Guid point, TimeSpan limit, CancellationToken ct)
+    {
+        var fate = await _source.WaitSealedAsync(point, limit, ct);
+        if (fate is PointFate.Lost or PointFate.Unknown)
+            throw new ProblemException(ReasonCode.CaptureLost,
+                $"the checkpoint of group {Spec.Group} was lost before it was durable at the recovery site");
+        return fate == PointFate.Sealed;
     }
 
     private async Task<CheckpointResult> QuiescedAsync(CheckpointRequest request, CancellationToken ct)
@@ -52,11 +67,7 @@ internal sealed partial class HostedSource
             throw new ProblemException(outcome.Reason == ReasonCode.None ? ReasonCode.Unexpected : outcome.Reason,
                 $"no checkpoint of group {Spec.Group} could be made", outcome.Detail);
         if (request.WaitSealed is not { } wait) return new CheckpointResult(point, false, outcome.Held, frozen);
-        var fate = await _source.WaitSealedAsync(point.Id, wait, ct);
-        if (fate is PointFate.Lost or PointFate.Unknown)
-            throw new ProblemException(ReasonCode.CaptureLost,
-                $"the checkpoint of group {Spec.Group} was lost before it was durable at the recovery site");
-        var isSealed = fate == PointFate.Sealed;
+        var isSealed = await WaitSealedAsync(point.Id, wait, ct);
         return new CheckpointResult(isSealed ? point with { State = PointState.Sealed } : point, isSealed,
             outcome.Held, frozen);
     }

@@ -42,6 +42,14 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     private readonly Option<TimeSpan?> _quiesce =
         Inputs.Duration("--quiesce-interval", "How often the guests are quiesced for an application-consistent point");
 
+    private readonly Option<string?> _application = new("--application")
+    {
+        Description = "Groups of the same application share recovery points",
+    };
+
+    private readonly Option<TimeSpan?> _shared =
+        Inputs.Duration("--shared-interval", "How often a point shared by all groups of the application is cut");
+
     private readonly Option<string?> _retention = Inputs.Retention();
     private readonly Option<long?> _outbox = new("--outbox-mib") { Description = "Memory for unsent writes, MiB" };
     private readonly Option<string[]> _checks = Inputs.Checks();
@@ -49,8 +57,8 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     public GroupCreateCommand() : base("group", "create", "Protect instances of this site as one group")
     {
         Add(_group);
-        Option[] options = [_instances, _site, _exclude, _targets, _rpo, _rto, _interval, _quiesce, _retention, _outbox,
-            _checks];
+        Option[] options = [_instances, _site, _exclude, _targets, _rpo, _rto, _interval, _quiesce, _application,
+            _shared, _retention, _outbox, _checks];
         foreach (var option in options) Add(option);
     }
 
@@ -63,12 +71,14 @@ internal sealed class GroupCreateCommand : LifeboatCommand
             RecoverySite = parsed.GetRequiredValue(_site),
             Members = Members(parsed),
             Checks = parsed.GetRequiredValue(_checks),
+            Application = parsed.GetValue(_application),
             Policy = defaults with
             {
                 RpoTarget = parsed.GetValue(_rpo) ?? defaults.RpoTarget,
                 RtoTarget = parsed.GetValue(_rto) ?? defaults.RtoTarget,
                 CheckpointInterval = parsed.GetValue(_interval) ?? defaults.CheckpointInterval,
                 QuiesceInterval = parsed.GetValue(_quiesce) ?? defaults.QuiesceInterval,
+                SharedInterval = parsed.GetValue(_shared),
                 Retention = Retention(parsed.GetValue(_retention)) ?? defaults.Retention,
                 OutboxBytes = parsed.GetValue(_outbox) is { } mib ? mib << 20 : defaults.OutboxBytes,
             },

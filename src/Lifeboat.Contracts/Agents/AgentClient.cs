@@ -50,6 +50,27 @@ public sealed class AgentClient : IDisposable
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         AskAsync<CheckpointResult>(HttpMethod.Post, $"v1/sources/{Escape(group)}/checkpoints", request, ct);
 
+    /// <summary>Reserves groups for a shared checkpoint; while one is cut there it waits.</summary>
+    public Task ReserveCutAsync(SharedCutRequest request, CancellationToken ct) =>
+        TellAsync(HttpMethod.Post, "v1/cuts", request, ct);
+
+    /// <summary>From here on acknowledgements of all its groups are withheld, for 50 ms at most.</summary>
+    public Task HoldCutAsync(Guid cut, CancellationToken ct) =>
+        TellAsync(HttpMethod.Post, $"v1/cuts/{cut}/hold", null, ct);
+
+    /// <summary>Cuts every group, releases, and looks at the mirrors.</summary>
+    public Task<SharedCutResult> CutAsync(Guid cut, CancellationToken ct) =>
+        AskAsync<SharedCutResult>(HttpMethod.Post, $"v1/cuts/{cut}/cut", null, ct);
+
+    /// <summary>Ends a shared checkpoint; repeating it changes nothing.</summary>
+    public Task SettleCutAsync(Guid cut, SettleRequest request, CancellationToken ct) =>
+        TellAsync(HttpMethod.Post, $"v1/cuts/{cut}/settle", request, ct);
+
+    /// <summary>Waits until a point that was cut here is sealed at the recovery site.</summary>
+    /// <returns>False: the limit was up first.</returns>
+    public Task<bool> WaitSealedAsync(string group, Guid point, DrainRequest request, CancellationToken ct) =>
+        AskAsync<bool>(HttpMethod.Post, $"v1/sources/{Escape(group)}/points/{point}/sealed", request, ct);
+
     /// <summary>Waits until everything captured so far is durable at the recovery site.</summary>
     public Task<SourceStatus> DrainAsync(string group, DrainRequest request, CancellationToken ct) =>
         AskAsync<SourceStatus>(HttpMethod.Post, $"v1/sources/{Escape(group)}/drain", request, ct);

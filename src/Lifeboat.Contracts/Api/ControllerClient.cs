@@ -90,6 +90,19 @@ public sealed partial class ControllerClient : IDisposable
         CancellationToken ct) =>
         AskAsync<Agents.CheckpointResult>(HttpMethod.Post, $"v1/groups/{Escape(group)}/points", request, ct);
 
+    public Task<IReadOnlyList<ApplicationInfo>> ApplicationsAsync(CancellationToken ct) =>
+        AskAsync<IReadOnlyList<ApplicationInfo>>(HttpMethod.Get, "v1/applications", null, ct);
+
+    /// <summary>Points that every group of the application has, oldest first.</summary>
+    public Task<IReadOnlyList<SharedPoint>> SharedPointsAsync(string application, CancellationToken ct) =>
+        AskAsync<IReadOnlyList<SharedPoint>>(
+            HttpMethod.Get, $"v1/applications/{Escape(application)}/points", null, ct);
+
+    /// <summary>Cuts one point over all groups and returns when it is sealed in every one.</summary>
+    public Task<SharedPointResult> CreateSharedPointAsync(string application, CreateSharedPointRequest request,
+        CancellationToken ct) => AskAsync<SharedPointResult>(
+            HttpMethod.Post, $"v1/applications/{Escape(application)}/points", request, ct);
+
     /// <param name="name">Whose pin it is; the same name again moves the pin.</param>
     public Task PinAsync(string group, Guid point, string name, CancellationToken ct) =>
         TellAsync(HttpMethod.Put, $"v1/groups/{Escape(group)}/points/{point}/pins/{Escape(name)}", null, ct);

@@ -12,6 +12,8 @@ public sealed record CreateGroupRequest
     public required string RecoverySite { get; init; }
     public required IReadOnlyList<MemberRequest> Members { get; init; }
     public Policy? Policy { get; init; }
+    /// <summary>Groups of the same application share cuts; null: it stands alone.</summary>
+    public string? Application { get; init; }
     /// <summary>What a run verifies, see <see cref="Lifeboat.Protection.Plans.Check"/>.</summary>
     public IReadOnlyList<string> Checks { get; init; } = [];
 }

@@ -101,6 +101,7 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
             PrimarySite = here.Name,
             RecoverySite = request.RecoverySite,
             Policy = request.Policy ?? Policy.Default,
+            Application = request.Application,
             Members = members,
             Checks = request.Checks,
             TargetDisks = targets,

@@ -19,6 +19,8 @@ public sealed record GroupDefinition
     public required Policy Policy { get; init; }
     public required IReadOnlyList<GroupMember> Members { get; init; }
 
+    /// <summary>Groups of the same application share cuts; null: it stands alone.</summary>
+    public string? Application { get; init; }
     /// <summary>What runs verify, as <see cref="Plans.Check"/> reads it.</summary>
     public IReadOnlyList<string> Checks { get; init; } = [];
     /// <summary>Disks that a site was told to keep the replica in.</summary>

@@ -23,6 +23,8 @@ internal static class GroupDefinitionRules
         {
             if (!EntityName.IsValid(name)) yield return $"{what} is '{name}'; {EntityName.Rule}";
         }
+        if (group.Application is { } application && !EntityName.IsValid(application))
+            yield return $"application is '{application}'; {EntityName.Rule}";
         if (group.PrimarySite == group.RecoverySite) yield return "primarySite and recoverySite are the same";
         if (group.Epoch < Epoch.First) yield return $"epoch is {group.Epoch}; the first is {Epoch.First}";
         if (group.Version < 1) yield return $"version is {group.Version}; the first is 1";

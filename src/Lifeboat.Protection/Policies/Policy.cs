@@ -12,6 +12,9 @@ public sealed record Policy
     public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(2);
     /// <summary>Application-consistent points; null: only on request.</summary>
     public TimeSpan? QuiesceInterval { get; init; }
+    /// <summary>A point shared by all groups of the application is cut this often; null: only on request. The shortest
+    /// of its groups counts.</summary>
+    public TimeSpan? SharedInterval { get; init; }
     /// <summary>The guest is thawed after this long whatever happens.</summary>
     public TimeSpan QuiesceLimit { get; init; } = TimeSpan.FromSeconds(10);
     public QuiesceFailure OnQuiesceFailure { get; init; } = QuiesceFailure.Degrade;
@@ -39,6 +42,8 @@ public sealed record Policy
             yield return $"policy.checkpointInterval is {CheckpointInterval}; the least is 0.1 s";
         if (QuiesceInterval is { } q && q < TimeSpan.FromSeconds(5))
             yield return $"policy.quiesceInterval is {q}; the least is 5 s";
+        if (SharedInterval is { } shared && shared < TimeSpan.FromSeconds(1))
+            yield return $"policy.sharedInterval is {shared}; the least is 1 s";
         if (QuiesceLimit < TimeSpan.FromSeconds(1) || QuiesceLimit > TimeSpan.FromMinutes(1))
             yield return $"policy.quiesceLimit is {QuiesceLimit}; allowed is 1 s to 1 min";
         if (QuiesceLabel is { Length: 0 or > 200 }) yield return "policy.quiesceLabel has 1 to 200 characters";

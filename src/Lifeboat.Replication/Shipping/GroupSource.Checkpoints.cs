@@ -66,42 +66,32 @@ public sealed partial class GroupSource
         IReadOnlyDictionary<string, Consistency> quiesced, string? label, string? note, Func<Task<bool>> confirm,
         CancellationToken ct)
     {
-        if (_stream is not { IsGivenUp: false } stream)
+        if (Hold() is not { } held)
             return new CheckpointOutcome(null, TimeSpan.Zero, NotCapturing(), "nothing is captured now");
         var (id, at) = (_chance.NextGuid(), _time.GetUtcNow());
-        RecoveryPoint Point(long sequence) =>
-            new(id, sequence, _options.Epoch, at, consistency, PointState.Open, label, note, quiesced);
-        var sinks = stream.OpenSinks();
-        CutOutcome cut;
-        RecoveryPoint? point;
-        var hold = stream.Hold();
-        using (hold) cut = hold.Cut(Point, consistency == Consistency.CleanShutdown, out point);
-        if (cut != CutOutcome.Cut)
-            return new CheckpointOutcome(null, hold.Held, ReasonOf(cut), $"no checkpoint: {cut}");
-        _points.Add(point!);
+        var outcome = held.Cut(sequence =>
+            new(id, sequence, _options.Epoch, at, consistency, PointState.Open, label, note, quiesced),
+            consistency == Consistency.CleanShutdown);
+        if (outcome.Point is null) return outcome;
         var (intact, agreed) = (false, false);
         try
         {
-            var looks = AllIntactAsync(stream, sinks, ct);
+            var looks = held.LookAsync(ct);
             agreed = await confirm();
             intact = await looks || _flaws.ConfirmBlindly;
         }
         finally
         {
-            if (intact && agreed) stream.Confirm(point!.Sequence);
-            else Withdraw(stream, point!);
+            held.Settle(intact && agreed);
         }
-        if (!agreed) return new CheckpointOutcome(null, hold.Held, ReasonCode.QuiesceFailed, "thawed before the cut");
-        return intact
-            ? new CheckpointOutcome(point, hold.Held, ReasonCode.None)
-            : new CheckpointOutcome(null, hold.Held, ReasonCode.CaptureLost, "a mirror could not be seen intact");
-    }
-
-    private void Withdraw(CaptureStream stream, RecoveryPoint point)
-    {
-        stream.Withdraw(point.Sequence);
-        _points.Drop(point.Id);
-        LogPointWithdrawn(_options.Group, point.Id, point.Sequence);
+        if (!agreed) return outcome with
+        {
+            Point = null, Reason = ReasonCode.QuiesceFailed, Detail = "thawed before the cut",
+        };
+        return intact ? outcome : outcome with
+        {
+            Point = null, Reason = ReasonCode.CaptureLost, Detail = "a mirror could not be seen intact",
+        };
     }
 
     private async Task<bool> AllIntactAsync(

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Sides;
+using Lifeboat.Protection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Controller.Applications;
+
+/// <summary>Cuts the shared points that policies ask for, where the instances run.</summary>
+internal sealed partial class SharedPointSchedule(ApplicationCatalog applications, LocalSide here, TimeProvider time,
+    ILogger<SharedPointSchedule> logger) : BackgroundService
+{
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
+
+    private readonly Dictionary<string, DateTimeOffset> _tried = [];
+    private readonly Dictionary<string, ReasonCode> _said = [];
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Look, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            foreach (var application in applications.All().Where(a => a.Groups.All(g => g.PrimarySite == here.Name)))
+                if (IsDue(application.Name)) await CutAsync(application.Name, stoppingToken);
+        }
+    }
+
+    private bool IsDue(string application)
+    {
+        if (applications.Groups(application).Min(g => g.Policy.SharedInterval) is not { } interval) return false;
+        var now = time.GetUtcNow();
+        if (_tried.TryGetValue(application, out var last) && now - last < interval) return false;
+        _tried[application] = now;
+        return true;
+    }
+
+    private async Task CutAsync(string application, CancellationToken ct)
+    {
+        try
+        {
+            await applications.CreateAsync(application, new CreateSharedPointRequest(), ct);
+            _said.Remove(application);
+        }
+        catch (ProblemException e)
+        {
+            // The next one may succeed; the same reason again is not said again.
+            if (_said.TryGetValue(application, out var before) && before == e.Reason) return;
+            _said[application] = e.Reason;
+            LogNotCut(application, e.Reason, e.Message);
+        }
+    }
+
+    [LoggerMessage(EventIds.SharedPointNotCut, LogLevel.Warning,
+        "No shared point of {Application}: {Reason}: {Message}")]
+    private partial void LogNotCut(string application, ReasonCode reason, string message);
+}
