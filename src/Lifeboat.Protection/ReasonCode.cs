@@ -55,4 +55,5 @@ public enum ReasonCode
     ProofFailed = 58,
     BootFileMissing = 59,
     NetworkUnknown = 60,
+    ReplicaDamaged = 70,
 }

@@ -81,6 +81,7 @@ internal static partial class Problems
         ReplicaFault.VolumeUnknown => ReasonCode.VolumeUnknown,
         ReplicaFault.Corrupt => ReasonCode.JournalCorrupt,
         ReplicaFault.EpochWouldFall => ReasonCode.StaleEpoch,
+        ReplicaFault.Damaged => ReasonCode.ReplicaDamaged,
     };
 
     [LoggerMessage(EventIds.RequestFailed, LogLevel.Error, "Request {Path} failed")]

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
 using System.Collections.Concurrent;
+using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Segments;
 
 namespace Lifeboat.Journaling.Indexing;
@@ -21,13 +23,22 @@ public sealed class ExtentIndex
     private const long PartBytes = 1L << PartShift;
     private const int RememberedMin = 8 << 10;
 
+    // Longer records are kept for a while, because they are read piece by piece.
+    private const int KeptBytesMin = 32 << 10;
+
     private readonly List<(Segment Segment, SegmentExtent[] Table)> _tables = [];
     private readonly IReadOnlyDictionary<ushort, long> _sizes;
     private readonly ConcurrentDictionary<(ushort Volume, long Part), Extent[]> _parts = [];
     private long _extents;
-    private int _remembered;
+    private readonly RecordPlaces _places;
+    private readonly VerifiedRecord?[] _kept = new VerifiedRecord?[4];
+    private int _remembered, _nextKept;
 
-    private ExtentIndex(IReadOnlyDictionary<ushort, long> sizes) => _sizes = sizes;
+    private ExtentIndex(IReadOnlyDictionary<ushort, long> sizes, Journal journal)
+    {
+        _sizes = sizes;
+        _places = new RecordPlaces(journal);
+    }
 
     /// <summary>Bytes of memory that tables and remembered parts take, but for object heads.</summary>
     public long MemoryBytes => _extents * SegmentExtent.Size + Volatile.Read(ref _remembered) * 24L;
@@ -44,7 +55,7 @@ public sealed class ExtentIndex
             && (fromExclusive + 1 < journal.FirstSequence || toInclusive > journal.LastSequence))
             throw new JournalException(JournalFault.SequenceUnknown,
                 $"records {fromExclusive + 1} to {toInclusive} are not all in the journal");
-        var index = new ExtentIndex(sizes);
+        var index = new ExtentIndex(sizes, journal);
         var segments = journal.Segments;
         for (var i = 0; i < segments.Count; i++)
         {
@@ -85,13 +96,48 @@ public sealed class ExtentIndex
         }
     }
 
-    /// <summary>Fills the buffer from the journal, beginning at a source that the index gave.</summary>
-    public async ValueTask ReadAsync(long source, Memory<byte> buffer, CancellationToken ct)
+    /// <summary>
+    /// Fills the buffer from the journal, beginning at a source that the index gave for this place. The whole record is
+    /// read and verified: bytes that nobody vouches for are never given.
+    /// </summary>
+    /// <exception cref="JournalException">RecordDamaged.</exception>
+    public async ValueTask ReadAsync(ushort volume, long offset, long source, Memory<byte> buffer, CancellationToken ct)
     {
+        foreach (var kept in _kept)
+            if (kept is not null && kept.TryCopy(source, buffer.Span)) return;
         var segment = _tables[(int)(source >> SegmentShift)].Segment;
-        var count = await segment.File.ReadAsync(source & uint.MaxValue, buffer, ct);
-        if (count != buffer.Length)
-            throw new JournalException(JournalFault.Corrupt, $"segment {segment.Name} is shorter than its index says");
+        var position = source & uint.MaxValue;
+        var places = await _places.OfAsync(segment, position, ct);
+        var index = places.Find(position, out var start, out var end);
+        var length = (int)Math.Min(end - start, RecordCodec.SizeOf(RecordCodec.DataLengthMax));
+        var keep = length >= KeptBytesMin && length > 2 * buffer.Length;
+        var bytes = keep ? new byte[length] : ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            var count = await segment.File.ReadAsync(start, bytes.AsMemory(0, length), ct);
+            var sequence = segment.FirstSequence + index;
+            var inside = (int)(position - start);
+            if (RecordCodec.TryRead(bytes.AsSpan(0, count), out var header, out var total) != RecordReadOutcome.Read
+                || header.Sequence != sequence || header.Kind != RecordKind.Write || header.Volume != volume
+                || header.Offset + inside - RecordCodec.HeaderLength != offset || inside + buffer.Length > total)
+                throw await DamageAsync(segment, sequence, ct);
+            bytes.AsSpan(inside, buffer.Length).CopyTo(buffer.Span);
+            if (keep) Keep(new VerifiedRecord(source - inside, bytes.AsMemory(0, total)));
+        }
+        finally
+        {
+            if (!keep) ArrayPool<byte>.Shared.Return(bytes);
+        }
+    }
+
+    private void Keep(VerifiedRecord record) =>
+        Volatile.Write(ref _kept[(uint)Interlocked.Increment(ref _nextKept) % _kept.Length], record);
+
+    private async ValueTask<JournalException> DamageAsync(Segment segment, long sequence, CancellationToken ct)
+    {
+        var entries = await _places.EntriesAsync(segment, ct);
+        return JournalException.Of(
+            JournalDamage.OfRecord(segment, entries[(int)(sequence - segment.FirstSequence)], sequence));
     }
 
     private static ReadOnlySpan<RecordEntry> Upto(RecordEntry[] entries, Segment segment, long sequence) =>
@@ -150,5 +196,16 @@ public sealed class ExtentIndex
         }
         var reachesIn = low > 0 && table[low - 1].Volume == volume && table[low - 1].End > offset;
         return reachesIn ? low - 1 : low;
+    }
+
+    private sealed record VerifiedRecord(long Source, ReadOnlyMemory<byte> Bytes)
+    {
+        public bool TryCopy(long source, Span<byte> into)
+        {
+            var at = source - Source;
+            if (at < 0 || at + into.Length > Bytes.Length) return false;
+            Bytes.Span.Slice((int)at, into.Length).CopyTo(into);
+            return true;
+        }
     }
 }

@@ -16,6 +16,7 @@ internal static class BlockCodec
 {
     public const int HeaderLength = 32;
     public const int LengthMax = 32 << 20;
+    public const int SaltAt = 8;
 
     private const uint Magic = 0x424A424C; // "LBJB"
     private const int ChecksumAt = 28;
@@ -25,7 +26,7 @@ internal static class BlockCodec
     {
         BinaryPrimitives.WriteUInt32LittleEndian(block, Magic);
         BinaryPrimitives.WriteInt32LittleEndian(block[4..], header.Length);
-        BinaryPrimitives.WriteUInt64LittleEndian(block[8..], header.Salt);
+        BinaryPrimitives.WriteUInt64LittleEndian(block[SaltAt..], header.Salt);
         BinaryPrimitives.WriteInt64LittleEndian(block[16..], header.FirstSequence);
         BinaryPrimitives.WriteInt32LittleEndian(block[24..], header.Count);
         BinaryPrimitives.WriteUInt32LittleEndian(block[ChecksumAt..], Checksum(block, header.Length));
@@ -38,7 +39,7 @@ internal static class BlockCodec
         if (source.Length < HeaderLength || BinaryPrimitives.ReadUInt32LittleEndian(source) != Magic) return false;
         header = new BlockHeader(
             BinaryPrimitives.ReadInt32LittleEndian(source[4..]),
-            BinaryPrimitives.ReadUInt64LittleEndian(source[8..]),
+            BinaryPrimitives.ReadUInt64LittleEndian(source[SaltAt..]),
             BinaryPrimitives.ReadInt64LittleEndian(source[16..]),
             BinaryPrimitives.ReadInt32LittleEndian(source[24..]));
         return header.Salt == salt && header.FirstSequence == expected && header.Count > 0

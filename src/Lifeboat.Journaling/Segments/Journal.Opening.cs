@@ -36,11 +36,13 @@ public sealed partial class Journal
     {
         // A process that was killed may have renamed what it did not live to sync: a name counts once it is durable.
         await _storage.SyncAsync(ct);
+        _mark = await DurableMark.OpenAsync(_storage, ct);
+        var promised = await _mark.ReadAsync(ct);
         var firsts = await SweepAsync(ct);
         firsts = await DropBelowAsync(firsts, floor, ct);
         for (var i = 0; i < firsts.Count; i++)
         {
-            var segment = await OpenSegmentAsync(firsts[i], ct);
+            var segment = await OpenSegmentAsync(firsts[i], promised, ct);
             _segments = [.. _segments, segment];
             if (i < firsts.Count - 1) await RecoverSealedAsync(segment, firsts[i + 1], ct);
             else await RecoverLastAsync(segment, ct);
@@ -50,6 +52,8 @@ public sealed partial class Journal
             throw Corrupt($"records {floor + 1} to {FirstSequence - 1} are missing");
         if (LastSequence < floor) throw Corrupt($"it ends at {LastSequence}, the base stands at {floor}");
         _durable = LastSequence;
+        _segments[^1].Durable = _segments[^1].End;
+        if (promised > LastSequence) NoteLostEnd(promised);
     }
 
     private async Task BeginFirstAsync(long first, CancellationToken ct)
@@ -89,15 +93,22 @@ public sealed partial class Journal
         return below > 0 ? firsts[below..] : firsts;
     }
 
-    private async Task<Segment> OpenSegmentAsync(long first, CancellationToken ct)
+    private async Task<Segment> OpenSegmentAsync(long first, long promised, CancellationToken ct)
     {
         var file = await _storage.OpenAsync(SegmentName.Of(first), create: false, ct);
         var bytes = new byte[SegmentHeader.Length];
         var count = await file.ReadAsync(0, bytes, ct);
         if (SegmentHeader.TryDecode(bytes.AsSpan(0, count), out var header) && header.FirstSequence == first)
             return new Segment(file, header, recycled: true);
-        await file.DisposeAsync();
-        throw Corrupt($"segment {SegmentName.Of(first)} has no header");
+        try
+        {
+            return await MakeHeadAnewAsync(file, first, promised, ct);
+        }
+        catch
+        {
+            await file.DisposeAsync();
+            throw;
+        }
     }
 
     private async Task RecoverSealedAsync(Segment segment, long nextFirst, CancellationToken ct)
@@ -108,6 +119,7 @@ public sealed partial class Journal
             segment.AssumeSealed(nextFirst - 1, end.Tail);
             return;
         }
+        await TakeIndexedAsync(segment, nextFirst, ct);
         await SegmentScan.RunAsync(segment, nextFirst, ct);
         if (segment.LastSequence != nextFirst - 1)
             throw Corrupt($"records {segment.LastSequence + 1} to {nextFirst - 1} are damaged or missing");
@@ -116,6 +128,7 @@ public sealed partial class Journal
 
     private async Task RecoverLastAsync(Segment segment, CancellationToken ct)
     {
+        await TakeIndexedAsync(segment, long.MaxValue, ct);
         await SegmentScan.RunAsync(segment, long.MaxValue, ct);
         // A block may have survived behind a lost one. Zeroed now, it can never continue what is appended here.
         var length = await segment.File.LengthAsync(ct);
@@ -127,7 +140,15 @@ public sealed partial class Journal
     internal async ValueTask<RecordEntry[]> EntriesOfAsync(Segment segment, CancellationToken ct)
     {
         if (segment.SnapshotEntries() is { } known) return known;
-        if (await SegmentIndexFile.TryReadAsync(_storage, segment, ct) is { } stored) return stored;
+        return await SegmentIndexFile.TryReadAsync(_storage, segment, ct) ?? await ScanAgainAsync(segment, ct);
+    }
+
+    // The index is missing or damaged: both are made anew from the segment.
+    private async ValueTask<RecordEntry[]> ScanAgainAsync(Segment segment, CancellationToken ct)
+    {
+        if (await _storage.ExistsAsync(SegmentName.IndexOf(segment.FirstSequence), ct))
+            _found.Enqueue(JournalDamage.Mended(
+                JournalPart.Index, segment, SegmentName.IndexOf(segment.FirstSequence), 0));
         var scanned = new Segment(segment.File, new SegmentHeader(segment.FirstSequence, segment.Salt), recycled: true);
         await SegmentScan.RunAsync(scanned, segment.LastSequence + 1, ct);
         if (scanned.LastSequence != segment.LastSequence)

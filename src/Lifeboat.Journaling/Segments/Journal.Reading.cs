@@ -6,7 +6,27 @@ namespace Lifeboat.Journaling.Segments;
 public sealed partial class Journal
 {
     /// <summary>Records of a range in order. Hold the journal from its beginning while reading.</summary>
-    public JournalReader Read(long fromSequence, long toSequence) => new(this, fromSequence, toSequence);
+    /// <param name="passDamage">Damaged records do not end it; see <see cref="JournalReader.Damage"/>.</param>
+    public JournalReader Read(long fromSequence, long toSequence, bool passDamage = false) =>
+        new(this, fromSequence, toSequence, passDamage);
+
+    /// <summary>
+    /// Tells what records of a range are about, through the index without reading data: the headers' epoch and length
+    /// of data are 0.
+    /// </summary>
+    public async ValueTask VisitAsync(
+        long fromSequence, long toSequence, Action<RecordHeader> visit, CancellationToken ct)
+    {
+        foreach (var segment in Segments)
+        {
+            if (segment.LastSequence < fromSequence || segment.FirstSequence > toSequence) continue;
+            var entries = await EntriesOfAsync(segment, ct);
+            var first = Math.Max(fromSequence, segment.FirstSequence);
+            var last = Math.Min(toSequence, segment.FirstSequence + entries.Length - 1);
+            for (var sequence = first; sequence <= last; sequence++)
+                visit(entries[(int)(sequence - segment.FirstSequence)].ToHeader(sequence));
+        }
+    }
 
     /// <summary>
     /// Sequences of all records that are no writes or zeroes, found through the index without reading data.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 
@@ -26,6 +28,8 @@ public sealed partial class Journal : IAsyncDisposable
     private readonly Queue<string> _free = new();
     private volatile Segment[] _segments = [];
     private volatile Exception? _poison;
+    private readonly ConcurrentQueue<JournalDamage> _found = new();
+    private DurableMark? _mark; // set before the first flush
     private long _freeNumber;
     private long _durable;
 
@@ -43,6 +47,9 @@ public sealed partial class Journal : IAsyncDisposable
     public long Bytes => _segments.Sum(s => s.Tail);
 
     internal IReadOnlyList<Segment> Segments => _segments;
+
+    /// <summary>Takes damage that was found since the last call, oldest first.</summary>
+    public bool TryTakeDamage([MaybeNullWhen(false)] out JournalDamage damage) => _found.TryDequeue(out damage);
 
     /// <summary>Keeps records from this sequence on from being trimmed until disposed.</summary>
     public JournalHold Hold(long fromSequence)
@@ -81,6 +88,7 @@ public sealed partial class Journal : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         foreach (var segment in _segments) await segment.File.DisposeAsync();
+        if (_mark is not null) await _mark.DisposeAsync();
     }
 
     private async ValueTask FlushLockedAsync(CancellationToken ct)
@@ -88,7 +96,8 @@ public sealed partial class Journal : IAsyncDisposable
         ThrowIfPoisoned();
         // Older segments are durable already, so the last one's end is the journal's.
         var segment = _segments[^1];
-        var upTo = segment.LastSequence;
+        var end = segment.End;
+        var upTo = end.LastSequence;
         try
         {
             await segment.File.FlushAsync(ct);
@@ -100,6 +109,8 @@ public sealed partial class Journal : IAsyncDisposable
         }
         Invariant.Holds(upTo >= DurableSequence, "durable never falls");
         Interlocked.Exchange(ref _durable, upTo);
+        segment.Durable = end;
+        await _mark!.WriteAsync(upTo, Never);
     }
 
     private void ThrowIfPoisoned()

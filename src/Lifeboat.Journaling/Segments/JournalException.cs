@@ -11,10 +11,18 @@ public enum JournalFault
     Poisoned = 2,
     /// <summary>The sequence is not in the journal.</summary>
     SequenceUnknown = 3,
+    /// <summary>One record is damaged; the journal as such is sound.</summary>
+    RecordDamaged = 4,
 }
 
-public sealed class JournalException(JournalFault fault, string message, Exception? cause = null)
+public sealed class JournalException(
+    JournalFault fault, string message, Exception? cause = null, JournalDamage? damage = null)
     : Exception(message, cause)
 {
     public JournalFault Fault => fault;
+    /// <summary>Of <see cref="JournalFault.RecordDamaged"/>.</summary>
+    public JournalDamage? Damage => damage;
+
+    internal static JournalException Of(JournalDamage damage) =>
+        new(JournalFault.RecordDamaged, $"damaged: {damage}", damage: damage);
 }

@@ -6,7 +6,10 @@ namespace Lifeboat.Journaling.Segments;
 /// <summary>
 /// Reads records in order and verifies each checksum. Hold the journal from the first sequence on while it is in use.
 /// </summary>
-public sealed class JournalReader(Journal journal, long fromSequence, long toSequence)
+/// <param name="passDamage">
+/// Damaged records are passed as the index knows them, without data, and told in <see cref="Damage"/>.
+/// </param>
+public sealed class JournalReader(Journal journal, long fromSequence, long toSequence, bool passDamage = false)
 {
     private const int WindowBytes = 1 << 20;
 
@@ -22,9 +25,12 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
     public ReadOnlyMemory<byte> Data { get; private set; }
     /// <summary>The whole record; valid until the next one is read.</summary>
     public ReadOnlyMemory<byte> Record { get; private set; }
+    /// <summary>The record just read is damaged; null: it is whole.</summary>
+    public JournalDamage? Damage { get; private set; }
 
     /// <returns>False behind the last sequence asked for.</returns>
-    /// <exception cref="JournalException">SequenceUnknown, or Corrupt: a checksum is wrong.</exception>
+    /// <exception cref="JournalException">SequenceUnknown, Corrupt or RecordDamaged: a checksum is
+    /// wrong.</exception>
     public async ValueTask<bool> ReadAsync(CancellationToken ct)
     {
         if (_next > toSequence) return false;
@@ -33,14 +39,27 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
         var entry = _entries[(int)(_next - _segment!.FirstSequence)];
         var record = await WindowAsync(_segment, entry, ct);
         var outcome = RecordCodec.TryRead(record.Span, out var header, out _);
-        if (outcome != RecordReadOutcome.Read || header.Sequence != _next)
-            throw new JournalException(JournalFault.Corrupt,
-                $"record {_next} in {_segment.Name} is damaged: {outcome}");
+        if (outcome != RecordReadOutcome.Read || header.Sequence != _next
+            || RecordEntry.Of(header, entry.Position) != entry)
+        {
+            Pass(JournalDamage.OfRecord(_segment, entry, _next), entry);
+            return true;
+        }
+        Damage = null;
         Header = header;
         Record = record;
         Data = RecordCodec.DataOf(record, header);
         _next++;
         return true;
+    }
+
+    private void Pass(JournalDamage damage, in RecordEntry entry)
+    {
+        if (!passDamage) throw JournalException.Of(damage);
+        Damage = damage;
+        Header = entry.ToHeader(_next);
+        Record = Data = default;
+        _next++;
     }
 
     private async ValueTask EnterSegmentAsync(CancellationToken ct)

@@ -22,6 +22,14 @@ internal readonly record struct RecordEntry(
         header.Offset, header.TouchesVolume ? header.Length : header.DataLength, header.TimeMicros, position,
         header.Volume, header.Kind, (byte)header.Flags);
 
+    /// <summary>What is known without the record: no epoch and no data.</summary>
+    public RecordHeader ToHeader(long sequence)
+    {
+        var touches = Kind is RecordKind.Write or RecordKind.Zero;
+        return new RecordHeader(Kind, (RecordFlags)Flags, Volume, 0, sequence, 0, touches ? Offset : 0,
+            touches ? Length : 0, TimeMicros);
+    }
+
     public uint DataPosition => Position + RecordCodec.HeaderLength;
     public int RecordLength => RecordCodec.HeaderLength + (Kind == RecordKind.Zero ? 0 : (int)Length);
 }

@@ -20,7 +20,18 @@ internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recy
     public bool Recycled => recycled;
     public long Tail { get; private set; } = SegmentHeader.Length;
     public long LastSequence { get; private set; } = header.FirstSequence - 1;
-    public bool HoldsEntries => _entries is not null;
+    public bool HoldsEntries
+    {
+        get { lock (_lock) return _entries is not null || EntryCount == 0; }
+    }
+    /// <summary>Entries that the index file has, of a segment that still grows.</summary>
+    public int IndexedCount { get; set; }
+    /// <summary>What the last flush covered.</summary>
+    public (long LastSequence, long Tail) Durable { get; set; } = (header.FirstSequence - 1, SegmentHeader.Length);
+    public (long LastSequence, long Tail) End
+    {
+        get { lock (_lock) return (LastSequence, Tail); }
+    }
     public int EntryCount => checked((int)(LastSequence - FirstSequence + 1));
     public string Name => SegmentName.Of(FirstSequence);
 

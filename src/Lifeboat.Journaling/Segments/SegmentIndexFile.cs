@@ -24,26 +24,75 @@ internal static class SegmentIndexFile
         var bytes = new byte[tableAt + table.Length];
         Segment.BytesOf(entries).CopyTo(bytes.AsSpan(HeaderLength));
         table.CopyTo(bytes.AsSpan(tableAt));
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes, Magic);
-        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(8), segment.FirstSequence);
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(16), segment.Salt);
-        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(24), segment.Tail);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(32), entries.Length);
-        BinaryPrimitives.WriteInt32LittleEndian(bytes.AsSpan(36), table.Length / SegmentExtent.Size);
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(40), Crc32C.Compute(table));
-        var records = bytes.AsSpan(HeaderLength, tableAt - HeaderLength);
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(56), Crc32C.Compute(records));
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(ChecksumAt), Crc32C.Compute(bytes.AsSpan(0, ChecksumAt)));
+        SealHead(bytes, segment, bytes.AsSpan(HeaderLength, tableAt - HeaderLength), segment.Tail, table);
         await using var file = await storage.OpenAsync(SegmentName.IndexOf(segment.FirstSequence), create: true, ct);
         await file.WriteAsync(0, bytes, ct);
         await file.SetLengthAsync(bytes.Length, ct);
+    }
+
+    /// <summary>Of a segment that grows: adds the entries that the file has not got, then the head over all.</summary>
+    public static async ValueTask WritePartAsync(IStorage storage, Segment segment, ReadOnlyMemory<RecordEntry> entries,
+        long tail, CancellationToken ct)
+    {
+        var added = Segment.BytesOf(entries.Span[segment.IndexedCount..]).ToArray();
+        var head = new byte[HeaderLength];
+        SealHead(head, segment, Segment.BytesOf(entries.Span), tail, []);
+        await using var file = await storage.OpenAsync(SegmentName.IndexOf(segment.FirstSequence), create: true, ct);
+        await file.WriteAsync(HeaderLength + (long)segment.IndexedCount * RecordEntry.Size, added, ct);
+        await file.WriteAsync(0, head, ct);
+    }
+
+    /// <summary>What an index knows, of all or of a part of its segment; null when it cannot be trusted.</summary>
+    public static async ValueTask<(RecordEntry[] Entries, long Tail)?> TryReadPartAsync(IStorage storage,
+        Segment segment, CancellationToken ct)
+    {
+        await using var file = await TryOpenAsync(storage, segment.FirstSequence, ct);
+        if (file is null) return null;
+        var bytes = new byte[await file.LengthAsync(ct)];
+        if (bytes.Length < HeaderLength || await file.ReadAsync(0, bytes, ct) != bytes.Length
+            || !IsOf(segment, bytes)) return null;
+        var count = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(32));
+        if (count < 0 || HeaderLength + (long)count * RecordEntry.Size > bytes.Length) return null;
+        var entries = bytes.AsSpan(HeaderLength, count * RecordEntry.Size);
+        return BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(56)) == Crc32C.Compute(entries)
+            ? (MemoryMarshal.Cast<byte, RecordEntry>(entries).ToArray(),
+                BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(24)))
+            : null;
+    }
+
+    /// <summary>Whether the index of a complete segment is all there, its extents too if it has any.</summary>
+    public static async ValueTask<bool> IsWholeAsync(IStorage storage, Segment segment, CancellationToken ct)
+    {
+        await using var file = await TryOpenAsync(storage, segment.FirstSequence, ct);
+        if (file is null) return false;
+        var bytes = new byte[await file.LengthAsync(ct)];
+        var at = TableAt(segment.EntryCount);
+        if (bytes.Length < at || await file.ReadAsync(0, bytes, ct) != bytes.Length || !IsOf(segment, bytes))
+            return false;
+        var table = bytes.AsSpan(at);
+        return BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(32)) == segment.EntryCount
+            && TableLength(bytes) == table.Length
+            && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(56))
+                == Crc32C.Compute(bytes.AsSpan(HeaderLength, at - HeaderLength))
+            && (table.IsEmpty || BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(40)) == Crc32C.Compute(table));
+    }
+
+    /// <summary>The salt of a segment whose own head is damaged.</summary>
+    public static async ValueTask<ulong?> TryReadSaltAsync(IStorage storage, long first, CancellationToken ct)
+    {
+        await using var file = await TryOpenAsync(storage, first, ct);
+        if (file is null) return null;
+        var head = new byte[HeaderLength];
+        if (await file.ReadAsync(0, head, ct) != HeaderLength) return null;
+        var salt = BinaryPrimitives.ReadUInt64LittleEndian(head.AsSpan(16));
+        return IsOf(first, salt, head) ? salt : null;
     }
 
     /// <summary>The end of the segment as its index says; null when there is no index to trust.</summary>
     public static async ValueTask<(int Count, long Tail)?> TryReadEndAsync(IStorage storage, Segment segment,
         CancellationToken ct)
     {
-        await using var file = await TryOpenAsync(storage, segment, ct);
+        await using var file = await TryOpenAsync(storage, segment.FirstSequence, ct);
         if (file is null) return null;
         var header = new byte[HeaderLength];
         if (await file.ReadAsync(0, header, ct) != HeaderLength || !IsOf(segment, header)) return null;
@@ -55,7 +104,7 @@ internal static class SegmentIndexFile
 
     public static async ValueTask<RecordEntry[]?> TryReadAsync(IStorage storage, Segment segment, CancellationToken ct)
     {
-        await using var file = await TryOpenAsync(storage, segment, ct);
+        await using var file = await TryOpenAsync(storage, segment.FirstSequence, ct);
         if (file is null) return null;
         var bytes = new byte[TableAt(segment.EntryCount)];
         if (await file.ReadAsync(0, bytes, ct) != bytes.Length || !IsOf(segment, bytes)) return null;
@@ -69,7 +118,7 @@ internal static class SegmentIndexFile
     public static async ValueTask<SegmentExtent[]?> TryReadTableAsync(IStorage storage, Segment segment,
         CancellationToken ct)
     {
-        await using var file = await TryOpenAsync(storage, segment, ct);
+        await using var file = await TryOpenAsync(storage, segment.FirstSequence, ct);
         if (file is null) return null;
         var header = new byte[HeaderLength];
         if (await file.ReadAsync(0, header, ct) != HeaderLength || !IsOf(segment, header)) return null;
@@ -87,15 +136,32 @@ internal static class SegmentIndexFile
     private static long TableLength(ReadOnlySpan<byte> header) =>
         (long)BinaryPrimitives.ReadInt32LittleEndian(header[36..]) * SegmentExtent.Size;
 
-    private static async ValueTask<IStorageFile?> TryOpenAsync(IStorage storage, Segment segment, CancellationToken ct)
+    private static void SealHead(
+        Span<byte> head, Segment segment, ReadOnlySpan<byte> entries, long tail, ReadOnlySpan<byte> table)
     {
-        var name = SegmentName.IndexOf(segment.FirstSequence);
+        BinaryPrimitives.WriteUInt64LittleEndian(head, Magic);
+        BinaryPrimitives.WriteInt64LittleEndian(head[8..], segment.FirstSequence);
+        BinaryPrimitives.WriteUInt64LittleEndian(head[16..], segment.Salt);
+        BinaryPrimitives.WriteInt64LittleEndian(head[24..], tail);
+        BinaryPrimitives.WriteInt32LittleEndian(head[32..], entries.Length / RecordEntry.Size);
+        BinaryPrimitives.WriteInt32LittleEndian(head[36..], table.Length / SegmentExtent.Size);
+        BinaryPrimitives.WriteUInt32LittleEndian(head[40..], table.IsEmpty ? 0 : Crc32C.Compute(table));
+        BinaryPrimitives.WriteUInt32LittleEndian(head[56..], Crc32C.Compute(entries));
+        BinaryPrimitives.WriteUInt32LittleEndian(head[ChecksumAt..], Crc32C.Compute(head[..ChecksumAt]));
+    }
+
+    private static async ValueTask<IStorageFile?> TryOpenAsync(IStorage storage, long first, CancellationToken ct)
+    {
+        var name = SegmentName.IndexOf(first);
         return await storage.ExistsAsync(name, ct) ? await storage.OpenAsync(name, create: false, ct) : null;
     }
 
-    private static bool IsOf(Segment segment, ReadOnlySpan<byte> header) =>
-        BinaryPrimitives.ReadUInt64LittleEndian(header) == Magic
-        && BinaryPrimitives.ReadInt64LittleEndian(header[8..]) == segment.FirstSequence
-        && BinaryPrimitives.ReadUInt64LittleEndian(header[16..]) == segment.Salt
-        && BinaryPrimitives.ReadUInt32LittleEndian(header[ChecksumAt..]) == Crc32C.Compute(header[..ChecksumAt]);
+    private static bool IsOf(Segment segment, ReadOnlySpan<byte> head) =>
+        IsOf(segment.FirstSequence, segment.Salt, head);
+
+    private static bool IsOf(long first, ulong salt, ReadOnlySpan<byte> head) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(head) == Magic
+        && BinaryPrimitives.ReadInt64LittleEndian(head[8..]) == first
+        && BinaryPrimitives.ReadUInt64LittleEndian(head[16..]) == salt
+        && BinaryPrimitives.ReadUInt32LittleEndian(head[ChecksumAt..]) == Crc32C.Compute(head[..ChecksumAt]);
 }

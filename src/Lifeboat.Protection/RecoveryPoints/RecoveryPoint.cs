@@ -9,6 +9,8 @@ public enum PointState : byte
     Verified = 3,
     Pinned = 4,
     Expired = 5,
+    /// <summary>Part of what it needs is damaged at the recovery site.</summary>
+    Damaged = 6,
 }
 
 /// <summary>A moment a group can be recovered to, as listed from the journal alone.</summary>

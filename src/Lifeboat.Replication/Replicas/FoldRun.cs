@@ -2,6 +2,7 @@
 using Lifeboat.Journaling.Indexing;
 using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Segments;
+using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
 
@@ -20,18 +21,52 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
     public long Bytes { get; private set; }
     public StreamState State { get; private set; } = state;
 
-    public async Task ReadAsync(JournalReader reader, int bytesMax, CancellationToken ct)
+    /// <param name="found">Told of damaged records; what they had written counts as damaged from here on.</param>
+    public async Task ReadAsync(JournalReader reader, int bytesMax, Action<JournalDamage> found, CancellationToken ct)
     {
-        while (Bytes < bytesMax && await reader.ReadAsync(ct)) Take(reader.Header, reader.Data.Span);
+        while (Bytes < bytesMax && await reader.ReadAsync(ct))
+        {
+            if (reader.Damage is { } damage) found(damage);
+            Take(reader.Header, reader.Data.Span, reader.Damage is { Length: > 0 });
+        }
+    }
+
+    /// <summary>The sums that images have once this is applied; must be known before it is.</summary>
+    /// <param name="isMended">Of volume, offset, length: whether records up to the last of this run cover it
+    /// all.</param>
+    public async Task<IReadOnlyList<SumChange>> PlanAsync(IReadOnlyDictionary<ushort, CheckedImage> images,
+        Func<ushort, long, long, bool> isMended, Action<BaseDamage> found, CancellationToken ct)
+    {
+        var changes = new List<SumChange>();
+        foreach (var (volume, map) in _maps)
+        {
+            var plan = new SumPlan(images[volume], (offset, length) => isMended(volume, offset, length), found);
+            changes.AddRange(await plan.RunAsync(map.All(), _data.GetBuffer(), ct));
+        }
+        return changes;
+    }
+
+    /// <summary>Lays what the run writes to a range over the bytes that are there.</summary>
+    public void LayOver(ushort volume, long offset, Span<byte> bytes)
+    {
+        if (!_maps.TryGetValue(volume, out var map)) return;
+        var extents = new List<Extent>();
+        map.Find(offset, bytes.Length, extents);
+        foreach (var extent in extents)
+        {
+            var part = bytes.Slice((int)(extent.Offset - offset), (int)extent.Length);
+            if (extent.Source == Extent.Zeroes) part.Clear();
+            else if (extent.Source >= 0) _data.GetBuffer().AsSpan((int)extent.Source, part.Length).CopyTo(part);
+        }
     }
 
     /// <summary>Repeating it, whole or in part, changes nothing more.</summary>
-    public async Task ApplyAsync(IReadOnlyDictionary<ushort, IBaseImage> images, CancellationToken ct)
+    public async Task ApplyAsync(IReadOnlyDictionary<ushort, CheckedImage> images, CancellationToken ct)
     {
         foreach (var (volume, map) in _maps)
         {
-            await ApplyAsync(map, images[volume], ct);
-            await images[volume].FlushAsync(ct);
+            await ApplyAsync(map, images[volume].Raw, ct);
+            await images[volume].Raw.FlushAsync(ct);
         }
     }
 
@@ -42,6 +77,7 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
         var (at, length) = (0L, 0);
         foreach (var extent in map.All())
         {
+            if (extent.Source == Extent.Damaged) continue;
             if (extent.Source == Extent.Zeroes)
             {
                 await image.ZeroAsync(extent.Offset, extent.Length, ct);
@@ -65,7 +101,7 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
         if (length > 0) await image.WriteAsync(at, gathered.AsMemory(0, length), ct);
     }
 
-    private void Take(in RecordHeader header, ReadOnlySpan<byte> data)
+    private void Take(in RecordHeader header, ReadOnlySpan<byte> data, bool damaged)
     {
         Last = header.Sequence;
         Bytes += RecordCodec.SizeOf(header.DataLength);
@@ -73,9 +109,9 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
         if (!header.TouchesVolume) return;
         if (!_maps.TryGetValue(header.Volume, out var map))
             _maps[header.Volume] = map = new ExtentMap(sizes[header.Volume]);
-        if (header.Kind == RecordKind.Zero)
+        if (damaged || header.Kind == RecordKind.Zero)
         {
-            map.Set(header.Offset, header.Length, Extent.Zeroes);
+            map.Set(header.Offset, header.Length, damaged ? Extent.Damaged : Extent.Zeroes);
             return;
         }
         map.Set(header.Offset, header.Length, _data.Length);

@@ -9,7 +9,7 @@ internal static class JournalFailure
 {
     public static Exception Translate(JournalException e) => e.Fault switch
     {
-        JournalFault.Corrupt => new ReplicaException(ReplicaFault.Corrupt, e.Message, e),
+        JournalFault.Corrupt or JournalFault.RecordDamaged => new ReplicaException(ReplicaFault.Corrupt, e.Message, e),
         JournalFault.Poisoned => new StorageException(StorageFault.Io, e.Message, e),
         JournalFault.SequenceUnknown => new ReplicaException(ReplicaFault.SequenceUnknown, e.Message, e),
     };

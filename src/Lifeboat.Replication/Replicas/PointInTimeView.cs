@@ -17,7 +17,7 @@ public abstract class PointInTimeView : IAsyncDisposable
     public long Sequence { get; }
 
     /// <summary>Fills the whole buffer. The range must lie inside the volume.</summary>
-    /// <exception cref="ReplicaException">VolumeUnknown.</exception>
+    /// <exception cref="ReplicaException">VolumeUnknown, or Damaged: the range has lost bytes.</exception>
     public abstract ValueTask ReadAsync(ushort volume, long offset, Memory<byte> buffer, CancellationToken ct);
 
     public abstract ValueTask DisposeAsync();

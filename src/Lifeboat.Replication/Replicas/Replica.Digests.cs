@@ -17,6 +17,10 @@ public sealed partial class Replica
     /// Digests (SHA-256, first 16 bytes) of the blocks of a range as the replica has it at a sequence, incomplete batch
     /// included: this is for comparing bytes, not for booting. The last block may be short.
     /// </summary>
+    /// <remarks>
+    /// A block that is damaged has a digest of ones, which fits nothing: so a compare brings it. What is compared is
+    /// under checksums from then on.
+    /// </remarks>
     /// <param name="sequence">At most what was appended.</param>
     /// <param name="digests">16 bytes for each block.</param>
     /// <exception cref="ReplicaException">SequenceUnknown or VolumeUnknown.</exception>
@@ -27,13 +31,14 @@ public sealed partial class Replica
         try
         {
             var reader = await DigestReaderAsync(sequence, ct);
+            if (_images[volume] is var image && image.CheckedTo < offset + length)
+                await BuildSumsAsync(image, offset + length, ct);
             var window = Math.Max(blockBytes, DigestReadBytes / blockBytes * blockBytes);
             if (_digestBuffer.Length < window) _digestBuffer = new byte[window];
             for (var end = offset + length; offset < end; offset += window)
             {
                 var part = _digestBuffer.AsMemory(0, (int)Math.Min(window, end - offset));
-                await reader.ReadAsync(volume, offset, part, ct);
-                digests = Compute(part.Span, blockBytes, digests);
+                digests = await ComputeAsync(reader, volume, offset, part, blockBytes, digests, ct);
             }
             _digestUsed = _time.GetTimestamp();
         }
@@ -91,6 +96,29 @@ public sealed partial class Replica
         _digestReader?.Dispose();
         _digestReader = null;
         _digestHold = null;
+    }
+
+    private static async ValueTask<Memory<byte>> ComputeAsync(ReplicaReader reader, ushort volume, long offset,
+        Memory<byte> part, int blockBytes, Memory<byte> digests, CancellationToken ct)
+    {
+        try
+        {
+            await reader.ReadAsync(volume, offset, part, ct);
+            return Compute(part.Span, blockBytes, digests);
+        }
+        catch (ReplicaException e) when (e.Fault == ReplicaFault.Damaged && part.Length <= blockBytes)
+        {
+            digests.Span[..BlockDigest.Length].Fill(0xFF);
+            return digests[BlockDigest.Length..];
+        }
+        catch (ReplicaException e) when (e.Fault == ReplicaFault.Damaged)
+        {
+            // One by one, to find out which.
+        }
+        for (var at = 0; at < part.Length; at += blockBytes)
+            digests = await ComputeAsync(reader, volume, offset + at,
+                part.Slice(at, Math.Min(blockBytes, part.Length - at)), blockBytes, digests, ct);
+        return digests;
     }
 
     private static Memory<byte> Compute(ReadOnlySpan<byte> bytes, int blockBytes, Memory<byte> digests)

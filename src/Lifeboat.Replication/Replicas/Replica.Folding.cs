@@ -4,19 +4,23 @@ using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
 
 // Folding moves the base from F towards the oldest state that must stay open:
 //
-//   expire points ─► FoldingTo durable ─► apply a run to the base, flush ─► F durable ─► trim ─┐
-//                                            ▲                                                 │
-//                                            └──────────── until FoldingTo or the budget ◄─────┘
+//   expire points ─► FoldingTo durable ─► sums of a run durable (redo) ─► apply it to the base, flush ─┐
+//                                            ▲                                                         ▼
+//                                            └── trim ◄── F durable ◄── apply the sums to the table, flush
 //
 // A crash anywhere in it is repaired by doing the run again: the base may have bytes of the run already, all of which
-// the records of the run cover, so base + (F, S] is right for every S >= FoldingTo, and no other is offered.
+// the records of the run cover, so base + (F, S] is right for every S >= FoldingTo, and no other is offered. The redo
+// has whole sectors of the table, so what a crash tore there is written over too.
 public sealed partial class Replica
 {
+    private FoldCommit? _pending; // changed under _baseGate
+
     /// <summary>Moves the base towards the oldest state that must stay open. Call it now and then.</summary>
     /// <param name="now">By this site's clock; decides with the source's times which points are past retention.</param>
     /// <param name="budgetBytes">Stop after about this many bytes of journal.</param>
@@ -29,11 +33,15 @@ public sealed partial class Replica
         try
         {
             await ReleaseIdleDigestsAsync(ct);
+            await _journal.IndexDurableAsync(ct);
+            await MendAsync(ct);
+            await KeepDamagesAsync(ct);
             await ExpireAsync(now, ct);
             while (FoldedSequence < _manifest.FoldingTo)
             {
                 if (done >= budgetBytes) return new FoldResult(FoldOutcome.More, done);
                 done += await FoldRunAsync(ct);
+                await ForgetMendedAsync(ct);
             }
             await SpareRoom.KeepAsync(_storage, ct);
             return new FoldResult(FoldOutcome.Idle, done);
@@ -59,7 +67,10 @@ public sealed partial class Replica
         try
         {
             if (Points is not [.., var newest] points) return;
-            var kept = Thinning.Keep(points, Retention, now);
+            // Held whatever the rules say: the newest that can be recovered to, and pins, damaged or not.
+            var sound = NewestSound;
+            var kept = Thinning.Keep([.. points.Select(p =>
+                p == sound || IsPinned(p) ? p with { State = PointState.Pinned } : p)], Retention, now);
             var floor = Floor(kept);
             Invariant.Holds(floor <= newest.Sequence && newest.Sequence <= DurableSequence,
                 "folding never passes the newest sealed point");
@@ -89,13 +100,74 @@ public sealed partial class Replica
     {
         var manifest = _manifest;
         using var hold = _journal.Hold(manifest.Folded + 1);
+        await _baseGate.EnterAsync(ct);
+        long bytes;
+        try
+        {
+            if (_pending is null) await BeginFoldAsync(manifest, ct);
+            bytes = _pending!.Run.Bytes;
+            await CommitFoldAsync(_pending, ct);
+        }
+        finally
+        {
+            _baseGate.Leave();
+        }
+        // What mends damage that the run met must be seen before it is trimmed.
+        await MendAsync(ct);
+        hold.Dispose();
+        await _journal.TrimAsync(Flaws.TrimUnfolded ? long.MaxValue : FoldedSequence - 1, ct);
+        return bytes;
+    }
+
+    // The sums that follow from a run are durable before the base is touched.
+    private async Task BeginFoldAsync(ReplicaManifest manifest, CancellationToken ct)
+    {
         var run = new FoldRun(_sizes, new StreamState(manifest.StreamId, manifest.InBatch));
-        await run.ReadAsync(_journal.Read(manifest.Folded + 1, manifest.FoldingTo), _options.FoldRunBytes, ct);
+        await run.ReadAsync(_journal.Read(manifest.Folded + 1, manifest.FoldingTo, passDamage: true),
+            _options.FoldRunBytes, d => Note(d), ct);
+        var changes = Flaws.FoldNothing ? [] : await run.PlanAsync(_images,
+            (volume, offset, length) => IsMended(volume, offset, length, run.Last), d => Note(d), ct);
+        await FoldRedo.WriteAsync(_storage, manifest.Folded, run.Last, changes, ct);
+        SetPending(new FoldCommit(run, changes));
+    }
+
+    // From the first write to the base until the manifest is there the run is pending, whatever fails.
+    private async Task CommitFoldAsync(FoldCommit commit, CancellationToken ct)
+    {
+        var run = commit.Run;
         if (!Flaws.FoldNothing) await run.ApplyAsync(_images, ct);
+        foreach (var change in commit.AllChanges) await _images[change.Volume].Table.ApplyAsync(change, ct);
+        foreach (var volume in commit.AllChanges.Select(c => c.Volume).Distinct())
+            await _images[volume].Table.FlushAsync(ct);
         await ChangeAsync(
             m => m with { Folded = run.Last, StreamId = run.State.StreamId, InBatch = run.State.InBatch }, ct);
-        hold.Dispose();
-        await _journal.TrimAsync(Flaws.TrimUnfolded ? long.MaxValue : run.Last - 1, ct);
-        return run.Bytes;
+        SetPending(null);
+    }
+
+    // What a crash has cut off is done again before anything is read. No room: it stays pending, and is verified as
+    // what it is, for a full disk must not keep anybody from opening a view.
+    private async Task DoFoldAgainAsync(CancellationToken ct)
+    {
+        var manifest = _manifest;
+        if (await FoldRedo.TryReadAsync(_storage, manifest.Folded, ct) is not { } redo
+            || redo.To > manifest.FoldingTo) return;
+        var run = new FoldRun(_sizes, new StreamState(manifest.StreamId, manifest.InBatch));
+        await run.ReadAsync(
+            _journal.Read(manifest.Folded + 1, redo.To, passDamage: true), int.MaxValue, d => Note(d), ct);
+        SetPending(new FoldCommit(run, redo.Changes));
+        try
+        {
+            await CommitFoldAsync(_pending!, ct);
+        }
+        catch (StorageException e) when (e.Fault == StorageFault.Full)
+        {
+            // Folding tries again.
+        }
+    }
+
+    private void SetPending(FoldCommit? pending)
+    {
+        _pending = pending;
+        foreach (var image in _images.Values) image.Pending = pending;
     }
 }

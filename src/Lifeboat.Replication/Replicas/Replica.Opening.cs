@@ -3,6 +3,7 @@ using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
 
@@ -19,16 +20,21 @@ public sealed partial class Replica
         if (options.Problems().FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
         // A killed process may have renamed a manifest that it did not live to sync: what is read must be durable.
         await storage.SyncAsync(ct);
-        var found = await ReplicaManifest.ReadAsync(storage, ct);
+        var read = await ManifestFile.ReadAsync(storage, ct);
+        var found = read?.Manifest;
         var replica = new Replica(definition, options, storage, time, found ?? NewManifest(definition, options));
         try
         {
             if (found is not null) CheckDefinition(found, definition);
-            await replica.OpenImagesAsync(store, ct);
+            await replica.OpenImagesAsync(store, found is null, ct);
             await replica.OpenJournalAsync(found is null, ct);
             if (found is null || definition.Epoch.Value > found.Epoch)
                 await replica.ChangeAsync(m => m with { Epoch = Math.Max(m.Epoch, definition.Epoch.Value) }, ct);
+            replica.RememberDamages();
+            if (read is { Damaged: true }) replica.NoteManifest();
+            await replica.DoFoldAgainAsync(ct);
             await replica.RecoverAsync(ct);
+            await replica.SettleDamagesAsync(read is { Damaged: true }, ct);
             await SpareRoom.KeepAsync(storage, ct);
             return replica;
         }
@@ -51,7 +57,7 @@ public sealed partial class Replica
         CancellationToken ct)
     {
         // First: what is left of a replica must never pass for one, since change maps name its id.
-        await ReplicaManifest.DeleteAsync(storage, ct);
+        await ManifestFile.DeleteAsync(storage, ct);
         foreach (var name in await storage.ListAsync(ct)) await storage.DeleteAsync(name, ct);
         await storage.SyncAsync(ct);
         foreach (var volume in definition.Volumes) await store.DeleteAsync(SpecOf(definition, volume), ct);
@@ -61,7 +67,9 @@ public sealed partial class Replica
         ReplicaManifest.CurrentVersion, options.NewId(), definition.Group, definition.Epoch.Value, Folded: 0,
         FoldingTo: 0, Guid.Empty, InBatch: false,
         Seeded: definition.Volumes.Any(v => v.SeedFile is not null || v.TargetDisk is not null),
-        VolumesOf(definition), [], []);
+        VolumesOf(definition), [], [],
+        [.. definition.Volumes.OrderBy(v => v.Index).Select(v =>
+            new ManifestSums(v.Index, v.SeedFile is null && v.TargetDisk is null ? v.SizeBytes : 0))]);
 
     private static ManifestVolume[] VolumesOf(ReplicaDefinition definition) =>
         [.. definition.Volumes.OrderBy(v => v.Index).Select(v => new ManifestVolume(v.Index, v.Name, v.SizeBytes))];
@@ -96,10 +104,25 @@ public sealed partial class Replica
         new(definition.Group, volume.Name, volume.SizeBytes, volume.SeedFile, volume.TargetDisk,
             volume.SeedFormat);
 
-    private async Task OpenImagesAsync(IReplicaStore store, CancellationToken ct)
+    private async Task OpenImagesAsync(IReplicaStore store, bool isNew, CancellationToken ct)
     {
+        var complete = await FoldRedo.MakeAsync(_storage, ct);
         foreach (var volume in Definition.Volumes)
-            _images.Add(volume.Index, await store.OpenAsync(SpecOf(Definition, volume), ct));
+        {
+            var to = _manifest.Sums?.FirstOrDefault(s => s.Index == volume.Index)?.To ?? 0;
+            // Without a file the table is a table of zeroes, which is right for a new replica and for no other.
+            var exists = await _storage.ExistsAsync(SumTable.NameOf(volume.Index), ct);
+            if (!isNew && !exists) to = 0;
+            complete &= exists;
+            var raw = await store.OpenAsync(SpecOf(Definition, volume), ct);
+            var table = await SumTable.OpenAsync(_storage, volume.Index, ct);
+            var image = new CheckedImage(raw, table, _baseGate);
+            _images.Add(volume.Index, image);
+            if (isNew) await table.ForgetAsync(ct);
+            image.Begin(to);
+        }
+        // Before anything in them is relied on.
+        if (!complete) await _storage.SyncAsync(ct);
     }
 
     private async Task RecoverAsync(CancellationToken ct)
@@ -109,13 +132,28 @@ public sealed partial class Replica
         var points = new List<RecoveryPoint>();
         foreach (var sequence in await _journal.MarksAsync(Math.Max(1, folded), ct))
         {
-            var reader = _journal.Read(sequence, sequence);
+            var reader = _journal.Read(sequence, sequence, passDamage: true);
             await reader.ReadAsync(ct);
+            if (reader.Damage is { } damage) Note(damage);
             _marks.Add(reader.Header);
             if (sequence > folded) _stream = _stream.After(reader.Header, reader.Data.Span);
             if (sequence >= _manifest.FoldingTo && TryReadPoint(reader) is { } point) points.Add(point);
         }
         _points = [.. points.Select(Seal)];
+    }
+
+    // What a flip has taken is settled before anybody is told anything. Records that were durable and are not any more
+    // make it another replica: change maps at the source rely on them.
+    private async Task SettleDamagesAsync(bool manifestDamaged, CancellationToken ct)
+    {
+        var lostEnd = TakeJournalDamages();
+        await MendAsync(ct);
+        await ForgetMendedAsync(ct);
+        if (!lostEnd && !manifestDamaged && !_damagesChanged) return;
+        _damagesChanged = false;
+        var id = lostEnd ? _options.NewId() : ReplicaId;
+        await ChangeAsync(m => m with { ReplicaId = id, Damages = _damages }, ct);
+        if (lostEnd) await _journal.AcceptEndAsync(ct);
     }
 
     private static RecoveryPoint? TryReadPoint(JournalReader reader) =>

@@ -75,10 +75,16 @@ public sealed partial class Replica
         }
     }
 
+    /// <summary>The newest point that has lost nothing to damage; null: there is none.</summary>
+    public RecoveryPoint? NewestSound => _points.LastOrDefault(p => p.State != PointState.Damaged);
+
     private RecoveryPoint Seal(RecoveryPoint point) => point with
     {
-        State = _manifest.Pins.Any(p => p.PointId == point.Id) ? PointState.Pinned : PointState.Sealed,
+        State = IsDamaged(point.Sequence) ? PointState.Damaged
+            : IsPinned(point) ? PointState.Pinned : PointState.Sealed,
     };
+
+    private bool IsPinned(RecoveryPoint point) => _manifest.Pins.Any(p => p.PointId == point.Id);
 
     private void ReplacePoints(Func<IEnumerable<RecoveryPoint>, IEnumerable<RecoveryPoint>> change)
     {

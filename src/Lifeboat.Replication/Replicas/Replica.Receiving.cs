@@ -68,11 +68,25 @@ public sealed partial class Replica
         try
         {
             var durable = await _journal.FlushAsync(ct);
+            if (_covers.Count > 0) await LookForMendingAsync(ct);
             return new ReplicaFlush(durable, SealUpTo(durable));
         }
         catch (JournalException e)
         {
             throw JournalFailure.Translate(e);
+        }
+    }
+
+    // A batch may have brought what was lost: its points are sound then, and are listed so at once.
+    private async ValueTask LookForMendingAsync(CancellationToken ct)
+    {
+        try
+        {
+            await MendAsync(ct);
+        }
+        catch (Exception e) when (e is StorageException or JournalException)
+        {
+            // The flush has succeeded. Folding looks again, and says what ails the journal.
         }
     }
 

@@ -18,15 +18,23 @@ public sealed partial class Replica
     /// </summary>
     /// <param name="name">1 to 100 of a-z, 0-9, '-', '_' and '.'.</param>
     /// <param name="sequence">Null: as opened before, else the newest sealed point.</param>
-    /// <exception cref="ReplicaException">SequenceUnknown or ViewConflict.</exception>
-    public async Task<PointInTimeView> OpenViewAsync(string name, long? sequence, bool writable, CancellationToken ct)
+    /// <exception cref="ReplicaException">SequenceUnknown, ViewConflict, or Damaged: the state has lost
+    /// bytes.</exception>
+    public Task<PointInTimeView> OpenViewAsync(string name, long? sequence, bool writable, CancellationToken ct) =>
+        OpenViewAsync(name, sequence, writable, acceptDamage: false, ct);
+
+    /// <param name="acceptDamage">
+    /// Open a state that has lost bytes as well: reading those fails, all others are right.
+    /// </param>
+    public async Task<PointInTimeView> OpenViewAsync(
+        string name, long? sequence, bool writable, bool acceptDamage, CancellationToken ct)
     {
         if (!ViewName().IsMatch(name)) throw new ArgumentException($"not a view name: '{name}'", nameof(name));
         await _viewGate.EnterAsync(ct);
         try
         {
             var held = _manifest.Views.Any(v => v.Name == name);
-            var lease = await LeaseAsync(name, sequence, writable, ct);
+            var lease = await LeaseAsync(name, sequence, writable, acceptDamage, ct);
             if (_views.TryGetValue(name, out var open)) return open;
             try
             {
@@ -61,7 +69,8 @@ public sealed partial class Replica
     }
 
     // The lease is durable before the view is used: after a restart nothing folds past it, opened again or not.
-    private async Task<ManifestView> LeaseAsync(string name, long? sequence, bool writable, CancellationToken ct)
+    private async Task<ManifestView> LeaseAsync(
+        string name, long? sequence, bool writable, bool acceptDamage, CancellationToken ct)
     {
         await _stateGate.EnterAsync(ct);
         try
@@ -72,7 +81,7 @@ public sealed partial class Replica
                 throw new ReplicaException(ReplicaFault.ViewConflict,
                     $"view {name} is open at {held.Sequence}, {(held.Writable ? "writable" : "read-only")}");
             }
-            var lease = new ManifestView(name, Openable(sequence), writable);
+            var lease = new ManifestView(name, Openable(sequence, acceptDamage), writable);
             await ChangeLockedAsync(m => m with { Views = [.. m.Views, lease] });
             return lease;
         }
@@ -93,12 +102,15 @@ public sealed partial class Replica
             : new ReadOnlyView(lease.Name, reader);
     }
 
-    private long Openable(long? wanted)
+    private long Openable(long? wanted, bool acceptDamage)
     {
         if (wanted is not { } sequence)
-            return Points.Count > 0
+        {
+            if (NewestSound is { } sound) return sound.Sequence;
+            sequence = Points.Count > 0
                 ? Points[^1].Sequence
                 : throw new ReplicaException(ReplicaFault.SequenceUnknown, "there is no sealed recovery point yet");
+        }
         var floor = Math.Max(FoldedSequence, _manifest.FoldingTo);
         if (sequence < floor || sequence > DurableSequence)
             throw new ReplicaException(ReplicaFault.SequenceUnknown,
@@ -106,6 +118,8 @@ public sealed partial class Replica
         if (!_marks.IsConsistent(sequence) && !Flaws.OpenAnywhere)
             throw new ReplicaException(ReplicaFault.SequenceUnknown,
                 $"sequence {sequence} is in or next to a resync: no consistent state");
+        if (!acceptDamage && Array.Find(_damages, d => d.Touches(sequence)) is { } damage)
+            throw new ReplicaException(ReplicaFault.Damaged, $"the state at {sequence} has lost bytes: {damage}");
         return sequence;
     }
 
@@ -127,7 +141,7 @@ public sealed partial class Replica
         try
         {
             var index = await ExtentIndex.BuildAsync(_journal, _sizes, folded, sequence, ct);
-            return new ReplicaReader(sequence, index, _images, hold);
+            return new ReplicaReader(sequence, index, this, _images, hold);
         }
         catch (JournalException e)
         {

@@ -4,6 +4,7 @@ using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
 
@@ -17,8 +18,11 @@ namespace Lifeboat.Replication.Replicas;
 //   A point is sealed only when its checkpoint and all before it are durable, and none is inside a batch.
 //   Once an epoch was raised, no record of an older one is appended.
 //
-// Locks, in this order: _appendGate (receiver, epoch), _viewGate, _foldGate, _digestGate, then _stateGate (manifest
-// and what is derived from it). Views read without any.
+//   Image, sums and manifest move together: what of a run is in which of them after a crash is settled before anything
+//   is read (see Folding).
+//
+// Locks, in this order: _appendGate (receiver, epoch), _viewGate, _scrubGate, _foldGate, _digestGate, _baseGate (image
+// and sums are being changed), then _stateGate (manifest and what is derived from it). Views read without any.
 /// <summary>The recovery site's copy of a group. One writer; any number of threads may read views.</summary>
 public sealed partial class Replica : IAsyncDisposable
 {
@@ -26,11 +30,12 @@ public sealed partial class Replica : IAsyncDisposable
     private readonly IStorage _storage;
     private readonly TimeProvider _time;
     private readonly Dictionary<ushort, long> _sizes;
-    private readonly Dictionary<ushort, IBaseImage> _images = [];
+    private readonly Dictionary<ushort, CheckedImage> _images = [];
     private readonly StreamMarks _marks = new();
     private readonly Turnstile _appendGate = new();
     private readonly Turnstile _viewGate = new();
     private readonly Turnstile _foldGate = new();
+    private readonly Turnstile _baseGate = new();
     private readonly Turnstile _digestGate = new();
     private readonly Turnstile _stateGate = new();
     private Journal _journal = null!; // set by OpenAsync before anybody sees the replica
@@ -115,13 +120,13 @@ public sealed partial class Replica : IAsyncDisposable
         var next = change(_manifest);
         try
         {
-            await next.WriteAsync(_storage, CancellationToken.None);
+            await ManifestFile.WriteAsync(next, _storage, CancellationToken.None);
         }
         catch (StorageException e) when (e.Fault == StorageFault.Full)
         {
             // A full disk must not keep anybody from opening a view: that is what the spare room is for.
             if (!await SpareRoom.GiveUpAsync(_storage)) throw;
-            await next.WriteAsync(_storage, CancellationToken.None);
+            await ManifestFile.WriteAsync(next, _storage, CancellationToken.None);
         }
         _manifest = next;
     }

@@ -14,6 +14,8 @@ public enum ReplicaFault
     /// <summary>Manifest or journal cannot be what this code wrote.</summary>
     Corrupt = 6,
     EpochWouldFall = 7,
+    /// <summary>Bytes of this state are damaged; all others can be read.</summary>
+    Damaged = 8,
 }
 
 public sealed class ReplicaException(ReplicaFault fault, string message, Exception? cause = null)

@@ -2,6 +2,7 @@
 using System.Collections.Concurrent;
 using Lifeboat.Journaling.Indexing;
 using Lifeboat.Journaling.Segments;
+using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
 
@@ -11,8 +12,9 @@ namespace Lifeboat.Replication.Replicas;
 //   The index covers (F, S] for the F at its making, and the hold keeps those records in the journal.
 //   The base may move on from F to at most S meanwhile. Whatever folding changes there is in the index, so it is never
 //   read from the base; whatever is read from the base is not changed by folding up to S.
-internal sealed class ReplicaReader(long sequence, ExtentIndex index,
-    IReadOnlyDictionary<ushort, IBaseImage> images, JournalHold hold) : IDisposable
+//   No byte is given that was not verified now: of a record with its checksum, of a base block with its sum.
+internal sealed class ReplicaReader(long sequence, ExtentIndex index, Replica replica,
+    IReadOnlyDictionary<ushort, CheckedImage> images, JournalHold hold) : IDisposable
 {
     private readonly ConcurrentStack<List<Extent>> _lists = new();
     private volatile bool _closed;
@@ -21,6 +23,7 @@ internal sealed class ReplicaReader(long sequence, ExtentIndex index,
 
     public long SizeOf(ushort volume) => Image(volume).SizeBytes;
 
+    /// <exception cref="ReplicaException">VolumeUnknown, or Damaged: the range has lost bytes.</exception>
     public async ValueTask ReadAsync(ushort volume, long offset, Memory<byte> buffer, CancellationToken ct)
     {
         ObjectDisposedException.ThrowIf(_closed, this);
@@ -32,9 +35,9 @@ internal sealed class ReplicaReader(long sequence, ExtentIndex index,
         foreach (var extent in extents)
         {
             var part = buffer.Slice((int)(extent.Offset - offset), (int)extent.Length);
-            if (extent.Source == Extent.Unknown) await image.ReadAsync(extent.Offset, part, ct);
+            if (extent.Source == Extent.Unknown) await ReadBaseAsync(image, extent.Offset, part, ct);
             else if (extent.Source == Extent.Zeroes) part.Span.Clear();
-            else await ReadJournalAsync(extent.Source, part, ct);
+            else await ReadJournalAsync(image, extent, part, ct);
         }
         extents.Clear();
         _lists.Push(extents);
@@ -46,19 +49,32 @@ internal sealed class ReplicaReader(long sequence, ExtentIndex index,
         hold.Dispose();
     }
 
-    private async ValueTask ReadJournalAsync(long source, Memory<byte> part, CancellationToken ct)
+    private async ValueTask ReadBaseAsync(CheckedImage image, long offset, Memory<byte> part, CancellationToken ct)
+    {
+        if (await image.ReadAsync(offset, part, ct) is { } damage) throw replica.Note(damage);
+    }
+
+    private async ValueTask ReadJournalAsync(CheckedImage image, Extent extent, Memory<byte> part, CancellationToken ct)
     {
         try
         {
-            await index.ReadAsync(source, part, ct);
+            await index.ReadAsync(image.Volume, extent.Offset, extent.Source, part, ct);
+            return;
+        }
+        catch (JournalException e) when (e.Damage is { } damage)
+        {
+            var refused = replica.Note(damage);
+            // The index may name a record that has been folded: then the base has the same bytes.
+            if (damage.Last > replica.FoldedSequence) throw refused;
         }
         catch (JournalException e)
         {
             throw JournalFailure.Translate(e);
         }
+        await ReadBaseAsync(image, extent.Offset, part, ct);
     }
 
-    private IBaseImage Image(ushort volume) => images.TryGetValue(volume, out var image)
+    private CheckedImage Image(ushort volume) => images.TryGetValue(volume, out var image)
         ? image
         : throw new ReplicaException(ReplicaFault.VolumeUnknown, $"volume {volume} is not part of the replica");
 }

@@ -12,7 +12,9 @@ internal readonly record struct StreamState(Guid StreamId, bool InBatch)
     public StreamState After(in RecordHeader header, ReadOnlySpan<byte> data) => header.Kind switch
     {
         RecordKind.BatchBegin when BatchPayload.TryDecode(data, out var stream, out _) => new(stream, true),
+        // Damaged: of which stream it was nobody can say, so the next one is a new one.
+        RecordKind.BatchBegin => new(Guid.Empty, true),
         RecordKind.BatchEnd => this with { InBatch = false },
-        RecordKind.Write or RecordKind.Zero or RecordKind.Checkpoint or RecordKind.BatchBegin => this,
+        RecordKind.Write or RecordKind.Zero or RecordKind.Checkpoint => this,
     };
 }

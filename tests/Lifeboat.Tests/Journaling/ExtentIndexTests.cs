@@ -81,7 +81,7 @@ public sealed class ExtentIndexTests
             {
                 Assert.Equal(at, extent.Offset);
                 var data = new byte[extent.Length];
-                if (extent.Source >= 0) await index.ReadAsync(extent.Source, data, Ct);
+                if (extent.Source >= 0) await index.ReadAsync(volume, extent.Offset, extent.Source, data, Ct);
                 for (var i = 0; i < extent.Length; i++) Check(extent, data[i], headers, last[at + i], from);
                 at = extent.End;
             }

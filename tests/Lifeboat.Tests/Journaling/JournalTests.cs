@@ -151,7 +151,8 @@ public sealed class JournalTests
         await using var journal = await _history.OpenAsync(Storage);
         var failure = await Assert.ThrowsAsync<JournalException>(
             () => _history.CheckAsync(journal, journal.LastSequence));
-        Assert.Equal(JournalFault.Corrupt, failure.Fault);
+        Assert.Equal(JournalFault.RecordDamaged, failure.Fault);
+        Assert.Contains("seg-0000000000000001.lbj", failure.Message);
     }
 
     [Fact]

@@ -34,6 +34,10 @@ internal sealed class ModelSource(Prng prng, IReadOnlyDictionary<ushort, int> si
         return Add(RecordHeader.Write(volume, Last + 1, Epoch.Value, offset, length, Micros()), prng.Bytes(length));
     }
 
+    /// <summary>Brings what a disk has now, as a resync does.</summary>
+    public byte[] Write(ushort volume, long offset, ReadOnlySpan<byte> data) => Add(RecordHeader.Write(volume,
+        Last + 1, Epoch.Value, offset, data.Length, Micros(), RecordFlags.Pulled), data.ToArray());
+
     public byte[] Zero()
     {
         var volume = prng.Pick(sizes.Keys.ToList());

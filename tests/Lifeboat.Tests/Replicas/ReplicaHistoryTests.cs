@@ -162,7 +162,7 @@ public sealed class ReplicaHistoryTests
         var bench = new ReplicaBench(1, retention: TimeSpan.FromMilliseconds(1));
         await using var replica = await bench.StartedAsync();
         for (var i = 0; i < 3; i++) await WriteAndCutAsync(bench, replica, writes: 20);
-        bench.Disk.CapacityBytes = bench.Disk.AllocatedBytes + 8192;
+        bench.Disk.CapacityBytes = bench.Disk.AllocatedBytes + (48 << 10);
         Assert.Equal(FoldOutcome.Full, (await bench.FoldAsync(replica)).Outcome);
         await bench.CheckPointsAsync(replica);
         bench.Disk.CapacityBytes = long.MaxValue;

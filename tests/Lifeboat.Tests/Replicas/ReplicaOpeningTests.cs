@@ -71,11 +71,12 @@ public sealed class ReplicaOpeningTests
     }
 
     [Fact]
-    public async Task A_manifest_that_is_no_json_is_corrupt()
+    public async Task A_manifest_that_is_no_json_is_corrupt_when_its_copy_is_none_either()
     {
         await using (await _bench.StartedAsync()) { }
-        await using (var file = await _bench.Storage.OpenAsync("manifest.json", create: false, Ct))
-            await file.WriteAsync(0, "xx"u8.ToArray(), Ct);
+        foreach (var name in new[] { "manifest.json", "manifest.copy" })
+            await using (var file = await _bench.Storage.OpenAsync(name, create: false, Ct))
+                await file.WriteAsync(0, "xx"u8.ToArray(), Ct);
         var failure = await Assert.ThrowsAsync<ReplicaException>(_bench.OpenAsync);
         Assert.Equal(ReplicaFault.Corrupt, failure.Fault);
     }

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+using Lifeboat.Journaling;
+
+namespace Lifeboat.Replication.Replicas.Checksums;
+
+// A base image that is read with its checksums.
+//
+// Invariants
+//   Below CheckedTo every block has a sum, and no byte of a block is given that does not fit it.
+//   While a fold changes image and table, under the gate, a block may fit neither its old nor its new sum. Who meets
+//   one waits for the gate and looks again; if the fold was cut off, what it was to write is laid over the block first.
+internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile gate) : IAsyncDisposable
+{
+    private long _checkedTo;
+
+    public ushort Volume => table.Volume;
+    public IBaseImage Raw => image;
+    public SumTable Table => table;
+    public long SizeBytes => image.SizeBytes;
+    /// <summary>A fold that was begun and not brought to its end; changed under the gate.</summary>
+    public FoldCommit? Pending { get; set; }
+
+    /// <summary>Blocks from here on have no sum yet. A multiple of what a sector covers, or the size.</summary>
+    public long CheckedTo
+    {
+        get => Volatile.Read(ref _checkedTo);
+        set => Volatile.Write(ref _checkedTo, value);
+    }
+
+    /// <summary>How far the sums are durable.</summary>
+    public long DurableTo { get; private set; }
+
+    /// <summary>Takes over what the manifest says.</summary>
+    public void Begin(long checkedTo) => DurableTo = CheckedTo = checkedTo;
+
+    public async ValueTask FlushSumsAsync(CancellationToken ct)
+    {
+        var upTo = CheckedTo;
+        await table.FlushAsync(ct);
+        DurableTo = Math.Max(DurableTo, upTo);
+    }
+
+    /// <summary>Fills the buffer with verified bytes.</summary>
+    /// <returns>Null: they are right. Else the first blocks that are not, and the buffer means nothing.</returns>
+    public async ValueTask<BaseDamage?> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
+    {
+        if (await TryReadAsync(offset, buffer, null, ct) is null) return null;
+        await gate.EnterAsync(ct);
+        try
+        {
+            return await TryReadAsync(offset, buffer, Pending, ct);
+        }
+        finally
+        {
+            gate.Leave();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await table.DisposeAsync();
+        await image.DisposeAsync();
+    }
+
+    private async ValueTask<BaseDamage?> TryReadAsync(
+        long offset, Memory<byte> buffer, FoldCommit? pending, CancellationToken ct)
+    {
+        if (buffer.IsEmpty) return null;
+        var first = offset / BlockSum.BlockBytes * BlockSum.BlockBytes;
+        var end = Math.Min(SizeBytes,
+            (offset + buffer.Length + BlockSum.BlockBytes - 1) / BlockSum.BlockBytes * BlockSum.BlockBytes);
+        if (first == offset && end == offset + buffer.Length)
+        {
+            await image.ReadAsync(first, buffer, ct);
+            return await VerifyAsync(first, buffer, pending, ct);
+        }
+        var length = (int)(end - first);
+        var whole = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            await image.ReadAsync(first, whole.AsMemory(0, length), ct);
+            if (await VerifyAsync(first, whole.AsMemory(0, length), pending, ct) is { } damage) return damage;
+            whole.AsSpan((int)(offset - first), buffer.Length).CopyTo(buffer.Span);
+            return null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(whole);
+        }
+    }
+
+    private async ValueTask<BaseDamage?> VerifyAsync(
+        long offset, ReadOnlyMemory<byte> blocks, FoldCommit? pending, CancellationToken ct)
+    {
+        if (Math.Min(CheckedTo, offset + blocks.Length) - offset is not (> 0 and var length)) return null;
+        var block = offset / BlockSum.BlockBytes;
+        var sector = block / SumSector.Blocks;
+        var count = (int)((offset + length - 1) / SumSector.Covers - sector + 1);
+        var sums = ArrayPool<byte>.Shared.Rent(count * SumSector.Bytes);
+        try
+        {
+            await table.ReadAsync(sector, sums.AsMemory(0, count * SumSector.Bytes), ct);
+            return Compare(offset, blocks.Span[..(int)length], sums.AsSpan(0, count * SumSector.Bytes), pending);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(sums);
+        }
+    }
+
+    private BaseDamage? Compare(long offset, ReadOnlySpan<byte> blocks, ReadOnlySpan<byte> sums, FoldCommit? pending)
+    {
+        var first = offset / BlockSum.BlockBytes / SumSector.Blocks;
+        BaseDamage? damage = null;
+        var intact = first - 1; // the last sector that was looked at and was in order
+        for (var at = 0; at < blocks.Length; at += BlockSum.BlockBytes)
+        {
+            var number = (offset + at) / BlockSum.BlockBytes;
+            var sector = number / SumSector.Blocks;
+            var entries = sums.Slice((int)(sector - first) * SumSector.Bytes, SumSector.Bytes);
+            var content = blocks[at..Math.Min(at + BlockSum.BlockBytes, blocks.Length)];
+            if (intact != sector && pending?.Changes(Volume, number) is null)
+            {
+                if (!SumSector.IsIntact(entries, Volume, sector)) return SectorDamage(sector);
+                intact = sector;
+            }
+            var good = BlockSum.Of(content) == SumSector.Get(entries, (int)(number % SumSector.Blocks))
+                || pending?.Vouches(Volume, number, content) == true;
+            if (good && damage is not null) return damage;
+            if (good) continue;
+            damage = damage is { } begun
+                ? begun with { Length = begun.Length + content.Length }
+                : new BaseDamage(Volume, offset + at, content.Length, Sums: false);
+        }
+        return damage;
+    }
+
+    private BaseDamage SectorDamage(long sector) => new(Volume, sector * SumSector.Covers,
+        Math.Min(SumSector.Covers, SizeBytes - sector * SumSector.Covers), Sums: true);
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Lifeboat.Journaling.Records;
+using Lifeboat.Journaling.Storage;
+
+namespace Lifeboat.Replication.Replicas;
+
+// The manifest on the medium: `manifest.json`, JSON whose last member is a CRC-32C over all of it, and a copy for when
+// that does not fit. Both are replaced whole: written aside, flushed, renamed, synced.
+//
+// Invariant
+//   The copy gets its name first. So it is never older than the manifest, and as good when the manifest is damaged.
+internal static class ManifestFile
+{
+    private const string Name = "manifest.json";
+    private const string Copy = "manifest.copy";
+    private const string Aside = ".new";
+    private const string Tail = ",\n  \"crc32c\": \"00000000\"\n}";
+    private const int DigitsBehind = 11; // eight digits and what follows them
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
+
+    /// <returns>Null: this storage has no replica.</returns>
+    /// <exception cref="ReplicaException">Corrupt: neither manifest nor copy can be believed.</exception>
+    public static async Task<(ReplicaManifest Manifest, bool Damaged)?> ReadAsync(
+        IStorage storage, CancellationToken ct)
+    {
+        if (await BytesAsync(storage, Name, ct) is not { } bytes) return null;
+        if (TryDecode(bytes) is { } manifest) return (manifest, false);
+        if (await BytesAsync(storage, Copy, ct) is { } copy && TryDecode(copy) is { } same) return (same, true);
+        throw new ReplicaException(ReplicaFault.Corrupt, "manifest.json cannot be read, nor its copy");
+    }
+
+    /// <summary>Whether both are what was written last.</summary>
+    public static async Task<bool> AreWholeAsync(ReplicaManifest manifest, IStorage storage, CancellationToken ct)
+    {
+        var bytes = Encode(manifest);
+        return await BytesAsync(storage, Name, ct) is { } found && bytes.AsSpan().SequenceEqual(found)
+            && await BytesAsync(storage, Copy, ct) is { } copy && bytes.AsSpan().SequenceEqual(copy);
+    }
+
+    public static async Task DeleteAsync(IStorage storage, CancellationToken ct)
+    {
+        await storage.DeleteAsync(Name, ct);
+        await storage.SyncAsync(ct);
+    }
+
+    /// <summary>Durable once it returns. When it fails, either version may be there.</summary>
+    public static async Task WriteAsync(ReplicaManifest manifest, IStorage storage, CancellationToken ct)
+    {
+        var bytes = Encode(manifest);
+        await WriteAsideAsync(storage, Copy, bytes, ct);
+        await WriteAsideAsync(storage, Name, bytes, ct);
+        await storage.RenameAsync(Copy + Aside, Copy, ct);
+        await storage.RenameAsync(Name + Aside, Name, ct);
+        await storage.SyncAsync(ct);
+    }
+
+    internal static byte[] Encode(ReplicaManifest manifest)
+    {
+        var text = JsonSerializer.Serialize(manifest, Json);
+        var bytes = Encoding.UTF8.GetBytes(text[..text.LastIndexOf('\n')] + Tail);
+        Encoding.ASCII.GetBytes(Crc32C.Compute(bytes).ToString("x8", CultureInfo.InvariantCulture),
+            bytes.AsSpan(bytes.Length - DigitsBehind));
+        return bytes;
+    }
+
+    internal static ReplicaManifest? TryDecode(ReadOnlySpan<byte> bytes)
+    {
+        ReplicaManifest? manifest;
+        try
+        {
+            manifest = JsonSerializer.Deserialize<ReplicaManifest>(bytes, Json);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+        if (manifest is not { Volumes: not null, Pins: not null, Views: not null }) return null;
+        // Before version 2 there was no checksum. One flipped bit does not make a 2 into a 1.
+        return manifest.Version == 1 || (manifest.Version == ReplicaManifest.CurrentVersion && IsWhole(bytes))
+            ? manifest with { Version = ReplicaManifest.CurrentVersion }
+            : null;
+    }
+
+    private static bool IsWhole(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length < Tail.Length) return false;
+        var zeroed = bytes.ToArray();
+        zeroed.AsSpan(zeroed.Length - DigitsBehind, 8).Fill((byte)'0');
+        return Encoding.UTF8.GetString(zeroed.AsSpan(zeroed.Length - Tail.Length)) == Tail
+            && Encoding.ASCII.GetString(bytes.Slice(bytes.Length - DigitsBehind, 8))
+                == Crc32C.Compute(zeroed).ToString("x8", CultureInfo.InvariantCulture);
+    }
+
+    private static async Task WriteAsideAsync(IStorage storage, string name, byte[] bytes, CancellationToken ct)
+    {
+        await using var file = await storage.OpenAsync(name + Aside, create: true, ct);
+        await file.SetLengthAsync(0, ct);
+        await file.WriteAsync(0, bytes, ct);
+        await file.FlushAsync(ct);
+    }
+
+    private static async Task<byte[]?> BytesAsync(IStorage storage, string name, CancellationToken ct)
+    {
+        if (!await storage.ExistsAsync(name, ct)) return null;
+        await using var file = await storage.OpenAsync(name, create: false, ct);
+        var bytes = new byte[await file.LengthAsync(ct)];
+        var count = await file.ReadAsync(0, bytes, ct);
+        return bytes[..count];
+    }
+}

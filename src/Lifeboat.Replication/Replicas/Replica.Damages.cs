@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling;
+using Lifeboat.Journaling.Segments;
+using Lifeboat.Replication.Replicas.Checksums;
+
+namespace Lifeboat.Replication.Replicas;
+
+// What was found damaged, until it is whole again. Nothing is ever given from a damaged place; points whose state
+// needs one are listed as damaged. The source sends what is lost in a batch, and from its end on states are right:
+// a range is mended at the sequence by which later records have covered all of it. Once folding has passed there the
+// base holds it and the damage is forgotten.
+public sealed partial class Replica
+{
+    // More are not kept: what is not listed is found again when it is read.
+    private const int DamagesMax = 256;
+    private const int RepairedMax = 16;
+
+    private readonly Lock _damageLock = new();
+    private readonly Turnstile _mendGate = new();
+    private readonly Dictionary<ReplicaDamage, DamageCover> _covers = new(ReferenceEqualityComparer.Instance);
+    private volatile ReplicaDamage[] _damages = [];
+    private volatile ReplicaDamage[] _repaired = [];
+    private volatile bool _damagesChanged;
+    private long _damagesFound;
+
+    /// <summary>Damage that is not whole again, oldest first: waiting for the source, or for folding to pass.</summary>
+    public IReadOnlyList<ReplicaDamage> Damages => _damages;
+    /// <summary>The last ones that are whole again.</summary>
+    public IReadOnlyList<ReplicaDamage> Repaired => _repaired;
+    /// <summary>All that were found since it was opened.</summary>
+    public long DamagesFound => Interlocked.Read(ref _damagesFound);
+
+    /// <summary>What the source has to send again.</summary>
+    public IReadOnlyList<LostRange> Lost =>
+        [.. _damages.Where(d => d is { Length: > 0, MendedAt: null })
+            .Select(d => new LostRange(d.Volume, d.Offset, d.Length))];
+
+    private bool IsDamaged(long sequence) => Array.Exists(_damages, d => d.Touches(sequence));
+
+    internal ReplicaException Note(BaseDamage damage)
+    {
+        var place = damage.Sums ? DamagePlace.Checksums : DamagePlace.Base;
+        var file = damage.Sums ? SumTable.NameOf(damage.Volume) : $"base image of {NameOf(damage.Volume)}";
+        var noted = Add(new ReplicaDamage(place, file, damage.Offset, damage.Volume, damage.Offset, damage.Length, 0,
+            _time.GetUtcNow(), null, Repaired: false));
+        return new ReplicaException(ReplicaFault.Damaged, $"damaged: {noted}");
+    }
+
+    internal ReplicaException Note(JournalDamage damage)
+    {
+        var place = damage.Part switch
+        {
+            JournalPart.Record => DamagePlace.Record,
+            JournalPart.End => DamagePlace.JournalEnd,
+            JournalPart.SegmentHead or JournalPart.BlockHead or JournalPart.Index => DamagePlace.JournalFrame,
+        };
+        // Whole blocks, because a block of the base is believed whole or not at all.
+        var from = damage.Offset / BlockSum.BlockBytes * BlockSum.BlockBytes;
+        var to = damage.Length == 0 ? from : Math.Min(_sizes[damage.Volume],
+            (damage.Offset + damage.Length + BlockSum.BlockBytes - 1) / BlockSum.BlockBytes * BlockSum.BlockBytes);
+        long? mended = to > from ? null : damage.Last;
+        // What the base has already is lost to nobody but a view that was opened before.
+        var repaired = damage.Repaired || (place == DamagePlace.Record && damage.Last <= FoldedSequence);
+        var noted = Add(new ReplicaDamage(place, damage.File, damage.Position, damage.Volume, from, to - from,
+            damage.First, _time.GetUtcNow(), mended, repaired));
+        return new ReplicaException(ReplicaFault.Damaged, $"damaged: {noted}");
+    }
+
+    private ReplicaDamage Add(ReplicaDamage damage)
+    {
+        lock (_damageLock)
+        {
+            if (Array.Find(_damages, d => Includes(d, damage)) is { } known) return known;
+            Interlocked.Increment(ref _damagesFound);
+            if (damage.Repaired)
+            {
+                AddRepaired(damage);
+                return damage;
+            }
+            if (_damages.Length < DamagesMax)
+            {
+                _damages = [.. _damages, damage];
+                Cover(damage);
+            }
+            _damagesChanged = true;
+        }
+        ReplacePoints(points => points.Select(Seal));
+        return damage;
+    }
+
+    private static bool Includes(ReplicaDamage known, ReplicaDamage damage) => IsAlike(known.Place, damage.Place)
+        && known.Sequence == damage.Sequence && known.Volume == damage.Volume
+        && known.Offset <= damage.Offset && known.End >= damage.End
+        && (damage.Length > 0 || known.Position == damage.Position);
+
+    // A damaged sector of the table and the blocks that it is about are one.
+    private static bool IsAlike(DamagePlace known, DamagePlace place) =>
+        known == place || (known == DamagePlace.Checksums && place == DamagePlace.Base);
+
+    private void Cover(ReplicaDamage damage)
+    {
+        if (damage is { Length: > 0, MendedAt: null })
+            _covers[damage] = new DamageCover(damage.Offset, damage.Length, Math.Max(damage.Sequence, FoldedSequence));
+    }
+
+    private void AddRepaired(ReplicaDamage damage) =>
+        _repaired = [.. _repaired.TakeLast(RepairedMax - 1), damage with { Repaired = true }];
+
+    /// <returns>Records that had been durable are gone.</returns>
+    private bool TakeJournalDamages()
+    {
+        var lostEnd = false;
+        while (_journal.TryTakeDamage(out var damage))
+        {
+            lostEnd |= damage.Part == JournalPart.End;
+            Note(damage);
+        }
+        return lostEnd;
+    }
+
+    /// <summary>Looks at what was appended since: does it cover what is lost?</summary>
+    private async Task MendAsync(CancellationToken ct)
+    {
+        await _mendGate.EnterAsync(ct);
+        try
+        {
+            await MendLockedAsync(ct);
+        }
+        finally
+        {
+            _mendGate.Leave();
+        }
+    }
+
+    private async Task MendLockedAsync(CancellationToken ct)
+    {
+        TakeJournalDamages();
+        (ReplicaDamage Damage, DamageCover Cover)[] open;
+        lock (_damageLock) open = [.. _covers.Select(c => (c.Key, c.Value))];
+        if (open.Length == 0) return;
+        var durable = DurableSequence;
+        var from = open.Min(o => o.Cover.LookedTo) + 1;
+        var damaged = _damages.Where(d => d is { Place: DamagePlace.Record, Length: > 0 })
+            .Select(d => d.Sequence).ToHashSet();
+        await _journal.VisitAsync(from, durable, header =>
+        {
+            if (!header.TouchesVolume || damaged.Contains(header.Sequence)) return;
+            foreach (var (damage, cover) in open)
+                if (header.Volume == damage.Volume && cover.Add(header)) Mended(damage, header.Sequence);
+        }, ct);
+        foreach (var (_, cover) in open) cover.LookedTo = Math.Max(cover.LookedTo, durable);
+    }
+
+    private void Mended(ReplicaDamage damage, long at) => Replace(damage, damage with { MendedAt = at });
+
+    private void Replace(ReplicaDamage old, ReplicaDamage? now)
+    {
+        lock (_damageLock)
+        {
+            _damages = [.. _damages.Select(d => ReferenceEquals(d, old) ? now : d).OfType<ReplicaDamage>()];
+            _covers.Remove(old);
+            if (now is null) AddRepaired(old);
+            _damagesChanged = true;
+        }
+        ReplacePoints(points => points.Select(Seal));
+    }
+
+    // The base has it now. It is looked at all the same: a block that was written piece by piece, in one fold and the
+    // next, may still be poisoned, and then the source has to send it whole.
+    private async Task ForgetMendedAsync(CancellationToken ct)
+    {
+        foreach (var damage in _damages)
+        {
+            if (!(damage.MendedAt <= FoldedSequence)) continue;
+            Replace(damage, null);
+            if (damage.Length > 0) await VerifyAsync(_images[damage.Volume], damage.Offset, damage.Length, ct);
+        }
+    }
+
+    private bool IsMended(ushort volume, long offset, long length, long last)
+    {
+        var over = _damages.Where(d =>
+            d.Volume == volume && d.Length > 0 && d.Offset < offset + length && offset < d.End).ToList();
+        return over.Count > 0 && over.TrueForAll(d => d.MendedAt <= last);
+    }
+
+    private async Task KeepDamagesAsync(CancellationToken ct)
+    {
+        if (!_damagesChanged) return;
+        _damagesChanged = false;
+        await ChangeAsync(m => m with { Damages = _damages }, ct);
+    }
+
+    // What a restart finds in the manifest. Records in the journal may have mended it long since.
+    private void RememberDamages()
+    {
+        lock (_damageLock)
+        {
+            // What had mended it may have been lost with the journal's end.
+            _damages = [.. (_manifest.Damages ?? []).Select(d =>
+                d.Length > 0 && d.MendedAt > _journal.LastSequence ? d with { MendedAt = null } : d)];
+            foreach (var damage in _damages) Cover(damage);
+        }
+    }
+
+    private string NameOf(ushort volume) => Definition.Volumes.First(v => v.Index == volume).Name;
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+using Lifeboat.Journaling;
+using Lifeboat.Journaling.Segments;
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Replication.Replicas.Checksums;
+
+namespace Lifeboat.Replication.Replicas;
+
+// A pass reads all that a recovery would: manifest, journal (heads, records, indexes), base images with their sums.
+// Base images that have no sums yet get them first. What can be made again at once is; the rest waits for the source.
+public sealed partial class Replica
+{
+    private const int ScrubReadBytes = 1 << 20;
+    private const long SumsKeptEvery = 256L << 20;
+
+    private readonly Turnstile _scrubGate = new();
+    private long _scrubSequence, _scrubOffset, _passBytes, _lastPassBytes, _sumsUnkept;
+    private int _scrubImage;
+    private bool _scrubbing;
+
+    public ReplicaScrubState ScrubState => new(_manifest.ScrubbedAt, Interlocked.Read(ref _lastPassBytes),
+        Interlocked.Read(ref _passBytes), _sizes.Values.Sum() is > 0 and var total
+            ? (double)_images.Values.Sum(i => i.CheckedTo) / total : 1);
+
+    /// <summary>Goes on with the pass under way, or begins one.</summary>
+    /// <param name="budgetBytes">Stop after about this many bytes read.</param>
+    /// <exception cref="StorageException">Reading failed; it may be tried again.</exception>
+    /// <exception cref="ReplicaException">Corrupt: a segment cannot be read at all.</exception>
+    public async Task<ScrubOutcome> ScrubAsync(long budgetBytes, CancellationToken ct)
+    {
+        await _scrubGate.EnterAsync(ct);
+        try
+        {
+            if (!_scrubbing) await BeginPassAsync(ct);
+            for (long done = 0; done < budgetBytes;)
+            {
+                var read = _scrubSequence <= DurableSequence
+                    ? await ScrubJournalAsync(budgetBytes - done, ct)
+                    : await ScrubImagesAsync(ct);
+                Interlocked.Add(ref _passBytes, read);
+                done += read;
+                if (_scrubSequence <= DurableSequence || _scrubImage < _images.Count) continue;
+                await EndPassAsync(ct);
+                return ScrubOutcome.PassDone;
+            }
+            TakeJournalDamages();
+            return ScrubOutcome.More;
+        }
+        catch (JournalException e)
+        {
+            throw JournalFailure.Translate(e);
+        }
+        finally
+        {
+            _scrubGate.Leave();
+        }
+    }
+
+    private async Task BeginPassAsync(CancellationToken ct)
+    {
+        (_scrubbing, _scrubSequence, _scrubImage, _scrubOffset) = (true, 0, 0, 0);
+        Interlocked.Exchange(ref _passBytes, 0);
+        await _stateGate.EnterAsync(ct);
+        try
+        {
+            if (await ManifestFile.AreWholeAsync(_manifest, _storage, ct)) return;
+            await ChangeLockedAsync(m => m);
+            NoteManifest();
+        }
+        finally
+        {
+            _stateGate.Leave();
+        }
+    }
+
+    private void NoteManifest() => Add(new ReplicaDamage(DamagePlace.Manifest, "manifest.json", 0, 0, 0, 0, 0,
+        _time.GetUtcNow(), null, Repaired: true));
+
+    // Folding would trim what is being read.
+    private async Task<long> ScrubJournalAsync(long budget, CancellationToken ct)
+    {
+        await _foldGate.EnterAsync(ct);
+        try
+        {
+            var from = Math.Max(_scrubSequence, Math.Max(_journal.FirstSequence, FoldedSequence));
+            var scrub = await _journal.ScrubAsync(from, budget, ct);
+            _scrubSequence = scrub.Next;
+            return scrub.Bytes;
+        }
+        finally
+        {
+            _foldGate.Leave();
+        }
+    }
+
+    private async Task<long> ScrubImagesAsync(CancellationToken ct)
+    {
+        if (_scrubImage >= _images.Count) return 0;
+        var image = _images[Definition.Volumes[_scrubImage].Index];
+        if (image.CheckedTo < image.SizeBytes)
+            return await BuildSumsAsync(image, image.CheckedTo + ScrubReadBytes, ct);
+        var length = (int)Math.Min(ScrubReadBytes, image.SizeBytes - _scrubOffset);
+        await VerifyAsync(image, _scrubOffset, length, ct);
+        _scrubOffset += length;
+        if (_scrubOffset >= image.SizeBytes) (_scrubImage, _scrubOffset) = (_scrubImage + 1, 0);
+        return length;
+    }
+
+    // All that is damaged in the range, one run of blocks after the other.
+    private async Task VerifyAsync(CheckedImage image, long offset, long length, CancellationToken ct)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(length, ScrubReadBytes));
+        try
+        {
+            for (var end = offset + length; offset < end;)
+            {
+                var part = buffer.AsMemory(0, (int)Math.Min(ScrubReadBytes, end - offset));
+                if (await image.ReadAsync(offset, part, ct) is { } damage)
+                {
+                    Note(damage);
+                    offset = Math.Max(offset + 1, damage.Offset + damage.Length);
+                }
+                else offset += part.Length;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async Task EndPassAsync(CancellationToken ct)
+    {
+        TakeJournalDamages();
+        await MendAsync(ct);
+        _scrubbing = false;
+        Interlocked.Exchange(ref _lastPassBytes, Interlocked.Exchange(ref _passBytes, 0));
+        _damagesChanged = false;
+        await ChangeAsync(m => m with { ScrubbedAt = _time.GetUtcNow(), Damages = _damages, Sums = Sums() }, ct);
+    }
+
+    // Gives blocks their sums, up to about this byte: what is there now counts as right.
+    private async Task<long> BuildSumsAsync(CheckedImage image, long upTo, CancellationToken ct)
+    {
+        upTo = Math.Min(upTo, image.SizeBytes);
+        var from = image.CheckedTo;
+        while (image.CheckedTo < upTo)
+        {
+            await _baseGate.EnterAsync(ct);
+            try
+            {
+                // Cut off in the middle of a fold its blocks are not what they are to be.
+                if (_pending is not null) return ScrubReadBytes;
+                await BuildPartAsync(image, ct);
+            }
+            finally
+            {
+                _baseGate.Leave();
+            }
+        }
+        await image.FlushSumsAsync(ct);
+        _sumsUnkept += image.CheckedTo - from;
+        if (_sumsUnkept >= SumsKeptEvery || image.CheckedTo == image.SizeBytes)
+        {
+            _sumsUnkept = 0;
+            await ChangeAsync(m => m with { Sums = Sums() }, ct);
+        }
+        return image.CheckedTo - from;
+    }
+
+    private static async Task BuildPartAsync(CheckedImage image, CancellationToken ct)
+    {
+        const int sectors = 2;
+        var at = image.CheckedTo;
+        if (at >= image.SizeBytes) return;
+        var bytes = new byte[Math.Min(sectors * SumSector.Covers, image.SizeBytes - at)];
+        await image.Raw.ReadAsync(at, bytes, ct);
+        var first = at / SumSector.Covers;
+        var count = (int)((bytes.Length + SumSector.Covers - 1) / SumSector.Covers);
+        var table = new byte[count * SumSector.Bytes];
+        for (var block = 0; block * BlockSum.BlockBytes < bytes.Length; block++)
+        {
+            var content = bytes.AsSpan(block * BlockSum.BlockBytes);
+            SumSector.Set(table.AsSpan(block / SumSector.Blocks * SumSector.Bytes, SumSector.Bytes),
+                block % SumSector.Blocks, BlockSum.Of(content[..Math.Min(BlockSum.BlockBytes, content.Length)]));
+        }
+        for (var i = 0; i < count; i++)
+            SumSector.Seal(table.AsSpan(i * SumSector.Bytes, SumSector.Bytes), image.Volume, first + i);
+        await image.Table.WriteAsync(first, table, ct);
+        image.CheckedTo = at + bytes.Length;
+    }
+
+    private ManifestSums[] Sums() =>
+        [.. _images.Values.OrderBy(i => i.Volume).Select(i => new ManifestSums(i.Volume, i.DurableTo))];
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Replicas;
+using Lifeboat.Testing;
+using Lifeboat.Testing.Storage;
+
+namespace Lifeboat.Tests.Replicas;
+
+/// <summary>
+/// One bit of one file of a replica turns over. Whatever is read afterwards is right or refused; a scrub names the
+/// damage; once the source has sent what was lost, everything is right again.
+/// </summary>
+public sealed class ReplicaFlipTests
+{
+    private const int Block = 4096;
+    private static readonly CancellationToken Ct = CancellationToken.None;
+
+    [Fact]
+    public async Task A_flipped_bit_is_never_read_is_named_and_is_mended()
+    {
+        var seen = new Dictionary<string, int>();
+        for (ulong seed = 0; seed < 150; seed++)
+        {
+            var flip = await new Story(seed).RunAsync();
+            seen[flip] = seen.GetValueOrDefault(flip) + 1;
+        }
+        foreach (var place in new[] { "base", "sums", "segment", "index" })
+            Assert.True(seen.Any(s => s.Key.StartsWith(place, StringComparison.Ordinal) && s.Value > 0), place);
+        Assert.True(seen.Count(s => s.Key.EndsWith("refused", StringComparison.Ordinal)) > 0);
+    }
+
+    internal sealed class Story(ulong seed)
+    {
+        private readonly ReplicaBench _bench = new(seed);
+        private readonly Prng _prng = new(seed + 991);
+        private Dictionary<ushort, byte[]> _disks = [];
+        private bool _refused;
+
+        public async Task<string> RunAsync()
+        {
+            var reopen = _prng.Chance(0.7);
+            var replica = await FillAsync();
+            _disks = _bench.Source.ImageAt(_bench.Source.Last);
+            if (reopen) replica = await EndAsync(replica);
+            var (file, flipped) = await FlipAsync();
+            if (reopen) replica = await _bench.OpenAsync();
+            await using (replica)
+            {
+                await CheckAllAsync(replica);
+                await ScrubAsync(replica);
+                await CheckAllAsync(replica);
+                if (_refused || replica.DurableSequence < _bench.Source.Last)
+                    Assert.True(replica.Damages.Count > 0, $"seed {seed}: {flipped} was not named");
+                await MendAsync(replica);
+            }
+            return _refused ? file + " refused" : file;
+        }
+
+        private async Task<Replica> FillAsync()
+        {
+            var replica = await _bench.StartedAsync(writes: 40);
+            var rounds = _prng.Next(4, 30);
+            for (var i = 0; i < rounds; i++)
+            {
+                for (var n = _prng.Next(8); n > 0; n--)
+                    await _bench.TakeAsync(replica, _prng.Chance(0.2) ? _bench.Source.Zero() : _bench.Source.Write());
+                await _bench.CutAsync(replica);
+                if (_prng.Chance(0.4)) await _bench.FoldAsync(replica, _prng.Next(1, 400_000));
+            }
+            return replica;
+        }
+
+        private async Task<Replica> EndAsync(Replica replica)
+        {
+            if (_prng.Chance(0.5)) await replica.DisposeAsync();
+            _bench.Disk.KillProcesses();
+            return replica;
+        }
+
+        private async Task<(string Kind, string What)> FlipAsync()
+        {
+            IStorage images = new SimulatedStorage(_bench.Disk, "images"), journal = _bench.Storage;
+            var all = new List<(IStorage Storage, string Name)>();
+            foreach (var storage in new[] { images, journal })
+                foreach (var name in await storage.ListAsync(Ct))
+                    if (!name.StartsWith("spare", StringComparison.Ordinal)
+                        && !name.StartsWith("free", StringComparison.Ordinal)) all.Add((storage, name));
+            var (place, file) = _prng.Pick(all);
+            await using var open = await place.OpenAsync(file, create: false, Ct);
+            var length = await open.LengthAsync(Ct);
+            if (length == 0) return ("nothing", file);
+            var at = _prng.Next(length);
+            var one = new byte[1];
+            await open.ReadAsync(at, one, Ct);
+            one[0] ^= (byte)(1 << _prng.Next(8));
+            await open.WriteAsync(at, one, Ct);
+            await open.FlushAsync(Ct);
+            var kind = place == images ? "base" : file.EndsWith(".sums", StringComparison.Ordinal) ? "sums"
+                : file.EndsWith(".lbj", StringComparison.Ordinal) ? "segment"
+                : file.EndsWith(".idx", StringComparison.Ordinal) ? "index" : file;
+            return (kind, $"{file} at {at}");
+        }
+
+        private async Task CheckAllAsync(Replica replica)
+        {
+            foreach (var point in replica.Points)
+            {
+                if (point.State == PointState.Damaged)
+                {
+                    var failure = await Assert.ThrowsAsync<ReplicaException>(
+                        () => replica.OpenViewAsync("check", point.Sequence, writable: false, Ct));
+                    Assert.Equal(ReplicaFault.Damaged, failure.Fault);
+                    _refused = true;
+                }
+                await CheckAsync(await replica.OpenViewAsync("check", point.Sequence, false, acceptDamage: true, Ct));
+                await replica.CloseViewAsync("check", Ct);
+            }
+        }
+
+        private async Task CheckAsync(PointInTimeView view)
+        {
+            foreach (var (volume, expected) in _bench.Source.ImageAt(view.Sequence))
+            {
+                for (var at = 0; at < expected.Length; at += Block)
+                {
+                    var bytes = new byte[Math.Min(Block, expected.Length - at)];
+                    try
+                    {
+                        await view.ReadAsync(volume, at, bytes, Ct);
+                    }
+                    catch (ReplicaException e) when (e.Fault == ReplicaFault.Damaged)
+                    {
+                        _refused = true;
+                        continue;
+                    }
+                    if (!expected.AsSpan(at, bytes.Length).SequenceEqual(bytes))
+                        Assert.Fail($"seed {seed}: volume {volume} at {view.Sequence} is wrong from byte {at}");
+                }
+            }
+        }
+
+        private static async Task ScrubAsync(Replica replica)
+        {
+            while (await replica.ScrubAsync(100_000, Ct) != ScrubOutcome.PassDone) { }
+        }
+
+        // As the source would: what it is asked for, or everything when records it knew to be durable are gone.
+        private async Task MendAsync(Replica replica)
+        {
+            var source = _bench.Source;
+            var lost = replica.DurableSequence < source.Last || replica.StreamId != source.StreamId;
+            source.ForgetAfter(replica.DurableSequence);
+            await SendLostAsync(replica, source.BeginBatch(newStream: lost), all: lost);
+            Assert.Empty(replica.Lost);
+            Assert.Equal(source.Last, replica.NewestSound?.Sequence);
+            await _bench.CheckAsync(await replica.OpenViewAsync("mended", null, writable: false, Ct));
+            await replica.CloseViewAsync("mended", Ct);
+            await FoldAllAsync(replica);
+            // A block that one fold after the other brought piece by piece is asked for once more.
+            if (replica.Lost.Count > 0) await SendLostAsync(replica, source.BeginBatch(newStream: false), all: false);
+            await FoldAllAsync(replica);
+            Assert.True(replica.Damages.Count == 0, $"seed {seed}: {string.Join("; ", replica.Damages)}");
+            Assert.DoesNotContain(replica.Points, p => p.State == PointState.Damaged);
+            await _bench.CheckPointsAsync(replica);
+        }
+
+        private async Task SendLostAsync(Replica replica, byte[] begin, bool all)
+        {
+            var source = _bench.Source;
+            await _bench.TakeAsync(replica, begin);
+            if (all)
+                foreach (var (volume, disk) in _disks)
+                    for (var at = 0; at < disk.Length; at += 32 << 10)
+                        await _bench.TakeAsync(replica, source.Write(volume, at, disk.AsSpan(at, 32 << 10)));
+            foreach (var (volume, offset, length) in replica.Lost)
+                await _bench.TakeAsync(replica,
+                    source.Write(volume, offset, _disks[volume].AsSpan((int)offset, (int)length)));
+            await _bench.TakeAsync(replica, source.EndBatch());
+            await _bench.CutAsync(replica);
+        }
+
+        private async Task FoldAllAsync(Replica replica)
+        {
+            for (var i = 0; i < 30; i++) await _bench.CutAsync(replica);
+            await _bench.FoldAsync(replica);
+            await ScrubAsync(replica);
+        }
+    }
+}
