@@ -1,24 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Runtime.InteropServices;
 using Lifeboat.Agent;
 using Lifeboat.Benchmarks.Capture;
+using Lifeboat.Benchmarks.Life;
 using Lifeboat.Benchmarks.Nbd;
+using Lifeboat.Benchmarks.Opening;
+using Lifeboat.Benchmarks.Shipping;
+
+(string Name, Func<string[], Task<int>> RunAsync)[] benchmarks =
+[
+    ("capture", CaptureBenchmark.RunAsync),
+    ("nbd", NbdServerBenchmark.RunAsync),
+    ("ship", ShipBenchmark.RunAsync),
+    ("sync", InitialSyncBenchmark.RunAsync),
+    ("resync", ResyncBenchmark.RunAsync),
+    ("lag", LagBenchmark.RunAsync),
+    ("open", OpenBenchmark.RunAsync),
+    ("hold", HoldBenchmark.RunAsync),
+];
 
 switch (args)
 {
-    case ["nbd", .. var options]:
-        return await NbdServerBenchmark.RunAsync(options);
-    case ["nbd-serve", .. var what]:   // the server under measurement, in a process of its own
+    // What is under measurement, each in a process of its own.
+    case ["nbd-serve", .. var what]:
         return await NbdServe.RunAsync(what);
-    case ["capture", .. var options]:
-        return await CaptureBenchmark.RunAsync(options);
-    case ["capture-serve", var run, var qmpSocket, var readyFile]:   // capture alone, in a process of its own
+    case ["capture-serve", var run, var qmpSocket, var readyFile]:
         return await CaptureServe.RunAsync(run, qmpSocket, readyFile);
-    case ["agent-serve", var directory]:   // an agent under measurement, in a process of its own
-        await AgentHost.RunAsync(directory, CancellationToken.None);
+    case ["ship-sink", var site, var folder, var port, var readyFile, var kind]:
+        return await ShipSink.RunAsync(site, folder, int.Parse(port), readyFile, replica: kind == "replica");
+    case ["agent-serve", var directory]:
+        using (var stop = new CancellationTokenSource())
+        using (PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+        {
+            signal.Cancel = true;
+            stop.Cancel();
+        }))
+            await AgentHost.RunAsync(directory, stop.Token);
         return 0;
+    case ["all", .. var options]:
+        return await EachAsync(benchmarks, options);
     case ["smoke"]:
-        return Math.Max(await NbdServerBenchmark.RunAsync(["--smoke"]), await CaptureBenchmark.RunAsync(["--smoke"]));
+        return await EachAsync(benchmarks, ["--smoke"]);
+    case [var name, .. var options] when benchmarks.FirstOrDefault(b => b.Name == name) is { RunAsync: { } run }:
+        return await run(options);
     default:
-        Console.Error.WriteLine("usage: nbd | capture [--smoke] [--rounds N] [--seconds S] | smoke");
+        Console.Error.WriteLine($"usage: {string.Join(" | ", benchmarks.Select(b => b.Name))} | all | smoke"
+            + " [--smoke] [--rounds N] …: see bench/README.md");
         return 2;
+}
+
+static async Task<int> EachAsync((string Name, Func<string[], Task<int>> RunAsync)[] benchmarks, string[] options)
+{
+    var worst = 0;
+    foreach (var (name, runAsync) in benchmarks)
+    {
+        Console.WriteLine($"{Environment.NewLine}== {name}");
+        worst = Math.Max(worst, await runAsync(options));
+    }
+    return worst;
 }

@@ -15,30 +15,88 @@ namespace Lifeboat.Benchmarks.Capture;
 /// <summary>A disk that is protected as in production: two agents, each a process, TLS between, a journal.</summary>
 internal sealed class CapturedDisk : IAsyncDisposable
 {
-    private const string Group = "bench";
-    private readonly List<Process> _agents = [];
-    private readonly SitePaths _a, _b;
-    private readonly AgentClient _source;
+    public const string FirstGroup = "bench";
+    private readonly Process?[] _agents = [null, null];
+    private readonly SitePaths[] _sites;
+    private string _group = FirstGroup;
 
     private CapturedDisk(string folder)
     {
-        _a = Init(Path.Combine(folder, "a"), "site-a");
-        _b = Init(Path.Combine(folder, "b"), "site-b");
-        File.Copy(_a.CaCertificate, _b.TrustAnchor("site-a"));
-        File.Copy(_b.CaCertificate, _a.TrustAnchor("site-b"));
-        _source = new AgentClient(_a.AgentSocket);
+        var (a, b) = (Init(Path.Combine(folder, "a"), "site-a"), Init(Path.Combine(folder, "b"), "site-b"));
+        File.Copy(a.CaCertificate, b.TrustAnchor("site-a"));
+        File.Copy(b.CaCertificate, a.TrustAnchor("site-b"));
+        _sites = [a, b];
+        Source = new AgentClient(a.AgentSocket);
+        Replica = new AgentClient(b.AgentSocket);
     }
 
     public LoadedQemu? Qemu { get; private set; }
-    public int SourceAgent => _agents[0].Id;
+    public int SourceAgent => _agents[0]!.Id;
+    public int ReplicaAgent => _agents[1]!.Id;
+    public AgentClient Source { get; }
+    public AgentClient Replica { get; }
 
-    public static async Task<CapturedDisk> StartAsync(string folder, long outboxBytes)
+    /// <summary>Both agents and a QEMU, nothing protected yet.</summary>
+    public static async Task<CapturedDisk> PrepareAsync(string folder, bool filled = false)
     {
         var disk = new CapturedDisk(folder);
         disk.Qemu = await LoadedQemu.StartAsync(Path.Combine(folder, "vm"),
-            QemuMonitors.PullSocket(disk._a.Run, Path.Combine(folder, "vm", "qmp")));
-        await disk.ProtectAsync(disk.Qemu, outboxBytes);
+            QemuMonitors.PullSocket(disk._sites[0].Run, Path.Combine(folder, "vm", "qmp")), filled);
+        await disk.StartAgentAsync(source: true);
+        await disk.StartAgentAsync(source: false);
         return disk;
+    }
+
+    public static async Task<CapturedDisk> StartAsync(string folder, long outboxBytes)
+    {
+        var disk = await PrepareAsync(folder);
+        await disk.ProtectAsync(FirstGroup, Policy.Default with { OutboxBytes = outboxBytes });
+        return disk;
+    }
+
+    public Task<SourceStatus> StatusAsync() => Source.SourceAsync(_group, default);
+
+    /// <summary>Returns when the first sync is durable.</summary>
+    public async Task ProtectAsync(string group, Policy policy)
+    {
+        _group = group;
+        await Replica.PutReplicaAsync(new ReplicaSpec
+        {
+            Group = group, PrimarySite = "site-a", Epoch = Epoch.First, Retention = TimeSpan.FromSeconds(10),
+            Volumes = [new ReplicaVolume(0, "vm.disk", LoadedQemu.DiskBytes)],
+        }, default);
+        await Source.PutSourceAsync(new SourceSpec
+        {
+            Group = group, RecoverySite = "site-b", Epoch = Epoch.First,
+            Target = SiteConfiguration.Read(_sites[1].Root).LinkListen,
+            Volumes = [new SourceVolume(0, "vm.disk", "vm", Qemu!.QmpSocket, "front0", LoadedQemu.DiskBytes)],
+            Instances = [new SourceInstance("vm", Qemu.QmpSocket, null)],
+            Policy = policy,
+        }, default);
+        await StreamingAsync();
+    }
+
+    public async Task UnprotectAsync()
+    {
+        await Source.DeleteSourceAsync(_group, uninstall: true, default);
+        await Replica.DeleteReplicaAsync(_group, default);
+    }
+
+    /// <summary>Until the source streams; an agent that is not back yet is waited for.</summary>
+    public async Task<SourceStatus> StreamingAsync()
+    {
+        for (var waited = Stopwatch.StartNew(); waited.Elapsed < TimeSpan.FromMinutes(2); await Task.Delay(20))
+        {
+            try
+            {
+                if (await StatusAsync() is { Phase: SourcePhase.Streaming } now) return now;
+            }
+            catch (ProblemException e) when (e.Reason is ReasonCode.AgentUnreachable or ReasonCode.GroupUnknown)
+            {
+                // It starts.
+            }
+        }
+        throw new InvalidOperationException("the source does not stream");
     }
 
     /// <summary>Until everything is durable on the other side; false when capture was given up meanwhile.</summary>
@@ -46,7 +104,7 @@ internal sealed class CapturedDisk : IAsyncDisposable
     {
         try
         {
-            var now = await _source.DrainAsync(Group, new DrainRequest(TimeSpan.FromSeconds(60)), default);
+            var now = await Source.DrainAsync(_group, new DrainRequest(TimeSpan.FromSeconds(60)), default);
             return now is { Phase: SourcePhase.Streaming, Attaches: 1 };
         }
         catch (ProblemException)
@@ -55,48 +113,29 @@ internal sealed class CapturedDisk : IAsyncDisposable
         }
     }
 
-    public async ValueTask DisposeAsync()
+    public async Task KillAgentAsync(bool source)
     {
-        if (Qemu is { } qemu) await qemu.DisposeAsync();
-        foreach (var agent in _agents)
-        {
-            if (!agent.HasExited) agent.Kill();
-            await agent.WaitForExitAsync();
-            agent.Dispose();
-        }
-        _source.Dispose();
+        _agents[source ? 0 : 1]!.Kill();
+        await GoneAsync(source);
     }
 
-    private async Task ProtectAsync(LoadedQemu qemu, long outboxBytes)
+    /// <summary>As an operator stops it: it lets go in order.</summary>
+    public async Task StopAgentAsync(bool source)
     {
-        using var replica = new AgentClient(_b.AgentSocket);
-        await StartAgentAsync(_a, _source);
-        await StartAgentAsync(_b, replica);
-        await replica.PutReplicaAsync(new ReplicaSpec
-        {
-            Group = Group, PrimarySite = "site-a", Epoch = Epoch.First, Retention = TimeSpan.FromSeconds(10),
-            Volumes = [new ReplicaVolume(0, "vm.disk", LoadedQemu.DiskBytes)],
-        }, default);
-        await _source.PutSourceAsync(new SourceSpec
-        {
-            Group = Group, RecoverySite = "site-b", Epoch = Epoch.First,
-            Target = SiteConfiguration.Read(_b.Root).LinkListen,
-            Volumes = [new SourceVolume(0, "vm.disk", "vm", qemu.QmpSocket, "front0", LoadedQemu.DiskBytes)],
-            Instances = [new SourceInstance("vm", qemu.QmpSocket, null)],
-            Policy = Policy.Default with { OutboxBytes = outboxBytes },
-        }, default);
-        while ((await _source.SourceAsync(Group, default)).Phase != SourcePhase.Streaming) await Task.Delay(50);
+        using var asking = Process.Start("kill", ["-TERM", $"{_agents[source ? 0 : 1]!.Id}"]);
+        await GoneAsync(source);
     }
 
-    private async Task StartAgentAsync(SitePaths site, AgentClient client)
+    public async Task StartAgentAsync(bool source)
     {
+        var (site, client) = (_sites[source ? 0 : 1], source ? Source : Replica);
         var info = new ProcessStartInfo(SelfProcess.Program, SelfProcess.Arguments("agent-serve", site.Root))
         {
             RedirectStandardError = true,
         };
         var agent = Process.Start(info)!;
         agent.BeginErrorReadLine();
-        _agents.Add(agent);
+        _agents[source ? 0 : 1] = agent;
         while (!agent.HasExited)
         {
             try
@@ -110,6 +149,23 @@ internal sealed class CapturedDisk : IAsyncDisposable
             }
         }
         throw new InvalidOperationException($"the agent of {site.Root} did not start");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Qemu is { } qemu) await qemu.DisposeAsync();
+        if (_agents[0] is not null) await KillAgentAsync(source: true);
+        if (_agents[1] is not null) await KillAgentAsync(source: false);
+        Source.Dispose();
+        Replica.Dispose();
+    }
+
+    private async Task GoneAsync(bool source)
+    {
+        var agent = _agents[source ? 0 : 1]!;
+        await agent.WaitForExitAsync();
+        agent.Dispose();
+        _agents[source ? 0 : 1] = null;
     }
 
     private static SitePaths Init(string directory, string name)

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lifeboat.Qemu;
+using Lifeboat.Testing;
 
 namespace Lifeboat.Benchmarks.Capture;
 
@@ -27,11 +28,12 @@ internal sealed class LoadedQemu : IAsyncDisposable
     public int ProcessId => _process.Id;
 
     /// <param name="loadSocket">Of QEMU's one NBD server; capture's own exports share it.</param>
-    public static async Task<LoadedQemu> StartAsync(string folder, string loadSocket)
+    /// <param name="filled">The disk begins full of bytes that cannot be compressed, else full of zeroes.</param>
+    public static async Task<LoadedQemu> StartAsync(string folder, string loadSocket, bool filled = false)
     {
         Directory.CreateDirectory(folder);
         var image = Path.Combine(folder, "disk");
-        await File.WriteAllBytesAsync(image, new byte[DiskBytes]);
+        await File.WriteAllBytesAsync(image, filled ? new Prng(1).Bytes((int)DiskBytes) : new byte[DiskBytes]);
         var qmpSocket = Path.Combine(folder, "qmp");
         var process = Process.Start("qemu-system-x86_64",
         [

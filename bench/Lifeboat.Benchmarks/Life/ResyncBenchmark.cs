@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using Lifeboat.Benchmarks.Capture;
+using Lifeboat.Protection.Policies;
+
+namespace Lifeboat.Benchmarks.Life;
+
+/// <summary>
+/// What goes over the link to catch up, next to what the guest changed meanwhile: the recovery site gone for a while, an
+/// outage longer than the outbox, and the source's agent killed or restarted under writes.
+/// </summary>
+internal static class ResyncBenchmark
+{
+    private const int Block = 4096;
+    private const int Blocks = 4096;   // 16 MiB
+    private static readonly Policy Roomy = Policy.Default with { OutboxBytes = 256L << 20 };
+
+    public static async Task<int> RunAsync(string[] options)
+    {
+        var outage = TimeSpan.FromSeconds(options.Contains("--smoke") ? 0.5 : Figures.Number(options, "--outage", 10));
+        var folder = Directory.CreateTempSubdirectory("lbr").FullName;
+        try
+        {
+            await using var disk = await CapturedDisk.PrepareAsync(folder);
+            await using var writer = await BlockWriter.ConnectAsync(disk.Qemu!.LoadSocket);
+            var idle = (Figures.ResidentMegabytes(disk.SourceAgent), Figures.ResidentMegabytes(disk.ReplicaAgent));
+            Console.WriteLine($"idle agents: {idle.Item1:F0} and {idle.Item2:F0} MB in memory");
+            Console.WriteLine($"{Blocks * Block >> 20} MiB changed in blocks of {Block} during {outage.TotalSeconds} s");
+            Console.WriteLine($"{"what happened",-34} {"changed",8} {"moved",8} {"ratio",6} {"caught up s",11}  how");
+            await disk.ProtectAsync("roomy", Roomy);
+            await OutageAsync(disk, writer, "recovery site gone", outage);
+            await SourceGoneAsync(disk, writer, "source agent kill -9", outage, disk.KillAgentAsync);
+            await SourceGoneAsync(disk, writer, "source agent stopped and started", outage, disk.StopAgentAsync);
+            await disk.UnprotectAsync();
+            await disk.ProtectAsync("small", Roomy with { OutboxBytes = 4 << 20 });
+            await OutageAsync(disk, writer, "recovery site gone, outbox 4 MiB", outage);
+            Console.WriteLine($"agents at the end: {Figures.ResidentMegabytes(disk.SourceAgent):F0} and"
+                + $" {Figures.ResidentMegabytes(disk.ReplicaAgent):F0} MB in memory");
+            return 0;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static async Task OutageAsync(CapturedDisk disk, BlockWriter writer, string name, TimeSpan outage)
+    {
+        await disk.SettleAsync();
+        var before = (await disk.StatusAsync()).ShippedBytes;
+        await disk.KillAgentAsync(source: false);
+        await writer.ChangeAsync(Blocks, Block, LoadedQemu.DiskBytes);
+        await Task.Delay(outage);
+        await disk.StartAgentAsync(source: false);
+        await ReportAsync(disk, name, async () => (await disk.StatusAsync()).ShippedBytes - before);
+    }
+
+    private static async Task SourceGoneAsync(
+        CapturedDisk disk, BlockWriter writer, string name, TimeSpan outage, Func<bool, Task> end)
+    {
+        await disk.SettleAsync();
+        var before = (await disk.Replica.ReplicaAsync("roomy", default)).ReceivedBytes;
+        var writing = writer.ChangeAsync(Blocks, Block, LoadedQemu.DiskBytes);   // some of it before, some after
+        await Task.Delay(20);
+        await end(true);
+        await writing;
+        await Task.Delay(outage);
+        await disk.StartAgentAsync(source: true);
+        await ReportAsync(disk, name,
+            async () => (await disk.Replica.ReplicaAsync("roomy", default)).ReceivedBytes - before);
+    }
+
+    private static async Task ReportAsync(CapturedDisk disk, string name, Func<Task<long>> moved)
+    {
+        var start = Stopwatch.GetTimestamp();
+        await disk.StreamingAsync();
+        await disk.SettleAsync();
+        var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        var (changed, bytes) = ((long)Blocks * Block, await moved());
+        Console.WriteLine($"{name,-34} {changed / 1048576.0,8:F1} {bytes / 1048576.0,8:F1} {(double)bytes / changed,6:F2}"
+            + $" {seconds,11:F2}  {(await disk.StatusAsync()).LastResync}");
+        if (bytes == 0) throw new InvalidOperationException($"{name}: nothing was moved, so this is no measurement");
+    }
+}
