@@ -37,6 +37,7 @@ internal static class Figures
 
     /// <summary>Megabytes that a process has in memory.</summary>
     public static double ResidentMegabytes(int processId) =>
-        long.Parse(File.ReadAllLines($"/proc/{processId}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal))
+        long.Parse(File.ReadAllLines($"/proc/{processId}/status")
+            .First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
 }

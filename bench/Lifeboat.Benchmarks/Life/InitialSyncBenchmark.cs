@@ -29,7 +29,8 @@ internal static class InitialSyncBenchmark
             var socket = Path.Combine(folder, "target");
             var copy = Path.Combine(folder, "copy");
             await File.WriteAllBytesAsync(copy, new byte[LoadedQemu.DiskBytes]);
-            using var nbdkit = await MeasuredServer.StartAsync("nbdkit", socket, Tools[0], "-f", "-U", socket, "file", copy);
+            using var nbdkit = await MeasuredServer.StartAsync(
+                "nbdkit", socket, Tools[0], "-f", "-U", socket, "file", copy);
             await MeasureAsync(disk, socket, Path.Combine(folder, "image"), rounds);
             return 0;
         }
@@ -43,7 +44,8 @@ internal static class InitialSyncBenchmark
     {
         var from = $"nbd+unix:///?socket={disk.Qemu!.LoadSocket}";
         var (copies, converts, ours) = (new double[rounds], new double[rounds], new double[rounds]);
-        Console.WriteLine($"{rounds} rounds of {LoadedQemu.DiskBytes >> 20} MiB, load average at the start {Figures.Load()}");
+        Console.WriteLine(
+            $"{rounds} rounds of {LoadedQemu.DiskBytes >> 20} MiB, load average at the start {Figures.Load()}");
         for (var round = 0; round < rounds; round++)
         {
             copies[round] = await RunAsync(Tools[1], "--flush", from, $"nbd+unix:///?socket={target}");

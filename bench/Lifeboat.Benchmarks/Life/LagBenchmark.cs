@@ -23,8 +23,8 @@ internal static class LagBenchmark
             await using var disk = await CapturedDisk.PrepareAsync(folder);
             await using var writer = await BlockWriter.ConnectAsync(disk.Qemu!.LoadSocket);
             await disk.ProtectAsync("lag", Policy.Default with { OutboxBytes = 256L << 20, ShipBytesPerSecond = cap });
-            Console.WriteLine($"a link of {cap >> 20} MiB/s, writes of {Block >> 10} KiB for {seconds} s, load average at"
-                + $" the start {Figures.Load()}");
+            Console.WriteLine($"a link of {cap >> 20} MiB/s, writes of {Block >> 10} KiB for {seconds} s,"
+                + $" load average at the start {Figures.Load()}");
             Console.WriteLine($"{"load",5} {"written MiB/s",13} {"lag p50 ms",10} {"p99 ms",8} {"longest ms",10}");
             foreach (var share in smoke ? [0.5] : new[] { 0.2, 0.5, 0.8 })
                 await MeasureAsync(disk, writer, share, cap, TimeSpan.FromSeconds(seconds));

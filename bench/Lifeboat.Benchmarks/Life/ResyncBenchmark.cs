@@ -6,8 +6,8 @@ using Lifeboat.Protection.Policies;
 namespace Lifeboat.Benchmarks.Life;
 
 /// <summary>
-/// What goes over the link to catch up, next to what the guest changed meanwhile: the recovery site gone for a while, an
-/// outage longer than the outbox, and the source's agent killed or restarted under writes.
+/// What goes over the link to catch up, next to what the guest changed meanwhile: the recovery site gone for a while,
+/// an outage longer than the outbox, and the source's agent killed or restarted under writes.
 /// </summary>
 internal static class ResyncBenchmark
 {
@@ -25,7 +25,8 @@ internal static class ResyncBenchmark
             await using var writer = await BlockWriter.ConnectAsync(disk.Qemu!.LoadSocket);
             var idle = (Figures.ResidentMegabytes(disk.SourceAgent), Figures.ResidentMegabytes(disk.ReplicaAgent));
             Console.WriteLine($"idle agents: {idle.Item1:F0} and {idle.Item2:F0} MB in memory");
-            Console.WriteLine($"{Blocks * Block >> 20} MiB changed in blocks of {Block} during {outage.TotalSeconds} s");
+            Console.WriteLine(
+                $"{Blocks * Block >> 20} MiB changed in blocks of {Block} during {outage.TotalSeconds} s");
             Console.WriteLine($"{"what happened",-34} {"changed",8} {"moved",8} {"ratio",6} {"caught up s",11}  how");
             await disk.ProtectAsync("roomy", Roomy);
             await OutageAsync(disk, writer, "recovery site gone", outage);
@@ -77,8 +78,8 @@ internal static class ResyncBenchmark
         await disk.SettleAsync();
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         var (changed, bytes) = ((long)Blocks * Block, await moved());
-        Console.WriteLine($"{name,-34} {changed / 1048576.0,8:F1} {bytes / 1048576.0,8:F1} {(double)bytes / changed,6:F2}"
-            + $" {seconds,11:F2}  {(await disk.StatusAsync()).LastResync}");
+        Console.WriteLine($"{name,-34} {changed / 1048576.0,8:F1} {bytes / 1048576.0,8:F1}"
+            + $" {(double)bytes / changed,6:F2} {seconds,11:F2}  {(await disk.StatusAsync()).LastResync}");
         if (bytes == 0) throw new InvalidOperationException($"{name}: nothing was moved, so this is no measurement");
     }
 }

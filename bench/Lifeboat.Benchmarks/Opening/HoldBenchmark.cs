@@ -38,7 +38,8 @@ internal static class HoldBenchmark
         using var stop = new CancellationTokenSource();
         var threads = Math.Min(disks, ThreadsMax);
         Task[] writers = [.. Enumerable.Range(0, threads).Select(t => Task.Factory.StartNew(
-            () => Write(stream, [.. sinks.Where((_, i) => i % threads == t)], stop.Token), TaskCreationOptions.LongRunning))];
+            () => Write(stream, [.. sinks.Where((_, i) => i % threads == t)], stop.Token),
+            TaskCreationOptions.LongRunning))];
         var held = new List<double>();
         var start = TimeProvider.System.GetTimestamp();
         for (var i = 0; i < cuts; i++)

@@ -29,8 +29,8 @@ internal static class OpenBenchmark
         try
         {
             Console.WriteLine($"a volume of {VolumeBytes >> 30} GiB, load average at the start {Figures.Load()}");
-            Console.WriteLine($"{"writes",-8} {"records",9} {"segments",8} {"open ms",8} {"MiB/M records",13} {"GC MiB",7}"
-                + $" {"first look us",13} {"again us",9}");
+            Console.WriteLine($"{"writes",-8} {"records",9} {"segments",8} {"open ms",8} {"MiB/M records",13}"
+                + $" {"GC MiB",7} {"first look us",13} {"again us",9}");
             foreach (var mixed in smoke ? [true] : new[] { false, true })
             {
                 var journal = await OpenAsync(Path.Combine(folder, mixed ? "mixed" : "uniform"));
@@ -76,7 +76,8 @@ internal static class OpenBenchmark
 
     private static async Task MeasureAsync(Journal journal, long records, string name)
     {
-        await ExtentIndex.BuildAsync(journal, Sizes, 0, records, CancellationToken.None);   // compiled, in the page cache
+        // Compiled, and in the page cache.
+        await ExtentIndex.BuildAsync(journal, Sizes, 0, records, CancellationToken.None);
         var times = new List<double>();
         ExtentIndex? index = null;
         long before = 0;

@@ -7,6 +7,7 @@ using Lifeboat.Agent.Linking;
 using Lifeboat.Benchmarks.Nbd;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller;
+using Lifeboat.Protection.Links;
 using Lifeboat.Testing;
 
 namespace Lifeboat.Benchmarks.Shipping;
@@ -18,6 +19,10 @@ namespace Lifeboat.Benchmarks.Shipping;
 internal static class ShipBenchmark
 {
     private const string Compiler = "/usr/bin/gcc";
+    private const int ContentBytes = 4 << 20;
+
+    private static readonly CompressionMode[] Modes =
+        [CompressionMode.None, CompressionMode.Lz4, CompressionMode.Zstd, CompressionMode.Auto];
 
     public static async Task<int> RunAsync(string[] options)
     {
@@ -45,51 +50,70 @@ internal static class ShipBenchmark
     private static async Task MeasureAsync(
         TlsLink link, string folder, MeasuredServer plain, MeasuredServer replica, int rounds, int mebibytes)
     {
-        var content = new byte[4 << 20];
-        new Prng(1).Fill(content);
-        ShipSource Source(MeasuredServer sink) => new(link, File.ReadAllText($"{sink.Socket}.target"), sink.ProcessId);
+        var content = new Prng(1).Bytes(ContentBytes);
+        var text = Compressible();
         var folded = Path.Combine(folder, "replica", "folded");
-        await Source(plain).RunAsync(Math.Min(mebibytes, 64), content, null);   // compiles
-        await Source(replica).RunAsync(Math.Min(mebibytes, 64), content, folded);
+        ShipSource Source(MeasuredServer sink) => new(link, File.ReadAllText($"{sink.Socket}.target"), sink.ProcessId);
+        Task<ShipRun> ShipAsync(int much, CompressionMode mode) =>
+            Source(plain).RunAsync(much, mode == CompressionMode.None ? content : text, mode, null);
+        Task<ShipRun> WholeAsync(int much) => Source(replica).RunAsync(much, content, CompressionMode.None, folded);
+        foreach (var mode in Modes) await ShipAsync(Math.Min(mebibytes, 64), mode);   // compiles
+        await WholeAsync(Math.Min(mebibytes, 64));
+
         var (c, disk) = (new CRun[rounds], new double[rounds]);
-        var (ship, whole) = (new ShipRun[rounds], new ShipRun[rounds]);
+        var runs = Enumerable.Range(0, Modes.Length + 1).Select(_ => new ShipRun[rounds]).ToArray();
         Console.WriteLine($"{rounds} rounds of {mebibytes} MiB, load average at the start {Figures.Load()}");
         for (var round = 0; round < rounds; round++)
         {
-            for (var turn = 0; turn < 4; turn++)
+            for (var turn = 0; turn < Modes.Length + 3; turn++)
             {
-                switch ((turn + round) % 4)   // nobody always goes first
-                {
-                    case 0: c[round] = await RunPeerAsync(Path.Combine(folder, "tls"), mebibytes); break;
-                    case 1: disk[round] = WriteFile(Path.Combine(folder, "file"), mebibytes, content); break;
-                    case 2: ship[round] = await Source(plain).RunAsync(mebibytes, content, null); break;
-                    default: whole[round] = await Source(replica).RunAsync(mebibytes, content, folded); break;
-                }
+                var i = (turn + round) % (Modes.Length + 3);   // nobody always goes first
+                if (i < Modes.Length) runs[i][round] = await ShipAsync(mebibytes, Modes[i]);
+                else if (i == Modes.Length) runs[i][round] = await WholeAsync(mebibytes);
+                else if (i == Modes.Length + 1) c[round] = await RunPeerAsync(Path.Combine(folder, "tls"), mebibytes);
+                else disk[round] = WriteFile(Path.Combine(folder, "file"), mebibytes, content);
             }
         }
-        Print(mebibytes, c, disk, ship, whole);
+        Print(mebibytes, c, disk, runs);
     }
 
-    private static void Print(int mebibytes, CRun[] c, double[] disk, ShipRun[] ship, ShipRun[] whole)
+    private static void Print(int mebibytes, CRun[] c, double[] disk, ShipRun[][] runs)
+    {
+        Console.WriteLine($"{"road",-32} {"MB/s",7} {"send s/GiB",10} {"recv s/GiB",10} {"wire",5} {"ratio",6}"
+            + "  of each round");
+        Console.WriteLine($"{"TLS: SSL_write in C",-32} {Figures.Median(c.Select(r => r.Rate)),7:F0}"
+            + $" {Figures.Median(c.Select(r => r.Send)),10:F2} {Figures.Median(c.Select(r => r.Receive)),10:F2}");
+        Console.WriteLine($"{"disk: 1 MiB writes, sync every 8",-32} {Figures.Median(disk),7:F0}");
+        double[] tls = [.. c.Select(r => r.Rate)];
+        for (var i = 0; i < Modes.Length; i++)
+            Row($"ship, {Modes[i]} ÷ TLS".ToLowerInvariant(), mebibytes, runs[i], tls);
+        Row("whole road ÷ min(TLS, disk)", mebibytes, runs[^1], [.. tls.Zip(disk, Math.Min)]);
+    }
+
+    private static void Row(string name, int mebibytes, ShipRun[] runs, double[] yardstick)
     {
         var (megabytes, gibibytes) = (mebibytes * 1.048576, mebibytes / 1024.0);
-        void Row(string name, IEnumerable<double> rates, double? send, double? receive, IEnumerable<double>? ratios)
+        double[] ratios = [.. runs.Zip(yardstick, (r, y) => megabytes / r.Seconds / y)];
+        Console.WriteLine($"{name,-32} {Figures.Median(runs.Select(r => megabytes / r.Seconds)),7:F0}"
+            + $" {Figures.Median(runs.Select(r => r.SendSeconds)) / gibibytes,10:F2}"
+            + $" {Figures.Median(runs.Select(r => r.ReceiveSeconds)) / gibibytes,10:F2}"
+            + $" {Figures.Median(runs.Select(r => r.Packed)),5:F2} {Figures.Median(ratios),6:F2}"
+            + $"  {string.Join(' ', ratios.Select(r => $"{r:F2}"))}");
+    }
+
+    // Programs are what much of a system disk holds; they pack about two to one.
+    private static byte[] Compressible()
+    {
+        var text = new byte[ContentBytes];
+        var used = 0;
+        foreach (var file in Directory.EnumerateFiles(AppContext.BaseDirectory, "*.dll").Order(StringComparer.Ordinal))
         {
-            var each = ratios is null ? "" : string.Join(' ', ratios.Select(r => $"{r:F2}"));
-            Console.WriteLine($"{name,-34} {Figures.Median(rates),7:F0} {send,10:F2} {receive,10:F2}"
-                + $" {(ratios is null ? double.NaN : Figures.Median(ratios)),7:F2}  {each}");
+            var bytes = File.ReadAllBytes(file);
+            var count = Math.Min(bytes.Length, text.Length - used);
+            bytes.AsSpan(0, count).CopyTo(text.AsSpan(used));
+            used += count;
         }
-        Console.WriteLine($"{"road",-34} {"MB/s",7} {"send s/GiB",10} {"recv s/GiB",10} {"ratio",7}  of each round");
-        Row("TLS: SSL_write in C", c.Select(r => r.Rate), Figures.Median(c.Select(r => r.Send)),
-            Figures.Median(c.Select(r => r.Receive)), null);
-        Row("disk: 1 MiB writes, sync every 8", disk, null, null, null);
-        double Send(ShipRun[] runs) => Figures.Median(runs.Select(r => r.SendSeconds)) / gibibytes;
-        double Receive(ShipRun[] runs) => Figures.Median(runs.Select(r => r.ReceiveSeconds)) / gibibytes;
-        Row("Lifeboat, ship ÷ TLS", ship.Select(r => megabytes / r.Seconds), Send(ship), Receive(ship),
-            [.. ship.Zip(c, (s, t) => megabytes / s.Seconds / t.Rate)]);
-        var limits = c.Zip(disk, (t, d) => Math.Min(t.Rate, d));
-        Row("Lifeboat, whole road ÷ the lower", whole.Select(r => megabytes / r.Seconds), Send(whole), Receive(whole),
-            [.. whole.Zip(limits, (w, l) => megabytes / w.Seconds / l)]);
+        return text;
     }
 
     private static double WriteFile(string path, int mebibytes, byte[] content)

@@ -5,6 +5,7 @@ using Lifeboat.Contracts.Sites;
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Compression;
 using Lifeboat.Replication.Receiving;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Volumes.Files;
@@ -68,18 +69,20 @@ internal static class ShipSink
     {
         await using var owned = connection;
         if (await connection.ReceiveAsync(ct) is null) return;
-        var reply = new HelloReply(Epoch.First, Guid.NewGuid(), Guid.Empty, 0, 0, false);
+        using var unpacker = new FrameUnpacker(FrameAbilities.All);
+        var reply = new HelloReply(Epoch.First, Guid.NewGuid(), Guid.Empty, 0, 0, false, FrameAbilities.All);
         await connection.SendAsync(reply.Encode(), ct);
         FrameHeader last = default;
         var unsaid = false;
         while (true)
         {
             var next = connection.ReceiveAsync(ct).AsTask();
-            if (unsaid && !next.IsCompleted) await connection.SendAsync(new Ack(last.StreamId, last.Last, 0).Encode(), ct);
+            if (unsaid && !next.IsCompleted)
+                await connection.SendAsync(new Ack(last.StreamId, last.Last, 0).Encode(), ct);
             unsaid &= next.IsCompleted;
             if (await next is not { } message) return;
             if (MessageCodec.Open(message, out var payload) != MessageKind.Frame) continue;
-            last = FrameHeader.Decode(payload, out _);
+            last = unpacker.Open(payload, out _);
             unsaid = true;
         }
     }

@@ -3,16 +3,21 @@ using System.Diagnostics;
 using Lifeboat.Agent.Linking;
 using Lifeboat.Benchmarks.Nbd;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Compression;
 using Lifeboat.Replication.Shipping;
 
 namespace Lifeboat.Benchmarks.Shipping;
 
-/// <param name="Seconds">From the first frame until the last record is durable, and folded where that is asked for.</param>
+/// <param name="Seconds">
+/// From the first frame until the last record is durable, and folded where that is asked for.
+/// </param>
 /// <param name="SendSeconds">CPU of the sending process in that time.</param>
-internal readonly record struct ShipRun(double Seconds, double SendSeconds, double ReceiveSeconds);
+/// <param name="Packed">Bytes on the wire for a byte of records.</param>
+internal readonly record struct ShipRun(double Seconds, double SendSeconds, double ReceiveSeconds, double Packed);
 
 /// <summary>
 /// The sending end: a stream that holds so many MiB already is shipped, so that neither a guest nor capture is in the
@@ -24,7 +29,7 @@ internal sealed class ShipSource(TlsLink link, string target, int receiver)
     private const int PiecesPerPoint = 64;
 
     /// <param name="foldedFile">Where the receiver says how far it has folded; null: durable is enough.</param>
-    public async Task<ShipRun> RunAsync(int mebibytes, byte[] content, string? foldedFile)
+    public async Task<ShipRun> RunAsync(int mebibytes, byte[] content, CompressionMode mode, string? foldedFile)
     {
         using var stop = new CancellationTokenSource();
         var time = TimeProvider.System;
@@ -32,15 +37,19 @@ internal sealed class ShipSource(TlsLink link, string target, int receiver)
         var durable = await GreetAsync(connection);
         var stream = NewStream(durable, mebibytes);
         var point = Fill(stream, mebibytes, content);
+        var gauge = new LinkGauge(time);
+        using var packer = new FramePacker(new CompressionChooser(mode, FrameAbilities.All, gauge, time), time);
+        var feed = new FrameFeed(stream, new RateCap(null, time), packer, gauge);
         var pump = new LinkPump(connection, LinkTimings.Default, time, stream.ToShip);
         var (before, receiverBefore) = (Cpu(Environment.ProcessId), Cpu(receiver));
         var start = Stopwatch.GetTimestamp();
-        var sending = pump.SendAllAsync(new FrameFeed(stream, new RateCap(null, time)), stop.Token);
+        var sending = pump.SendAllAsync(feed, stop.Token);
         while (stream.DurableSequence < stream.LastSequence)
         {
             var message = await pump.ReceiveAsync(stop.Token)
                 ?? throw new InvalidOperationException("the receiver hung up");
-            if (message.Kind != MessageKind.Ack) throw new InvalidOperationException($"the receiver says {message.Kind}");
+            if (message.Kind != MessageKind.Ack)
+                throw new InvalidOperationException($"the receiver says {message.Kind}");
             stream.MarkDurable(Ack.Decode(message.Payload.Span).Durable);
         }
         while (foldedFile is not null && Folded(foldedFile) < point)
@@ -52,8 +61,9 @@ internal sealed class ShipSource(TlsLink link, string target, int receiver)
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         var (sent, received) = (Cpu(Environment.ProcessId) - before, Cpu(receiver) - receiverBefore);
         await stop.CancelAsync();
-        await Task.WhenAny(sending);
-        return new ShipRun(seconds, sent / 1e9, received / 1e9);
+        await Task.WhenAny(sending);   // cancelled
+        return new ShipRun(seconds, sent / 1e9, received / 1e9,
+            (double)feed.WireBytes / feed.ShippedBytes);
     }
 
     private static async Task<long> GreetAsync(ILinkConnection connection)
