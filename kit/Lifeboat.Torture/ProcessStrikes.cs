@@ -21,6 +21,7 @@ internal sealed class ProcessStrikes(TortureField field, Prng prng)
             await PauseAsync(pause, ct);
             if (ct.IsCancellationRequested) break;
             if (how < 0.05) KillAll(site);
+            else if (how < 0.1) _hangs.Add(BlindAsync(site, kill: hang % 2 == 0, TimeSpan.FromMilliseconds(hang)));
             else if (how < 0.75) Kill(site, role);
             else _hangs.Add(HangAsync(site, role, TimeSpan.FromMilliseconds(hang)));
         }
@@ -38,11 +39,21 @@ internal sealed class ProcessStrikes(TortureField field, Prng prng)
         if (killed > 0) field.Strikes.Note(StrikeFamily.Kill, $"KILL {site.Name}/all");
     }
 
+    // The agent hangs just when its watchdog cannot see it.
+    private async Task BlindAsync(FieldSite site, bool kill, TimeSpan length)
+    {
+        if (kill) Kill(site, "watchdog");
+        var blind = kill ? Task.CompletedTask : HangAsync(site, "watchdog", length + TimeSpan.FromSeconds(2));
+        await Task.Delay(length / 10, field.Time, CancellationToken.None);
+        await HangAsync(site, "agent", length + TimeSpan.FromSeconds(1), " unwatched");
+        await blind;
+    }
+
     // Ends by itself also when the storm is over: nobody is left stopped.
-    private async Task HangAsync(FieldSite site, string role, TimeSpan length)
+    private async Task HangAsync(FieldSite site, string role, TimeSpan length, string how = "")
     {
         if (site.ProcessOf(role) is not { } pid || !FieldSite.SignalPid(pid, "STOP")) return;
-        var strike = field.Strikes.Begin(StrikeFamily.Hang, $"STOP {site.Name}/{role}");
+        var strike = field.Strikes.Begin(StrikeFamily.Hang, $"STOP {site.Name}/{role}{how}");
         await Task.Delay(length, field.Time, CancellationToken.None);
         if (site.ProcessOf(role) == pid) FieldSite.SignalPid(pid, "CONT");
         field.Strikes.End(strike);

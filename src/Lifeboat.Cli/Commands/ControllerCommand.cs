@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
 using Lifeboat.Agent.Processes;
+using Lifeboat.Agent.Watchdog;
 using Lifeboat.Contracts;
 using Lifeboat.Controller;
 using Lifeboat.Protection;
@@ -17,6 +18,7 @@ internal sealed class ControllerCommand() : LifeboatCommand(null, "controller", 
         using var role = await PidFile.TakeAsync(session.Paths, SiteRole.Controller, PredecessorLimit, session.Time, ct)
             ?? throw new ProblemException(ReasonCode.Conflict, "another controller of this site runs",
                 $"See {session.Paths.PidFile(SiteRole.Controller)}.");
+        await using var eyes = SecondWatch.Start(session.SiteDirectory, session.Time);
         await ControllerHost.RunAsync(session.SiteDirectory, ct);
         return ExitCode.Ok;
     }

@@ -10,6 +10,8 @@ namespace Lifeboat.IntegrationTests.Life;
 [Collection(LifeCollection.Name)]
 public sealed class KillTests
 {
+    // The agent is stopped while its watchdog is: the controller's process has to see it.
+    private const string Unwatched = "STOP, unwatched,";
     private static readonly TimeSpan StallLimit = TimeSpan.FromSeconds(1);
 
     [Fact]
@@ -26,7 +28,7 @@ public sealed class KillTests
         [
             (pair.A, "agent", "KILL"), (pair.B, "agent", "KILL"), (pair.A, "watchdog", "KILL"),
             (pair.A, "controller", "KILL"), (pair.B, "controller", "KILL"), (pair.B, "watchdog", "KILL"),
-            (pair.A, "agent", "STOP"),
+            (pair.A, "agent", "STOP"), (pair.A, "agent", Unwatched),
         ];
         foreach (var fault in faults) await SurvivesAsync(pair, vm, fault, machine, ct);
     }
@@ -37,8 +39,11 @@ public sealed class KillTests
         var what = Name(fault);
         var before = (await pair.UntilProtectedAsync(pair.A, TimeSpan.FromMinutes(1), ct)).NewestPoint!;
         var start = pair.Time.GetUtcNow();
-        Assert.True(fault.Site.Signal(fault.Role, fault.Signal), $"{what}: it does not run");
+        var unwatched = fault.Signal == Unwatched;
+        if (unwatched) Assert.True(fault.Site.Signal("watchdog", "STOP"));
+        Assert.True(fault.Site.Signal(fault.Role, unwatched ? "STOP" : fault.Signal), $"{what}: it does not run");
         await Task.Delay(TimeSpan.FromSeconds(2), pair.Time, ct);
+        if (unwatched) Assert.True(fault.Site.Signal("watchdog", "CONT"));
         var after = await pair.UntilAsync(pair.A,
             g => g.Source is { Phase: SourcePhase.Streaming } && g.NewestPoint?.CutAt > start + TimeSpan.FromSeconds(2),
             TimeSpan.FromMinutes(2), ct);
@@ -47,6 +52,8 @@ public sealed class KillTests
         Assert.True(after.Source!.LastResync is not (ResyncKind.Allocation or ResyncKind.HashCompare)
             || after.Source.Attaches == 1, $"{what}: resync was {after.Source.LastResync}, not by the change map");
         Assert.True(after.NewestPoint!.Sequence > before.Sequence, $"{what}: no new point");
+        // Its controller may be the one that was killed.
+        await pair.UntilAsync(pair.B, g => g.Replica is not null, TimeSpan.FromMinutes(2), ct);
         var proof = await pair.ProveAsync(pair.B, after.NewestPoint.Id, vm, OracleExpectation.ConsistencyOnly, ct);
         Assert.True(proof.Holds, $"{what}\n" + string.Join('\n', proof.Lines()));
         var measured = $"{what}: stall {stall.TotalMilliseconds:0} ms, {late.TotalMilliseconds:0} ms of it the machine";
