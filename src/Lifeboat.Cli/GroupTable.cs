@@ -26,6 +26,8 @@ internal static class GroupTable
             ("last quiesce", source?.LastQuiesce is { } q ? Quiesce(q) : null),
             ("retention", group.Definition.Policy.Retention.ToString()),
             ("history", group.Replica is { } r ? $"{r.Points} points, journal {Show.Bytes(r.JournalBytes)}" : null),
+            ("damage", Damage(group)),
+            ("last scrub", Scrub(group, time)),
             ("newest point", Newest(group, time)),
             ("failover would lose", group.Exposure is { } e ? $"at most {Show.Span(e)}" : null),
             ("run under way", group.ActiveRun?.ToString()),
@@ -38,6 +40,21 @@ internal static class GroupTable
     public static string? Newest(GroupInfo group, TimeProvider time) => group.NewestPoint is { } p
         ? $"{Show.Time(p.CutAt)} ({Show.Span(time.GetUtcNow() - p.CutAt)} ago), {Show.Name(p.Consistency)}, {p.Id}"
         : null;
+
+    /// <summary>What is not whole at the recovery site, with place and since when; null: nothing.</summary>
+    public static string? Damage(GroupInfo group) => group.Replica is { Damages: { Count: > 0 } damages }
+        ? string.Join("; ", damages.Take(4).Select(d => $"{d} found {Show.Time(d.FoundAt)}, "
+            + (d.MendedAt is { } at ? $"points from {at} on are sound" : "waiting for the source")))
+            + (damages.Count > 4 ? $"; and {damages.Count - 4} more" : "")
+        : null;
+
+    private static string? Scrub(GroupInfo group, TimeProvider time) => group.Replica?.Scrub is not { } scrub ? null
+        : (scrub.LastPassAt is { } at ? $"{Show.Time(at)} ({Show.Span(time.GetUtcNow() - at)} ago)" : "none yet")
+            + (scrub.LastPassBytes > 0 ? $", {Show.Bytes(scrub.LastPassBytes)}" : "")
+            + (scrub.PassBytes > 0 ? $"; under way, {Show.Bytes(scrub.PassBytes)} read" : "")
+            + (scrub.Checksums < 1 ? $"; {scrub.Checksums:P0} of the base has checksums" : "")
+            + (scrub.Found > 0 ? $"; {scrub.Found} damages found" : "")
+            + (scrub.Problem is { } problem ? $"; held up: {problem}" : "");
 
     private static string Phase(SourceStatus source) =>
         source.Phase is SourcePhase.Streaming ? "streaming"

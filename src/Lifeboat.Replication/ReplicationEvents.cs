@@ -18,6 +18,7 @@ internal static class ReplicationEvents
     public const int PointWithdrawn = 2011;
     public const int DetachFailed = 2012;
     public const int SourceFailed = 2013;
+    public const int ResendAsked = 2030;
     public const int ReceiverAccepted = 2100;
     public const int ReceiverRefused = 2101;
     public const int ReceiverEnded = 2102;

@@ -84,6 +84,12 @@ internal static class AgentApi
             return Results.NoContent();
         });
         one.MapGet("/points", (string group) => replicas.Get(group).Points);
+        one.MapPost("/scrub", (string group) =>
+        {
+            var replica = replicas.Get(group);
+            replica.Scrub();
+            return replica.Status();
+        });
         one.MapPost("/epoch", async (string group, EpochRequest request, CancellationToken ct) =>
         {
             var replica = replicas.Get(group);

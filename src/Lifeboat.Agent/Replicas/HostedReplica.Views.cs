@@ -28,7 +28,7 @@ internal sealed partial class HostedReplica
             var wanted = new ViewInfo(request.Name, sequence, point, request.Writable, []);
             // Kept before it is opened: a view that is open but in no file would hold history back for ever.
             await _viewFiles.SaveAsync(request.Name, wanted, ct);
-            var view = await StartViewAsync(wanted, ct);
+            var view = await StartViewAsync(wanted, request.AcceptDamage, ct);
             _views[request.Name] = view;
             return view.Info;
         }
@@ -64,14 +64,15 @@ internal sealed partial class HostedReplica
     {
         foreach (var wanted in await _viewFiles.LoadAsync(ct))
         {
-            _views[wanted.Name] = await StartViewAsync(wanted, ct);
+            // It was opened before: what was found since must not keep the replica from being served.
+            _views[wanted.Name] = await StartViewAsync(wanted, acceptDamage: true, ct);
             LogViewRestored(wanted.Name, Spec.Group, wanted.Sequence);
         }
     }
 
-    private async Task<HostedView> StartViewAsync(ViewInfo wanted, CancellationToken ct)
+    private async Task<HostedView> StartViewAsync(ViewInfo wanted, bool acceptDamage, CancellationToken ct)
     {
-        var view = await _replica.OpenViewAsync(wanted.Name, wanted.Sequence, wanted.Writable, ct);
+        var view = await _replica.OpenViewAsync(wanted.Name, wanted.Sequence, wanted.Writable, acceptDamage, ct);
         return await HostedView.StartAsync(_parts.Paths, Spec.Group, view, wanted,
             [.. Spec.Volumes.Select(v => new HostedView.Volume(v.Index, v.Name, v.SizeBytes))]);
     }
@@ -85,8 +86,8 @@ internal sealed partial class HostedReplica
                 ? (point.Sequence, id)
                 : throw new ProblemException(ReasonCode.PointUnknown,
                     $"group {Spec.Group} has no recovery point {id}", $"{points.Count} points are kept");
-        return points.Count > 0
-            ? (points[^1].Sequence, points[^1].Id)
+        return (_replica.NewestSound ?? points.LastOrDefault()) is { } newest
+            ? (newest.Sequence, newest.Id)
             : throw new ProblemException(ReasonCode.NoRecoveryPoint, $"group {Spec.Group} has no sealed point yet");
     }
 

@@ -37,7 +37,9 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         Receiver = new ReplicaReceiver(replica, new ReceiverOptions { PrimarySite = spec.PrimarySite }, parts.Time,
             parts.Logs.CreateLogger<ReplicaReceiver>());
         _viewFiles = new SpecFiles<ViewInfo>(Path.Combine(parts.Paths.AgentState, "views", spec.Group));
+        _scrubber = new ReplicaScrubber(replica, ScrubOptions.Default, parts.Time);
         _folding = FoldAsync(_stop.Token);
+        _scrubbing = ScrubAsync(_stop.Token);
     }
 
     public ReplicaSpec Spec { get; private set; }
@@ -80,23 +82,28 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         var receiver = Receiver.Snapshot();
         var points = _replica.Points;
         var full = _foldProblem is not null && receiver.Reason == ReasonCode.None;
+        var damage = DamageProblem();
         return new ReplicaStatus
         {
             Group = Spec.Group,
             ReplicaId = _replica.ReplicaId,
             Epoch = _replica.Epoch,
             Connected = receiver.Connected,
-            Reason = full ? ReasonCode.TargetFull : receiver.Reason,
-            Detail = receiver.Detail ?? _foldProblem,
+            Reason = full ? ReasonCode.TargetFull
+                : damage is not null && receiver.Reason == ReasonCode.None ? ReasonCode.ReplicaDamaged
+                : receiver.Reason,
+            Detail = receiver.Detail ?? _foldProblem ?? damage,
             DurableSequence = _replica.DurableSequence,
             FoldedSequence = _replica.FoldedSequence,
             JournalBytes = _replica.JournalBytes,
             ReceivedBytes = receiver.ReceivedBytes,
             RefusedFrames = receiver.RefusedFrames,
             Points = points.Count,
-            Newest = points.Count > 0 ? points[^1] : null,
+            Newest = _replica.NewestSound ?? (points.Count > 0 ? points[^1] : null),
             Oldest = points.Count > 0 ? points[0] : null,
             Views = [.. _views.Keys.Order(StringComparer.Ordinal)],
+            Damages = [.. _replica.Damages.Select(Tell)],
+            Scrub = ScrubNow(),
         };
     }
 
@@ -115,6 +122,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _folding;
+        await _scrubbing;
         await Receiver.StopAsync(CancellationToken.None);
         foreach (var view in _views.Values) await view.DisposeAsync();
         await _replica.DisposeAsync();
@@ -133,6 +141,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
                 if (result.Outcome == FoldOutcome.Full) pause = Stall("the replica store has no room to fold history");
                 else _foldProblem = null;
                 if (result.Outcome == FoldOutcome.More) pause = TimeSpan.Zero;
+                LogDamages();
             }
             catch (Exception e) when (e is StorageException or ReplicaException)
             {

@@ -19,6 +19,11 @@ internal sealed class PointOpenCommand : LifeboatCommand
         Description = "Copy-on-write: what is written vanishes when the view is closed",
     };
 
+    private readonly Option<bool> _damage = new("--accept-damage")
+    {
+        Description = "A damaged point too: reading what is lost fails, all else is right",
+    };
+
     public PointOpenCommand() : base("point", "open", "Open a point in time as NBD exports, at the recovery site")
     {
         Add(_group);
@@ -26,13 +31,15 @@ internal sealed class PointOpenCommand : LifeboatCommand
         Add(_sequence);
         Add(_name);
         Add(_writable);
+        Add(_damage);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var point = parsed.GetValue(_point) is { } text ? session.PointId(text) : (Guid?)null;
         var view = await session.Controller.OpenViewAsync(parsed.GetRequiredValue(_group), new ViewRequest(
-            parsed.GetRequiredValue(_name), point, parsed.GetValue(_sequence), parsed.GetValue(_writable)), ct);
+            parsed.GetRequiredValue(_name), point, parsed.GetValue(_sequence), parsed.GetValue(_writable),
+            parsed.GetValue(_damage)), ct);
         session.Output.Write(view, table =>
         {
             table.AddColumns("volume", "size", "uri");

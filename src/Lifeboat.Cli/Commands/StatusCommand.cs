@@ -22,6 +22,8 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
                     GroupTable.State(g), GroupTable.Newest(g, session.Time) ?? "none",
                     g.Exposure is { } e ? Show.Span(e) : "", Advice(g, site.Name));
         });
+        foreach (var g in groups.Where(g => g.Replica is { Damages.Count: > 0 }))
+            session.Output.Talk($"replica of {g.Definition.Name} is damaged: {GroupTable.Damage(g)}");
         foreach (var peer in site.Peers.Where(p => !p.Reachable))
             session.Output.Talk($"site {peer.Name} does not answer at {peer.ControllerUrl} ({Show.Name(peer.Reason)})");
         if (site.Agent is null)

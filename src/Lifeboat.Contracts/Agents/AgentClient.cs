@@ -90,6 +90,10 @@ public sealed class AgentClient : IDisposable
     public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
         AskAsync<IReadOnlyList<RecoveryPoint>>(HttpMethod.Get, $"v1/replicas/{Escape(group)}/points", null, ct);
 
+    /// <summary>Begins to read and verify all of the replica, or hurries the pass under way.</summary>
+    public Task<ReplicaStatus> ScrubAsync(string group, CancellationToken ct) =>
+        AskAsync<ReplicaStatus>(HttpMethod.Post, $"v1/replicas/{Escape(group)}/scrub", null, ct);
+
     /// <summary>From now on frames of an older epoch are refused. Lower than the known one: StaleEpoch.</summary>
     public Task<ReplicaStatus> RaiseEpochAsync(string group, EpochRequest request, CancellationToken ct) =>
         AskAsync<ReplicaStatus>(HttpMethod.Post, $"v1/replicas/{Escape(group)}/epoch", request, ct);

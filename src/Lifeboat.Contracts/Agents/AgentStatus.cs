@@ -86,4 +86,7 @@ public sealed record ReplicaStatus
     public RecoveryPoint? Newest { get; init; }
     public RecoveryPoint? Oldest { get; init; }
     public required IReadOnlyList<string> Views { get; init; }
+    /// <summary>What is not whole: waiting for the source, or mended and waiting for folding to pass.</summary>
+    public IReadOnlyList<DamageStatus> Damages { get; init; } = [];
+    public ScrubStatus? Scrub { get; init; }
 }

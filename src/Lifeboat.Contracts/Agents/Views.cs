@@ -6,7 +6,9 @@ namespace Lifeboat.Contracts.Agents;
 /// sealed.</param>
 /// <param name="Sequence">Any sequence in the history (crash-consistent).</param>
 /// <param name="Writable">Copy-on-write; writes are dropped when the view is closed. Else read-only.</param>
-public sealed record ViewRequest(string Name, Guid? PointId, long? Sequence, bool Writable);
+/// <param name="AcceptDamage">Open a damaged point as well: reading what is lost fails, all else is right.</param>
+public sealed record ViewRequest(string Name, Guid? PointId, long? Sequence, bool Writable,
+    bool AcceptDamage = false);
 
 /// <summary>A point in time, exported over NBD. Survives a restart of the agent under the same name and
 /// sockets.</summary>

@@ -74,6 +74,10 @@ public sealed partial class ControllerClient : IDisposable
     public Task<GroupInfo> ChangePolicyAsync(string group, PolicyChange change, CancellationToken ct) =>
         AskAsync<GroupInfo>(HttpMethod.Patch, $"v1/groups/{Escape(group)}/policy", change, ct);
 
+    /// <summary>Begins to read and verify all of the group's replica. To be asked at its recovery site.</summary>
+    public Task<GroupInfo> ScrubAsync(string group, CancellationToken ct) =>
+        AskAsync<GroupInfo>(HttpMethod.Post, $"v1/groups/{Escape(group)}/scrub", null, ct);
+
     /// <summary>Ends protection: the instances stay as they are, the replica and its history are deleted.</summary>
     public Task DeleteGroupAsync(string group, CancellationToken ct) =>
         TellAsync(HttpMethod.Delete, $"v1/groups/{Escape(group)}", null, ct);

@@ -24,6 +24,11 @@ internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, Gro
         });
         routes.MapPatch("/v1/groups/{group}/policy", async (string group, PolicyChange change,
             CancellationToken ct) => await overview.OfAsync(await policies.ChangeAsync(group, change, ct), ct));
+        routes.MapPost("/v1/groups/{group}/scrub", async (string group, CancellationToken ct) =>
+        {
+            await here.ScrubAsync(group, ct);
+            return await overview.OfAsync(here.Require(group), ct);
+        });
         routes.MapDelete("/v1/groups/{group}", async (string group, CancellationToken ct) =>
         {
             await removal.RemoveAsync(group, ct);

@@ -70,6 +70,8 @@ internal static class GroupStates
             return new(GroupState.Degraded, Because(replica.Reason, ReasonCode.LinkDown),
                 replica.Detail ?? $"the source is not connected; the newest point is of {newest.CutAt:u}");
         }
+        if (replica.Reason is ReasonCode.ReplicaDamaged)
+            return new(GroupState.Degraded, ReasonCode.ReplicaDamaged, replica.Detail);
         return facts.Now - newest.CutAt > facts.Group.Policy.RpoTarget
             ? new(GroupState.Degraded, Because(replica.Reason, ReasonCode.Resync),
                 $"the newest point is of {newest.CutAt:u}: older than the RPO target")

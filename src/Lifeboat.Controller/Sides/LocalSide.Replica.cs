@@ -74,6 +74,18 @@ internal sealed partial class LocalSide
         specs.RemoveReplica(group);
     }
 
+    /// <exception cref="ProblemException">WrongSite: the replica is elsewhere.</exception>
+    public async Task ScrubAsync(string group, CancellationToken ct)
+    {
+        var definition = Require(group);
+        if (specs.Replica(group) is not { Active: true })
+        {
+            throw new ProblemException(ReasonCode.WrongSite, $"site {name} has no replica of {group}",
+                $"Ask site {definition.Other(name)}.");
+        }
+        await agent.ScrubAsync(group, ct);
+    }
+
     public async Task<ReplicaStatus?> ReplicaAsync(string group, CancellationToken ct)
     {
         try

@@ -49,7 +49,7 @@ public sealed record PickPoint(Guid? PointId, bool Clean = false) : IUndoableSte
         {
             var points = await context.Here.PointsAsync(context.Run.Group, ct);
             if (Choice(points, wanted) is { } point) return point;
-            if (context.Time.GetUtcNow() >= until) throw Missing(context.Run.Group, points.Count, wanted);
+            if (context.Time.GetUtcNow() >= until) throw Missing(context.Run.Group, points, wanted);
             await Task.Delay(TimeSpan.FromMilliseconds(200), context.Time, ct);
         }
     }
@@ -60,11 +60,16 @@ public sealed record PickPoint(Guid? PointId, bool Clean = false) : IUndoableSte
         return wanted is null ? usable.MaxBy(p => p.Sequence) : usable.FirstOrDefault(p => p.Id == wanted);
     }
 
-    private static ProblemException Missing(string group, int count, Guid? wanted) => wanted is null
+    private static ProblemException Missing(string group, IReadOnlyList<RecoveryPoint> points, Guid? wanted) =>
+        points.Any(p => p.State is PointState.Damaged && (wanted is null || p.Id == wanted))
+        ? new ProblemException(ReasonCode.ReplicaDamaged, wanted is null
+            ? $"every recovery point of {group} is damaged" : $"recovery point {wanted} of {group} is damaged",
+            "`lifeboat group get` says what is lost; `lifeboat point open --accept-damage` opens it with holes.")
+        : wanted is null
         ? new ProblemException(ReasonCode.NoRecoveryPoint, $"group {group} has no sealed recovery point here",
             "The initial sync must end first.")
         : new ProblemException(ReasonCode.PointUnknown, $"group {group} has no sealed point {wanted}",
-            $"It has {count} points; list them with `lifeboat point list {group}`.");
+            $"It has {points.Count} points; list them with `lifeboat point list {group}`.");
 
     private static string Said(DateTimeOffset? at) =>
         at is { } known ? known.ToString("u", CultureInfo.InvariantCulture) : "before this controller started";

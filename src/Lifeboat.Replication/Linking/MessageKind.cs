@@ -14,4 +14,5 @@ public enum MessageKind : byte
     Pong = 8,
     Refused = 9,
     Bye = 10,
+    Resend = 11,
 }

@@ -11,6 +11,9 @@ namespace Lifeboat.Replication.Receiving;
 // begins.
 internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection connection, Hello hello, TimeProvider time)
 {
+    private static readonly TimeSpan LostLook = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(30);
+
     private readonly CancellationTokenSource _cancel = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<Refused> _ordered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -48,6 +51,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
             return await Together.RunAsync(any.Token,
                 t => Together.ForeverAsync<Refused>(s => pump.SendAllAsync(null, s), t),
                 t => Together.ForeverAsync<Refused>(pump.KeepAliveAsync, t),
+                t => Together.ForeverAsync<Refused>(s => AskForLostAsync(pump, s), t),
                 t => ReceiveAsync(pump, unpacker, t),
                 async t => await SayAsync(pump, await _ordered.Task.ArriveAsync(t), t));
         }
@@ -112,6 +116,26 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         _unacknowledged = false;
         if (flushed.Sealed is [.., var newest]) _sealed = newest.Sequence;
         pump.Post(new Ack(_replica.StreamId, flushed.DurableSequence, _sealed).Encode());
+    }
+
+    // Asked for as soon as it is known, and again while it does not come: the source may have had no instance to read
+    // it from, or a resync of its own that did not bring it.
+    private async Task AskForLostAsync(LinkPump pump, CancellationToken ct)
+    {
+        IReadOnlyList<LostRange> asked = [];
+        var askedAt = 0L;
+        while (true)
+        {
+            var lost = _replica.Lost;
+            if (lost.Count > 0 && !_replica.InBatch
+                && (!lost.SequenceEqual(asked) || time.GetElapsedTime(askedAt) >= AskAgainAfter))
+            {
+                await _replica.LookAgainAsync(ct);
+                (asked, askedAt) = (_replica.Lost, time.GetTimestamp());
+                if (asked.Count > 0) pump.Post(new Resend(asked).Encode());
+            }
+            await Task.Delay(LostLook, time, ct);
+        }
     }
 
     private async Task<Refused?> DigestAsync(LinkPump pump, DigestRequest request, CancellationToken ct)

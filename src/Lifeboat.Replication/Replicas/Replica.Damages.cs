@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling;
 using Lifeboat.Journaling.Segments;
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
@@ -175,6 +176,41 @@ public sealed partial class Replica
             Replace(damage, null);
             if (damage.Length > 0) await VerifyAsync(_images[damage.Volume], damage.Offset, damage.Length, ct);
         }
+    }
+
+    /// <summary>Reads what is lost once more: a disk or a memory that erred once may be right the next time.</summary>
+    public async Task LookAgainAsync(CancellationToken ct)
+    {
+        foreach (var damage in _damages)
+            if (damage is { Length: > 0, MendedAt: null } && await ReadsWellAsync(damage, ct)) Replace(damage, null);
+    }
+
+    private async Task<bool> ReadsWellAsync(ReplicaDamage damage, CancellationToken ct)
+    {
+        try
+        {
+            return await ReadsAsync(damage, ct);
+        }
+        catch (Exception e) when (e is StorageException or JournalException)
+        {
+            return false; // whoever needs it will be told why
+        }
+    }
+
+    private async Task<bool> ReadsAsync(ReplicaDamage damage, CancellationToken ct)
+    {
+        if (damage.Place == DamagePlace.Record)
+        {
+            if (damage.Sequence <= FoldedSequence) return false; // what was made of it is in the base
+            using var hold = _journal.Hold(damage.Sequence);
+            var reader = _journal.Read(damage.Sequence, damage.Sequence, passDamage: true);
+            return await reader.ReadAsync(ct) && reader.Damage is null;
+        }
+        var block = new byte[BlockSum.BlockBytes];
+        for (var at = damage.Offset; at < damage.End; at += block.Length)
+            if (await _images[damage.Volume].ReadAsync(
+                    at, block.AsMemory(0, (int)Math.Min(block.Length, damage.End - at)), ct) is not null) return false;
+        return true;
     }
 
     private bool IsMended(ushort volume, long offset, long length, long last)

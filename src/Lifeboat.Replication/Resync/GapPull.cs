@@ -47,6 +47,7 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
             var askedTo = Math.Min(_cursor + AskBytes, task.SizeBytes);
             var extents = await task.Tap.GapAsync(task.Map, _cursor, askedTo - _cursor, ct);
             Check(extents, _cursor, askedTo);
+            if (task.Kind == SyncKind.ChangeMap) extents = LostExtents.Unite(extents, task.Lost, _cursor, askedTo);
             while (_cursor < askedTo)
             {
                 var to = Math.Min(_cursor + WindowBytes, askedTo);
@@ -184,5 +185,6 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
 /// <param name="Sequence">The replica is compared as it is here: before the first write of this attach.</param>
 /// <param name="Compare">Narrow a change map by digests.</param>
 /// <param name="WindowBytes">Pulled bytes that may be under way at once.</param>
+/// <param name="Lost">What the recovery site has lost and is brought too.</param>
 internal sealed record GapPullTask(IDiskTap Tap, VolumeSink Sink, GapMap Map, SyncKind Kind, long SizeBytes,
-    long Sequence, bool Compare, long WindowBytes);
+    long Sequence, bool Compare, long WindowBytes, IReadOnlyList<GapExtent> Lost);

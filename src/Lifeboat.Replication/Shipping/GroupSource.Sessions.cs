@@ -190,6 +190,7 @@ public sealed partial class GroupSource
     private async Task<SessionEnd> HearAsync(
         CaptureStream stream, LinkPump pump, DigestLine digests, CancellationToken ct)
     {
+        _resend = null; // whoever still lacks something asks again
         while (await pump.ReceiveAsync(ct) is { } message)
         {
             switch (message.Kind)
@@ -199,6 +200,9 @@ public sealed partial class GroupSource
                     break;
                 case MessageKind.DigestReply:
                     digests.Answer(DigestReply.Decode(message.Payload));
+                    break;
+                case MessageKind.Resend:
+                    HearResend(stream, Resend.Decode(message.Payload.Span));
                     break;
                 case MessageKind.Refused:
                     var refused = Refused.Decode(message.Payload.Span);

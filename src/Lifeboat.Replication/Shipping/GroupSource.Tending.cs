@@ -20,6 +20,7 @@ public sealed partial class GroupSource
         while (true)
         {
             await ForgetGapsAsync(stream, ct);
+            BeginResend(stream);
             await AttachMissingAsync(stream, ct);
             foreach (var slot in _slots)
                 if (slot is { Pull: { } pull, Sink: { } sink } && stream.IsOpen(sink))
@@ -112,7 +113,7 @@ public sealed partial class GroupSource
         var copyAll = _flaws.CopyAll && kind == SyncKind.ChangeMap;
         if (copyAll) map = new GapMap(GapKind.Allocation, null);
         return new GapPullTask(slot.Tap, sink, map, kind, slot.Disk.SizeBytes, sequence,
-            _options.CompareChangeMap && !copyAll, window);
+            _options.CompareChangeMap && !copyAll, window, slot.Lost);
     }
 
     private async Task PullAsync(
@@ -142,6 +143,7 @@ public sealed partial class GroupSource
         foreach (var slot in batch.Slots)
         {
             slot.Pulled = false;
+            slot.Lost = [];
             try
             {
                 await slot.Tap.ForgetGapAsync(ct);

@@ -19,6 +19,8 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
     public GapPull? Pull { get; set; }
     /// <summary>Its gap is in the open batch: to be forgotten once that is durable, and not otherwise.</summary>
     public bool Pulled { get; set; }
+    /// <summary>What the recovery site has lost: the next pull brings it too, until its batch is durable.</summary>
+    public IReadOnlyList<GapExtent> Lost { get; set; } = [];
     /// <summary>Completes when the end of the last mirror has been taken note of.</summary>
     public Task Ending { get; set; } = Task.CompletedTask;
     /// <summary>Timestamp before which the next attach is not tried.</summary>
@@ -40,6 +42,7 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
         Sink = null;
         Pull = null;
         Pulled = false;
+        Lost = [];
         RetryAt = 0;
         RotatedAtBytes = 0;
     }

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using Lifeboat.Journaling.Records;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Replicas;
 using Lifeboat.Replication.Linking.Compression;
 using Lifeboat.Testing;
 using Xunit;
@@ -24,6 +25,7 @@ public sealed class LinkMessageTests
     [InlineData(MessageKind.Pong, 8)]
     [InlineData(MessageKind.Refused, 9)]
     [InlineData(MessageKind.Bye, 10)]
+    [InlineData(MessageKind.Resend, 11)]
     public void Message_kinds_on_the_wire_never_change_value(MessageKind kind, byte frozen) =>
         Assert.Equal(frozen, (byte)kind);
 
@@ -55,6 +57,7 @@ public sealed class LinkMessageTests
         Assert.Equal(Frozen.Ping, Convert.ToHexString(new Ping(77).Encode(MessageKind.Ping)));
         Assert.Equal(Frozen.Refused,
             Convert.ToHexString(new Refused(ReasonCode.StaleEpoch, new Epoch(4), "old").Encode()));
+        Assert.Equal(Frozen.Resend, Convert.ToHexString(new Resend([new(2, 4096, 8192)]).Encode()));
         Assert.Equal(Frozen.Bye, Convert.ToHexString(new Bye(ReasonCode.Conflict).Encode()));
     }
 
@@ -71,6 +74,8 @@ public sealed class LinkMessageTests
         var request = new DigestRequest(5, 2, 9, 1 << 20, 4096, 3);
         Assert.Equal(request, DigestRequest.Decode(Open(request.Encode(), MessageKind.DigestRequest).Span));
         Assert.Equal(48, DigestReply.Decode(Open(Digests(), MessageKind.DigestReply)).Digests.Length);
+        LostRange[] lost = [new(2, 4096, 8192), new(0, 0, 1)];
+        Assert.Equal(lost, Resend.Decode(Open(new Resend(lost).Encode(), MessageKind.Resend).Span).Ranges);
         var refused = new Refused(ReasonCode.TargetFull, new Epoch(4), "voll: ü");
         Assert.Equal(refused, Refused.Decode(Open(refused.Encode(), MessageKind.Refused).Span));
         var bye = Bye.Decode(Open(new Bye(ReasonCode.Conflict).Encode(), MessageKind.Bye).Span);
@@ -109,7 +114,7 @@ public sealed class LinkMessageTests
             new DigestRequest(5, 2, 9, 1 << 20, 4096, 3).Encode(), Digests(), new Ping(77).Encode(MessageKind.Pong),
             new Refused(ReasonCode.StaleEpoch, new Epoch(4), "old").Encode(), new Bye(ReasonCode.None).Encode(),
             (Reply() with { Accepts = FrameAbilities.All }).Encode(), Packed(FrameCompression.Lz4),
-            Packed(FrameCompression.Zstd),
+            Packed(FrameCompression.Zstd), new Resend([new(2, 4096, 8192), new(0, 0, 1)]).Encode(),
         ];
         using var unpacker = new FrameUnpacker(FrameAbilities.All);
         for (var round = 0; round < 20_000; round++)
@@ -176,6 +181,7 @@ public sealed class LinkMessageTests
             case MessageKind.Ping or MessageKind.Pong: Ping.Decode(payload.Span); break;
             case MessageKind.Refused: Refused.Decode(payload.Span); break;
             case MessageKind.Bye: Bye.Decode(payload.Span); break;
+            case MessageKind.Resend: Resend.Decode(payload.Span); break;
         }
     }
 
@@ -260,6 +266,7 @@ public sealed class LinkMessageTests
             "18191A1B1C1D1E1F202122232425262728292A2B2C2D2E2F";
         public const string Ping = "4C424C4B07000100080000009751A79A4D00000000000000";
         public const string Refused = "4C424C4B090001000F000000826911542E00040000000000000003006F6C64";
+        public const string Resend = "4C424C4B0B00010014000000C826921F0100020000100000000000000020000000000000";
         public const string Bye = "4C424C4B0A00010002000000B22708AF0400";
     }
 }
