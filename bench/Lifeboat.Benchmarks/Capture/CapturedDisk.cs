@@ -33,6 +33,8 @@ internal sealed class CapturedDisk : IAsyncDisposable
     public LoadedQemu? Qemu { get; private set; }
     public int SourceAgent => _agents[0]!.Id;
     public int ReplicaAgent => _agents[1]!.Id;
+    /// <summary>How long the last wait for streaming saw the source at its first sync.</summary>
+    public TimeSpan Syncing { get; private set; }
     public AgentClient Source { get; }
     public AgentClient Replica { get; }
 
@@ -85,11 +87,15 @@ internal sealed class CapturedDisk : IAsyncDisposable
     /// <summary>Until the source streams; an agent that is not back yet is waited for.</summary>
     public async Task<SourceStatus> StreamingAsync()
     {
-        for (var waited = Stopwatch.StartNew(); waited.Elapsed < TimeSpan.FromMinutes(2); await Task.Delay(20))
+        TimeSpan? began = null;
+        for (var waited = Stopwatch.StartNew(); waited.Elapsed < TimeSpan.FromMinutes(2); await Task.Delay(10))
         {
             try
             {
-                if (await StatusAsync() is { Phase: SourcePhase.Streaming } now) return now;
+                var now = await StatusAsync();
+                if (now.Phase == SourcePhase.InitialSync) began ??= waited.Elapsed;
+                Syncing = waited.Elapsed - (began ?? waited.Elapsed);
+                if (now.Phase == SourcePhase.Streaming) return now;
             }
             catch (ProblemException e) when (e.Reason is ReasonCode.AgentUnreachable or ReasonCode.GroupUnknown)
             {

@@ -10,12 +10,13 @@ namespace Lifeboat.Benchmarks.Nbd;
 internal static class NbdServerBenchmark
 {
     private const long Size = 256L * 1024 * 1024;
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(1.5);
 
     public static async Task<int> RunAsync(string[] options)
     {
         var smoke = options.Contains("--smoke");
         var rounds = smoke ? 1 : Number(options, "--rounds", 5);
-        var length = TimeSpan.FromSeconds(smoke ? 0.1 : Number(options, "--seconds", 1));
+        var length = TimeSpan.FromSeconds(smoke ? 0.1 : Figures.Number(options, "--seconds", 1));
         if (!File.Exists("/usr/bin/nbdkit") || !File.Exists("/usr/bin/qemu-nbd"))
         {
             Console.WriteLine("cannot run: nbdkit and qemu-nbd are the yardstick and are not both installed");
@@ -97,7 +98,7 @@ internal static class NbdServerBenchmark
         }
     }
 
-    // Every page exists and every path is compiled before anything is measured.
+    // Every page exists and every path is compiled for good before anything is measured.
     private static void Fill(MeasuredServer server, TimeSpan length)
     {
         using (var client = new LoadClient(server.Socket, Workload.All[3], Size))
@@ -105,7 +106,7 @@ internal static class NbdServerBenchmark
         foreach (var workload in Workload.All)
         {
             using var client = new LoadClient(server.Socket, workload, Size);
-            client.Run(length / 4);
+            client.Run(length < TimeSpan.FromSeconds(0.5) ? length : WarmUp);
         }
     }
 

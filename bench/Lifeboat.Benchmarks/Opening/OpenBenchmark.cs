@@ -76,15 +76,13 @@ internal static class OpenBenchmark
 
     private static async Task MeasureAsync(Journal journal, long records, string name)
     {
+        var before = GC.GetTotalMemory(forceFullCollection: true);
         // Compiled, and in the page cache.
         await ExtentIndex.BuildAsync(journal, Sizes, 0, records, CancellationToken.None);
         var times = new List<double>();
         ExtentIndex? index = null;
-        long before = 0;
         for (var i = 0; i < 3; i++)
         {
-            index = null;
-            before = GC.GetTotalMemory(forceFullCollection: true);
             var start = Stopwatch.GetTimestamp();
             index = await ExtentIndex.BuildAsync(journal, Sizes, 0, records, CancellationToken.None);
             times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);

@@ -6,8 +6,9 @@ using Lifeboat.Journaling.Segments;
 
 namespace Lifeboat.Journaling.Indexing;
 
-// Opening reads the sorted table of each segment, 16 bytes for each extent, and sorts nothing. A part of a volume is
-// put together from all tables when it is first looked at, and forgotten when too many are remembered.
+// Opening reads the sorted table of each segment, 16 bytes for each extent, and sorts nothing. A short range is looked
+// up in the tables, newest first, when its part of the volume is first looked at; at the second look the part is put
+// together from all tables, since whoever reads on will want the rest. It is forgotten when too many are remembered.
 //
 // Invariants
 //   Tables are in the order of their segments: a later one counts where they overlap.
@@ -22,6 +23,7 @@ public sealed class ExtentIndex
     private const int PartShift = 22;
     private const long PartBytes = 1L << PartShift;
     private const int RememberedMin = 8 << 10;
+    private const int ShortBytes = 64 << 10;
 
     // Longer records are kept for a while, because they are read piece by piece.
     private const int KeptBytesMin = 32 << 10;
@@ -29,6 +31,7 @@ public sealed class ExtentIndex
     private readonly List<(Segment Segment, SegmentExtent[] Table)> _tables = [];
     private readonly IReadOnlyDictionary<ushort, long> _sizes;
     private readonly ConcurrentDictionary<(ushort Volume, long Part), Extent[]> _parts = [];
+    private readonly long[] _lookedAt = new long[1024]; // parts, by a hash; a race costs one more look
     private long _extents;
     private readonly RecordPlaces _places;
     private readonly VerifiedRecord?[] _kept = new VerifiedRecord?[4];
@@ -80,7 +83,7 @@ public sealed class ExtentIndex
         {
             var part = offset >> PartShift;
             var to = Math.Min((part + 1) << PartShift, end);
-            foreach (var extent in PartOf(volume, part))
+            foreach (var extent in ExtentsOf(volume, part, offset, to))
             {
                 if (extent.End <= offset) continue;
                 if (extent.Offset >= to) break;
@@ -149,9 +152,13 @@ public sealed class ExtentIndex
         _extents += table.Length;
     }
 
-    private Extent[] PartOf(ushort volume, long part)
+    // All extents of the part, or at least those between the two offsets, in order.
+    private Extent[] ExtentsOf(ushort volume, long part, long from, long to)
     {
         if (_parts.TryGetValue((volume, part), out var known)) return known;
+        var name = (long)volume << 48 | part + 1;
+        ref var slot = ref _lookedAt[(int)((ulong)name * 0x9E3779B97F4A7C15 >> 54)];
+        if (to - from <= ShortBytes && Interlocked.Exchange(ref slot, name) != name) return Search(volume, from, to);
         var made = MakePart(volume, part << PartShift);
         if (Interlocked.Add(ref _remembered, made.Length + 1) > Math.Max(RememberedMin, _extents / 64))
         {
@@ -163,12 +170,40 @@ public sealed class ExtentIndex
         return made;
     }
 
+    private Extent[] Search(ushort volume, long from, long to)
+    {
+        var found = new List<Extent>();
+        var missing = new List<(long From, long To)> { (from, to) };
+        for (var i = _tables.Count - 1; i >= 0 && missing.Count > 0; i--)
+        {
+            var table = _tables[i].Table;
+            for (var m = 0; m < missing.Count; m++)
+            {
+                var (start, end) = missing[m];
+                var at = FirstEndingAfter(table, volume, start);
+                if (at == table.Length || table[at].Volume != volume || table[at].Offset >= end) continue;
+                var covered = table[at];
+                var (coveredFrom, coveredTo) = (Math.Max(covered.Offset, start), Math.Min(covered.End, end));
+                found.Add(new Extent(coveredFrom, coveredTo - coveredFrom, SourceOf(i, covered, coveredFrom)));
+                missing.RemoveAt(m--);
+                if (coveredTo < end) missing.Insert(m + 1, (coveredTo, end));
+                if (start < coveredFrom) missing.Insert(m + 1, (start, coveredFrom));
+            }
+        }
+        found.Sort(static (a, b) => a.Offset.CompareTo(b.Offset));
+        return [.. found];
+    }
+
+    private static long SourceOf(int table, SegmentExtent extent, long offset) =>
+        extent.Position == SegmentExtent.Zeroes
+            ? Extent.Zeroes
+            : (long)table << SegmentShift | extent.Position + (offset - extent.Offset);
+
     private Extent[] MakePart(ushort volume, long start)
     {
         var map = new ExtentMap(PartBytes);
         for (var i = 0; i < _tables.Count; i++)
         {
-            var source = (long)i << SegmentShift;
             var table = _tables[i].Table;
             for (var at = FirstEndingAfter(table, volume, start); at < table.Length; at++)
             {
@@ -176,9 +211,7 @@ public sealed class ExtentIndex
                 if (extent.Volume != volume || extent.Offset >= start + PartBytes) break;
                 var from = Math.Max(extent.Offset, start);
                 var to = Math.Min(extent.End, start + PartBytes);
-                map.Set(from - start, to - from, extent.Position == SegmentExtent.Zeroes
-                    ? Extent.Zeroes
-                    : source | extent.Position + (from - extent.Offset));
+                map.Set(from - start, to - from, SourceOf(i, extent, from));
             }
         }
         return [.. map.All().Select(e => e with { Offset = e.Offset + start })];

@@ -56,6 +56,8 @@ public static class Crc32C
 
     // The register is linear over xor: what a lane adds when it starts from zero is xored onto what the lanes before it
     // left, once that has been run over as many zeroes as the lane is long.
+    // Compiled for good at the first call: a process that has just started has the most to catch up with.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static uint AppendLanes(uint first, ReadOnlySpan<byte> data)
     {
         ref var at = ref MemoryMarshal.GetReference(data[..(3 * LaneBytes)]);
@@ -69,6 +71,7 @@ public static class Crc32C
         return RunOverLane(RunOverLane(first) ^ second) ^ third;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong WordAt(ref byte start, nint offset) =>
         Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref start, offset));
 

@@ -13,9 +13,12 @@ namespace Lifeboat.Replication.Replicas;
 internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamState state)
 {
     private const int WriteBytes = 1 << 20;
+    private const int RoomMin = 1 << 20;
 
     private readonly Dictionary<ushort, ExtentMap> _maps = [];
-    private readonly MemoryStream _data = new();
+    // Not rented: a view may still read a run that is over.
+    private byte[] _data = [];
+    private int _used;
 
     public long Last { get; private set; }
     public long Bytes { get; private set; }
@@ -41,7 +44,7 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
         foreach (var (volume, map) in _maps)
         {
             var plan = new SumPlan(images[volume], (offset, length) => isMended(volume, offset, length), found);
-            changes.AddRange(await plan.RunAsync(map.All(), _data.GetBuffer(), ct));
+            changes.AddRange(await plan.RunAsync(map.All(), _data, ct));
         }
         return changes;
     }
@@ -56,7 +59,7 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
         {
             var part = bytes.Slice((int)(extent.Offset - offset), (int)extent.Length);
             if (extent.Source == Extent.Zeroes) part.Clear();
-            else if (extent.Source >= 0) _data.GetBuffer().AsSpan((int)extent.Source, part.Length).CopyTo(part);
+            else if (extent.Source >= 0) _data.AsSpan((int)extent.Source, part.Length).CopyTo(part);
         }
     }
 
@@ -72,8 +75,8 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
 
     private async Task ApplyAsync(ExtentMap map, IBaseImage image, CancellationToken ct)
     {
-        var data = _data.GetBuffer();
-        var gathered = new byte[Math.Min(WriteBytes, _data.Length)];
+        var data = _data;
+        var gathered = new byte[Math.Min(WriteBytes, _used)];
         var (at, length) = (0L, 0);
         foreach (var extent in map.All())
         {
@@ -114,7 +117,17 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
             map.Set(header.Offset, header.Length, damaged ? Extent.Damaged : Extent.Zeroes);
             return;
         }
-        map.Set(header.Offset, header.Length, _data.Length);
-        _data.Write(data);
+        map.Set(header.Offset, header.Length, _used);
+        if (_data.Length - _used < data.Length) Grow(_used + data.Length);
+        data.CopyTo(_data.AsSpan(_used));
+        _used += data.Length;
+    }
+
+    private void Grow(int least)
+    {
+        var room = (int)Math.Min(Array.MaxLength, Math.Max(least, Math.Max(RoomMin, 2L * _data.Length)));
+        var grown = GC.AllocateUninitializedArray<byte>(room);
+        _data.AsSpan(0, _used).CopyTo(grown);
+        _data = grown;
     }
 }
