@@ -63,7 +63,7 @@ internal sealed class StallWatch(TortureField field)
         var text = $"{stall.Length.TotalMilliseconds:0} ms, {stall.Machine.TotalMilliseconds:0} ms of it the "
             + $"machine, until {stall.To:HH:mm:ss.fff}, near {string.Join(", ", kinds)}";
         field.Log.Write("stall", text);
-        if (stall.Ours > (frozen ? FrozenLimit : TortureOptions.StallLimit))
+        if (stall.Ours > (frozen ? FrozenLimit : field.Options.StallLimit))
             field.Log.Violation($"guest writes stalled {text}");
     }
 }

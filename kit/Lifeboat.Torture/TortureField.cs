@@ -46,6 +46,7 @@ internal sealed class TortureField : IAsyncDisposable
             WithProxy = true,
             ReplicaDiskBytes = TortureOptions.ReplicaDiskBytes,
             KeepWitnessLog = true,
+            GuestDisksInMemory = true,
         }, ct);
         pair.Keep = true;   // whoever runs the torture decides that at its end
         var field = new TortureField(pair, options, log);

@@ -18,7 +18,8 @@ public sealed class KillTests
     public async Task Whatever_process_dies_the_guest_goes_on_and_replication_comes_back_with_the_gap_alone()
     {
         var ct = TestContext.Current.CancellationToken;
-        await using var pair = await FieldPair.StartAsync(ct);
+        await using var pair = await FieldPair.StartAsync(
+            FieldPairOptions.Plain with { GuestDisksInMemory = true }, ct);
         await using var vm = await pair.StartGuestAsync("db", OracleWorkload.Default with { LoadWriters = 1 },
             OracleBus.VirtioBlk, [(192L << 20, OracleFileSystem.Ext4), (64L << 20, OracleFileSystem.Raw)], ct);
         await pair.ProtectAsync(vm, ["--checkpoint-interval", "500ms"], ct);

@@ -9,10 +9,12 @@ namespace Lifeboat.Testing.Field;
 public sealed class FieldPair : IAsyncDisposable
 {
     public const string Group = "shop";
+    private const string Memory = "/dev/shm";
     private readonly string _directory;
 
     private readonly FieldPairOptions _options;
     private SmallDisk? _replicaDisk;
+    private string? _memory;
 
     private FieldPair(string directory, FieldPairOptions options, TimeProvider time)
     {
@@ -77,8 +79,9 @@ public sealed class FieldPair : IAsyncDisposable
     {
         var folder = Path.Combine(_directory, name);
         System.IO.Directory.CreateDirectory(folder);
+        var imageFolder = ImageFolder(folder, disks.Sum(d => d.SizeBytes));
         var images = disks
-            .Select((d, i) => new OracleDisk(Path.Combine(folder, $"d{i}.img"), d.SizeBytes, d.FileSystem)).ToArray();
+            .Select((d, i) => new OracleDisk(Path.Combine(imageFolder, $"d{i}.img"), d.SizeBytes, d.FileSystem)).ToArray();
         foreach (var image in images) await image.CreateAsync(ct);
         Witness.Listen(name, WitnessSocket);
         var vm = await OracleVm.StartAsync(new OracleVmOptions
@@ -88,6 +91,14 @@ public sealed class FieldPair : IAsyncDisposable
         }, ct);
         await Witness.History.WaitForAcksAsync(name, 30, ct).WaitAsync(TimeSpan.FromMinutes(2), ct);
         return vm;
+    }
+
+    private string ImageFolder(string folder, long bytes)
+    {
+        if (!_options.GuestDisksInMemory || !System.IO.Directory.Exists(Memory)
+            || new DriveInfo(Memory).AvailableFreeSpace < 2 * bytes) return folder;
+        return _memory ??= System.IO.Directory.CreateDirectory(
+            Path.Combine(Memory, $"lb-{Environment.ProcessId}-{Path.GetFileName(_directory)}")).FullName;
     }
 
     public async Task ProtectAsync(OracleVm vm, IEnumerable<string> options, CancellationToken ct)
@@ -135,6 +146,7 @@ public sealed class FieldPair : IAsyncDisposable
         await Witness.DisposeAsync();
         WitnessLog?.Dispose();
         if (_replicaDisk is not null) await _replicaDisk.DisposeAsync();
+        if (_memory is not null) System.IO.Directory.Delete(_memory, recursive: true);
         if (!Keep) System.IO.Directory.Delete(_directory, recursive: true);
     }
 }

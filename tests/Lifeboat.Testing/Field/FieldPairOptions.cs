@@ -11,6 +11,11 @@ public sealed record FieldPairOptions
     public bool WithProxy { get; init; }
     /// <summary>b's replicas live on a file system of their own of this size; needs root.</summary>
     public long? ReplicaDiskBytes { get; init; }
+    /// <summary>
+    /// Guests' images lie in memory, where there is room: a stall is then not one of this machine's disk, on which
+    /// everything else of the test, and of its neighbours, lies.
+    /// </summary>
+    public bool GuestDisksInMemory { get; init; }
     /// <summary>What the witness hears is also in `witness.log`.</summary>
     public bool KeepWitnessLog { get; init; }
 }
