@@ -18,16 +18,18 @@ internal sealed class OtherStrikes(TortureField field, Prng prng)
     {
         while (!ct.IsCancellationRequested)
         {
-            var (pause, hold) = (prng.Next(2000, 9000), prng.Next(1000, 6000));
+            var (pause, hold, source) = (prng.Next(2000, 9000), prng.Next(1000, 6000), prng.Chance(0.4));
             if (!await PauseAsync(pause, ct)) return;
-            await FillAsync(TimeSpan.FromMilliseconds(hold), ct);
+            await FillAsync(source, TimeSpan.FromMilliseconds(hold), ct);
         }
     }
 
-    public async Task FillAsync(TimeSpan hold, CancellationToken ct)
+    /// <param name="source">The disk of a's outbox log; else that of b's replicas.</param>
+    public async Task FillAsync(bool source, TimeSpan hold, CancellationToken ct)
     {
-        var strike = field.Strikes.Begin(StrikeFamily.Disk, "disk full b/replicas");
-        var disk = field.Pair.ReplicaDisk!;
+        var what = source ? "disk full a/outbox" : "disk full b/replicas";
+        var strike = field.Strikes.Begin(StrikeFamily.Disk, what);
+        var disk = source ? field.Pair.OutboxDisk! : field.Pair.ReplicaDisk!;
         try
         {
             await disk.FillAsync(CancellationToken.None);

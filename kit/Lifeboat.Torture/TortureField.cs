@@ -8,7 +8,8 @@ using Lifeboat.Testing.Oracle;
 namespace Lifeboat.Torture;
 
 /// <summary>
-/// What is tortured: two sites with a bad line between them, a guest at a, b's replicas on a small disk.
+/// What is tortured: two sites with a bad line between them, a guest at a, a's outbox log and b's
+/// replicas on small disks.
 /// </summary>
 internal sealed class TortureField : IAsyncDisposable
 {
@@ -45,6 +46,7 @@ internal sealed class TortureField : IAsyncDisposable
             Directory = options.Directory,
             WithProxy = true,
             ReplicaDiskBytes = TortureOptions.ReplicaDiskBytes,
+            OutboxDiskBytes = TortureOptions.OutboxDiskBytes,
             KeepWitnessLog = true,
             GuestDisksInMemory = true,
         }, ct);

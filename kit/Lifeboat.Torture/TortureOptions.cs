@@ -26,6 +26,7 @@ internal sealed record TortureOptions(
     public static readonly TimeSpan HealLimit = TimeSpan.FromMinutes(3);
     public static readonly TimeSpan Retention = TimeSpan.FromMinutes(3);
     public const long ReplicaDiskBytes = 1536L << 20;
+    public const long OutboxDiskBytes = 640L << 20;
     public const int OutboxMiB = 16;
 
     /// <summary>Of ours, the machine's part taken off. The smoke runs beside other suites and looks for a hang.</summary>

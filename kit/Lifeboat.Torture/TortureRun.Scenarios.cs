@@ -90,7 +90,7 @@ internal sealed partial class TortureRun
         await line.CutAsync(TimeSpan.FromSeconds(1), ct);
         await line.CapAsync(TimeSpan.FromSeconds(2), ct);
         await line.FlapAsync(TimeSpan.FromSeconds(2), ct);
-        await others.FillAsync(TimeSpan.FromSeconds(1), ct);
+        await others.FillAsync(source: false, TimeSpan.FromSeconds(1), ct);
         await CalmAsync(ct);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
         over.CancelAfter(TimeSpan.FromSeconds(8));

@@ -137,13 +137,13 @@ internal sealed partial class TortureRun(TortureField field)
         || line.Contains("XFS", StringComparison.Ordinal)
             && line.Contains("corrupt", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>What an earlier run left: its processes are over, its mount may not be.</summary>
+    /// <summary>What an earlier run left: its processes are over, its mounts may not be.</summary>
     private static async Task ClearAsync(string directory)
     {
         foreach (var site in (string[])["a", "b"])
             await new FieldSite(site, Path.Combine(directory, site)).DisposeAsync();
-        await HostCommand.RunAsync("umount", ["-l", new FieldSite("b", Path.Combine(directory, "b")).Paths.Replicas],
-            CancellationToken.None);
+        foreach (var mount in (string[])["b/replicas", "a/agent/outbox"])
+            await HostCommand.RunAsync("umount", ["-l", Path.Combine(directory, mount)], CancellationToken.None);
         Directory.Delete(directory, recursive: true);
     }
 }

@@ -13,7 +13,7 @@ public sealed class FieldPair : IAsyncDisposable
     private readonly string _directory;
 
     private readonly FieldPairOptions _options;
-    private SmallDisk? _replicaDisk;
+    private SmallDisk? _replicaDisk, _outboxDisk;
     private string? _memory;
 
     private FieldPair(string directory, FieldPairOptions options, TimeProvider time)
@@ -35,6 +35,8 @@ public sealed class FieldPair : IAsyncDisposable
     public LinkProxy? Proxy { get; }
     /// <summary>The file system under b's replicas; null: the directory is like any other.</summary>
     public SmallDisk? ReplicaDisk => _replicaDisk;
+    /// <summary>The file system under a's outbox logs.</summary>
+    public SmallDisk? OutboxDisk => _outboxDisk;
     public TimeProvider Time { get; }
     public string Directory => _directory;
     /// <summary>The directory outlives the pair.</summary>
@@ -71,6 +73,9 @@ public sealed class FieldPair : IAsyncDisposable
         if (_options.ReplicaDiskBytes is { } bytes)
             _replicaDisk = await SmallDisk.MountAsync(
                 Path.Combine(_directory, "replica-disk.img"), B.Paths.Replicas, bytes, ct);
+        if (_options.OutboxDiskBytes is { } room)
+            _outboxDisk = await SmallDisk.MountAsync(Path.Combine(_directory, "outbox-disk.img"),
+                Path.Combine(A.Paths.AgentState, "outbox"), room, ct);
     }
 
     /// <summary>An oracle guest started by hand, as somebody would who has never heard of Lifeboat.</summary>
@@ -146,6 +151,7 @@ public sealed class FieldPair : IAsyncDisposable
         await Witness.DisposeAsync();
         WitnessLog?.Dispose();
         if (_replicaDisk is not null) await _replicaDisk.DisposeAsync();
+        if (_outboxDisk is not null) await _outboxDisk.DisposeAsync();
         if (_memory is not null) System.IO.Directory.Delete(_memory, recursive: true);
         if (!Keep) System.IO.Directory.Delete(_directory, recursive: true);
     }

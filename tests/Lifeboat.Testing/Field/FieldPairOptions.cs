@@ -11,6 +11,8 @@ public sealed record FieldPairOptions
     public bool WithProxy { get; init; }
     /// <summary>b's replicas live on a file system of their own of this size; needs root.</summary>
     public long? ReplicaDiskBytes { get; init; }
+    /// <summary>a's outbox logs live on a file system of their own of this size; needs root.</summary>
+    public long? OutboxDiskBytes { get; init; }
     /// <summary>
     /// Guests' images lie in memory, where there is room: a stall is then not one of this machine's disk, on which
     /// everything else of the test, and of its neighbours, lies.
