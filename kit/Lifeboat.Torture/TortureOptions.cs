@@ -29,7 +29,9 @@ internal sealed record TortureOptions(
     public const long OutboxDiskBytes = 640L << 20;
     public const int OutboxMiB = 16;
 
-    /// <summary>Of ours, the machine's part taken off. The smoke runs beside other suites and looks for a hang.</summary>
+    /// <summary>
+    /// Of ours, the machine's part taken off. The smoke runs beside other suites and looks for a hang.
+    /// </summary>
     public TimeSpan StallLimit => TimeSpan.FromSeconds(Short ? 3 : 1);
     public bool Short => Scenario == Scenario.Smoke;
 

@@ -105,6 +105,11 @@ internal sealed partial class TortureRun(TortureField field)
         while (true)
         {
             var status = await _source.LookAsync(ct);
+            if (!field.Vm.Running)
+            {
+                _log.Violation($"the guest's QEMU ended by itself, {field.Vm.Ending()}: {field.Vm.Complaints()}");
+                return null;
+            }
             if (status is { Phase: SourcePhase.Streaming, Reason: ReasonCode.None }
                 && status.LastSealed?.CutAt > since) return status;
             if (field.Time.GetElapsedTime(start) > TortureOptions.HealLimit)

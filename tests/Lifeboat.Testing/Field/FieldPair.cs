@@ -86,7 +86,8 @@ public sealed class FieldPair : IAsyncDisposable
         System.IO.Directory.CreateDirectory(folder);
         var imageFolder = ImageFolder(folder, disks.Sum(d => d.SizeBytes));
         var images = disks
-            .Select((d, i) => new OracleDisk(Path.Combine(imageFolder, $"d{i}.img"), d.SizeBytes, d.FileSystem)).ToArray();
+            .Select((d, i) => new OracleDisk(Path.Combine(imageFolder, $"d{i}.img"), d.SizeBytes, d.FileSystem))
+            .ToArray();
         foreach (var image in images) await image.CreateAsync(ct);
         Witness.Listen(name, WitnessSocket);
         var vm = await OracleVm.StartAsync(new OracleVmOptions

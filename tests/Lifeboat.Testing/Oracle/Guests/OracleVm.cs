@@ -26,6 +26,8 @@ public sealed class OracleVm : IAsyncDisposable
     public OracleVmOptions Options { get; }
     public int ProcessId => _process.Id;
     public bool Running => !_process.HasExited;
+    /// <summary>How it ended: its exit code; 128 and the signal's number when it was killed.</summary>
+    public string Ending() => Running ? "not" : $"exit code {_process.ExitCode}";
     public string QmpSocket => Options.QmpSocket;
     public string GuestAgentSocket => Options.GuestAgentSocket;
 
@@ -134,7 +136,8 @@ public sealed class OracleVm : IAsyncDisposable
         }
     }
 
-    private string Complaints()
+    /// <summary>What QEMU said on its standard error.</summary>
+    public string Complaints()
     {
         lock (_complaints) return _complaints.ToString().Trim();
     }
