@@ -42,6 +42,7 @@ internal sealed class Arguments
             swarm        --seeds FROM..TO [--jobs N] [--flaw NAME] [--keep-going]  run many seeds
             replay       --seed N [--flaw NAME] [--trace]                          run one seed again
             crash-states --states N [--seed N] [--jobs N] [--flaw NAME]            open disks as crashes leave them
+            mutants      [--seeds N] [--jobs N] [--flaw NAME,NAME…]                every planted flaw, until caught
             A violation exits with 1. With --flaw it is the other way round: not caught exits with 1.
             """);
         return 2;

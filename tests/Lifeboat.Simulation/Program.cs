@@ -6,5 +6,6 @@ return args switch
     ["swarm", .. var rest] => SwarmCommand.Run(new Arguments(rest)),
     ["replay", .. var rest] => ReplayCommand.Run(new Arguments(rest)),
     ["crash-states", .. var rest] => CrashStatesCommand.Run(new Arguments(rest)),
+    ["mutants", .. var rest] => MutantsCommand.Run(new Arguments(rest)),
     _ => Arguments.Usage(),
 };

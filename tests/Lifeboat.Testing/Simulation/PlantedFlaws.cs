@@ -46,6 +46,9 @@ public static class PlantedFlaws
 
     public static IReadOnlyList<string> Names => [.. OfEngine.Keys, .. OfStorage.Keys];
 
+    /// <summary>It shows on disks as crashes leave them.</summary>
+    public static bool IsOfStorage(string name) => OfStorage.ContainsKey(name) || name == "seal-before-durable";
+
     internal static EngineFlaws Named(string? name)
     {
         if (name is null || OfStorage.ContainsKey(name)) return EngineFlaws.None;
