@@ -58,6 +58,20 @@ public sealed class DiskHistory
         return false;
     }
 
+    /// <summary>Blocks of so many sectors that can differ from what a point of this cut holds.</summary>
+    public long BlocksSince(long cut, int sectors)
+    {
+        var blocks = 0;
+        for (var first = 0; first < _initial.Length; first += sectors)
+            for (var s = first; s < Math.Min(first + sectors, _initial.Length); s++)
+                if (_writes[s] is [.., var last] && (last.Acked > cut || last.Applied > cut))
+                {
+                    blocks++;
+                    break;
+                }
+        return blocks;
+    }
+
     /// <summary>
     /// The cuts at which a sector may hold the stamp, narrowed into (from, until): all sectors of all disks together
     /// must leave one, else the content is no state the disks passed through. False when the sector never held it.

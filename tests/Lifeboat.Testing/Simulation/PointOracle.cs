@@ -44,6 +44,11 @@ public sealed class PointOracle(SimulatedWorld world)
             world.Violate("I2", $"a point of epoch {points[^1].Epoch} was sealed after epoch {fence.Epoch} began");
     }
 
+    /// <summary>Moment of a point's cut in the world's time; null: no source of its epoch is known.</summary>
+    public long? CutOf(RecoveryPoint point) => _sources.TryGetValue(point.Epoch, out var source)
+        ? (point.CutAt - SimulatedClock.Epoch - source.Skew).Ticks
+        : null;
+
     /// <summary>I1: the point holds every write acknowledged before its cut and none after, on all volumes.</summary>
     public void Check(RecoveryPoint point, IReadOnlyList<byte[]> content, string where)
     {

@@ -53,11 +53,34 @@ internal sealed class RemoteSide(SimulatedHost caller, SimulatedHost peer, Simul
     public Task StopAsync(string group, string instance, CancellationToken ct) =>
         DoAsync(s => s.StopAsync(group, instance, ct), ct);
 
-    private Task DoAsync(Func<SimulatedSide, Task> request, CancellationToken ct) => AskAsync(async side =>
+    private async Task DoAsync(Func<SimulatedSide, Task> request, CancellationToken ct)
     {
-        await request(side);
-        return true;
-    }, ct);
+        await AskAsync(async side =>
+        {
+            await request(side);
+            return true;
+        }, ct);
+        if (!network.Stormy && prng.Chance(0.3)) await RepeatAsync(request);
+    }
+
+    // I8: what was done is asked for once more, and nothing may come of it. Only in calm weather: the caller waits for
+    // it, so nobody else changes anything meanwhile.
+    private async Task RepeatAsync(Func<SimulatedSide, Task> request)
+    {
+        if (peer.Controller is not { Process.Alive: true } controller) return;
+        var before = peer.Wishes;
+        try
+        {
+            await controller.Process.CallAsync(() => request(controller.Side));
+        }
+        catch (Exception e) when (e is ProblemException or ProcessDiedException)
+        {
+            // A copy may be refused; it may not do anything.
+        }
+        peer.World.Count("requests repeated");
+        if (!network.Stormy && peer.Wishes is var after && after != before)
+            peer.World.Violate("I8", $"a request to {peer.Name} was repeated: before {before}, after {after}");
+    }
 
     private async Task<T> AskAsync<T>(Func<SimulatedSide, Task<T>> request, CancellationToken ct)
     {

@@ -24,7 +24,10 @@ public sealed partial class SimulatedAgent
         await StopSourceAsync(uninstall: false);
         if (_host.SourceWanted != epoch || _source is not null) return;
         var instance = _host.Instance!;
-        _taps = [.. instance.Disks.Select(d => new SimulatedDiskTap(instance, d.Index, Process))];
+        _taps = [.. instance.Disks.Select(d => new SimulatedDiskTap(instance, d.Index, Process)
+        {
+            Attached = dirty => _world.Resyncs.Attached(_host, d, dirty),
+        })];
         var source = new GroupSource(new GroupSourceOptions
         {
             Group = "g1",

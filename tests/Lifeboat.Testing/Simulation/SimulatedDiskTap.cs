@@ -11,6 +11,8 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
     private TaskCompletionSource<TapEnd> _notAttached = new();
     private Guid _replica;
 
+    /// <summary>Told after each attach what the change map says has changed; null when there was none.</summary>
+    public Action<long?> Attached { get; init; } = static _ => { };
     public long SizeBytes => instance.Disks[disk].SizeBytes;
     public Task<TapEnd> Ended => _mirror?.End ?? _notAttached.Task;
 
@@ -26,6 +28,7 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
         var name = "";
         await InsideAsync(drive, () => drive.DrainedAsync(() => name = Freeze(drive, replica)), ct);
         var whole = Frozen(drive).Any(m => m.Whole);
+        Attached(whole ? null : ChangeMap.Union(Frozen(drive), 0, SizeBytes).Sum(e => e.Length));
         return whole ? new GapMap(GapKind.Allocation, null) : new GapMap(GapKind.Known, name);
     }
 

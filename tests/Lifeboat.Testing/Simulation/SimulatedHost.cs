@@ -16,6 +16,7 @@ public sealed class SimulatedHost
 {
     public const string InstanceName = "db1";
     private readonly Prng _prng;
+    private int _replicasMade;
 
     internal SimulatedHost(SimulatedWorld world, string name, Prng prng)
     {
@@ -58,6 +59,12 @@ public sealed class SimulatedHost
     public bool OnView { get; set; }
     public GuestOptions Guest { get; set; } = new(2, 50_000, 0.1, 8);
     public long Now => World.Scheduler.Now;
+
+    /// <summary>What this site was asked for until now, as one line: repeating a request must not change it.</summary>
+    internal string Wishes => $"group {Group?.Version} epoch {Group?.Epoch} primary {Group?.PrimarySite}, "
+        + $"source {SourceWanted}, replica {ReplicaWanted?.Epoch} made {_replicasMade}, "
+        + $"instance {WantRunning} {ShutDown} {StartedFrom}, views {string.Join(' ', Views.Keys)}, "
+        + $"copies {string.Join(' ', Copies)}";
 
     internal SimulatedHost Peer { get; set; } = null!;
 
@@ -115,6 +122,7 @@ public sealed class SimulatedHost
 
     public void BeginReplica(GroupDefinition definition, bool seeded)
     {
+        _replicasMade++;
         var seeds = seeded && Instance is not null;
         if (seeds)
         {

@@ -28,8 +28,9 @@ public sealed class SimulatedWorld
         Climate = new Climate(Prng.Fork());
         Wires = Spawn("wires", TimeSpan.Zero);
         Network = new SimulatedNetwork(Scheduler, Wires, Prng.Fork());
-        Network.Sent = Promised;
+        Network.Sent = Overheard;
         Oracle = new PointOracle(this);
+        Resyncs = new ResyncLedger(this);
         A = new SimulatedHost(this, "a", Prng.Fork());
         B = new SimulatedHost(this, "b", Prng.Fork());
         (A.Peer, B.Peer) = (B, A);
@@ -51,6 +52,7 @@ public sealed class SimulatedWorld
     public SimulatedInstance? NothingMayBeLost { get; set; }
 
     internal EngineFlaws Flaws { get; }
+    internal ResyncLedger Resyncs { get; }
     internal SimulatedProcess Wires { get; }
     internal Storm Storm { get; }
 
@@ -70,6 +72,7 @@ public sealed class SimulatedWorld
         {
             world.Violate("simulation", e.Message);
         }
+        world.Resyncs.Dispose();
         world.Summarize();
         return new SimulationResult(options.Seed, world.Violation, world.Scheduler.TraceHash, world._counts);
     }
@@ -157,15 +160,13 @@ public sealed class SimulatedWorld
     };
 
     // What an acknowledgement says is a promise from the moment it leaves, whether or not anybody hears it.
-    private void Promised(SimulatedProcess sender, ReadOnlyMemory<byte> message)
+    private void Overheard(SimulatedProcess sender, ReadOnlyMemory<byte> message)
     {
         var host = sender == A.Agent?.Process ? A : sender == B.Agent?.Process ? B : null;
         if (host is null) return;
-        switch (MessageCodec.Open(message, out var payload))
-        {
-            case MessageKind.Ack: host.Agent!.Promised(Ack.Decode(payload.Span).Durable); break;
-            case MessageKind.Frame: Count($"frames packed {FrameHeader.Decode(payload, out _).Compression}"); break;
-        }
+        var kind = MessageCodec.Open(message, out var payload);
+        if (kind == MessageKind.Ack) host.Agent!.Promised(Ack.Decode(payload.Span).Durable);
+        else Resyncs.Sent(host, kind, payload);
     }
 
     private void Summarize()
