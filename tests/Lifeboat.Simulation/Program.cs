@@ -7,5 +7,6 @@ return args switch
     ["replay", .. var rest] => ReplayCommand.Run(new Arguments(rest)),
     ["crash-states", .. var rest] => CrashStatesCommand.Run(new Arguments(rest)),
     ["mutants", .. var rest] => MutantsCommand.Run(new Arguments(rest)),
+    ["minimise", .. var rest] => MinimiseCommand.Run(new Arguments(rest)),
     _ => Arguments.Usage(),
 };

@@ -3,17 +3,26 @@ using Lifeboat.Testing.Simulation;
 
 namespace Lifeboat.Simulation;
 
-/// <summary>Runs one seed again, with everything that happened if asked.</summary>
+/// <summary>Runs one seed, or one that was written down, again; with everything that happened if asked.</summary>
 internal static class ReplayCommand
 {
     public static int Run(Arguments arguments)
     {
-        if (!arguments.Has("--seed")) return Arguments.Usage();
-        var result = SimulatedWorld.Run(new SimulationOptions((ulong)arguments.Number("--seed", 0))
+        Action<string>? trace = arguments.Has("--trace") ? Console.WriteLine : null;
+        SimulationOptions? world = (arguments.Text("--file"), arguments.Has("--seed")) switch
         {
-            Flaw = arguments.Text("--flaw"),
-            Trace = arguments.Has("--trace") ? Console.WriteLine : null,
-        });
+            ({ } file, _) => SeedFile.Read(file).World(trace),
+            (null, true) => new SimulationOptions((ulong)arguments.Number("--seed", 0))
+            {
+                Flaw = arguments.Text("--flaw"),
+                CrashStates = arguments.Number("--states", 0),
+                RestoresReplicas = arguments.Has("--restore"),
+                Trace = trace,
+            },
+            _ => null,
+        };
+        if (world is null) return Arguments.Usage();
+        var result = SimulatedWorld.Run(world);
         foreach (var (what, count) in result.Counts.OrderBy(t => t.Key, StringComparer.Ordinal))
             Console.WriteLine($"  {what,-28} {count,12:N0}");
         Console.WriteLine(result.Violation is null

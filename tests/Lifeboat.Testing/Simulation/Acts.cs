@@ -35,7 +35,7 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
             var source = Source;
             status = source.Agent is { Process.Alive: true } agent ? agent.SourceStatus() : null;
             return status is { Phase: SourcePhase.Streaming, LastSealed: { } point }
-                && (point.CutAt - SimulatedClock.Epoch - source.Skew).Ticks > since;
+                && source.Time.MomentsOf(point.CutAt).Any(m => m > since);
         });
         if (!done)
             world.Violate("I9", $"not protected {ProtectedWithin} after the last fault: {status?.Phase} "

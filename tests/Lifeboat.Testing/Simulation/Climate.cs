@@ -10,9 +10,10 @@ namespace Lifeboat.Testing.Simulation;
 /// same.</summary>
 public sealed class Climate
 {
-    public Climate(Prng prng)
+    public Climate(Prng prng, SimulationOptions options)
     {
-        DiskSectors = [.. Enumerable.Range(0, prng.Next(1, 4)).Select(_ => 64 << prng.Next(3))];
+        int[] disks = [.. Enumerable.Range(0, prng.Next(1, 4)).Select(_ => 64 << prng.Next(3))];
+        DiskSectors = [.. disks.Take(options.VolumesMax)];
         CheckpointInterval = TimeSpan.FromMilliseconds(prng.Next(300, 2000));
         var window = TimeSpan.FromSeconds(prng.Next(10, 30));
         // Every other world thins its points out as they age.
@@ -29,7 +30,8 @@ public sealed class Climate
         SlowDisk = TimeSpan.FromMilliseconds(prng.Pick<int>(Guest.BytesPerSecond > 400_000 ? [0, 2] : [0, 2, 5, 15]));
         FaultEvery = TimeSpan.FromMilliseconds(prng.Pick<int>([700, 2000, 6000]));
         // A seed leaves out some kinds of fault, so that others can go on for long in peace.
-        Allowed = [.. Enum.GetValues<Fault>().Where(_ => prng.Chance(0.6))];
+        Allowed = [.. Enum.GetValues<Fault>().Where(_ => prng.Chance(0.6))
+            .Where(f => f != Fault.RestoreReplica || options.RestoresReplicas)];
         Compression = prng.Pick<CompressionMode>(
             [CompressionMode.Auto, CompressionMode.Auto, CompressionMode.None, CompressionMode.Lz4]);
         // One in four: one of the sites is of the release before.
@@ -75,4 +77,7 @@ public enum Fault
     EndMirror,
     BurstOfWrites,
     KillController,
+    JumpClock,
+    StaleSession,
+    RestoreReplica,
 }

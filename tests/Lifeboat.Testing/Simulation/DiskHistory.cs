@@ -58,6 +58,24 @@ public sealed class DiskHistory
         return false;
     }
 
+    /// <summary>What a sector held when everything acknowledged by then, and nothing else, was on it.</summary>
+    public long SettledAt(int sector, long moment)
+    {
+        var last = _initial[sector];
+        foreach (var write in _writes[sector] ?? [])
+            if (write.Acked <= moment) last = write.StampAt(sector);
+        return last;
+    }
+
+    // What a crash brought back: its moment cannot be told either.
+    private bool HeldTwice(int sector, long stamp)
+    {
+        var times = _initial[sector] == stamp ? 1 : 0;
+        foreach (var write in _writes[sector] ?? [])
+            if (write.StampAt(sector) == stamp && ++times > 1) return true;
+        return false;
+    }
+
     /// <summary>Blocks of so many sectors that can differ from what a point of this cut holds.</summary>
     public long BlocksSince(long cut, int sectors)
     {
@@ -86,7 +104,7 @@ public sealed class DiskHistory
             if (words.ContainsAnyExcept(stamp)) return false;
             var writes = _writes[sector];
             // Zeroes have no unique stamp: their moment cannot be told.
-            if (stamp == 0) continue;
+            if (stamp == 0 || HeldTwice(sector, stamp)) continue;
             var index = writes?.FindLastIndex(w => w.StampAt(sector) == stamp) ?? -1;
             if (index < 0 && stamp != _initial[sector]) return false;
             if (index >= 0) from = Math.Max(from, writes![index].Applied);

@@ -64,5 +64,7 @@ public sealed class GuestDisk
         return extents;
     }
 
+    public ReadOnlySpan<long> Stamps(int first, int count) => _stamps.AsSpan(first, count);
+
     public long[] Snapshot() => (long[])_stamps.Clone();
 }

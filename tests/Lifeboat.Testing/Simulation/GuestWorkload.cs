@@ -20,6 +20,7 @@ public sealed class GuestWorkload(SimulatedInstance instance, GuestOptions optio
 
     public List<GuestWrite> InFlight { get; } = [];
     public long Acknowledged { get; private set; }
+    public bool Stopping => _stopping;
     public bool Stopped => _stopping && _chains == 0;
     /// <summary>Longest time a write took, in ticks.</summary>
     public long WorstStall { get; private set; }

@@ -19,8 +19,11 @@ public sealed class GuestWrite(long id, int disk, int sector, int count, bool ze
     /// reads.</summary>
     public long Acked { get; set; } = long.MaxValue;
 
+    /// <summary>Not a write of the guest, but older stamps that a crash brought back, one for each sector.</summary>
+    public long[]? Stamps { get; init; }
+
     /// <summary>What the sector holds, repeated: which write, and where it belongs.</summary>
-    public long StampAt(int at) => zero ? 0 : (id << 16) | ((long)disk << 12) | (uint)at;
+    public long StampAt(int at) => Stamps is { } stamps ? stamps[at - sector] : zero ? 0 : (id << 16) | ((long)disk << 12) | (uint)at;
 
     public bool Overlaps(int otherDisk, int otherSector, int otherCount) =>
         disk == otherDisk && sector < otherSector + otherCount && otherSector < sector + count;

@@ -22,12 +22,12 @@ public sealed class PointOracle(SimulatedWorld world)
             world.Violate("I2", $"epoch {epoch}: {site} and {_primaries[epoch]} both believe to be primary");
     }
 
-    public void Source(Epoch epoch, string site, SimulatedInstance instance, TimeSpan skew)
+    public void Source(Epoch epoch, string site, SimulatedInstance instance, HostTime time)
     {
         Primary(epoch, site);
         if (_sources.TryGetValue(epoch, out var known) && known.Instance != instance)
             world.Violate("I2", $"epoch {epoch} has two sources");
-        _sources[epoch] = new EpochSource(instance, skew);
+        _sources[epoch] = new EpochSource(instance, time);
     }
 
     /// <summary>From now on nothing of an older epoch may become a point of this replica (I2).</summary>
@@ -46,7 +46,7 @@ public sealed class PointOracle(SimulatedWorld world)
 
     /// <summary>Moment of a point's cut in the world's time; null: no source of its epoch is known.</summary>
     public long? CutOf(RecoveryPoint point) => _sources.TryGetValue(point.Epoch, out var source)
-        ? (point.CutAt - SimulatedClock.Epoch - source.Skew).Ticks
+        ? source.Time.MomentsOf(point.CutAt).Select(m => (long?)m).FirstOrDefault()
         : null;
 
     /// <summary>I1: the point holds every write acknowledged before its cut and none after, on all volumes.</summary>
@@ -58,14 +58,20 @@ public sealed class PointOracle(SimulatedWorld world)
             world.Violate("I2", $"point {point.Sequence} of epoch {point.Epoch}, which had no source");
             return;
         }
-        var cut = (point.CutAt - SimulatedClock.Epoch - source.Skew).Ticks;
-        for (var i = 0; i < content.Count; i++)
+        var found = "its clock never said so";
+        foreach (var cut in source.Time.MomentsOf(point.CutAt))
         {
-            if (source.Instance.Disks[i].History.Check(cut, content[i]) is not { } fault) continue;
-            world.Violate("I1", $"{where}: point at sequence {point.Sequence} of epoch {point.Epoch}, cut at "
-                + $"{TimeSpan.FromTicks(cut):mm\\:ss\\.fffffff}: disk {i} {fault}");
-            return;
+            if (Fault(source, cut, content) is not { } fault) return;
+            found = $"cut at {TimeSpan.FromTicks(cut):mm\\:ss\\.fffffff}: {fault}";
         }
+        world.Violate("I1", $"{where}: point at sequence {point.Sequence} of epoch {point.Epoch}, {found}");
+    }
+
+    private static string? Fault(EpochSource source, long cut, IReadOnlyList<byte[]> content)
+    {
+        for (var i = 0; i < content.Count; i++)
+            if (source.Instance.Disks[i].History.Check(cut, content[i]) is { } fault) return $"disk {i} {fault}";
+        return null;
     }
 
     /// <summary>A sequence between points: some state the disks passed through, or there is none to open.</summary>
@@ -103,5 +109,5 @@ public sealed class PointOracle(SimulatedWorld world)
                 + $"{point.Sequence}@{point.Epoch}");
     }
 
-    private sealed record EpochSource(SimulatedInstance Instance, TimeSpan Skew);
+    private sealed record EpochSource(SimulatedInstance Instance, HostTime Time);
 }

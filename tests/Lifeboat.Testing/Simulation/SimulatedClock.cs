@@ -2,13 +2,12 @@
 namespace Lifeboat.Testing.Simulation;
 
 /// <summary>The clock that one simulated process sees: the world's time plus the error of its host.</summary>
-public sealed class SimulatedClock(SimulatedProcess process, TimeSpan skew) : TimeProvider
+public sealed class SimulatedClock(SimulatedProcess process, HostTime time) : TimeProvider
 {
     public static readonly DateTimeOffset Epoch = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
-    public TimeSpan Skew => skew;
 
     public override long GetTimestamp()
     {
@@ -19,7 +18,7 @@ public sealed class SimulatedClock(SimulatedProcess process, TimeSpan skew) : Ti
     public override DateTimeOffset GetUtcNow()
     {
         process.Scheduler.AssertInside();
-        return Epoch.AddTicks(process.Scheduler.Now) + skew;
+        return Epoch.AddTicks(process.Scheduler.Now) + time.Error;
     }
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>

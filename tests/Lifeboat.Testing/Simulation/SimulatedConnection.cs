@@ -60,6 +60,8 @@ public sealed class SimulatedConnection
         public End Peer { get; set; } = null!;
         public string PeerSite => peerSite;
         public int Version { get; } = connection._network.Version;
+        /// <summary>Told of every message that this end sends.</summary>
+        public Action<byte[]> Said { get; set; } = static _ => { };
         public bool IsClosed => _disposed || _broken;
 
         public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct)
@@ -82,6 +84,7 @@ public sealed class SimulatedConnection
             if (_broken) throw new LinkException(LinkFault.Broken, "connection reset");
             Peer.Launch(copy);
             _network.Sent(process, copy);
+            Said(copy);
         }
 
         public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken ct)

@@ -25,13 +25,13 @@ public sealed class SimulatedHost
         PlantedFlaws.Plant(world.Options.Flaw, Disk);
         Runs = new SimulatedRunStore(this);
         // Hosts do not agree on the time.
-        Skew = TimeSpan.FromMilliseconds(prng.Next(-3000, 3000));
+        Time = new HostTime(TimeSpan.FromMilliseconds(prng.Next(-3000, 3000)));
     }
 
     public SimulatedWorld World { get; }
     public string Name { get; }
     public string Address => Name + ":1";
-    public TimeSpan Skew { get; }
+    public HostTime Time { get; }
     public SimulatedDisk Disk { get; }
     public SimulatedRunStore Runs { get; }
     public SimulatedAgent? Agent { get; private set; }
@@ -78,7 +78,7 @@ public sealed class SimulatedHost
     public void StartAgent()
     {
         if (Agent is { Process.Alive: true }) return;
-        var process = World.Spawn($"agent-{Name}", Skew);
+        var process = World.Spawn($"agent-{Name}", Time);
         Agent = new SimulatedAgent(this, process, _prng.Fork());
     }
 
@@ -92,7 +92,7 @@ public sealed class SimulatedHost
     public void StartController()
     {
         if (Controller is { Process.Alive: true }) return;
-        var process = World.Spawn($"ctl-{Name}", Skew);
+        var process = World.Spawn($"ctl-{Name}", Time);
         Controller = new SimulatedController(this, Peer, process, World.Network, _prng.Fork());
     }
 
@@ -104,6 +104,8 @@ public sealed class SimulatedHost
         World.ExpectDurable();
         Agent?.Process.Kill();
         Controller?.Process.Kill();
+        // Half of the hosts cache what guests write, as cache=writeback does.
+        if (_prng.Chance(0.5)) Instance?.LosePageCache();
         Instance?.PowerOff();
         Disk.Crash();
     }
@@ -116,7 +118,7 @@ public sealed class SimulatedHost
 
     public void BeginSource(Epoch epoch)
     {
-        World.Oracle.Source(epoch, Name, Instance!, Skew);
+        World.Oracle.Source(epoch, Name, Instance!, Time);
         SourceWanted = epoch;
     }
 
@@ -136,7 +138,7 @@ public sealed class SimulatedHost
 
     public void Install(IReadOnlyList<GuestDisk> disks)
     {
-        Instance = new SimulatedInstance($"{InstanceName}-{Name}", disks, n => World.Spawn(n, TimeSpan.Zero),
+        Instance = new SimulatedInstance($"{InstanceName}-{Name}", disks, n => World.Spawn(n),
             _prng.Fork())
         {
             Granularity = 4096 << _prng.Next(3),

@@ -52,6 +52,30 @@ public sealed class SimulatedInstance(string name, IReadOnlyList<GuestDisk> disk
     }
 
     /// <summary>
+    /// The host loses power just now, before the disks had what its page cache had: blocks that the guest was told are
+    /// written hold again what they held a moment ago. A guest that was asked to shut down has flushed.
+    /// </summary>
+    public void LosePageCache()
+    {
+        if (!Running || Guest is { Stopping: true }) return;
+        const int block = 8;
+        var now = Process!.Scheduler.Now;
+        var flushed = Math.Max(0, now - prng.Next(2 * TimeSpan.TicksPerSecond));
+        foreach (var disk in disks)
+            for (var first = 0; first < disk.Sectors; first += block)
+            {
+                var count = Math.Min(block, disk.Sectors - first);
+                var busy = _unsettled.Concat(Guest!.InFlight).Any(w => w.Overlaps(disk.Index, first, count));
+                if (busy || !prng.Chance(0.5)) continue;
+                var old = Enumerable.Range(first, count).Select(s => disk.History.SettledAt(s, flushed)).ToArray();
+                if (!old.AsSpan().SequenceEqual(disk.Stamps(first, count))) disk.Apply(Back(disk, first, old, now), count);
+            }
+    }
+
+    private static GuestWrite Back(GuestDisk disk, int first, long[] stamps, long now) =>
+        new(0, disk.Index, first, stamps.Length, zero: false, now) { Stamps = stamps, Applied = now, Acked = now };
+
+    /// <summary>
     /// QEMU ends at once: change maps and mirrors are gone. Writes in flight reach the disk whole, in part or not at
     /// all; what did is from now on what a restarted guest reads.
     /// </summary>

@@ -13,6 +13,7 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     private readonly Dictionary<string, Listener> _listeners = [];
     private readonly List<SimulatedConnection> _open = [];
     private readonly List<SimulatedConnection.End> _stalled = [];
+    private PastSessions? _past;
 
     public SimulatedScheduler Scheduler => scheduler;
     public SimulatedProcess Wires => wires;
@@ -70,8 +71,11 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
 
     internal long Travel() => Latency.Ticks + (Jitter.Ticks == 0 ? 0 : prng.Next((int)Jitter.Ticks));
 
-    private async Task<ILinkConnection> ConnectAsync(string site, SimulatedProcess process, string target,
-        string expectedSite, CancellationToken ct)
+    /// <summary>Sessions of the past, which may come back.</summary>
+    internal PastSessions Past => _past ??= new PastSessions(this);
+
+    internal async Task<ILinkConnection> ConnectAsync(string site, SimulatedProcess process, string target,
+        string expectedSite, bool remember, CancellationToken ct)
     {
         scheduler.AssertInside();
         await process.Clock.DelayAsync(TimeSpan.FromTicks(2 * Travel()), ct);
@@ -87,6 +91,7 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
         Connections++;
         var connection = new SimulatedConnection(this, (process, site), (listener.Process, listener.Site));
         _open.Add(connection);
+        if (remember) connection.Client.Said = Past.Begin(site, target, expectedSite).Said;
         listener.Process.Post(() => listener.Accept(connection.Server));
         return connection.Client;
     }
@@ -96,6 +101,6 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     private sealed class Link(SimulatedNetwork network, string site, SimulatedProcess process) : ILink
     {
         public Task<ILinkConnection> ConnectAsync(string target, string expectedSite, CancellationToken ct) =>
-            network.ConnectAsync(site, process, target, expectedSite, ct);
+            network.ConnectAsync(site, process, target, expectedSite, remember: true, ct);
     }
 }

@@ -13,16 +13,16 @@ public sealed class SimulatedProcess : SynchronizationContext
 
     public SimulatedProcess(SimulatedScheduler scheduler, int id, string name,
         Action<SimulatedProcess, Exception> crashed)
-        : this(scheduler, id, name, TimeSpan.Zero, crashed)
+        : this(scheduler, id, name, new HostTime(TimeSpan.Zero), crashed)
     {
     }
 
-    /// <param name="skew">How wrong the clock of its host is.</param>
-    public SimulatedProcess(SimulatedScheduler scheduler, int id, string name, TimeSpan skew,
+    /// <param name="time">What the clock of its host says.</param>
+    public SimulatedProcess(SimulatedScheduler scheduler, int id, string name, HostTime time,
         Action<SimulatedProcess, Exception> crashed)
     {
         (Scheduler, Id, Name, _crashed) = (scheduler, id, name, crashed);
-        Clock = new SimulatedClock(this, skew);
+        Clock = new SimulatedClock(this, time);
     }
 
     /// <summary>The process whose code runs now.</summary>

@@ -25,8 +25,8 @@ public sealed class SimulatedWorld
         Flaws = PlantedFlaws.Named(options.Flaw);
         Prng = new Prng(options.Seed);
         Scheduler = new SimulatedScheduler(Prng.Fork()) { Trace = options.Trace };
-        Climate = new Climate(Prng.Fork());
-        Wires = Spawn("wires", TimeSpan.Zero);
+        Climate = new Climate(Prng.Fork(), options);
+        Wires = Spawn("wires");
         Network = new SimulatedNetwork(Scheduler, Wires, Prng.Fork());
         Network.Sent = Overheard;
         Oracle = new PointOracle(this);
@@ -60,7 +60,7 @@ public sealed class SimulatedWorld
     public static SimulationResult Run(SimulationOptions options)
     {
         var world = new SimulatedWorld(options);
-        var director = world.Spawn("director", TimeSpan.Zero);
+        var director = world.Spawn("director");
         var story = new Story(world, director, world.Prng.Fork());
         director.Start(story.TellAsync);
         try
@@ -79,8 +79,10 @@ public sealed class SimulatedWorld
 
     public long NextWrite() => ++_writes;
 
-    public SimulatedProcess Spawn(string name, TimeSpan skew) =>
-        new(Scheduler, ++_processes, name, skew, Crashed);
+    public SimulatedProcess Spawn(string name) => Spawn(name, new HostTime(TimeSpan.Zero));
+
+    public SimulatedProcess Spawn(string name, HostTime time) =>
+        new(Scheduler, ++_processes, name, time, Crashed);
 
     private void Crashed(SimulatedProcess process, Exception cause)
     {
@@ -172,6 +174,7 @@ public sealed class SimulatedWorld
     private void Summarize()
     {
         Count("steps", Scheduler.Steps);
+        Count("strikes", Storm.Strikes);
         Count("virtual seconds", Scheduler.Now / TimeSpan.TicksPerSecond);
         Count("guest writes", _writes);
         Count("link messages", Network.Messages);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Frozen;
 using System.Reflection;
 
 namespace Lifeboat.Testing.Simulation;
@@ -7,9 +8,21 @@ public sealed record SimulationOptions(ulong Seed)
 {
     /// <summary>A planted fault of the engine, to show that the checkers bite; null: the engine as shipped.</summary>
     public string? Flaw { get; init; }
+    /// <summary>Numbers of the storm's strikes that do not happen.</summary>
+    public IReadOnlySet<int> Spared { get; init; } = FrozenSet<int>.Empty;
+    /// <summary>The instance has at most so many disks.</summary>
+    public int VolumesMax { get; init; } = int.MaxValue;
+    /// <summary>The first storm lasts at most so long.</summary>
+    public int StormSecondsMax { get; init; } = int.MaxValue;
+    /// <summary>Replicas are put back as they were a while ago, too.</summary>
+    public bool RestoresReplicas { get; init; }
+    /// <summary>The story ends when the first storm is over and the group is protected again.</summary>
+    public bool StormOnly { get; init; }
     /// <summary>Look at most at so many states of disks after a crash beside the run; 0: none.</summary>
     public long CrashStates { get; init; }
     public Action<string>? Trace { get; init; }
+
+    internal bool Spares(int strike) => Spared.Contains(strike);
 }
 
 /// <param name="Checker">The invariant that was found broken, e.g. I1.</param>
@@ -25,7 +38,7 @@ public sealed record SimulationResult(ulong Seed, Violation? Violation, ulong Tr
         : $"VIOLATION seed {Seed} commit {Commit} checker {Violation.Checker} at {Violation.At:mm\\:ss\\.fff}: "
           + Violation.What.ReplaceLineEndings(" | ");
 
-    private static string Commit =>
+    public static string Commit =>
         typeof(SimulationResult).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()
             ?.InformationalVersion.Split('+').Last() ?? "unknown";
 }

@@ -6,11 +6,15 @@ namespace Lifeboat.Testing.Simulation;
 internal sealed class Storm(SimulatedWorld world, Prng prng)
 {
     private static readonly TimeSpan WatchdogLimit = TimeSpan.FromMilliseconds(250);
-    private readonly SimulatedProcess _sky = world.Spawn("sky", TimeSpan.Zero);
+    private readonly SimulatedProcess _sky = world.Spawn("sky");
+    private readonly Prng _tending = prng.Fork();
     private bool _raging;
     private int _generation;
+    private int _strikes;
 
     public bool Raging => _raging;
+    /// <summary>Faults so far, those that were spared included.</summary>
+    public int Strikes => _strikes;
 
     public void Begin()
     {
@@ -41,11 +45,12 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
     {
         foreach (var host in Hosts.Where(h => !h.Down))
         {
-            if (host.Agent is not { Process.Alive: true }) Later(50, 1500, () => StartUnless(host, host.StartAgent));
+            if (host.Agent is not { Process.Alive: true })
+                Later(_tending, 50, 1500, () => StartUnless(host, host.StartAgent));
             if (host.Controller is not { Process.Alive: true })
-                Later(50, 1500, () => StartUnless(host, host.StartController));
+                Later(_tending, 50, 1500, () => StartUnless(host, host.StartController));
             if (host.WantRunning && host.Instance is { Running: false })
-                Later(200, 4000, () => StartUnless(host, host.PowerOn));
+                Later(_tending, 200, 4000, () => StartUnless(host, host.PowerOn));
         }
     }
 
@@ -62,13 +67,16 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
             if (generation != _generation) return;
             if (world.Climate.Allowed.Count == 0) continue;
             var fault = prng.Pick(world.Climate.Allowed);
-            world.Say("storm", fault.ToString());
+            // Dice of its own: a strike that is spared does not change what the next one does.
+            var dice = prng.Fork();
+            if (world.Options.Spares(_strikes++)) continue;
+            world.Say("storm", $"{fault} (strike {_strikes - 1})");
             world.Count($"fault {fault}");
-            Strike(fault);
+            Strike(fault, dice);
         }
     }
 
-    private void Strike(Fault fault)
+    private void Strike(Fault fault, Prng dice)
     {
         switch (fault)
         {
@@ -78,70 +86,89 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
                 Source.KillAgent();
                 Replica.KillAgent();
                 break;
-            case Fault.HangAgent: Hang(prng.Pick([world.A, world.B])); break;
-            case Fault.CrashReplicaHost: CrashSomehow(Replica); break;
+            case Fault.HangAgent: Hang(dice.Pick([world.A, world.B]), dice); break;
+            case Fault.CrashReplicaHost: CrashSomehow(Replica, dice); break;
             case Fault.CrashSourceHost: Source.Crash(); break;
             case Fault.RestartInstance: Source.Instance?.PowerOff(); break;
             case Fault.BreakConnections: world.Network.BreakAll(); break;
             case Fault.Partition:
                 world.Network.Partition();
-                Later(100, 15_000, world.Network.Heal);
+                Later(dice, 100, 15_000, world.Network.Heal);
                 break;
-            case Fault.FillReplicaDisk: FillDisk(Replica); break;
-            case Fault.EndMirror: EndMirror(Source); break;
-            case Fault.BurstOfWrites: Burst(Source); break;
-            case Fault.KillController: prng.Pick([world.A, world.B]).KillController(); break;
+            case Fault.FillReplicaDisk: FillDisk(Replica, dice); break;
+            case Fault.EndMirror: EndMirror(Source, dice); break;
+            case Fault.BurstOfWrites: Burst(Source, dice); break;
+            case Fault.JumpClock: Jump(dice.Pick([world.A, world.B]), dice); break;
+            case Fault.StaleSession: _sky.Start(() => world.Network.Past.ReturnAsync(_sky, dice)); break;
+            case Fault.RestoreReplica: Restore(Replica, dice); break;
+            case Fault.KillController: dice.Pick([world.A, world.B]).KillController(); break;
             default: throw new SimulationException($"no such weather: {fault}");
         }
     }
 
     // SIGSTOP, or a garbage collection without end. The watchdog is a process of its own and does not hang with it.
-    private void Hang(SimulatedHost host)
+    private void Hang(SimulatedHost host, Prng dice)
     {
         if (host.Agent is not { Process: { Alive: true, Paused: false } process }) return;
         process.Pause();
-        var lasts = TimeSpan.FromMilliseconds(prng.Next(600));
+        var lasts = TimeSpan.FromMilliseconds(dice.Next(600));
         if (lasts < WatchdogLimit) After(lasts, process.Resume);
         else After(WatchdogLimit, host.KillAgent);
     }
 
     // At any moment, or when something was just written and is about to be made durable, where it hurts most.
-    private void CrashSomehow(SimulatedHost host)
+    private void CrashSomehow(SimulatedHost host, Prng dice)
     {
-        if (prng.Chance(0.5))
+        if (dice.Chance(0.5))
         {
             host.Crash();
             return;
         }
-        var changes = prng.Next(1, 5);
+        var changes = dice.Next(1, 5);
         host.Disk.Faults = operation =>
         {
             if (!operation.Changes || --changes > 0) return null;
             host.Disk.Faults = static _ => null;
-            After(TimeSpan.FromMicroseconds(prng.Next(3000)), host.Crash);
+            After(TimeSpan.FromMicroseconds(dice.Next(3000)), host.Crash);
             return null;
         };
     }
 
-    private void FillDisk(SimulatedHost host)
+    private void FillDisk(SimulatedHost host, Prng dice)
     {
-        host.Disk.CapacityBytes = host.Disk.AllocatedBytes + prng.Next(20_000);
-        Later(500, 8000, () => host.Disk.CapacityBytes = long.MaxValue);
+        host.Disk.CapacityBytes = host.Disk.AllocatedBytes + dice.Next(20_000);
+        Later(dice, 500, 8000, () => host.Disk.CapacityBytes = long.MaxValue);
     }
 
     // A save, a yank, an I/O error on the socket: QEMU goes on alone before we hear of it.
-    private void EndMirror(SimulatedHost host)
+    private void EndMirror(SimulatedHost host, Prng dice)
     {
         if (host.Instance is not { Running: true } instance) return;
-        var mirror = instance.Drive(prng.Next(instance.Disks.Count)).Mirror;
-        mirror?.Fail(TimeSpan.FromMilliseconds(prng.Next(prng.Chance(0.5) ? 40 : 400)));
+        var mirror = instance.Drive(dice.Next(instance.Disks.Count)).Mirror;
+        mirror?.Fail(TimeSpan.FromMilliseconds(dice.Next(dice.Chance(0.5) ? 40 : 400)));
     }
 
-    private void Burst(SimulatedHost host)
+    // Somebody sets the clock, or the time daemon steps it: by moments, and by hours.
+    private void Jump(SimulatedHost host, Prng dice)
+    {
+        var by = TimeSpan.FromSeconds((dice.NextDouble() - 0.5) * dice.Pick<int>([1, 20, 7200]));
+        host.Time.Jump(world.Scheduler.Now, by);
+    }
+
+    private void Restore(SimulatedHost host, Prng dice)
+    {
+        if (Restoring.Copy(host, dice.Fork()) is not { } copy) return;
+        Later(dice, 200, 6000, () =>
+        {
+            if (_raging && copy.PutBack()) world.Count("replicas put back");
+        });
+    }
+
+    private void Burst(SimulatedHost host, Prng dice)
     {
         if (host.Instance?.Guest is not { } guest) return;
         guest.Options = guest.Options with { ThinkMicroseconds = 10_000, MaxSectors = 64 };
-        Later(100, 1000, () => guest.Options = world.Climate.Guest);
+        Later(dice, 100, 1000, () => guest.Options = world.Climate.Guest);
     }
 
     private static void StartUnless(SimulatedHost host, Action start)
@@ -149,8 +176,8 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
         if (!host.Down) start();
     }
 
-    private void Later(int leastMilliseconds, int mostMilliseconds, Action action) =>
-        After(TimeSpan.FromMilliseconds(prng.Next(leastMilliseconds, mostMilliseconds)), action);
+    private void Later(Prng dice, int leastMilliseconds, int mostMilliseconds, Action action) =>
+        After(TimeSpan.FromMilliseconds(dice.Next(leastMilliseconds, mostMilliseconds)), action);
 
     private void After(TimeSpan wait, Action action) =>
         _ = new SimulatedTimer(_sky, static a => ((Action)a!)(), action, wait, Timeout.InfiniteTimeSpan);

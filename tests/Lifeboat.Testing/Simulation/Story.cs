@@ -16,9 +16,10 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
     public async Task TellAsync()
     {
         SetUp();
-        await _acts.StormAsync(prng.Next(5, 25));
+        await _acts.StormAsync(Math.Min(prng.Next(5, 25), world.Options.StormSecondsMax));
         await _acts.ProtectedAsync();
-        switch (prng.Next(10))
+        var act = prng.Next(10);
+        switch (world.Options.StormOnly ? 0 : act)
         {
             case < 3: break;
             case < 5: await DrillAsync(); break;

@@ -20,6 +20,9 @@ public sealed class WantedReplica(Epoch epoch, string primarySite, IReadOnlyList
     /// <summary>Listed as sealed.</summary>
     public RecoveryPoint? Newest { get; private set; }
 
+    /// <summary>It was put back as it was when this was said of it: what was said since is void.</summary>
+    public void Forget(long durable, RecoveryPoint? newest) => (Durable, Newest) = (durable, newest);
+
     public void Promise(long durable) => Durable = Math.Max(Durable, durable);
 
     public void Promise(long durable, RecoveryPoint newest)

@@ -80,6 +80,13 @@ public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
         return fork;
     }
 
+    /// <summary>The folders of another disk take the place of those here; files that are open are dead.</summary>
+    public void PutBack(SimulatedDisk copy)
+    {
+        KillProcesses();
+        foreach (var (name, folder) in copy._folders) _folders[name] = folder.Fork();
+    }
+
     /// <summary>Turns over bits of a byte on the medium, as it decays. False: there is no such byte.</summary>
     public bool Flip(string folder, string file, long offset, byte mask)
     {

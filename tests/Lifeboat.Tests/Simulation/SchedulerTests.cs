@@ -170,7 +170,7 @@ public sealed class SchedulerTests
         var scheduler = new SimulatedScheduler(new Prng(seed));
         for (var i = 0; i < 5; i++)
         {
-            var process = new SimulatedProcess(scheduler, i, $"p{i}", TimeSpan.Zero, (_, e) => throw e);
+            var process = new SimulatedProcess(scheduler, i, $"p{i}", (_, e) => throw e);
             process.Start(async () =>
             {
                 for (var n = 0; n < 5; n++) await Task.Yield();
