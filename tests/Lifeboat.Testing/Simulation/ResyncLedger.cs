@@ -59,7 +59,7 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
     private long AllowanceOf(SimulatedHost source, GuestDisk disk, Account account, long? dirtyBytes)
     {
         var replica = account.Replica;
-        if (replica.Durable == 0 || account.Sent == 0) return disk.SizeBytes;
+        if (replica.Durable == 0 || account.Sent == 0 || replica.WasPutBack) return disk.SizeBytes;
         if (dirtyBytes is { } dirty) return dirty;
         if (replica.Newest is not { } newest || world.Oracle.CutOf(newest) is not { } cut) return disk.SizeBytes;
         return disk.History.BlocksSince(cut, BlockBytes / GuestWrite.SectorBytes) * BlockBytes;

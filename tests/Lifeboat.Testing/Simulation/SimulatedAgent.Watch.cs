@@ -25,7 +25,7 @@ public sealed partial class SimulatedAgent
         if (source.LastSealed is { } last)
         {
             _world.Oracle.Sealed(last);
-            if (last.Epoch >= peer.Epoch) peer.Promise(source.DurableSequence, last);
+            if (last.Epoch >= peer.Epoch && !peer.WasPutBack) peer.Promise(source.DurableSequence, last);
         }
     }
 

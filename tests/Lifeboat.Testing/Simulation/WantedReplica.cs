@@ -21,7 +21,10 @@ public sealed class WantedReplica(Epoch epoch, string primarySite, IReadOnlyList
     public RecoveryPoint? Newest { get; private set; }
 
     /// <summary>It was put back as it was when this was said of it: what was said since is void.</summary>
-    public void Forget(long durable, RecoveryPoint? newest) => (Durable, Newest) = (durable, newest);
+    public void Forget(long durable, RecoveryPoint? newest) => (Durable, Newest, WasPutBack) = (durable, newest, true);
+
+    /// <summary>What a source remembers of it may be void; only what it says itself counts.</summary>
+    public bool WasPutBack { get; private set; }
 
     public void Promise(long durable) => Durable = Math.Max(Durable, durable);
 
