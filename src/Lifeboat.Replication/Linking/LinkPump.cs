@@ -14,6 +14,7 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
     private readonly Lock _gate = new();
     private readonly Queue<(byte[] Message, TaskCompletionSource? Sent)> _posted = new();
     private long _heard = time.GetTimestamp();
+    private volatile bool _listening;
 
     public void Post(byte[] message) => Enqueue(message, null);
 
@@ -69,14 +70,25 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
     /// </summary>
     public async ValueTask<LinkMessage?> ReceiveAsync(CancellationToken ct)
     {
-        while (true)
+        // While the last message is worked on nobody reads, and what the peer says meanwhile waits in the socket: only
+        // silence in which we listened is the peer's.
+        Volatile.Write(ref _heard, time.GetTimestamp());
+        _listening = true;
+        try
         {
-            if (await connection.ReceiveAsync(ct) is not { } message) return null;
-            Volatile.Write(ref _heard, time.GetTimestamp());
-            var kind = MessageCodec.Open(message, out var payload);
-            if (kind == MessageKind.Ping) Post(Ping.Decode(payload.Span).Encode(MessageKind.Pong));
-            else if (kind == MessageKind.Pong) Ping.Decode(payload.Span);
-            else return new LinkMessage(kind, payload);
+            while (true)
+            {
+                if (await connection.ReceiveAsync(ct) is not { } message) return null;
+                Volatile.Write(ref _heard, time.GetTimestamp());
+                var kind = MessageCodec.Open(message, out var payload);
+                if (kind == MessageKind.Ping) Post(Ping.Decode(payload.Span).Encode(MessageKind.Pong));
+                else if (kind == MessageKind.Pong) Ping.Decode(payload.Span);
+                else return new LinkMessage(kind, payload);
+            }
+        }
+        finally
+        {
+            _listening = false;
         }
     }
 
@@ -87,7 +99,7 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
         {
             await Task.Delay(timings.PingInterval, time, ct);
             var silence = time.GetElapsedTime(Volatile.Read(ref _heard));
-            if (silence >= timings.DeadAfter)
+            if (_listening && silence >= timings.DeadAfter)
                 throw new LinkException(LinkFault.Broken, $"nothing heard for {silence.TotalSeconds:F1} s");
             Post(new Ping(value).Encode(MessageKind.Ping));
         }

@@ -26,8 +26,9 @@ public sealed class Climate
             prng.Pick<int>([2, 8, 32]));
         // A link that the guest outruns for ever protects nothing; a burst may outrun it.
         BytesPerSecond = Math.Max(prng.Pick<long>([300_000, 2_000_000, 50_000_000]), 4 * Guest.BytesPerSecond);
-        // The same for a recovery site whose disk the guest outruns.
-        SlowDisk = TimeSpan.FromMilliseconds(prng.Pick<int>(Guest.BytesPerSecond > 400_000 ? [0, 2] : [0, 2, 5, 15]));
+        // The same for a recovery site whose disk the guest outruns, while it also compares or folds.
+        SlowDisk = TimeSpan.FromMilliseconds(prng.Pick<int>(
+            Guest.BytesPerSecond > 400_000 ? [0, 2] : Guest.BytesPerSecond > 150_000 ? [0, 2, 5] : [0, 2, 5, 15]));
         FaultEvery = TimeSpan.FromMilliseconds(prng.Pick<int>([700, 2000, 6000]));
         // A seed leaves out some kinds of fault, so that others can go on for long in peace.
         Allowed = [.. Enum.GetValues<Fault>().Where(_ => prng.Chance(0.6))

@@ -20,6 +20,7 @@ public sealed class SwarmTests
         { "lose-silently", "I9" },
         { "replay-from-shipped", "I9" },
         { "fold-past-views", "I10" },
+        { "copy-all", "I6" },
     };
 
     /// <summary>Those that only a look at disks after a crash shows at once.</summary>
@@ -59,6 +60,35 @@ public sealed class SwarmTests
 
         Assert.NotNull(caught);
         Assert.Equal(checker, caught.Violation!.Checker);
+    }
+
+    /// <summary>Worlds that were written down because they failed once: they hold, or their flaw is still
+    /// caught.</summary>
+    [Fact]
+    public void Seeds_that_were_written_down_do_what_they_say()
+    {
+        var files = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "Simulation", "Seeds"), "*.json");
+
+        Assert.NotEmpty(files);
+        Assert.All(files, file =>
+        {
+            var seed = SeedFile.Read(file);
+            var result = SimulatedWorld.Run(seed.World());
+            Assert.Equal(seed.Flaw is null ? null : seed.Checker, result.Violation?.Checker);
+        });
+    }
+
+    [Fact]
+    public void A_failing_world_is_made_small_and_still_fails_by_the_same_checker()
+    {
+        var world = new SimulationOptions(1) { Flaw = "ack-before-receive" };
+        var failed = SimulatedWorld.Run(world);
+        var (smallest, result) = new Minimiser(world, failed.Violation!.Checker, runsMax: 40).Run();
+
+        Assert.Equal(failed.Violation.Checker, result.Violation?.Checker);
+        Assert.True(smallest.StormOnly);
+        var written = SeedFile.Of(smallest, result);
+        Assert.Equal(result.TraceHash, SimulatedWorld.Run(written.World()).TraceHash);
     }
 
     [Fact]
