@@ -28,7 +28,8 @@ internal static class MinimiseCommand
         var (smallest, result) = minimiser.Run();
         path ??= $"seed-{world.Seed}.json";
         SeedFile.Of(smallest, result).Write(path);
-        Console.WriteLine($"{path}: after {minimiser.Runs} runs, {Size(failed, world)} became {Size(result, smallest)}");
+        Console.WriteLine(
+            $"{path}: after {minimiser.Runs} runs, {Size(failed, world)} became {Size(result, smallest)}");
         Console.WriteLine(result.Line);
         return 0;
     }

@@ -3,7 +3,7 @@ using Lifeboat.Testing.Simulation;
 
 namespace Lifeboat.Simulation;
 
-/// <summary>Plants one flaw after the other and runs seeds until a checker catches it: are the checkers sharp?</summary>
+/// <summary>Plants one flaw after the other and runs seeds until a checker catches it: how sharp are they?</summary>
 internal static class MutantsCommand
 {
     private const long StatesPerSeed = 300;

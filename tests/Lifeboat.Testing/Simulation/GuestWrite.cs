@@ -23,7 +23,8 @@ public sealed class GuestWrite(long id, int disk, int sector, int count, bool ze
     public long[]? Stamps { get; init; }
 
     /// <summary>What the sector holds, repeated: which write, and where it belongs.</summary>
-    public long StampAt(int at) => Stamps is { } stamps ? stamps[at - sector] : zero ? 0 : (id << 16) | ((long)disk << 12) | (uint)at;
+    public long StampAt(int at) => Stamps is { } stamps ? stamps[at - sector]
+        : zero ? 0 : (id << 16) | ((long)disk << 12) | (uint)at;
 
     public bool Overlaps(int otherDisk, int otherSector, int otherCount) =>
         disk == otherDisk && sector < otherSector + otherCount && otherSector < sector + count;

@@ -52,8 +52,8 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
         account.Sent += header.DataLength;
         world.Count("bytes pulled", header.DataLength);
         if (account.Sent > account.Allowed * Margin)
-            world.Violate("I6", $"{source.Name} pulled and sent {account.Sent} bytes of volume {header.Volume}, of which "
-                + $"{account.Allowed} can have changed");
+            world.Violate("I6", $"{source.Name} pulled and sent {account.Sent} bytes of volume {header.Volume}, "
+                + $"of which {account.Allowed} can have changed");
     }
 
     private long AllowanceOf(SimulatedHost source, GuestDisk disk, Account account, long? dirtyBytes)

@@ -68,7 +68,8 @@ public sealed class SimulatedInstance(string name, IReadOnlyList<GuestDisk> disk
                 var busy = _unsettled.Concat(Guest!.InFlight).Any(w => w.Overlaps(disk.Index, first, count));
                 if (busy || !prng.Chance(0.5)) continue;
                 var old = Enumerable.Range(first, count).Select(s => disk.History.SettledAt(s, flushed)).ToArray();
-                if (!old.AsSpan().SequenceEqual(disk.Stamps(first, count))) disk.Apply(Back(disk, first, old, now), count);
+                if (old.AsSpan().SequenceEqual(disk.Stamps(first, count))) continue;
+                disk.Apply(Back(disk, first, old, now), count);
             }
     }
 

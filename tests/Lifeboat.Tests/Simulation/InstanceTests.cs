@@ -147,7 +147,7 @@ public sealed class InstanceTests
             [.. Enumerable.Range(0, 256).Select(s => s < 64 ? (7L << 16) + ((index << 12) | s) : 0)]);
 
     private SimulatedProcess Spawn(string name) =>
-        new(_scheduler, _ids++, name, TimeSpan.Zero, (_, e) => throw new SimulationException(e.ToString()));
+        new(_scheduler, _ids++, name, (_, e) => throw new SimulationException(e.ToString()));
 
     /// <summary>The least gateway: stream wins over pull.</summary>
     private sealed class CopySink(long size) : ICaptureSink

@@ -129,5 +129,5 @@ public sealed class NetworkTests
     }
 
     private SimulatedProcess Spawn(string name) =>
-        new(_scheduler, _ids++, name, TimeSpan.Zero, (_, e) => throw new SimulationException(e.ToString()));
+        new(_scheduler, _ids++, name, (_, e) => throw new SimulationException(e.ToString()));
 }

@@ -181,5 +181,5 @@ public sealed class SchedulerTests
     }
 
     private SimulatedProcess Spawn(string name) =>
-        new(_scheduler, name.Length, name, TimeSpan.Zero, (_, e) => throw new SimulationException(e.ToString()));
+        new(_scheduler, name.Length, name, (_, e) => throw new SimulationException(e.ToString()));
 }
