@@ -25,8 +25,8 @@ internal static class CaptureBenchmark
     public static async Task<int> RunAsync(string[] options)
     {
         var smoke = options.Contains("--smoke");
-        var rounds = smoke ? 1 : (int)Number(options, "--rounds", 5);
-        var length = TimeSpan.FromSeconds(smoke ? 0.2 : Number(options, "--seconds", 1));
+        var rounds = smoke ? 1 : (int)Figures.Number(options, "--rounds", 5);
+        var length = TimeSpan.FromSeconds(smoke ? 0.2 : Figures.Number(options, "--seconds", 1));
         if (Tools.FirstOrDefault(tool => !File.Exists(tool)) is { } missing)
         {
             Console.WriteLine($"cannot run: {missing} is not installed");
@@ -84,11 +84,11 @@ internal static class CaptureBenchmark
             List<double> Ratios(Func<Sample, double> of, int yardstick) =>
                 [.. Enumerable.Range(0, rounds).Select(r => of(samples[row, r]) / of(samples[yardstick, r]))];
 
-            var ops = Median(Each(s => s.OpsPerSecond));
+            var ops = Figures.Median(Each(s => s.OpsPerSecond));
             var toNbdkit = Ratios(s => s.OpsPerSecond, CaptureCases.Nbdkit);
             Console.WriteLine($"{(i == 0 ? workload.Name : ""),-18} {cases[i].Name,-20} {ops,8:F0}"
-                + $" {ops * workload.Block / 1e6,6:F0} {Median(Each(s => s.P50Microseconds)),7:F1}"
-                + $" {Median(Each(s => s.CpuMicrosecondsPerOp)),9:F1}"
+                + $" {ops * workload.Block / 1e6,6:F0} {Figures.Median(Each(s => s.P50Microseconds)),7:F1}"
+                + $" {Figures.Median(Each(s => s.CpuMicrosecondsPerOp)),9:F1}"
                 + $" {Ratio(Ratios(s => s.OpsPerSecond, CaptureCases.Off)),7:F2} {Ratio(toNbdkit),10:F2}"
                 + $" {Ratio(Ratios(s => s.P50Microseconds, CaptureCases.Nbdkit)),10:F2}"
                 + $"  {string.Join(' ', toNbdkit.Select(r => r.ToString("F2", CultureInfo.InvariantCulture)))}");
@@ -97,24 +97,9 @@ internal static class CaptureBenchmark
 
     private static double Ratio(IReadOnlyList<double> ofRounds)
     {
-        var median = Median(ofRounds);
+        var median = Figures.Median(ofRounds);
         return double.IsFinite(median) && median > 0
             ? median
             : throw new InvalidOperationException("a measurement without a single write");
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        var middle = sorted.Length / 2;
-        return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-    }
-
-    private static double Number(string[] options, string name, double otherwise)
-    {
-        var at = Array.IndexOf(options, name);
-        return at >= 0 && at + 1 < options.Length
-            ? double.Parse(options[at + 1], CultureInfo.InvariantCulture)
-            : otherwise;
     }
 }

@@ -15,7 +15,7 @@ internal static class LagBenchmark
     public static async Task<int> RunAsync(string[] options)
     {
         var smoke = options.Contains("--smoke");
-        var seconds = smoke ? 1 : Figures.Number(options, "--seconds", 10);
+        var seconds = smoke ? 1 : Figures.Number(options, "--length", 10);
         var cap = (long)Figures.Number(options, "--cap", 8 << 20);
         var folder = Directory.CreateTempSubdirectory("lbl").FullName;
         try

@@ -15,7 +15,7 @@ internal static class NbdServerBenchmark
     public static async Task<int> RunAsync(string[] options)
     {
         var smoke = options.Contains("--smoke");
-        var rounds = smoke ? 1 : Number(options, "--rounds", 5);
+        var rounds = smoke ? 1 : (int)Figures.Number(options, "--rounds", 5);
         var length = TimeSpan.FromSeconds(smoke ? 0.1 : Figures.Number(options, "--seconds", 1));
         if (!File.Exists("/usr/bin/nbdkit") || !File.Exists("/usr/bin/qemu-nbd"))
         {
@@ -157,30 +157,17 @@ internal static class NbdServerBenchmark
     {
         var best = Enumerable.Range(0, servers.Count)
             .Where(i => servers[i].Name.StartsWith(servers[0].Name, StringComparison.Ordinal))
-            .MaxBy(i => Median(samples[i].Select(s => s.OpsPerSecond)));
+            .MaxBy(i => Figures.Median(samples[i].Select(s => s.OpsPerSecond)));
         for (var i = 0; i < servers.Count; i++)
         {
-            var ops = Median(samples[i].Select(s => s.OpsPerSecond));
-            var p50 = Median(samples[i].Select(s => s.P50Microseconds));
-            var cpu = Median(samples[i].Select(s => s.CpuMicrosecondsPerOp));
-            var opsRatio = Median(samples[i].Zip(samples[best], (s, b) => s.OpsPerSecond / b.OpsPerSecond));
-            var cpuRatio = Median(
+            var ops = Figures.Median(samples[i].Select(s => s.OpsPerSecond));
+            var p50 = Figures.Median(samples[i].Select(s => s.P50Microseconds));
+            var cpu = Figures.Median(samples[i].Select(s => s.CpuMicrosecondsPerOp));
+            var opsRatio = Figures.Median(samples[i].Zip(samples[best], (s, b) => s.OpsPerSecond / b.OpsPerSecond));
+            var cpuRatio = Figures.Median(
                 samples[i].Zip(samples[best], (s, b) => s.CpuMicrosecondsPerOp / b.CpuMicrosecondsPerOp));
             Console.WriteLine($"{(i == 0 ? workload.Name : ""),-24} {servers[i].Name,-12} {ops,9:F0}"
                 + $" {ops * workload.Block / 1e6,7:F0} {p50,7:F1} {cpu,10:F2} {opsRatio,10:F2} {cpuRatio,10:F2}");
         }
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        var middle = sorted.Length / 2;
-        return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-    }
-
-    private static int Number(string[] options, string name, int otherwise)
-    {
-        var at = Array.IndexOf(options, name);
-        return at >= 0 && at + 1 < options.Length ? int.Parse(options[at + 1]) : otherwise;
     }
 }

@@ -43,6 +43,40 @@ public sealed class ExtentIndexTests
         await journal.DisposeAsync();
     }
 
+    [Fact]
+    public async Task Damaged_tables_are_made_again_from_the_records()
+    {
+        var prng = new Prng(8);
+        var storage = new SimulatedStorage(new SimulatedDisk(prng.Fork()), "journal");
+        var options = new JournalOptions { SegmentBytes = 64 << 10, ReserveBytes = 0, NewSalt = prng.NextUInt64 };
+        var headers = new List<RecordHeader>();
+        await using var journal = await Journal.OpenAsync(storage, options, 0, Ct);
+        for (long sequence = 1; sequence <= 200; sequence++) headers.Add(await AppendAsync(journal, prng, sequence));
+        var damaged = 0;
+        foreach (var name in (await storage.ListAsync(Ct)).Where(n => n.EndsWith(".idx", StringComparison.Ordinal)))
+        {
+            await using var file = await storage.OpenAsync(name, create: false, Ct);
+            var length = await file.LengthAsync(Ct);
+            if (damaged++ % 2 == 0) await file.WriteAsync(length - 16, new byte[] { 0xff, 0xff }, Ct);
+            else await file.SetLengthAsync(length - 16, Ct);
+        }
+        Assert.True(damaged > 2);
+        var index = await ExtentIndex.BuildAsync(journal, Sizes, 0, 200, Ct);
+        foreach (var volume in Sizes.Keys) await CheckAsync(index, headers, volume, 0, 200, prng);
+    }
+
+    [Fact]
+    public void A_table_costs_16_bytes_for_an_extent()
+    {
+        var entries = Enumerable.Range(0, 1000).Select(i => RecordEntry.Of(
+            RecordHeader.Write(1, i + 1, 1, (999 - i) * 4096L, 4096, 0), (uint)(i * 4160))).ToArray();
+        var table = SegmentExtent.TableOf(entries);
+        Assert.Equal(1000, table.Length);
+        Assert.Equal(16, System.Runtime.CompilerServices.Unsafe.SizeOf<SegmentExtent>());
+        Assert.Equal(Enumerable.Range(0, 1000).Select(i => i * 4096L), table.Select(e => e.Offset));
+        Assert.Equal(entries[999].DataPosition, table[0].Position);
+    }
+
     private static async Task<RecordHeader> AppendAsync(Journal journal, Prng prng, long sequence)
     {
         var volume = (ushort)(prng.Chance(0.5) ? 0 : 3);
