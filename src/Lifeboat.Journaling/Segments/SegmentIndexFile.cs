@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Lifeboat.Journaling.Records;
@@ -124,11 +125,20 @@ internal static class SegmentIndexFile
         if (await file.ReadAsync(0, header, ct) != HeaderLength || !IsOf(segment, header)) return null;
         var length = TableLength(header);
         if (length <= 0 || await file.LengthAsync(ct) != TableAt(segment.EntryCount) + length) return null;
-        var bytes = new byte[length];
-        return await file.ReadAsync(TableAt(segment.EntryCount), bytes, ct) == length
-            && BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(40)) == Crc32C.Compute(bytes)
-            ? MemoryMarshal.Cast<byte, SegmentExtent>(bytes).ToArray()
-            : null;
+        // Rented: hundreds of tables are read in a row.
+        var rented = ArrayPool<byte>.Shared.Rent((int)length);
+        try
+        {
+            var bytes = rented.AsMemory(0, (int)length);
+            return await file.ReadAsync(TableAt(segment.EntryCount), bytes, ct) == length
+                && BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(40)) == Crc32C.Compute(bytes.Span)
+                ? MemoryMarshal.Cast<byte, SegmentExtent>(bytes.Span).ToArray()
+                : null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
     }
 
     private static int TableAt(int entries) => HeaderLength + entries * RecordEntry.Size;
