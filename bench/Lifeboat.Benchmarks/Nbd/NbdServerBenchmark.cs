@@ -79,7 +79,8 @@ internal static class NbdServerBenchmark
     private static Func<Task<MeasuredServer>> Ours(string folder, string kind, string argument)
     {
         var socket = Path.Combine(folder, Guid.NewGuid().ToString("N"));
-        return () => MeasuredServer.StartAsync(kind == "outbox" ? "with outbox" : "Lifeboat", socket, SelfProcess.Program,
+        var name = kind == "outbox" ? "with outbox" : "Lifeboat";
+        return () => MeasuredServer.StartAsync(name, socket, SelfProcess.Program,
             SelfProcess.Arguments("nbd-serve", kind, socket, argument));
     }
 
