@@ -51,6 +51,12 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
         if (AccountOf(source, header.Volume) is not { } account) return;
         account.Sent += header.DataLength;
         world.Count("bytes pulled", header.DataLength);
+        // A block that was written behind the attach differs too, and its other sectors are pulled with it.
+        if (account.Sent > account.Allowed * Margin && account.Grown is { } grown)
+        {
+            account.Allowed += grown() - account.Last;
+            account.Last = grown();
+        }
         if (account.Sent > account.Allowed * Margin)
             world.Violate("I6", $"{source.Name} pulled and sent {account.Sent} bytes of volume {header.Volume}, "
                 + $"of which {account.Allowed} can have changed");
@@ -59,10 +65,12 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
     private long AllowanceOf(SimulatedHost source, GuestDisk disk, Account account, long? dirtyBytes)
     {
         var replica = account.Replica;
+        account.Grown = null;
         if (replica.Durable == 0 || account.Sent == 0 || replica.WasPutBack) return disk.SizeBytes;
         if (dirtyBytes is { } dirty) return dirty;
         if (replica.Newest is not { } newest || world.Oracle.CutOf(newest) is not { } cut) return disk.SizeBytes;
-        return disk.History.BlocksSince(cut, BlockBytes / GuestWrite.SectorBytes) * BlockBytes;
+        account.Grown = () => disk.History.BlocksSince(cut, BlockBytes / GuestWrite.SectorBytes) * BlockBytes;
+        return account.Grown();
     }
 
     private Account? AccountOf(SimulatedHost source, int volume)
@@ -78,5 +86,7 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
         public long Sent { get; set; }
         public long Allowed { get; set; }
         public long Last { get; set; }
+        /// <summary>What the last attach would allow now; null: that does not grow.</summary>
+        public Func<long>? Grown { get; set; }
     }
 }
