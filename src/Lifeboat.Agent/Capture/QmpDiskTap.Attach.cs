@@ -92,6 +92,9 @@ internal sealed partial class QmpDiskTap
                 && e.Data.GetProperty("device").GetString() == job, ReadyLimit, ct);
         if (first.Name != "BLOCK_JOB_READY")
             throw new TapException(TapFault.Refused, $"the mirror of {volume.Name} ended at once: {first.Data}");
+        // A paused job copies the guest's writes as before (the filter node does that), but does not end by itself when
+        // its target fails. Ending, QEMU frees what writes still under way use, and dies of it: decision 0012.
+        await qmp.ExecuteAsync("block-job-pause", new JsonObject { ["device"] = job }, ct);
     }
 
     // One transaction, so that a write is in the old maps or in the new one and never in neither.
@@ -143,10 +146,12 @@ internal sealed partial class QmpDiskTap
         return last;
     }
 
+    // Not by force: that frees before it drains. A ready mirror that is asked to end drains first; one that has failed
+    // ends when it is resumed, and has taken no write since.
     private async Task EndJobAsync(QmpClient qmp, string job, CancellationToken ct)
     {
-        await RefusableAsync(qmp.ExecuteAsync(
-            "block-job-cancel", new JsonObject { ["device"] = job, ["force"] = true }, ct));
+        await RefusableAsync(qmp.ExecuteAsync("block-job-resume", new JsonObject { ["device"] = job }, ct));
+        await RefusableAsync(qmp.ExecuteAsync("block-job-cancel", new JsonObject { ["device"] = job }, ct));
         var started = time.GetTimestamp();
         while ((await OurJobsAsync(qmp, ct)).Contains(job))
         {

@@ -142,6 +142,27 @@ public sealed class QmpDiskTapTests
         await AssertSameAsync(fixture, 0, image);
     }
 
+    // QEMU dies of a mirror that ends while a write of the guest is under way: decision 0012.
+    [Fact]
+    public async Task A_mirror_that_fails_does_not_end_before_it_is_asked_to()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        await SyncAsync(tap, image, fixture.Replica);
+        Assert.True((await fixture.Qemu.AskAsync("query-block-jobs"))[0].GetProperty("paused").GetBoolean());
+
+        tap.LetGo();
+        for (var i = 0; i < 3; i++) await fixture.Qemu.WriteAsync(0, 0x77, i * 4096, 4096);
+        await Task.Delay(TimeSpan.FromMilliseconds(300));
+        Assert.Equal(1, (await fixture.Qemu.AskAsync("query-block-jobs")).GetArrayLength());
+        Assert.False(await tap.StillMirroringAsync(None));
+
+        await tap.DetachAsync(None);
+        Assert.Equal(0, (await fixture.Qemu.AskAsync("query-block-jobs")).GetArrayLength());
+    }
+
     [Fact]
     public async Task A_mirror_cancelled_by_somebody_else_is_noticed()
     {
