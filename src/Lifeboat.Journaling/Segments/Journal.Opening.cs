@@ -44,7 +44,7 @@ public sealed partial class Journal
         {
             var segment = await OpenSegmentAsync(firsts[i], promised, ct);
             _segments = [.. _segments, segment];
-            if (i < firsts.Count - 1) await RecoverSealedAsync(segment, firsts[i + 1], ct);
+            if (i < firsts.Count - 1) await RecoverSealedAsync(segment, firsts[i + 1], i == firsts.Count - 2, ct);
             else await RecoverLastAsync(segment, ct);
         }
         if (_segments.Length == 0) await BeginFirstAsync(floor + 1, ct);
@@ -111,13 +111,16 @@ public sealed partial class Journal
         }
     }
 
-    private async Task RecoverSealedAsync(Segment segment, long nextFirst, CancellationToken ct)
+    // A crash can have torn only the index that was written last. Found out later, when the segment has lost a bit as
+    // well, it would be too late.
+    private async Task RecoverSealedAsync(Segment segment, long nextFirst, bool isLast, CancellationToken ct)
     {
         if (await SegmentIndexFile.TryReadEndAsync(_storage, segment, ct) is { } end
             && segment.FirstSequence + end.Count == nextFirst)
         {
             segment.AssumeSealed(nextFirst - 1, end.Tail);
-            return;
+            if (!isLast || await SegmentIndexFile.IsWholeAsync(_storage, segment, ct)) return;
+            segment.Unseal();
         }
         await TakeIndexedAsync(segment, nextFirst, ct);
         await SegmentScan.RunAsync(segment, nextFirst, ct);

@@ -42,6 +42,9 @@ internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recy
         Tail = tail;
     }
 
+    /// <summary>Its index is not what it seemed.</summary>
+    public void Unseal() => AssumeSealed(FirstSequence - 1, SegmentHeader.Length);
+
     public void Add(ReadOnlySpan<RecordEntry> entries, long tail)
     {
         lock (_lock)

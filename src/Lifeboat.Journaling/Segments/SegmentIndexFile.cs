@@ -9,7 +9,7 @@ namespace Lifeboat.Journaling.Segments;
 
 /// <summary>
 /// The sidecar of a sealed segment: one 32-byte entry for each record, then the table of its extents. Only a shortcut:
-/// what is missing or damaged is rebuilt from the segment. Never flushed, because its checksums tell.
+/// what is missing or damaged is rebuilt from the segment.
 /// </summary>
 internal static class SegmentIndexFile
 {
@@ -29,6 +29,8 @@ internal static class SegmentIndexFile
         await using var file = await storage.OpenAsync(SegmentName.IndexOf(segment.FirstSequence), create: true, ct);
         await file.WriteAsync(0, bytes, ct);
         await file.SetLengthAsync(bytes.Length, ct);
+        // With it a later flip in the segment costs one record, without it the segment.
+        await file.FlushAsync(ct);
     }
 
     /// <summary>Of a segment that grows: adds the entries that the file has not got, then the head over all.</summary>

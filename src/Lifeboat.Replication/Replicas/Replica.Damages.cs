@@ -36,6 +36,11 @@ public sealed partial class Replica
         [.. _damages.Where(d => d is { Length: > 0, MendedAt: null })
             .Select(d => new LostRange(d.Volume, d.Offset, d.Length))];
 
+    private bool IsLost(ushort volume, long offset, long length) => Array.Exists(_damages, d =>
+        d.MendedAt is null && d.Volume == volume && d.Offset < offset + length && offset < d.End);
+
+    private bool HasLost => Array.Exists(_damages, d => d is { Length: > 0, MendedAt: null });
+
     private bool IsDamaged(long sequence) => Array.Exists(_damages, d => d.Touches(sequence));
 
     internal ReplicaException Note(BaseDamage damage)
@@ -55,15 +60,11 @@ public sealed partial class Replica
             JournalPart.End => DamagePlace.JournalEnd,
             JournalPart.SegmentHead or JournalPart.BlockHead or JournalPart.Index => DamagePlace.JournalFrame,
         };
-        // Whole blocks, because a block of the base is believed whole or not at all.
-        var from = damage.Offset / BlockSum.BlockBytes * BlockSum.BlockBytes;
-        var to = damage.Length == 0 ? from : Math.Min(_sizes[damage.Volume],
-            (damage.Offset + damage.Length + BlockSum.BlockBytes - 1) / BlockSum.BlockBytes * BlockSum.BlockBytes);
-        long? mended = to > from ? null : damage.Last;
+        long? mended = damage.Length > 0 ? null : damage.Last;
         // What the base has already is lost to nobody but a view that was opened before.
         var repaired = damage.Repaired || (place == DamagePlace.Record && damage.Last <= FoldedSequence);
-        var noted = Add(new ReplicaDamage(place, damage.File, damage.Position, damage.Volume, from, to - from,
-            damage.First, _time.GetUtcNow(), mended, repaired));
+        var noted = Add(new ReplicaDamage(place, damage.File, damage.Position, damage.Volume, damage.Offset,
+            damage.Length, damage.First, _time.GetUtcNow(), mended, repaired));
         return new ReplicaException(ReplicaFault.Damaged, $"damaged: {noted}");
     }
 
@@ -137,7 +138,7 @@ public sealed partial class Replica
     {
         TakeJournalDamages();
         (ReplicaDamage Damage, DamageCover Cover)[] open;
-        lock (_damageLock) open = [.. _covers.Select(c => (c.Key, c.Value))];
+        lock (_damageLock) open = [.. _covers.Where(c => c.Key.MendedAt is null).Select(c => (c.Key, c.Value))];
         if (open.Length == 0) return;
         var durable = DurableSequence;
         var from = open.Min(o => o.Cover.LookedTo) + 1;
@@ -159,7 +160,7 @@ public sealed partial class Replica
         lock (_damageLock)
         {
             _damages = [.. _damages.Select(d => ReferenceEquals(d, old) ? now : d).OfType<ReplicaDamage>()];
-            _covers.Remove(old);
+            if (_covers.Remove(old, out var cover) && now is not null) _covers[now] = cover;
             if (now is null) AddRepaired(old);
             _damagesChanged = true;
         }
@@ -213,11 +214,14 @@ public sealed partial class Replica
         return true;
     }
 
+    // Whether records up to the last have brought all that was lost of these bytes.
     private bool IsMended(ushort volume, long offset, long length, long last)
     {
         var over = _damages.Where(d =>
             d.Volume == volume && d.Length > 0 && d.Offset < offset + length && offset < d.End).ToList();
-        return over.Count > 0 && over.TrueForAll(d => d.MendedAt <= last);
+        lock (_damageLock)
+            return over.Count > 0 && over.TrueForAll(d => d.MendedAt <= last
+                || (_covers.TryGetValue(d, out var cover) && cover.DoneAt(offset, length) <= last));
     }
 
     private async Task KeepDamagesAsync(CancellationToken ct)

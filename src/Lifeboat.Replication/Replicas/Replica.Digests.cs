@@ -98,22 +98,26 @@ public sealed partial class Replica
         _digestHold = null;
     }
 
-    private static async ValueTask<Memory<byte>> ComputeAsync(ReplicaReader reader, ushort volume, long offset,
+    private async ValueTask<Memory<byte>> ComputeAsync(ReplicaReader reader, ushort volume, long offset,
         Memory<byte> part, int blockBytes, Memory<byte> digests, CancellationToken ct)
     {
-        try
+        // What is lost has to come, also if the journal still has a record of it that the base has already.
+        if (!IsLost(volume, offset, part.Length))
         {
-            await reader.ReadAsync(volume, offset, part, ct);
-            return Compute(part.Span, blockBytes, digests);
+            try
+            {
+                await reader.ReadAsync(volume, offset, part, ct);
+                return Compute(part.Span, blockBytes, digests);
+            }
+            catch (ReplicaException e) when (e.Fault == ReplicaFault.Damaged)
+            {
+                // One by one, to find out which.
+            }
         }
-        catch (ReplicaException e) when (e.Fault == ReplicaFault.Damaged && part.Length <= blockBytes)
+        if (part.Length <= blockBytes)
         {
             digests.Span[..BlockDigest.Length].Fill(0xFF);
             return digests[BlockDigest.Length..];
-        }
-        catch (ReplicaException e) when (e.Fault == ReplicaFault.Damaged)
-        {
-            // One by one, to find out which.
         }
         for (var at = 0; at < part.Length; at += blockBytes)
             digests = await ComputeAsync(reader, volume, offset + at,

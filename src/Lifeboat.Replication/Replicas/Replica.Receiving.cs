@@ -68,7 +68,7 @@ public sealed partial class Replica
         try
         {
             var durable = await _journal.FlushAsync(ct);
-            if (_covers.Count > 0) await LookForMendingAsync(ct);
+            if (HasLost) await LookForMendingAsync(ct);
             return new ReplicaFlush(durable, SealUpTo(durable));
         }
         catch (JournalException e)

@@ -15,7 +15,7 @@ public sealed partial class Replica
     private const long SumsKeptEvery = 256L << 20;
 
     private readonly Turnstile _scrubGate = new();
-    private long _scrubSequence, _scrubOffset, _passBytes, _lastPassBytes, _sumsUnkept;
+    private long _scrubSequence, _scrubTo, _scrubOffset, _passBytes, _lastPassBytes, _sumsUnkept;
     private int _scrubImage;
     private bool _scrubbing;
 
@@ -35,12 +35,12 @@ public sealed partial class Replica
             if (!_scrubbing) await BeginPassAsync(ct);
             for (long done = 0; done < budgetBytes;)
             {
-                var read = _scrubSequence <= DurableSequence
+                var read = _scrubSequence <= _scrubTo
                     ? await ScrubJournalAsync(budgetBytes - done, ct)
                     : await ScrubImagesAsync(ct);
                 Interlocked.Add(ref _passBytes, read);
                 done += read;
-                if (_scrubSequence <= DurableSequence || _scrubImage < _images.Count) continue;
+                if (_scrubSequence <= _scrubTo || _scrubImage < _images.Count) continue;
                 await EndPassAsync(ct);
                 return ScrubOutcome.PassDone;
             }
@@ -59,7 +59,8 @@ public sealed partial class Replica
 
     private async Task BeginPassAsync(CancellationToken ct)
     {
-        (_scrubbing, _scrubSequence, _scrubImage, _scrubOffset) = (true, 0, 0, 0);
+        // What comes in meanwhile is the next pass's: one that ran after it might never end.
+        (_scrubbing, _scrubSequence, _scrubTo, _scrubImage, _scrubOffset) = (true, 0, DurableSequence, 0, 0);
         Interlocked.Exchange(ref _passBytes, 0);
         await _stateGate.EnterAsync(ct);
         try
