@@ -45,7 +45,9 @@ public static partial class AgentHost
         await using var gateway = CaptureGateway.Listen(Path.Combine(paths.Run, "capture.sock"), time);
         using var heartbeat = new Heartbeat(page, gateway.OldestUnanswered);
         using var monitors = new QemuMonitors(paths.Run, time);
-        var parts = new AgentParts(paths, gateway, monitors, new TlsLink(paths, time), page, time, logs);
+        using var links = new LinkBudgets(paths, time);
+        await links.RestoreAsync(ct);
+        var parts = new AgentParts(paths, gateway, monitors, new TlsLink(paths, time), page, time, logs, links);
         await using var sources = new SourceRoster(parts);
         await using var replicas = new ReplicaRoster(parts);
         await replicas.RestoreAsync(ct);
@@ -54,8 +56,8 @@ public static partial class AgentHost
         await sources.RestoreAsync(ct);
         var started = time.GetUtcNow();
         var cuts = new SharedCuts(sources, time, logs.CreateLogger<SharedCuts>());
-        await using var api = await StartApiAsync(paths, sources, cuts, replicas, () => new AgentStatus(site.Name,
-            AgentApi.Version, Environment.ProcessId, started, listener.Address.ToString(), sources.Groups,
+        await using var api = await StartApiAsync(paths, sources, cuts, replicas, links, () => new AgentStatus(
+            site.Name, AgentApi.Version, Environment.ProcessId, started, listener.Address.ToString(), sources.Groups,
             replicas.Groups), ct);
         LogStarted(logs.CreateLogger(typeof(AgentHost)), site.Name, listener.Address);
         await Task.WhenAll(
@@ -66,7 +68,7 @@ public static partial class AgentHost
     }
 
     private static async Task<WebApplication> StartApiAsync(SitePaths paths, SourceRoster sources,
-        SharedCuts cuts, ReplicaRoster replicas, Func<AgentStatus> status, CancellationToken ct)
+        SharedCuts cuts, ReplicaRoster replicas, LinkBudgets links, Func<AgentStatus> status, CancellationToken ct)
     {
         var builder = WebApplication.CreateSlimBuilder();
         AgentLog.Configure(builder.Logging);
@@ -88,7 +90,7 @@ public static partial class AgentHost
                     .ExecuteAsync(context);
             }
         });
-        AgentApi.Map(api, sources, cuts, replicas, status);
+        AgentApi.Map(api, sources, cuts, replicas, links, status);
         // We hold the lock of the role: what lies there is a dead agent's.
         File.Delete(paths.AgentSocket);
         await api.StartAsync(ct);

@@ -2,6 +2,7 @@
 using Lifeboat.Agent.Capture;
 using Lifeboat.Agent.Capture.Gateway;
 using Lifeboat.Agent.Heartbeats;
+using Lifeboat.Agent.Linking;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Replication.Linking;
 using Microsoft.Extensions.Logging;
@@ -11,4 +12,4 @@ namespace Lifeboat.Agent;
 /// <summary>What all sources and replicas of one agent share.</summary>
 internal sealed record AgentParts(
     SitePaths Paths, CaptureGateway Gateway, QemuMonitors Monitors, ILink Link, HeartbeatPage Heartbeat,
-    TimeProvider Time, ILoggerFactory Logs);
+    TimeProvider Time, ILoggerFactory Logs, LinkBudgets Links);

@@ -9,6 +9,7 @@ internal static class CommandTree
     private static readonly Dictionary<string, string> Nouns = new()
     {
         ["site"] = "This site: set up, start, stop, pair with another",
+        ["link"] = "Links to paired sites",
         ["instance"] = "The virtual machines of this site",
         ["group"] = "Protection groups",
         ["application"] = "Applications: groups that share recovery points",

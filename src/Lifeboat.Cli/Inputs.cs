@@ -12,6 +12,31 @@ internal static class Inputs
 
     public static Argument<string> Application() => new("application") { Description = "Name of the application" };
 
+    public static Argument<string> Peer() => new("peer") { Description = "Name of the paired site" };
+
+    public static Option<string?> Cap(string description) => new("--cap")
+    {
+        Description = description + ", e.g. 200Mbit; none: no cap",
+        HelpName = "RATE",
+    };
+
+    public static Option<string[]?> Windows() => new("--window")
+    {
+        Description = "Another cap at some hours, 'mon-fri 08:00-18:00 20Mbit'; may be repeated, the first that holds "
+            + "counts; all those before are replaced; '': none",
+        HelpName = "WINDOW",
+    };
+
+    public static Option<string?> TimeZone() => new("--time-zone")
+    {
+        Description = "On whose wall clock the windows are, e.g. Europe/Berlin",
+        HelpName = "ZONE",
+    };
+
+    /// <summary>Null when the option was not given; an empty one means none.</summary>
+    public static IReadOnlyList<string>? Given(string[]? values) =>
+        values is null or [] ? null : [.. values.Where(v => v.Length > 0)];
+
     public static Option<string?> Point() => new("--point", "-p")
     {
         Description = "Id of the recovery point (default: the newest sealed one)",

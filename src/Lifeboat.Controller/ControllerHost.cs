@@ -115,6 +115,7 @@ public static class ControllerHost
         app.Use((context, next) => gate.HandleAsync(context, () => next(context)));
         app.UseRouting();
         app.Services.GetRequiredService<SiteEndpoints>().Map(app);
+        app.Services.GetRequiredService<LinkEndpoints>().Map(app);
         app.Services.GetRequiredService<InstanceEndpoints>().Map(app);
         app.Services.GetRequiredService<GroupEndpoints>().Map(app);
         app.Services.GetRequiredService<PointEndpoints>().Map(app);

@@ -42,7 +42,7 @@ internal static class ControllerServices
         services.AddSingleton<SiteEndpoints>().AddSingleton<InstanceEndpoints>().AddSingleton<GroupEndpoints>()
             .AddSingleton<PointEndpoints>().AddSingleton<ApplicationEndpoints>()
             .AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
-            .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>();
+            .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>().AddSingleton<LinkEndpoints>();
     }
 
     private static string SiteName(IServiceProvider services) =>

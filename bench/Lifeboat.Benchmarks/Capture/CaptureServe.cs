@@ -36,8 +36,10 @@ internal static class CaptureServe
         var pump = new LinkPump(new InstantLink(stream), LinkTimings.Default, time, stream.ToShip);
         var gauge = new LinkGauge(time);
         using var packer = new FramePacker(
-            new CompressionChooser(CompressionMode.None, FrameAbilities.None, gauge, time), time);
-        var drain = pump.SendAllAsync(new FrameFeed(stream, new RateCap(null, time), packer, gauge), stop.Token);
+            new CompressionChooser(() => CompressionMode.None, FrameAbilities.None, gauge, time), time);
+        using var share = new LinkBudget(time).Join(() => LinkPriority.Normal);
+        var feed = new FrameFeed(stream, share, () => RateCalendar.Unlimited, packer, gauge, time);
+        var drain = pump.SendAllAsync(feed, stop.Token);
         var sink = stream.BeginVolume(0);
         await tap.AttachAsync(sink, Guid.NewGuid(), stop.Token);
         stream.Attached(sink);

@@ -9,6 +9,7 @@ internal sealed class InstantLink(CaptureStream stream) : ILinkConnection
 {
     public string PeerSite => "instant";
     public int Version => ILinkConnection.VersionNewest;
+    public long ReceivedBytes => 0;
 
     public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct)
     {

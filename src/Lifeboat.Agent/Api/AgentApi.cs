@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Reflection;
+using Lifeboat.Agent.Linking;
 using Lifeboat.Agent.Replicas;
 using Lifeboat.Agent.Sources;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection.Links;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -14,7 +16,7 @@ internal static class AgentApi
 {
     public static void Map(
         IEndpointRouteBuilder routes, SourceRoster sources, SharedCuts cuts, ReplicaRoster replicas,
-        Func<AgentStatus> status)
+        LinkBudgets links, Func<AgentStatus> status)
     {
         var v1 = routes.MapGroup("/v1").AddEndpointFilter(Problems.FilterAsync);
         v1.MapGet("/agent", status);
@@ -23,6 +25,9 @@ internal static class AgentApi
         MapCuts(v1, cuts);
         MapReplicas(v1, replicas);
         MapViews(v1, replicas);
+        v1.MapGet("/links/{peer}", (string peer) => links.Status(peer));
+        v1.MapPut("/links/{peer}", (string peer, LinkSettings settings, CancellationToken ct) =>
+            links.PutAsync(peer, settings, ct));
     }
 
     public static readonly string Version = typeof(AgentApi).Assembly

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace Lifeboat.Agent.Linking;
 
 internal static class LinkSocket
 {
-    // The protocol above has its own keepalive; this one makes a vanished host known also to a side that only reads.
+    // <linux/tcp.h>: milliseconds that sent data may stay unacknowledged before the connection is given up.
+    private const int Tcp = 6, UserTimeout = 18, UserTimeoutMilliseconds = 10_000;
+
+    // The protocol above has its own keepalive; this one makes a vanished host known also to a side that only reads,
+    // and the time-out frees what is buffered for a host that takes nothing any more.
     public static void Tune(Socket socket)
     {
         socket.NoDelay = true;
@@ -13,5 +18,9 @@ internal static class LinkSocket
         socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 5);
         socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, 2);
         socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, 5);
+        if (!OperatingSystem.IsLinux()) return;
+        Span<byte> timeout = stackalloc byte[sizeof(int)];
+        MemoryMarshal.Write(timeout, UserTimeoutMilliseconds);
+        socket.SetRawSocketOption(Tcp, UserTimeout, timeout);
     }
 }

@@ -16,11 +16,13 @@ internal sealed class TlsConnection(SslStream stream, Socket socket, string peer
     private int _start;
     private int _end;
     private int _current;   // bytes of the message that was handed out last, still at _start
+    private long _received;
     private bool _broken;
     private bool _disposed;
 
     public string PeerSite => peerSite;
     public int Version => version;
+    public long ReceivedBytes => Volatile.Read(ref _received);
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct)
     {
@@ -91,6 +93,7 @@ internal sealed class TlsConnection(SslStream stream, Socket socket, string peer
                     : throw new LinkException(LinkFault.Broken, $"{peerSite} closed in the middle of a message");
             }
             _end += received;
+            Volatile.Write(ref _received, _received + received);
         }
         return true;
     }

@@ -41,6 +41,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Target = spec.Target,
             Volumes = [.. disks.Select(d => new SourceDisk(d.Volume.Index, d.Volume.Name, d.Volume.SizeBytes, d.Tap))],
             Policy = spec.Policy,
+            Budget = parts.Links.Of(spec.RecoverySite),
             Seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
         }, parts.Link, parts.Time, parts.Logs.CreateLogger<GroupSource>());
         var quiesce = new GuestAgentQuiesce(spec.Instances, parts.Heartbeat, parts.Time);
@@ -89,6 +90,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     {
         Spec = Spec with { Policy = policy };
         _source.ChangeCheckpointInterval(policy.CheckpointInterval);
+        _source.Ship(policy);
         Interlocked.Exchange(ref _policyChanged, NewSignal()).TrySetResult();
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Cli.Commands;
@@ -25,12 +26,20 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
         Description = "degrade: make a crash-consistent point that says so; strict: make none",
     };
     private readonly Option<string?> _retention = Inputs.Retention();
+    private readonly Option<string?> _cap = Inputs.Cap("Cap on what this group ships outside of the windows");
+    private readonly Option<string[]?> _windows = Inputs.Windows();
+    private readonly Option<string?> _zone = Inputs.TimeZone();
+    private readonly Option<LinkPriority?> _priority = new("--priority")
+    {
+        Description = "high, normal or low beside other groups on a capped link",
+    };
 
     public GroupPolicyCommand() : base("group", "policy",
         "Show or change the policy of a group as it runs, at the site where its instances run")
     {
         Add(_group);
-        Option[] options = [_rpo, _rto, _interval, _quiesce, _limit, _label, _failure, _retention];
+        Option[] options = [_rpo, _rto, _interval, _quiesce, _limit, _label, _failure, _retention,
+            _cap, _windows, _zone, _priority];
         foreach (var option in options) Add(option);
     }
 
@@ -47,6 +56,10 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
             QuiesceLabel = parsed.GetValue(_label),
             OnQuiesceFailure = parsed.GetValue(_failure),
             Retention = parsed.GetValue(_retention),
+            ShipCap = parsed.GetValue(_cap),
+            ShipWindows = Inputs.Given(parsed.GetValue(_windows)),
+            ShipTimeZone = parsed.GetValue(_zone),
+            Priority = parsed.GetValue(_priority),
         };
         var group = change == new PolicyChange()
             ? await session.Controller.GroupAsync(name, ct)
@@ -66,5 +79,9 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
         ("on quiesce failure", Show.Name(policy.OnQuiesceFailure)),
         ("retention", policy.Retention.ToString()),
         ("outbox", Show.Bytes(policy.OutboxBytes)),
+        ("ship cap", policy.ShipBytesPerSecond is { } rate ? DataRate.Text(rate) : "none"),
+        .. Policy.WindowsOf(policy.ShipWindows).Select(w => ("ship window", (string?)w)),
+        ("time zone", policy.ShipWindows.Length == 0 ? null : policy.ShipTimeZone),
+        ("priority", Show.Name(policy.Priority)),
     ]);
 }

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Contracts.Agents;
@@ -33,6 +34,13 @@ public sealed class AgentClient : IDisposable
 
     public Task<AgentStatus> StatusAsync(CancellationToken ct) =>
         AskAsync<AgentStatus>(HttpMethod.Get, "v1/agent", null, ct);
+
+    public Task<LinkStatus> LinkAsync(string peer, CancellationToken ct) =>
+        AskAsync<LinkStatus>(HttpMethod.Get, $"v1/links/{Escape(peer)}", null, ct);
+
+    /// <summary>Takes effect at once, for running sessions too.</summary>
+    public Task<LinkStatus> PutLinkAsync(string peer, LinkSettings settings, CancellationToken ct) =>
+        AskAsync<LinkStatus>(HttpMethod.Put, $"v1/links/{Escape(peer)}", settings, ct);
 
     /// <summary>Starts or changes a source. Returns when it is accepted and kept, not when it streams.</summary>
     public Task<SourceStatus> PutSourceAsync(SourceSpec spec, CancellationToken ct) =>

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
@@ -38,6 +39,13 @@ public sealed partial class ControllerClient : IDisposable
     /// <summary>Pairs this site with the one that made the token; afterwards both trust each other.</summary>
     public Task<PeerInfo> PairAsync(string token, CancellationToken ct) =>
         AskAsync<PeerInfo>(HttpMethod.Post, "v1/site/pair", new PairRequest(token), ct);
+
+    public Task<LinkStatus> LinkAsync(string peer, CancellationToken ct) =>
+        AskAsync<LinkStatus>(HttpMethod.Get, $"v1/links/{Escape(peer)}", null, ct);
+
+    /// <summary>Changes what is shipped to a paired site and how, without a new connection.</summary>
+    public Task<LinkStatus> ChangeLinkAsync(string peer, LinkChange change, CancellationToken ct) =>
+        AskAsync<LinkStatus>(HttpMethod.Patch, $"v1/links/{Escape(peer)}", change, ct);
 
     public Task<IReadOnlyList<SiteInstance>> InstancesAsync(CancellationToken ct) =>
         AskAsync<IReadOnlyList<SiteInstance>>(HttpMethod.Get, "v1/instances", null, ct);

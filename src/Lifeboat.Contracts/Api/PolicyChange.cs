@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Contracts.Api;
@@ -17,6 +18,12 @@ public sealed record PolicyChange
     public QuiesceFailure? OnQuiesceFailure { get; init; }
     /// <summary>As <see cref="Policies.Retention"/> is written; text, so that all its faults can be told.</summary>
     public string? Retention { get; init; }
+
+    /// <summary>As <see cref="LinkChange"/> has them, of this group alone.</summary>
+    public string? ShipCap { get; init; }
+    public IReadOnlyList<string>? ShipWindows { get; init; }
+    public string? ShipTimeZone { get; init; }
+    public LinkPriority? Priority { get; init; }
 
     /// <returns>The policy with the change, and all that is wrong with it.</returns>
     public (Policy Policy, IReadOnlyList<string> Problems) Applied(Policy policy)
@@ -37,7 +44,22 @@ public sealed record PolicyChange
             QuiesceLabel = QuiesceLabel switch { null => policy.QuiesceLabel, "" => null, var label => label },
             OnQuiesceFailure = OnQuiesceFailure ?? policy.OnQuiesceFailure,
             Retention = retention ?? policy.Retention,
+            ShipBytesPerSecond = ShipCap switch
+            {
+                null => policy.ShipBytesPerSecond,
+                "" or "none" => null,
+                var cap => DataRate.TryParse(cap, out var rate) ? rate : null,
+            },
+            ShipWindows = ShipWindows is null ? policy.ShipWindows : string.Join("; ", ShipWindows),
+            ShipTimeZone = ShipTimeZone ?? policy.ShipTimeZone,
+            Priority = Priority ?? policy.Priority,
         };
-        return (changed, [.. problems, .. changed.Problems()]);
+        return (changed, [.. problems, .. CapProblems(), .. changed.Problems()]);
+    }
+
+    private IEnumerable<string> CapProblems()
+    {
+        if (ShipCap is not (null or "" or "none") && !DataRate.TryParse(ShipCap, out _))
+            yield return $"cap '{ShipCap}' is not a rate: {DataRate.Rule}";
     }
 }

@@ -6,6 +6,7 @@ using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -82,6 +83,9 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
 
     private async Task PutSpecsAsync(AgentStatus status, CancellationToken ct)
     {
+        foreach (var peer in peers.All)
+            if (specs.Link(peer.Name) is var link && link != LinkSettings.Default)
+                await agent.PutLinkAsync(peer.Name, link, ct);
         foreach (var replica in specs.Replicas().Where(r => r.Active))
             await PutAsync(replica.Spec.Group, () => here.RestoreReplicaAsync(replica.Spec.Group, ct));
         foreach (var source in specs.Sources().Where(s => s.Active || status.Sources.Contains(s.Spec.Group)))

@@ -2,6 +2,7 @@
 using Dapper;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 
 namespace Lifeboat.Controller.Storage;
 
@@ -38,6 +39,12 @@ internal sealed class SpecStore(ControllerDatabase database, GroupFiles files)
         Save(replica.Spec.Group, "replica", replica.Active, replica.Accepted.Value, StoredJson.Write(replica.Spec));
         files.Write(replica);
     }
+
+    public LinkSettings Link(string peer) =>
+        Find(peer, "link") is { } row ? StoredJson.Read<LinkSettings>(row.Spec) : LinkSettings.Default;
+
+    public void SaveLink(string peer, LinkSettings settings) =>
+        Save(peer, "link", active: true, 0, StoredJson.Write(settings));
 
     public void RemoveSource(string group) => Remove(group, "source");
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Links;
+
 namespace Lifeboat.Protection.Policies;
 
 /// <summary>What a group asks for. Defaults protect a small database VM well.</summary>
@@ -26,13 +28,23 @@ public sealed record Policy
     public long OutboxBytes { get; init; } = 128L << 20;
     /// <summary>Ship rate cap, bytes per second; null: none.</summary>
     public long? ShipBytesPerSecond { get; init; }
+    /// <summary>
+    /// Caps at some hours, as <see cref="RateWindow"/> is written, with `;` between them; the first that holds counts.
+    /// </summary>
+    public string ShipWindows { get; init; } = "";
+    /// <summary>On whose wall clock they are: an IANA name.</summary>
+    public string ShipTimeZone { get; init; } = "UTC";
+    /// <summary>How it fares beside other groups on a capped link.</summary>
+    public LinkPriority Priority { get; init; }
+
+    /// <summary>The ship rate cap over the week.</summary>
+    public RateCalendar ShipCalendar() => ReadShipCalendar([]);
 
     /// <summary>
     /// A source and a replica can go from the other policy to this one as they run: nothing that their streams were
     /// made with differs.
     /// </summary>
-    public bool CanFollow(Policy other) =>
-        OutboxBytes == other.OutboxBytes && ShipBytesPerSecond == other.ShipBytesPerSecond;
+    public bool CanFollow(Policy other) => OutboxBytes == other.OutboxBytes;
 
     public IEnumerable<string> Problems()
     {
@@ -50,8 +62,19 @@ public sealed record Policy
         foreach (var problem in Retention.Problems()) yield return problem;
         if (OutboxBytes is < 4 << 20 or > 64L << 30)
             yield return $"policy.outboxBytes is {OutboxBytes}; allowed is 4 MiB to 64 GiB";
-        if (ShipBytesPerSecond is < 64 << 10) yield return "policy.shipBytesPerSecond: the least is 64 KiB/s";
+        if (ShipBytesPerSecond is < DataRate.Least) yield return "policy.shipBytesPerSecond: the least is 64 KiB/s";
+        var problems = new List<string>();
+        ReadShipCalendar(problems);
+        foreach (var problem in problems) yield return $"policy.ship: {problem}";
+        if (!Enum.IsDefined(Priority)) yield return $"policy.priority {(int)Priority} is not known";
     }
+
+    private RateCalendar ReadShipCalendar(ICollection<string> problems) =>
+        RateCalendar.Read(ShipBytesPerSecond, WindowsOf(ShipWindows), ShipTimeZone, problems);
+
+    /// <summary>The single windows of <see cref="ShipWindows"/>.</summary>
+    public static IReadOnlyList<string> WindowsOf(string text) =>
+        text.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 }
 
 /// <summary>What to do when a quiesce fails. Numbers are stored and never change.</summary>

@@ -27,6 +27,12 @@ public interface ILinkConnection : IAsyncDisposable
     /// <summary>The link version that both sides speak, agreed before the first message.</summary>
     int Version { get; }
 
+    /// <summary>
+    /// Bytes that came in so far, those of a message that is not whole yet too: on a slow link they are the only sign
+    /// that the peer lives. Any thread.
+    /// </summary>
+    long ReceivedBytes { get; }
+
     ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken ct);
 
     /// <summary>The next message, valid until the next call; null when the peer closed in an orderly way.</summary>

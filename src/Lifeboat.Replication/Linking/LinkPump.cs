@@ -79,7 +79,6 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
             while (true)
             {
                 if (await connection.ReceiveAsync(ct) is not { } message) return null;
-                Volatile.Write(ref _heard, time.GetTimestamp());
                 var kind = MessageCodec.Open(message, out var payload);
                 if (kind == MessageKind.Ping) Post(Ping.Decode(payload.Span).Encode(MessageKind.Pong));
                 else if (kind == MessageKind.Pong) Ping.Decode(payload.Span);
@@ -95,9 +94,16 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
     /// <exception cref="LinkException">Broken: nothing was heard for too long.</exception>
     public async Task KeepAliveAsync(CancellationToken ct)
     {
+        var bytes = connection.ReceivedBytes;
         for (var value = 1L; ; value++)
         {
             await Task.Delay(timings.PingInterval, time, ct);
+            // Bytes of a message that is not whole yet count too: on a slow link they are the only sign.
+            if (connection.ReceivedBytes is var now && now != bytes)
+            {
+                bytes = now;
+                Volatile.Write(ref _heard, time.GetTimestamp());
+            }
             var silence = time.GetElapsedTime(Volatile.Read(ref _heard));
             if (_listening && silence >= timings.DeadAfter)
                 throw new LinkException(LinkFault.Broken, $"nothing heard for {silence.TotalSeconds:F1} s");

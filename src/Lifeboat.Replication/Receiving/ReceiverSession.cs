@@ -48,11 +48,13 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
             Answered = true;
             owner.LogAccepted(connection.PeerSite, hello.Epoch, flushed.DurableSequence);
             var pump = new LinkPump(connection, owner.Options.Timings, time, new Signal());
+            var digests = new DigestDesk(owner, pump);
             return await Together.RunAsync(any.Token,
                 t => Together.ForeverAsync<Refused>(s => pump.SendAllAsync(null, s), t),
                 t => Together.ForeverAsync<Refused>(pump.KeepAliveAsync, t),
                 t => Together.ForeverAsync<Refused>(s => AskForLostAsync(pump, s), t),
-                t => ReceiveAsync(pump, unpacker, t),
+                t => ReceiveAsync(pump, unpacker, digests, t),
+                async t => await SayAsync(pump, await digests.AnswerAllAsync(t), t),
                 async t => await SayAsync(pump, await _ordered.Task.ArriveAsync(t), t));
         }
         catch (OperationCanceledException) when (_cancel.IsCancellationRequested && !ct.IsCancellationRequested)
@@ -61,17 +63,22 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         }
     }
 
-    private async Task<Refused> ReceiveAsync(LinkPump pump, FrameUnpacker unpacker, CancellationToken ct)
+    private async Task<Refused> ReceiveAsync(
+        LinkPump pump, FrameUnpacker unpacker, DigestDesk digests, CancellationToken ct)
     {
         while (true)
         {
             var next = pump.ReceiveAsync(ct).AsTask();
             if (_unacknowledged && (!next.IsCompleted || FlushIsDue())) await FlushAsync(pump, ct);
             if (await next is not { } message) return End(ReasonCode.LinkDown, "the source closed the connection");
+            if (message.Kind == MessageKind.DigestRequest)
+            {
+                await digests.TakeAsync(DigestRequest.Decode(message.Payload.Span), ct);
+                continue;
+            }
             var refused = message.Kind switch
             {
                 MessageKind.Frame => await AppendAsync(unpacker.Open(message.Payload, out var records), records),
-                MessageKind.DigestRequest => await DigestAsync(pump, DigestRequest.Decode(message.Payload.Span), ct),
                 MessageKind.Bye => End(Bye.Decode(message.Payload.Span).Reason, "the source left"),
                 var kind => throw MessageCodec.Fault($"{kind}, which a source never sends"),
             };
@@ -122,6 +129,8 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     // it from, or a resync of its own that did not bring it.
     private async Task AskForLostAsync(LinkPump pump, CancellationToken ct)
     {
+        // A source of version 1 would take the request for a fault.
+        if (connection.Version < 2) await Task.Delay(Timeout.InfiniteTimeSpan, time, ct);
         IReadOnlyList<LostRange> asked = [];
         var askedAt = 0L;
         while (true)
@@ -136,32 +145,6 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
             }
             await Task.Delay(LostLook, time, ct);
         }
-    }
-
-    private async Task<Refused?> DigestAsync(LinkPump pump, DigestRequest request, CancellationToken ct)
-    {
-        var volume = _replica.Definition.Volumes.FirstOrDefault(v => v.Index == request.Volume);
-        if (volume is null || request.Offset >= volume.SizeBytes || request.Sequence > _replica.DurableSequence)
-            throw MessageCodec.Fault($"a request for digests of volume {request.Volume} at {request.Sequence}");
-        var length = Math.Min((long)request.BlockBytes * request.Count, volume.SizeBytes - request.Offset);
-        if ((length + request.BlockBytes - 1) / request.BlockBytes != request.Count)
-            throw MessageCodec.Fault($"a request for digests beyond volume {request.Volume}");
-        var reply = DigestReply.New(request.Id, request.Count, out var digests);
-        try
-        {
-            await _replica.DigestAsync(
-                request.Volume, request.Offset, length, request.BlockBytes,
-                owner.Flaws.DigestNewest ? _replica.DurableSequence : request.Sequence, digests, ct);
-        }
-        catch (ReplicaException e)
-        {
-            // What is not in the history any more the next hello settles; the rest is a replica that cannot be read.
-            var gone = e.Fault == ReplicaFault.SequenceUnknown;
-            return End(gone ? ReasonCode.Conflict : ReasonCode.JournalCorrupt, e.Message);
-        }
-        MessageCodec.Seal(reply, MessageKind.DigestReply);
-        pump.Post(reply);
-        return null;
     }
 
     private static async Task<Refused> SayAsync(LinkPump pump, Refused refused, CancellationToken ct)

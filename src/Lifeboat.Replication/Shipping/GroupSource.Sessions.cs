@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Linking.Compression;
@@ -82,8 +83,9 @@ public sealed partial class GroupSource
         LogSessionBegan(_options.Group, reply!.Durable, stream.StreamId);
         var gauge = new LinkGauge(_time);
         using var packer = new FramePacker(
-            new CompressionChooser(_options.Compression, reply.Accepts, gauge, _time), _time);
-        var feed = _feed = new FrameFeed(stream, _cap, packer, gauge);
+            new CompressionChooser(() => _budget.Compression, reply.Accepts, gauge, _time), _time);
+        using var share = _budget.Join(() => (LinkPriority)_priority);
+        var feed = _feed = new FrameFeed(stream, share, () => _shipRate, packer, gauge, _time);
         var pump = new LinkPump(connection, _options.Timings, _time, stream.ToShip);
         var digests = new DigestLine(pump);
         try

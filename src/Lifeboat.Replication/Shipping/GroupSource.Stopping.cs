@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Capture;
 using Microsoft.Extensions.Logging;
 
@@ -33,6 +34,20 @@ public sealed partial class GroupSource
         SetState(GroupSourcePhase.Stopped, ReasonCode.None, null);
         return problems;
     }
+
+    /// <summary>Ships by another policy's cap and priority from now on.</summary>
+    public void Ship(Policy policy)
+    {
+        _shipRate = policy.ShipCalendar();
+        _priority = (int)policy.Priority;
+    }
+
+    // Bytes a second that the caps leave this group at most.
+    private long? CapNow => (_shipRate.At(_time.GetUtcNow()), _budget.BytesPerSecond) switch
+    {
+        ({ } group, { } link) => Math.Min(group, link),
+        var (group, link) => group ?? link,
+    };
 
     /// <summary>Lets the guests go on without us at once; capture comes back by itself after a pause.</summary>
     public void GiveUp(ReasonCode reason) => Leave(reason, null);

@@ -109,7 +109,7 @@ public sealed partial class GroupSource
         // All that is there, not what changed.
         if (kind != SyncKind.ChangeMap) map = new GapMap(GapKind.Allocation, null);
         var window = Math.Min(_options.PullWindowBytes, _options.Policy.OutboxBytes / 8);
-        if (_options.Policy.ShipBytesPerSecond is { } rate) window = Math.Min(window, Math.Max(256 << 10, 2 * rate));
+        if (CapNow is { } rate) window = Math.Min(window, Math.Max(256 << 10, 2 * rate));
         var copyAll = _flaws.CopyAll && kind == SyncKind.ChangeMap;
         if (copyAll) map = new GapMap(GapKind.Allocation, null);
         return new GapPullTask(slot.Tap, sink, map, kind, slot.Disk.SizeBytes, sequence,

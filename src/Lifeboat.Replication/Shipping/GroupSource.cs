@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Linking;
@@ -34,7 +35,7 @@ public sealed partial class GroupSource
     private readonly Backoff _retry, _return;
     private readonly TapSlot[] _slots;
     private readonly PointLedger _points;
-    private readonly RateCap _cap;
+    private readonly LinkBudget _budget;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
@@ -45,6 +46,8 @@ public sealed partial class GroupSource
     private volatile FrameFeed? _feed;
     private volatile SyncCounters _sync = new(SyncKind.None);
     private volatile bool _connected;
+    private volatile RateCalendar _shipRate;
+    private volatile int _priority;
     private long _shippedBefore, _wireBefore, _capturedBefore, _attaches, _durableKnown;
     private bool _started;
 
@@ -64,7 +67,9 @@ public sealed partial class GroupSource
         _slots = [.. options.Volumes.OrderBy(v => v.Index)
             .Select(v => new TapSlot(v, new Backoff(options.RetryMin, options.RetryMax, _chance)))];
         _points = new PointLedger(time);
-        _cap = new RateCap(options.Policy.ShipBytesPerSecond, time);
+        _budget = options.Budget ?? new LinkBudget(time);
+        _shipRate = options.Policy.ShipCalendar();
+        _priority = (int)options.Policy.Priority;
         _state = new SourceState(GroupSourcePhase.Detached, ReasonCode.LinkDown, null, time.GetUtcNow());
     }
 

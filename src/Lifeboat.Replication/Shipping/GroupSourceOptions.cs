@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
-using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
@@ -22,7 +21,8 @@ public sealed record GroupSourceOptions
     public required ulong Seed { get; init; }
 
     public LinkTimings Timings { get; init; } = LinkTimings.Default;
-    public CompressionMode Compression { get; init; } = CompressionMode.Auto;
+    /// <summary>Shared with the other groups that ship to the same site; null: one of its own, without a cap.</summary>
+    public LinkBudget? Budget { get; init; }
     /// <summary>First and longest wait between tries to connect or attach.</summary>
     public TimeSpan RetryMin { get; init; } = TimeSpan.FromMilliseconds(200);
     public TimeSpan RetryMax { get; init; } = TimeSpan.FromSeconds(5);

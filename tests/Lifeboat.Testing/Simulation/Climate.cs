@@ -31,18 +31,30 @@ public sealed class Climate
             Guest.BytesPerSecond > 400_000 ? [0, 2] : Guest.BytesPerSecond > 150_000 ? [0, 2, 5] : [0, 2, 5, 15]));
         FaultEvery = TimeSpan.FromMilliseconds(prng.Pick<int>([700, 2000, 6000]));
         // A seed leaves out some kinds of fault, so that others can go on for long in peace.
-        Allowed = [.. Enum.GetValues<Fault>().Where(_ => prng.Chance(0.6))
-            .Where(f => f != Fault.RestoreReplica || options.RestoresReplicas)];
-        Compression = prng.Pick<CompressionMode>(
+        var allowed = Enum.GetValues<Fault>().Except([Fault.HalfOpen]).Where(_ => prng.Chance(0.6))
+            .Where(f => f != Fault.RestoreReplica || options.RestoresReplicas).ToList();
+        var compression = prng.Pick<CompressionMode>(
             [CompressionMode.Auto, CompressionMode.Auto, CompressionMode.None, CompressionMode.Lz4]);
         // One in four: one of the sites is of the release before.
         LinkVersion = prng.Chance(0.25) ? ILinkConnection.VersionOldest : ILinkConnection.VersionNewest;
         Accepts = prng.Pick<FrameAbilities>([FrameAbilities.All, FrameAbilities.Lz4, FrameAbilities.None]);
+        // A cap is a link that the guest must not outrun for ever either.
+        var cap = DataRate.Text(Math.Max(4 * Guest.BytesPerSecond, prng.Pick<long>([300_000, 2_000_000])));
+        Link = new LinkSettings
+        {
+            Compression = compression,
+            Cap = prng.Chance(0.3) ? cap : null,
+            // The simulated year begins on a Thursday at midnight: within it a window opens or closes.
+            Windows = prng.Chance(0.2) ? [$"daily 00:0{prng.Next(1, 5)}-12:00 {cap}"] : [],
+        };
+        // Drawn last: a kind of fault more leaves everything else about a seed as it was.
+        if (prng.Chance(0.6)) allowed.Add(Fault.HalfOpen);
+        Allowed = allowed;
     }
 
     public override string ToString() =>
         $"disks {string.Join('+', DiskSectors)} sectors, {Guest}, over {BytesPerSecond} B/s at {Latency}, "
-        + $"link {LinkVersion} packs {Compression} of {Accepts}, "
+        + $"link {LinkVersion} packs {Link.Compression} of {Accepts}, cap {Link.Cap} {string.Join(' ', Link.Windows)}, "
         + $"disk {SlowDisk}, points every {CheckpointInterval} kept {Retention}, a fault every {FaultEvery} of "
         + string.Join(' ', Allowed);
 
@@ -57,7 +69,7 @@ public sealed class Climate
     public TimeSpan SlowDisk { get; }
     public TimeSpan FaultEvery { get; }
     public IReadOnlyList<Fault> Allowed { get; }
-    public CompressionMode Compression { get; }
+    public LinkSettings Link { get; }
     public FrameAbilities Accepts { get; }
     public int LinkVersion { get; }
 }
@@ -81,4 +93,5 @@ public enum Fault
     JumpClock,
     StaleSession,
     RestoreReplica,
+    HalfOpen,
 }

@@ -5,6 +5,7 @@ using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Checkpoints;
+using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Shipping;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -37,7 +38,7 @@ public sealed partial class SimulatedAgent
             Volumes = [.. instance.Disks.Select(d => new SourceDisk((ushort)d.Index, $"db1.{d.Name}", d.SizeBytes,
                 _taps[d.Index]))],
             Policy = _host.Group!.Policy,
-            Compression = _world.Climate.Compression,
+            Budget = new LinkBudget(Process.Clock) { Settings = _world.Climate.Link },
             Seed = _prng.NextUInt64(),
         }, _world.Network.LinkOf(_host.Name, Process), Process.Clock, NullLogger<GroupSource>.Instance, _world.Flaws);
         (_source, _sourceEpoch) = (source, epoch);

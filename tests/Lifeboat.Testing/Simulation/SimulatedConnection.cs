@@ -30,6 +30,14 @@ public sealed class SimulatedConnection
             if (prng.Chance(0.4)) end.NoticeAfter(TimeSpan.FromMilliseconds(prng.Next(15_000)));
     }
 
+    /// <summary>A middlebox forgot it: one way or both nothing gets through any more, and nobody hears of it.</summary>
+    internal void GoSilent(Prng prng)
+    {
+        var ways = prng.Next(1, 4);
+        if ((ways & 1) != 0) Client.GoSilent();
+        if ((ways & 2) != 0) Server.GoSilent();
+    }
+
     internal void Break(Prng prng)
     {
         foreach (var end in new[] { Client, Server })
@@ -55,10 +63,11 @@ public sealed class SimulatedConnection
         private int _windowUsed;
         private long _laneFree, _lastArrival;
         private int _loseAfter = -1;
-        private bool _armed, _broken, _disposed, _receiving, _sending;
+        private bool _silent, _armed, _broken, _disposed, _receiving, _sending;
 
         public End Peer { get; set; } = null!;
         public string PeerSite => peerSite;
+        public long ReceivedBytes { get; private set; }
         public int Version { get; } = connection._network.Version;
         /// <summary>Told of every message that this end sends.</summary>
         public Action<byte[]> Said { get; set; } = static _ => { };
@@ -154,8 +163,17 @@ public sealed class SimulatedConnection
             connection.Closed();
         }
 
+        /// <summary>From now on nothing comes in any more, and nobody is told.</summary>
+        public void GoSilent() => _silent = true;
+
         private void Launch(byte[]? message)
         {
+            if (_silent)
+            {
+                // It stays in the sender's buffers, which fill.
+                _windowUsed += message?.Length ?? 0;
+                return;
+            }
             var size = message?.Length ?? 0;
             var now = _network.Scheduler.Now;
             _network.Messages++;
@@ -192,6 +210,7 @@ public sealed class SimulatedConnection
                 if (_loseAfter > 0) _loseAfter--;
                 if (!IsClosed)
                 {
+                    ReceivedBytes += message?.Length ?? 0;
                     _inbox.Enqueue(message);
                     Changed();
                 }

@@ -66,6 +66,12 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
         foreach (var connection in _open.ToArray()) connection.Break(prng);
     }
 
+    /// <summary>Every connection is half open from now on; new ones are made as ever.</summary>
+    public void GoSilent()
+    {
+        foreach (var connection in _open) connection.GoSilent(prng);
+    }
+
     internal void Stall(SimulatedConnection.End end) => _stalled.Add(end);
     internal void Forget(SimulatedConnection connection) => _open.Remove(connection);
 

@@ -91,6 +91,7 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
             case Fault.CrashSourceHost: Source.Crash(); break;
             case Fault.RestartInstance: Source.Instance?.PowerOff(); break;
             case Fault.BreakConnections: world.Network.BreakAll(); break;
+            case Fault.HalfOpen: world.Network.GoSilent(); break;
             case Fault.Partition:
                 world.Network.Partition();
                 Later(dice, 100, 15_000, world.Network.Heal);

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text;
 using Lifeboat.Agent.Linking;
+using Lifeboat.Replication;
 using Lifeboat.Replication.Linking;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -151,6 +152,34 @@ public sealed class TlsLinkTests
         await Assert.ThrowsAsync<AuthenticationException>(() => tls.AuthenticateAsClientAsync(options, None));
     }
 
+    // Real sockets: the kernel goes on acknowledging for a proxy that reads no more, so nothing but our own keepalive
+    // can notice. Both ends must, in DeadAfter; the bound is for a busy machine.
+    [Fact]
+    public async Task A_half_open_connection_is_noticed_at_both_ends_while_one_of_them_sends()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        var timings = new LinkTimings
+        {
+            PingInterval = TimeSpan.FromMilliseconds(500), DeadAfter = TimeSpan.FromSeconds(3),
+        };
+        var server = new TaskCompletionSource<LinkException>(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var listener = Listen(b, async (c, ct) => server.TrySetResult(await EndAsync(c, timings, ct)));
+        await using var proxy = new StalledProxy(listener.Address);
+        await using var link = await new TlsLink(a.Paths, TimeProvider.System)
+            .ConnectAsync(proxy.Address, "site-b", None);
+        var client = EndAsync(link, timings, None);
+        await Task.Delay(TimeSpan.FromSeconds(4), None);
+        Assert.False(client.IsCompleted || server.Task.IsCompleted, "a quiet connection is no dead one");
+
+        proxy.Stall();
+
+        var bound = TimeSpan.FromSeconds(60);
+        Assert.Contains("nothing heard", (await client.WaitAsync(bound, None)).Message);
+        Assert.Contains("nothing heard", (await server.Task.WaitAsync(bound, None)).Message);
+    }
+
     [Fact]
     public async Task Nobody_there_is_unreachable()
     {
@@ -177,6 +206,17 @@ public sealed class TlsLinkTests
         await link.SendAsync(new byte[] { 7 }, None);
 
         Assert.Equal(7, (await link.ReceiveAsync(None))!.Value.Span[0]);
+    }
+
+    // Keeps alive and reads what comes, as a session does, until the connection is found dead.
+    private static async Task<LinkException> EndAsync(
+        ILinkConnection connection, LinkTimings timings, CancellationToken ct)
+    {
+        var pump = new LinkPump(connection, timings, TimeProvider.System, new Signal());
+        return await Assert.ThrowsAsync<LinkException>(() => Together.RunAsync(ct,
+            t => Together.ForeverAsync<bool>(s => pump.SendAllAsync(null, s), t),
+            t => Together.ForeverAsync<bool>(pump.KeepAliveAsync, t),
+            async t => await pump.ReceiveAsync(t) is not null));
     }
 
     private static LinkListener Listen(LinkCertificates site, Func<ILinkConnection, CancellationToken, Task> serve) =>

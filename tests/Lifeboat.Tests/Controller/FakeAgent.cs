@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection.Links;
 using Lifeboat.Testing.Recovery;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -24,8 +26,21 @@ internal static class FakeAgent
         app.UseRouting();
         MapSources(app, agent);
         MapReplicas(app, agent);
+        MapLinks(app);
         await app.StartAsync();
         return app;
+    }
+
+    private static void MapLinks(WebApplication app)
+    {
+        var links = new ConcurrentDictionary<string, LinkSettings>();
+        LinkStatus Status(string peer) => new(peer, links.GetValueOrDefault(peer, LinkSettings.Default), null, 0);
+        app.MapGet("/v1/links/{peer}", Status);
+        app.MapPut("/v1/links/{peer}", (string peer, LinkSettings settings) =>
+        {
+            links[peer] = settings;
+            return Status(peer);
+        });
     }
 
     private static async Task AnswerAsync(HttpContext context, RequestDelegate next)

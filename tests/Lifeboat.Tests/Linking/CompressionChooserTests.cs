@@ -63,7 +63,7 @@ public sealed class CompressionChooserTests
     public void It_changes_with_the_content_and_the_link()
     {
         var gauge = new LinkGauge(_time);
-        var chooser = new CompressionChooser(CompressionMode.Auto, FrameAbilities.Lz4, gauge, _time);
+        var chooser = new CompressionChooser(() => CompressionMode.Auto, FrameAbilities.Lz4, gauge, _time);
         Ship(chooser, gauge, 100, 20 * MB, 0.5, 0.5);
         Assert.Equal(FrameCompression.Lz4, chooser.Current);
         Ship(chooser, gauge, 200, 20 * MB, 1.0, 1.0);
@@ -79,7 +79,7 @@ public sealed class CompressionChooserTests
     public void Trying_costs_little_when_nothing_is_packed()
     {
         var gauge = new LinkGauge(_time);
-        var chooser = new CompressionChooser(CompressionMode.Auto, FrameAbilities.All, gauge, _time);
+        var chooser = new CompressionChooser(() => CompressionMode.Auto, FrameAbilities.All, gauge, _time);
         var tried = Ship(chooser, gauge, 4096, 1000 * MB, 0.5, 0.4);
         Assert.InRange(tried, 2, 40);
     }
@@ -88,7 +88,7 @@ public sealed class CompressionChooserTests
         double lz4Ratio, double zstdRatio, TimeSpan idle = default)
     {
         var gauge = new LinkGauge(_time);
-        var chooser = new CompressionChooser(mode, agreed, gauge, _time);
+        var chooser = new CompressionChooser(() => mode, agreed, gauge, _time);
         Ship(chooser, gauge, 300, bytesPerSecond, lz4Ratio, zstdRatio, idle);
         return chooser;
     }

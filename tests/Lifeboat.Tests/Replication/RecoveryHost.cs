@@ -23,7 +23,7 @@ internal sealed class RecoveryHost
     public RecoveryHost(SourceWorld world)
     {
         _world = world;
-        Disk = new SimulatedDisk(world.Prng.Fork());
+        Disk = new SimulatedDisk(world.Prng.Fork(), world.Network.Wires.Clock);
     }
 
     public SimulatedDisk Disk { get; }

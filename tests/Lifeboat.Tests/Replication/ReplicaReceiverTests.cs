@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Records;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Links;
 using Lifeboat.Protection.RecoveryPoints;
@@ -44,7 +45,7 @@ public sealed class ReplicaReceiverTests
         _world.Network.Version = version;
         _host.Accepts = accepts;
         _host.CrashAndStart();
-        _world.Compression = mode;
+        _world.Link = new LinkSettings { Compression = mode };
         for (var i = 0; i < 700; i++) _world.Taps[0].GuestWrite(i * 4096, Linking.FrameContent.Text(4096));
         _world.Start();
         _world.UntilStreaming();
@@ -132,16 +133,112 @@ public sealed class ReplicaReceiverTests
         var reply = _world.Ask(other, async () =>
         {
             var connection = await _world.Network.LinkOf("east", other).ConnectAsync("west:7000", "west", default);
-            var hello = new Hello("db", new Epoch(3), Guid.Empty, Guid.Empty, 0,
-                [new HelloVolume(0, SourceWorld.DiskBytes), new HelloVolume(1, SourceWorld.DiskBytes)]);
-            await connection.SendAsync(hello.Encode(), default);
-            var message = (await connection.ReceiveAsync(default))!.Value;
-            MessageCodec.Open(message, out var payload);
-            return HelloReply.Decode(payload.Span);
+            return await GreetAsync(connection);
         });
         Assert.Equal(_host.Replica.DurableSequence, reply.Durable);
         Assert.Equal(_host.Replica.ReplicaId, reply.Replica);
         _world.Until(() => _host.Receiver.Snapshot().Connected, "the newer session is served");
+    }
+
+    // Packed well, thousands of single writes fit into the buffers of a link: nothing then holds the source back, and a
+    // recovery site that pays for each frame falls behind for ever.
+    [Fact]
+    public void A_recovery_site_that_pays_for_each_frame_keeps_up()
+    {
+        _host.Disk.DelayMax = TimeSpan.FromMilliseconds(15);
+        _world.Link = new LinkSettings { Compression = CompressionMode.Lz4 };
+        _world.Start();
+        _world.UntilStreaming();
+        for (var i = 0; i < 8_000; i++)
+        {
+            var at = i * 4096 % SourceWorld.DiskBytes;
+            _world.Agent.Post(() => _world.Taps[0].GuestWrite(at, Linking.FrameContent.Text(4096)));
+            _world.For(TimeSpan.FromMilliseconds(4));
+        }
+        Assert.Equal(1, _world.Taps[0].Attaches);
+        Assert.InRange(_world.Status.Lag, TimeSpan.Zero, TimeSpan.FromSeconds(3));
+        Prove();
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void A_half_open_connection_is_replaced_in_seconds(ulong seed)
+    {
+        var world = new SourceWorld(seed);
+        var host = new RecoveryHost(world);
+        host.Start();
+        world.Start();
+        world.UntilStreaming();
+        for (var i = 0; i < 4; i++)
+        {
+            var connections = world.Network.Connections;
+            world.Network.GoSilent();
+            world.Write(20);
+            var sequence = world.Status.CapturedSequence;
+            world.For(TimeSpan.FromSeconds(8));
+            Assert.InRange(world.Network.Connections, connections + 1, long.MaxValue);
+            Assert.InRange(world.Status.DurableSequence, sequence, long.MaxValue);
+        }
+        Assert.All(world.Taps, t => Assert.Equal(1, t.Attaches));
+        Prove(world, host);
+    }
+
+    [Fact]
+    public void A_cap_holds_and_is_lifted_without_a_new_session()
+    {
+        _world.Link = new LinkSettings { Cap = "1Mbit", Compression = CompressionMode.None };
+        _world.Start();
+        _world.Until(() => _world.Status.ShippedBytes > 0, "it ships");
+        var (before, connections) = (_world.Status.WireBytes, _world.Network.Connections);
+        _world.For(TimeSpan.FromSeconds(4));
+        // 125,000 bytes a second, half a second's worth at once, and a frame that overdraws.
+        Assert.InRange(_world.Status.WireBytes - before, 300_000, 500_000 + 62_500 + 300_000);
+        Assert.Equal(GroupSourcePhase.InitialSync, _world.Status.Phase);
+        _world.Budget.Settings = LinkSettings.Default;
+        _world.For(TimeSpan.FromSeconds(3));
+        Assert.Equal(GroupSourcePhase.Streaming, _world.Status.Phase);
+        Assert.Equal(connections, _world.Network.Connections);
+        Prove();
+    }
+
+    [Fact]
+    public void Frames_do_not_wait_for_digests_that_were_asked_for_before_them()
+    {
+        const int asked = 30;
+        _world.Start();
+        _world.UntilStreaming();
+        _world.Agent.Pause();
+        var other = _world.Spawn("other");
+        var (before, replies) = _world.Ask(other, async () =>
+        {
+            await using var connection =
+                await _world.Network.LinkOf("east", other).ConnectAsync("west:7000", "west", default);
+            var reply = await GreetAsync(connection);
+            _host.Disk.DelayMax = TimeSpan.FromMilliseconds(10);
+            for (var i = 0; i < asked; i++)
+            {
+                var request = new DigestRequest((uint)i, 0, reply.Durable, 0, 1 << 20, 3);
+                await connection.SendAsync(request.Encode(), default);
+            }
+            await connection.SendAsync(BatchBegin(reply.Durable + 1), default);
+            var (replies, before) = (0, -1);
+            while (replies < asked || before < 0)
+            {
+                switch (MessageCodec.Open((await connection.ReceiveAsync(default))!.Value, out var payload))
+                {
+                    case MessageKind.DigestReply: replies++; break;
+                    case MessageKind.Ack when Ack.Decode(payload.Span).Durable > reply.Durable: before = replies; break;
+                    case MessageKind.Ping:
+                        await connection.SendAsync(Ping.Decode(payload.Span).Encode(MessageKind.Pong), default);
+                        break;
+                }
+            }
+            return (before, replies);
+        });
+        Assert.Equal(asked, replies);
+        Assert.InRange(before, 0, asked / 2);
     }
 
     [Theory]
@@ -162,6 +259,27 @@ public sealed class ReplicaReceiverTests
         Assert.Equal(SyncKind.HashCompare, world.Status.LastSync);
         Assert.Equal(5 * 4096, world.Status.SyncMovedBytes);
         Prove(world, host);
+    }
+
+    private static async Task<HelloReply> GreetAsync(ILinkConnection connection)
+    {
+        var hello = new Hello("db", new Epoch(3), Guid.Empty, Guid.Empty, 0,
+            [new HelloVolume(0, SourceWorld.DiskBytes), new HelloVolume(1, SourceWorld.DiskBytes)]);
+        await connection.SendAsync(hello.Encode(), default);
+        MessageCodec.Open((await connection.ReceiveAsync(default))!.Value, out var payload);
+        return HelloReply.Decode(payload.Span);
+    }
+
+    private static byte[] BatchBegin(long sequence)
+    {
+        const int head = MessageCodec.HeaderLength + FrameHeader.Length;
+        var stream = new Guid("bbbbbbbb-0000-0000-0000-000000000001");
+        var payload = BatchPayload.Encode(stream, [0, 1]);
+        var message = new byte[head + RecordCodec.SizeOf(payload.Length)];
+        var record = RecordHeader.Mark(RecordKind.BatchBegin, sequence, 3, payload.Length, 1);
+        RecordCodec.Write(message.AsSpan(head), record, payload);
+        FrameHeader.Seal(message, new Epoch(3), stream, sequence, 1);
+        return message;
     }
 
     private void Prove() => Prove(_world, _host);

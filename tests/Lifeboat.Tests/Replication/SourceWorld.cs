@@ -44,7 +44,8 @@ internal sealed class SourceWorld
         CheckpointInterval = TimeSpan.FromMilliseconds(500), OutboxBytes = 4 << 20,
     };
 
-    public CompressionMode Compression { get; set; }
+    public LinkSettings Link { get; set; } = LinkSettings.Default;
+    public LinkBudget Budget { get; private set; } = null!;
     public EngineFlaws Flaws { get; set; } = EngineFlaws.None;
     public SourceSnapshot Status => Source.Snapshot();
 
@@ -64,7 +65,7 @@ internal sealed class SourceWorld
             Policy = Policy,
             Seed = Prng.NextUInt64(),
             RotateInterval = TimeSpan.FromSeconds(2),
-            Compression = Compression,
+            Budget = Budget = new LinkBudget(Agent.Clock) { Settings = Link },
         }, Network.LinkOf("east", Agent), Agent.Clock, Log, Flaws);
         Agent.Start(() => Source.RunAsync(CancellationToken.None));
     }

@@ -13,7 +13,7 @@ namespace Lifeboat.Replication.Linking.Compression;
 // twentieth of one core, c counts as nothing: then a link that is not busy carries less as well. What is not in use is
 // tried on a frame now and then.
 internal sealed class CompressionChooser(
-    CompressionMode mode, FrameAbilities agreed, LinkGauge gauge, TimeProvider time)
+    Func<CompressionMode> mode, FrameAbilities agreed, LinkGauge gauge, TimeProvider time)
 {
     public const double LightLoad = 0.05;
     private const double Margin = 0.9;
@@ -35,7 +35,8 @@ internal sealed class CompressionChooser(
     /// <summary>What to try on the next frame.</summary>
     public FrameCompression Next(int rawLength)
     {
-        if (rawLength < ShortFrame || mode == CompressionMode.None) return FrameCompression.None;
+        if (mode() == CompressionMode.None) _current = null;
+        if (rawLength < ShortFrame || mode() == CompressionMode.None) return FrameCompression.None;
         if (Wanted is { } wanted)
         {
             _current = Array.Find(_known, k => k.Kind == wanted);
@@ -59,7 +60,7 @@ internal sealed class CompressionChooser(
         if (Wanted is null) Decide();
     }
 
-    private FrameCompression? Wanted => mode switch
+    private FrameCompression? Wanted => mode() switch
     {
         CompressionMode.Auto => null,
         CompressionMode.None => FrameCompression.None,

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.CommandLine;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection.Links;
+
+namespace Lifeboat.Cli.Commands;
+
+internal sealed class LinkSetCommand : LifeboatCommand
+{
+    private readonly Argument<string> _peer = Inputs.Peer();
+    private readonly Option<string?> _cap = Inputs.Cap("Cap on all groups together outside of the windows");
+    private readonly Option<string[]?> _windows = Inputs.Windows();
+    private readonly Option<string?> _zone = Inputs.TimeZone();
+    private readonly Option<CompressionMode?> _compression = new("--compression")
+    {
+        Description = "auto: by measured gain; none, lz4 or zstd: always that",
+    };
+
+    public LinkSetCommand() : base("link", "set",
+        "Change the caps and compression of what is shipped to a paired site, without a new connection")
+    {
+        Add(_peer);
+        Option[] options = [_cap, _windows, _zone, _compression];
+        foreach (var option in options) Add(option);
+    }
+
+    protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
+    {
+        var link = await session.Controller.ChangeLinkAsync(parsed.GetRequiredValue(_peer), new LinkChange
+        {
+            Cap = parsed.GetValue(_cap),
+            Windows = Inputs.Given(parsed.GetValue(_windows)),
+            TimeZone = parsed.GetValue(_zone),
+            Compression = parsed.GetValue(_compression),
+        }, ct);
+        LinkTable.Write(session.Output, link);
+        return ExitCode.Ok;
+    }
+}

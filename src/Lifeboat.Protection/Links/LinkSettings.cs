@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Protection.Links;
+
+/// <summary>
+/// What an operator wants of the link from this site to a paired one. Texts as they were given, so that all that is
+/// wrong with them can be told at once.
+/// </summary>
+public sealed record LinkSettings
+{
+    public static readonly LinkSettings Default = new();
+
+    /// <summary>Cap on all groups together outside of the windows, e.g. `200Mbit`; null: none.</summary>
+    public string? Cap { get; init; }
+    /// <summary>E.g. `mon-fri 08:00-18:00 20Mbit`; the first that holds counts.</summary>
+    public IReadOnlyList<string> Windows { get; init; } = [];
+    /// <summary>On whose wall clock the windows are.</summary>
+    public string TimeZone { get; init; } = "UTC";
+    public CompressionMode Compression { get; init; }
+
+    public IReadOnlyList<string> Problems()
+    {
+        var problems = new List<string>();
+        RateCalendar.Read(Cap, Windows, TimeZone, problems);
+        if (!Enum.IsDefined(Compression)) problems.Add($"compression {(int)Compression} is not known");
+        return problems;
+    }
+
+    /// <summary>The cap over the week; call it when there are no problems.</summary>
+    public RateCalendar Calendar() => RateCalendar.Read(Cap, Windows, TimeZone, []);
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Links;
+
+namespace Lifeboat.Replication.Linking;
+
+// What all groups that ship to one site may send together: one token bucket of half a second's worth, shared by start-
+// time fair queueing. Every share has at most one frame that waits. It is tagged when it begins to wait, with the
+// virtual time of the link or the end of the share's frame before, whichever is later; the lowest tag goes first, and a
+// frame moves its share's next tag on by its bytes over the share's weight. So shares that always have something to
+// send get the rate in proportion to their weights, and what one does not use the others have.
+//
+// A share that waits asks again by itself after the pause it was told; one that does not is passed over. Nothing here
+// waits: only sending loops ask, never what captures guest writes.
+/// <summary>The capacity of the link to one site. Any thread.</summary>
+public sealed class LinkBudget(TimeProvider time)
+{
+    private static readonly TimeSpan Late = TimeSpan.FromMilliseconds(100);
+    private readonly Lock _gate = new();
+    private readonly List<LinkShare> _shares = [];
+    private readonly RateCap _cap = new(time);
+    private volatile Wanted _wanted = new(LinkSettings.Default, RateCalendar.Unlimited);
+    private double _virtual;
+    private long _wireBytes;
+
+    /// <summary>Takes effect at once, without a new connection.</summary>
+    public LinkSettings Settings
+    {
+        get => _wanted.Settings;
+        set => _wanted = new Wanted(value, value.Calendar());
+    }
+
+    /// <summary>Bytes a second that may be sent now; null: no cap.</summary>
+    public long? BytesPerSecond => _wanted.Rate.At(time.GetUtcNow());
+
+    public CompressionMode Compression => _wanted.Settings.Compression;
+
+    /// <summary>Bytes of frames sent since the agent started.</summary>
+    public long WireBytes
+    {
+        get { lock (_gate) return _wireBytes; }
+    }
+
+    internal LinkShare Join(Func<LinkPriority> priority)
+    {
+        var share = new LinkShare(this, priority);
+        lock (_gate) _shares.Add(share);
+        return share;
+    }
+
+    internal void Leave(LinkShare share)
+    {
+        lock (_gate) _shares.Remove(share);
+    }
+
+    /// <returns>How long to wait before asking again; zero: send one frame, then say how much it was.</returns>
+    internal TimeSpan Ask(LinkShare share)
+    {
+        var rate = BytesPerSecond;
+        lock (_gate)
+        {
+            var now = time.GetTimestamp();
+            if (!share.Waits) (share.Waits, share.Tag) = (true, Math.Max(_virtual, share.NextTag));
+            var pause = _cap.Pause(rate);
+            if (pause == TimeSpan.Zero && rate is not null && IsOthersTurn(share, now))
+                pause = TimeSpan.FromMilliseconds(1);
+            share.AsksBefore = now + (long)((pause + Late).TotalSeconds * time.TimestampFrequency);
+            return pause;
+        }
+    }
+
+    internal void Spend(LinkShare share, int bytes)
+    {
+        lock (_gate)
+        {
+            _cap.Spend(bytes);
+            _wireBytes += bytes;
+            _virtual = Math.Max(_virtual, share.Tag);
+            share.NextTag = Math.Max(share.Tag, share.NextTag) + bytes / share.Weight;
+            share.Waits = false;
+        }
+    }
+
+    private bool IsOthersTurn(LinkShare share, long now)
+    {
+        foreach (var other in _shares)
+            if (other.Waits && other.Tag < share.Tag && now <= other.AsksBefore) return true;
+        return false;
+    }
+
+    private sealed record Wanted(LinkSettings Settings, RateCalendar Rate);
+}

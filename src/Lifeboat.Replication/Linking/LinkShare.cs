@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Links;
+
+namespace Lifeboat.Replication.Linking;
+
+/// <summary>
+/// One group's part of a link, for the time of a session. Its fields are the budget's, under its lock.
+/// </summary>
+internal sealed class LinkShare(LinkBudget budget, Func<LinkPriority> priority) : IDisposable
+{
+    public double Weight => priority() switch
+    {
+        LinkPriority.High => 4,
+        LinkPriority.Normal => 1,
+        LinkPriority.Low => 0.25,
+    };
+
+    public bool Waits { get; set; }
+    public double Tag { get; set; }
+    public double NextTag { get; set; }
+    /// <summary>Timestamp after which a share that waits counts as gone.</summary>
+    public long AsksBefore { get; set; }
+
+    public TimeSpan Ask() => budget.Ask(this);
+    public void Spend(int bytes) => budget.Spend(this, bytes);
+    public void Dispose() => budget.Leave(this);
+}
