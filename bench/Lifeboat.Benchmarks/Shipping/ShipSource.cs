@@ -38,8 +38,9 @@ internal sealed class ShipSource(TlsLink link, string target, int receiver)
         var stream = NewStream(durable, mebibytes);
         var point = Fill(stream, mebibytes, content);
         var gauge = new LinkGauge(time);
-        using var packer = new FramePacker(new CompressionChooser(mode, FrameAbilities.All, gauge, time), time);
-        var feed = new FrameFeed(stream, new RateCap(null, time), packer, gauge);
+        using var packer = new FramePacker(new CompressionChooser(() => mode, FrameAbilities.All, gauge, time), time);
+        using var share = new LinkBudget(time).Join(() => LinkPriority.Normal);
+        var feed = new FrameFeed(stream, share, () => RateCalendar.Unlimited, packer, gauge, time);
         var pump = new LinkPump(connection, LinkTimings.Default, time, stream.ToShip);
         var (before, receiverBefore) = (Cpu(Environment.ProcessId), Cpu(receiver));
         var start = Stopwatch.GetTimestamp();

@@ -71,7 +71,8 @@ internal sealed class FrameFeed(CaptureStream stream, LinkShare share, Func<Rate
     }
 
     // A recovery site pays for every frame, and buffers between us and it hold many of them when they pack well: it
-    // must not fall behind for the sake of single writes. So when many short frames are under way more is gathered into one.
+    // must not fall behind for the sake of single writes. So when many short frames are under way more is gathered
+    // into one.
     private bool MustGather(out TimeSpan pause)
     {
         pause = TimeSpan.Zero;
