@@ -45,9 +45,11 @@ internal static class NbdServe
         }, time);
         var gauge = new LinkGauge(time);
         var packer = new FramePacker(
-            new CompressionChooser(CompressionMode.None, FrameAbilities.None, gauge, time), time);
+            new CompressionChooser(() => CompressionMode.None, FrameAbilities.None, gauge, time), time);
         var pump = new LinkPump(new InstantLink(stream), LinkTimings.Default, time, stream.ToShip);
-        _ = pump.SendAllAsync(new FrameFeed(stream, new RateCap(null, time), packer, gauge), ct);
+        var share = new LinkBudget(time).Join(() => LinkPriority.Normal);
+        var feed = new FrameFeed(stream, share, () => RateCalendar.Unlimited, packer, gauge, time);
+        _ = pump.SendAllAsync(feed, ct);
         var sink = stream.BeginVolume(0);
         stream.Attached(sink);
         stream.EndPull(sink);

@@ -13,6 +13,8 @@ public sealed class LinkProxyTests : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private readonly TcpListener _target = new(IPAddress.Loopback, 0);
     private readonly LinkProxy _proxy;
+    // Held: a socket that nobody refers to any more resets its connection when it is collected.
+    private readonly List<Socket> _sockets = [];
 
     public LinkProxyTests()
     {
@@ -110,13 +112,17 @@ public sealed class LinkProxyTests : IAsyncDisposable
     {
         await _proxy.DisposeAsync();
         _target.Dispose();
+        foreach (var socket in _sockets) socket.Dispose();
     }
 
     private async Task<(Socket Near, Socket Far)> ConnectAsync()
     {
         var near = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        _sockets.Add(near);
         await near.ConnectAsync(_proxy.Address, Ct);
-        return (near, await _target.AcceptSocketAsync(Ct).AsTask().WaitAsync(Patience, Ct));
+        var far = await _target.AcceptSocketAsync(Ct).AsTask().WaitAsync(Patience, Ct);
+        _sockets.Add(far);
+        return (near, far);
     }
 
     private static async Task SendAsync(Socket socket, byte[] bytes)
