@@ -22,6 +22,7 @@ internal static class GroupTable
             ("phase", source is null ? null : Phase(source)),
             ("lag", source is null ? null : Show.Span(source.Lag)),
             ("link", source is null ? null : Link(source)),
+            ("unsent writes", source?.Outbox is { } o ? Outbox(o) : null),
             ("last sync", source is null ? null : Sync(source)),
             ("last quiesce", source?.LastQuiesce is { } q ? Quiesce(q) : null),
             ("retention", group.Definition.Policy.Retention.ToString()),
@@ -68,6 +69,13 @@ internal static class GroupTable
         ? "nothing shipped yet"
         : $"{Show.Name(source.Packing)}: {Show.Bytes(source.ShippedBytes)} of records in "
             + $"{Show.Bytes(source.WireBytes)} on the wire, {(double)source.ShippedBytes / source.WireBytes:F2} to 1";
+
+    private static string Outbox(OutboxStatus outbox) => $"{Rung(outbox)} since {Show.Time(outbox.Since)}: "
+        + $"{Show.Bytes(outbox.MemoryBytes)} in memory, {Show.Bytes(outbox.LogBytes)} in the log";
+
+    /// <summary>Where what the guests write is kept until it is sent.</summary>
+    public static string Rung(OutboxStatus outbox) => outbox.Rung is OutboxRung.Memory
+        ? "memory" : $"{Show.Name(outbox.Rung)} ({Show.Name(outbox.Reason)})";
 
     private static string Sync(SourceStatus source) => $"{Show.Name(source.LastResync)}: moved "
         + $"{Show.Bytes(source.ResyncMovedBytes)} of {Show.Bytes(source.ResyncExaminedBytes)} looked at";

@@ -31,7 +31,7 @@ internal static class ControllerServices
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<LocalSide>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
         services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
-            .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>();
+            .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>().AddSingleton<GroupSuspension>();
         services.AddSingleton<ApplicationCatalog>().AddSingleton<SharedCheckpoint>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()
             .AddSingleton<RunHost>();

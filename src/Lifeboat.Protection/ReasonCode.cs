@@ -56,4 +56,6 @@ public enum ReasonCode
     BootFileMissing = 59,
     NetworkUnknown = 60,
     ReplicaDamaged = 70,
+    OutboxLogFull = 74,
+    OutboxLogFailed = 75,
 }

@@ -15,6 +15,10 @@ internal sealed record EngineFlaws
     public bool SealBeforeDurable { get; init; }
     /// <summary>The receiver swaps the contents of neighbouring writes before they are journalled.</summary>
     public bool ApplyOutOfOrder { get; init; }
+    /// <summary>What waits for a confirmation goes to the log too, and so can be withdrawn no more.</summary>
+    public bool SpillUnconfirmed { get; init; }
+    /// <summary>Neighbouring writes change places on their way to the log.</summary>
+    public bool LogOutOfOrder { get; init; }
     /// <summary>The receiver takes frames of an older epoch.</summary>
     public bool AcceptOldEpoch { get; init; }
     /// <summary>Change maps are dropped before the batch that holds their extents is durable.</summary>

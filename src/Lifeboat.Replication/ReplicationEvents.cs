@@ -19,6 +19,12 @@ internal static class ReplicationEvents
     public const int DetachFailed = 2012;
     public const int SourceFailed = 2013;
     public const int ResendAsked = 2030;
+    public const int RungChanged = 2014;
+    public const int LogRefused = 2015;
+    public const int LogFound = 2016;
+    public const int LogUnreadable = 2017;
+    public const int Suspended = 2018;
+    public const int Resumed = 2019;
     public const int ReceiverAccepted = 2100;
     public const int ReceiverRefused = 2101;
     public const int ReceiverEnded = 2102;

@@ -4,10 +4,12 @@ using Lifeboat.Agent.Capture;
 using Lifeboat.Agent.Quiesce;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Shipping;
+using Lifeboat.Volumes.Files;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.Sources;
@@ -42,6 +44,8 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Volumes = [.. disks.Select(d => new SourceDisk(d.Volume.Index, d.Volume.Name, d.Volume.SizeBytes, d.Tap))],
             Policy = spec.Policy,
             Budget = parts.Links.Of(spec.RecoverySite),
+            Log = spec.Policy.OutboxLogBytes > 0 ? LogStorage() : null,
+            Suspension = spec.Suspension,
             Seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
         }, parts.Link, parts.Time, parts.Logs.CreateLogger<GroupSource>());
         var quiesce = new GuestAgentQuiesce(spec.Instances, parts.Heartbeat, parts.Time);
@@ -69,6 +73,9 @@ internal sealed partial class HostedSource : IAsyncDisposable
             CapturedSequence = now.CapturedSequence,
             DurableSequence = now.DurableSequence,
             OutboxBytes = now.OutboxBytes,
+            Outbox = new OutboxStatus((Contracts.Agents.OutboxRung)now.Outbox.Rung, now.Outbox.Reason,
+                now.Outbox.Since, now.Outbox.MemoryBytes, now.Outbox.LogBytes),
+            Suspension = now.Suspension,
             Lag = now.Lag,
             CapturedBytes = now.CapturedBytes,
             ShippedBytes = now.ShippedBytes,
@@ -92,6 +99,31 @@ internal sealed partial class HostedSource : IAsyncDisposable
         _source.ChangeCheckpointInterval(policy.CheckpointInterval);
         _source.Ship(policy);
         Interlocked.Exchange(ref _policyChanged, NewSignal()).TrySetResult();
+    }
+
+    /// <summary>The log that takes what does not fit the memory of the outbox, a folder for each group.</summary>
+    public static string LogFolder(AgentParts parts, string group) =>
+        Path.Combine(parts.Paths.AgentState, "outbox", group);
+
+    // Without a disk for it the group is protected all the same: memory, then change map.
+    private FileStorage? LogStorage()
+    {
+        try
+        {
+            return new FileStorage(LogFolder(_parts, Spec.Group));
+        }
+        catch (StorageException e)
+        {
+            LogNoLog(Spec.Group, e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>Another suspension is no other source: what is captured stays.</summary>
+    public void Suspend(SourceSpec spec)
+    {
+        Spec = spec;
+        _source.Suspend(spec.Suspension);
     }
 
     /// <exception cref="ProblemException">Timeout, or capture was given up meanwhile.</exception>
@@ -149,6 +181,9 @@ internal sealed partial class HostedSource : IAsyncDisposable
             LogFailed(e, Spec.Group);
         }
     }
+
+    [LoggerMessage(EventIds.NoOutboxLog, LogLevel.Error, "There is no outbox log for {Group}: {Detail}")]
+    private partial void LogNoLog(string group, string detail);
 
     [LoggerMessage(EventIds.SourceFailed, LogLevel.Critical,
         "The source of {Group} failed; its guests go on without us")]

@@ -65,6 +65,7 @@ internal static class SourceChecks
         if (spec.Volumes.DistinctBy(v => v.Name).Count() != spec.Volumes.Count) yield return "volumes: a name twice";
         foreach (var volume in spec.Volumes.Where(v => v.SizeBytes <= 0 || v.SizeBytes % 512 != 0))
             yield return $"volume {volume.Name}: sizeBytes is {volume.SizeBytes}; it must be a multiple of 512";
+        foreach (var problem in spec.Suspension?.Problems() ?? []) yield return problem;
         foreach (var problem in spec.Policy.Problems()) yield return problem;
     }
 }

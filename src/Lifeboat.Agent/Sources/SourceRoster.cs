@@ -37,11 +37,12 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
             if (_sources.TryGetValue(spec.Group, out var present))
             {
                 if (SpecFiles<SourceSpec>.AreSame(present.Spec, spec) && !present.HasFailed) return present.Status();
-                if (spec.Policy.CanFollow(present.Spec.Policy) && !present.HasFailed
-                    && SpecFiles<SourceSpec>.AreSame(present.Spec with { Policy = spec.Policy }, spec))
+                if (spec.Policy.CanFollow(present.Spec.Policy) && !present.HasFailed && SpecFiles<SourceSpec>.AreSame(
+                    present.Spec with { Policy = spec.Policy, Suspension = spec.Suspension }, spec))
                 {
                     await _files.SaveAsync(spec.Group, spec, ct);
                     present.Apply(spec.Policy);
+                    present.Suspend(spec);
                     return present.Status();
                 }
                 if (spec.Epoch < present.Spec.Epoch)
@@ -79,6 +80,7 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
                     $"capture of group {group} has stopped, but traces are left in its instances",
                     "Repeat the request when their monitors answer.", problems);
             await source.DisposeAsync();
+            if (uninstall) DeleteLog(group);
             await _files.DeleteAsync(group, ct);
             _sources.TryRemove(group, out _);
             LogRemoved(group);
@@ -87,6 +89,12 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
         {
             _changing.Release();
         }
+    }
+
+    private void DeleteLog(string group)
+    {
+        var folder = HostedSource.LogFolder(parts, group);
+        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
     }
 
     public async ValueTask DisposeAsync()

@@ -52,13 +52,19 @@ internal sealed class GroupCreateCommand : LifeboatCommand
 
     private readonly Option<string?> _retention = Inputs.Retention();
     private readonly Option<long?> _outbox = new("--outbox-mib") { Description = "Memory for unsent writes, MiB" };
+    private readonly Option<long?> _log = new("--outbox-log-mib")
+    {
+        Description = "Disk at this site for unsent writes that do not fit that memory, MiB; 0: none",
+    };
+
     private readonly Option<string[]> _checks = Inputs.Checks();
 
     public GroupCreateCommand() : base("group", "create", "Protect instances of this site as one group")
     {
         Add(_group);
         Option[] options = [_instances, _site, _exclude, _targets, _rpo, _rto, _interval, _quiesce, _application,
-            _shared, _retention, _outbox, _checks];
+            _shared, _retention, _outbox, _log,
+            _checks];
         foreach (var option in options) Add(option);
     }
 
@@ -81,6 +87,7 @@ internal sealed class GroupCreateCommand : LifeboatCommand
                 SharedInterval = parsed.GetValue(_shared),
                 Retention = Retention(parsed.GetValue(_retention)) ?? defaults.Retention,
                 OutboxBytes = parsed.GetValue(_outbox) is { } mib ? mib << 20 : defaults.OutboxBytes,
+                OutboxLogBytes = parsed.GetValue(_log) is { } logMib ? logMib << 20 : defaults.OutboxLogBytes,
             },
         }, ct);
         GroupTable.Write(session.Output, group, session.Time);

@@ -16,11 +16,13 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
         var groups = await session.Controller.GroupsAsync(ct);
         session.Output.Write(new { site, groups }, table =>
         {
-            table.AddColumns("group", "runs at", "recover at", "state", "newest point", "would lose", "what to do");
+            table.AddColumns("group", "runs at", "recover at", "state", "newest point", "would lose", "unsent in",
+                "what to do");
             foreach (var g in groups)
                 table.AddRow(g.Definition.Name, g.Definition.PrimarySite, g.Definition.RecoverySite,
                     GroupTable.State(g), GroupTable.Newest(g, session.Time) ?? "none",
-                    g.Exposure is { } e ? Show.Span(e) : "", Advice(g, site.Name));
+                    g.Exposure is { } e ? Show.Span(e) : "", g.Source?.Outbox is { } o ? GroupTable.Rung(o) : "",
+                    Advice(g, site.Name));
         });
         foreach (var g in groups.Where(g => g.Replica is { Damages.Count: > 0 }))
             session.Output.Talk($"replica of {g.Definition.Name} is damaged: {GroupTable.Damage(g)}");
@@ -40,7 +42,9 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
         GroupState.Degraded when group.Definition.RecoverySite == here && group.Reason == ReasonCode.LinkDown =>
             $"if site {group.Definition.PrimarySite} is lost: lifeboat failover {group.Definition.Name}",
         GroupState.Degraded => "it comes back by itself; see the reason",
-        GroupState.Suspended => "resume",
+        GroupState.Suspended when group.Definition.PrimarySite == here =>
+            $"nothing, or: lifeboat group resume {group.Definition.Name}",
+        GroupState.Suspended => "nothing: it resumes by itself",
         GroupState.Diverged => "choose a side: lifeboat reprotect at the one that stays",
         GroupState.Error => "see the reason and the logs",
     };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Contracts.Agents;
@@ -27,6 +28,23 @@ public enum ResyncKind { None = 0, Allocation = 1, ChangeMap = 2, HashCompare = 
 /// <summary>How records travel. Numbers are on the wire and never change.</summary>
 public enum FramePacking { None = 0, Lz4 = 1, Zstd = 2 }
 
+/// <summary>The rungs of the outbox. Numbers are stored and never change.</summary>
+public enum OutboxRung
+{
+    Memory = 1,
+    /// <summary>In the log on the source's disk, in order: history stays complete.</summary>
+    Log = 2,
+    /// <summary>Order is given up: QEMU's change map knows which extents, not when.</summary>
+    ChangeMap = 3,
+}
+
+/// <param name="Reason">Why it is not the memory alone.</param>
+/// <param name="Since">When this rung was stepped on.</param>
+/// <param name="MemoryBytes">Not durable at the recovery site and in memory.</param>
+/// <param name="LogBytes">The same in the log; on the rung of the change map it is shipped before the gap.</param>
+public sealed record OutboxStatus(OutboxRung Rung, ReasonCode Reason, DateTimeOffset Since, long MemoryBytes,
+    long LogBytes);
+
 public sealed record SourceStatus
 {
     public required string Group { get; init; }
@@ -39,6 +57,10 @@ public sealed record SourceStatus
     public required long CapturedSequence { get; init; }
     public required long DurableSequence { get; init; }
     public required long OutboxBytes { get; init; }
+    /// <summary>Where what the guests write now is kept.</summary>
+    public OutboxStatus? Outbox { get; init; }
+    /// <summary>The suspension that holds now; null: none.</summary>
+    public Suspension? Suspension { get; init; }
     /// <summary>Age of the oldest captured write that is not durable at the recovery site.</summary>
     public required TimeSpan Lag { get; init; }
     public required long CapturedBytes { get; init; }

@@ -19,6 +19,8 @@ public sealed record SourceSpec
     public required IReadOnlyList<SourceVolume> Volumes { get; init; }
     public required IReadOnlyList<SourceInstance> Instances { get; init; }
     public required Protection.Policies.Policy Policy { get; init; }
+    /// <summary>Nothing is shipped until its time is over; null: not suspended.</summary>
+    public Protection.Groups.Suspension? Suspension { get; init; }
 }
 
 /// <param name="QmpSocket">Monitor socket of the QEMU that has the disk.</param>

@@ -90,6 +90,14 @@ public sealed partial class ControllerClient : IDisposable
     public Task DeleteGroupAsync(string group, CancellationToken ct) =>
         TellAsync(HttpMethod.Delete, $"v1/groups/{Escape(group)}", null, ct);
 
+    /// <summary>Asked at another site than the primary one: WrongSite.</summary>
+    public Task<GroupInfo> SuspendGroupAsync(string group, SuspendGroupRequest request, CancellationToken ct) =>
+        AskAsync<GroupInfo>(HttpMethod.Post, $"v1/groups/{Escape(group)}/suspend", request, ct);
+
+    /// <summary>Ends a suspension; a group that is not suspended stays as it is.</summary>
+    public Task<GroupInfo> ResumeGroupAsync(string group, CancellationToken ct) =>
+        AskAsync<GroupInfo>(HttpMethod.Post, $"v1/groups/{Escape(group)}/resume", null, ct);
+
     /// <summary>Oldest first.</summary>
     public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
         AskAsync<IReadOnlyList<RecoveryPoint>>(HttpMethod.Get, $"v1/groups/{Escape(group)}/points", null, ct);

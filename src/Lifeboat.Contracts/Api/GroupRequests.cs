@@ -28,6 +28,14 @@ public sealed record CreateGroupRequest
 public sealed record MemberRequest(string Instance, int BootOrder = 0, MemberKind Kind = MemberKind.Replicated,
     IReadOnlyList<string>? ExcludedDisks = null, IReadOnlyDictionary<string, string>? TargetDisks = null);
 
+/// <summary>
+/// Stops shipping for a while. Writes go on being captured, into the log of the source's agent; it resumes by itself.
+/// Asked again: the reason and the time from now replace the former ones.
+/// </summary>
+/// <param name="Reason">For people; at most 200 characters.</param>
+/// <param name="For">More than zero, at most 30 days.</param>
+public sealed record SuspendGroupRequest(string Reason, TimeSpan For);
+
 /// <summary>Cuts a recovery point now.</summary>
 /// <param name="Quiesce">Freeze the guests first (application-consistent); else crash-consistent.</param>
 public sealed record CreatePointRequest(bool Quiesce, string? Label = null);

@@ -10,7 +10,7 @@ namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/groups`: what is protected.</summary>
 internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, GroupRemoval removal,
-    PolicyEditing policies, GroupOverview overview)
+    PolicyEditing policies, GroupSuspension suspension, GroupOverview overview)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -29,6 +29,10 @@ internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, Gro
             await here.ScrubAsync(group, ct);
             return await overview.OfAsync(here.Require(group), ct);
         });
+        routes.MapPost("/v1/groups/{group}/suspend", async (string group, SuspendGroupRequest request,
+            CancellationToken ct) => await overview.OfAsync(await suspension.SuspendAsync(group, request, ct), ct));
+        routes.MapPost("/v1/groups/{group}/resume", async (string group, CancellationToken ct) =>
+            await overview.OfAsync(await suspension.ResumeAsync(group, ct), ct));
         routes.MapDelete("/v1/groups/{group}", async (string group, CancellationToken ct) =>
         {
             await removal.RemoveAsync(group, ct);

@@ -86,7 +86,28 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
             text.Append(CultureInfo.InvariantCulture,
                 $"lifeboat_exposure_seconds{{group=\"{group.Definition.Name}\"}} {seconds:0.###}\n");
         }
+        AppendOutboxes(text, all);
         return text.ToString();
+    }
+
+    private static void AppendOutboxes(StringBuilder text, IReadOnlyList<GroupInfo> groups)
+    {
+        Head(text, "lifeboat_lag_seconds", "gauge", "Age of the oldest write that was not made durable.");
+        foreach (var group in groups.Where(g => g.Source is not null))
+            text.Append(CultureInfo.InvariantCulture,
+                $"lifeboat_lag_seconds{{group=\"{group.Definition.Name}\"}} {group.Source!.Lag.TotalSeconds:0.###}\n");
+        Head(text, "lifeboat_outbox_bytes", "gauge", "Writes that are not durable at the recovery site, by place.");
+        foreach (var group in groups)
+        {
+            if (group.Source?.Outbox is not { } outbox) continue;
+            foreach (var (place, bytes) in new[] { ("memory", outbox.MemoryBytes), ("log", outbox.LogBytes) })
+                text.Append(CultureInfo.InvariantCulture,
+                    $"lifeboat_outbox_bytes{{group=\"{group.Definition.Name}\",place=\"{place}\"}} {bytes}\n");
+        }
+        Head(text, "lifeboat_outbox_rung", "gauge", "1 for where writes are kept now.");
+        foreach (var group in groups.Where(g => g.Source?.Outbox is not null))
+            text.Append(CultureInfo.InvariantCulture,
+                $"lifeboat_outbox_rung{{group=\"{group.Definition.Name}\",rung=\"{group.Source!.Outbox!.Rung}\"}} 1\n");
     }
 
     private static void Head(StringBuilder text, string name, string kind, string help) =>

@@ -26,6 +26,8 @@ internal static class GroupStates
         }
         if (facts.AgentReason is not ReasonCode.None)
             return new(GroupState.Degraded, facts.AgentReason, "the agent of this site does not answer");
+        if (Suspended(facts) is { } suspended && facts.Source?.Phase is not (SourcePhase.Fenced or SourcePhase.Stopped))
+            return suspended;
         return facts.Source is { } source ? Streaming(facts, source)
             : new(GroupState.Initializing, ReasonCode.None, "the source is being set up");
     }
@@ -63,6 +65,7 @@ internal static class GroupStates
         }
         if (facts.AgentReason is not ReasonCode.None)
             return new(GroupState.Degraded, facts.AgentReason, "the agent of this site does not answer");
+        if (Suspended(facts) is { } suspended) return suspended;
         if (facts.Replica is not { Newest: { } newest } replica)
             return new(GroupState.Initializing, ReasonCode.InitialSync, "waiting for the first sealed point");
         if (!replica.Connected)
@@ -77,6 +80,12 @@ internal static class GroupStates
                 $"the newest point is of {newest.CutAt:u}: older than the RPO target")
             : new(GroupState.Protected, replica.Reason, replica.Detail);
     }
+
+    // On purpose: no lag and no silence is worth an alarm until its time is over.
+    private static GroupCondition? Suspended(GroupFacts facts) =>
+        facts.Group.Suspension is { } s && s.Holds(facts.Now)
+            ? new(GroupState.Suspended, ReasonCode.SuspendedByOperator, $"{s.Reason}; resumes by itself at {s.Until:u}")
+            : null;
 
     private static ReasonCode Because(ReasonCode known, ReasonCode otherwise) =>
         known is ReasonCode.None ? otherwise : known;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -23,6 +24,25 @@ internal sealed partial class LocalSide
         specs.SaveSource(spec, active: true);
         // A replica from when this was the recovery site is history now: it must never pass for the present one.
         if (specs.Replica(group) is { Active: true } old) specs.SaveReplica(old with { Active = false });
+    }
+
+    /// <summary>Suspends the source, or resumes it (null): in the definition, then at the agent.</summary>
+    /// <exception cref="ProblemException">WrongState: there is no source.</exception>
+    public async Task<GroupDefinition> SuspendAsync(string group, Suspension? suspension, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(group, ct);
+        var definition = Require(group);
+        if (specs.Source(group) is not { Active: true } source || definition.PrimarySite != name)
+        {
+            throw new ProblemException(ReasonCode.WrongState,
+                $"group {group} is not replicated from site {name} now: there is nothing to suspend");
+        }
+        var next = definition with { Version = definition.Version + 1, Suspension = suspension };
+        groups.Save(new GroupRecord(next, Removed: false));
+        var spec = source.Spec with { Suspension = suspension };
+        specs.SaveSource(spec, active: true);
+        await agent.PutSourceAsync(spec, ct);
+        return next;
     }
 
     public async Task StopSourceAsync(string group, CancellationToken ct)
@@ -87,7 +107,7 @@ internal sealed partial class LocalSide
         }
         catch (ProblemException)
         {
-            return known;
+            return known with { Suspension = Require(known.Group).Suspension };
         }
     }
 
@@ -106,6 +126,7 @@ internal sealed partial class LocalSide
             Volumes = [.. group.Volumes.Select(v => Volume(v, instances[v.Instance]))],
             Instances = [.. instances.Values.Select(i => new SourceInstance(i.Name, i.QmpSocket, i.GuestAgentSocket))],
             Policy = group.Policy,
+            Suspension = group.Suspension,
         };
     }
 

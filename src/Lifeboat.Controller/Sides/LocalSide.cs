@@ -92,7 +92,12 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
         else if (source.Spec.RecoverySite == group.RecoverySite
             && (source.Spec.Epoch < group.Epoch || source.Active && source.Spec.Policy != group.Policy))
         {
-            var spec = source.Spec with { Epoch = group.Epoch, Policy = group.Policy };
+            var spec = source.Spec with
+            {
+                Epoch = group.Epoch,
+                Policy = group.Policy,
+                Suspension = group.Suspension,
+            };
             specs.SaveSource(spec, active: true);
             await agent.PutSourceAsync(spec, ct);
         }

@@ -25,6 +25,8 @@ public sealed record GroupDefinition
     public IReadOnlyList<string> Checks { get; init; } = [];
     /// <summary>Disks that a site was told to keep the replica in.</summary>
     public IReadOnlyList<TargetDisk> TargetDisks { get; init; } = [];
+    /// <summary>Shipping is stopped on purpose; one whose time is over is none.</summary>
+    public Suspension? Suspension { get; init; }
 
     /// <summary>The site of the two that the other one is.</summary>
     public string Other(string site) => site == PrimarySite ? RecoverySite : PrimarySite;

@@ -26,6 +26,10 @@ public sealed record Policy
     public Retention Retention { get; init; } = Retention.All(TimeSpan.FromHours(4));
     /// <summary>Memory at the source for writes not yet durable at the recovery site, in bytes.</summary>
     public long OutboxBytes { get; init; } = 128L << 20;
+    /// <summary>
+    /// Disk at the source for writes that do not fit that memory (a long outage, a suspended group), in bytes; 0: none.
+    /// </summary>
+    public long OutboxLogBytes { get; init; } = 4L << 30;
     /// <summary>Ship rate cap, bytes per second; null: none.</summary>
     public long? ShipBytesPerSecond { get; init; }
     /// <summary>
@@ -44,7 +48,8 @@ public sealed record Policy
     /// A source and a replica can go from the other policy to this one as they run: nothing that their streams were
     /// made with differs.
     /// </summary>
-    public bool CanFollow(Policy other) => OutboxBytes == other.OutboxBytes;
+    public bool CanFollow(Policy other) =>
+        OutboxBytes == other.OutboxBytes && OutboxLogBytes == other.OutboxLogBytes;
 
     public IEnumerable<string> Problems()
     {
@@ -67,6 +72,8 @@ public sealed record Policy
         ReadShipCalendar(problems);
         foreach (var problem in problems) yield return $"policy.ship: {problem}";
         if (!Enum.IsDefined(Priority)) yield return $"policy.priority {(int)Priority} is not known";
+        if (OutboxLogBytes is not 0 and (< 4 << 20 or > 4L << 40))
+            yield return $"policy.outboxLogBytes is {OutboxLogBytes}; allowed is 0 (none) or 4 MiB to 4 TiB";
     }
 
     private RateCalendar ReadShipCalendar(ICollection<string> problems) =>

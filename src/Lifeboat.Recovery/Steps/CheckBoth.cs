@@ -26,6 +26,8 @@ public sealed record CheckBoth(string Primary, string Recovery) : IStep
             faults.Add($"{Primary} is in epoch {theirs.Epoch}, {Recovery} in {group.Epoch}");
         if (source?.Phase is not SourcePhase.Streaming)
             faults.Add($"the source does not stream: {(source is null ? "there is none" : Said(source))}");
+        if (source?.Suspension is { } suspended)
+            faults.Add($"the group is suspended until {suspended.Until:u}: resume it first");
         if (replica is null) faults.Add($"{Recovery} has no replica");
         foreach (var member in group.Members)
         {

@@ -53,6 +53,7 @@ public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Site
         Epoch = roles.Epoch,
         PrimarySite = roles.Primary,
         RecoverySite = roles.Recovery,
+        Suspension = null, // what was suspended is over: this direction is another
     };
 
     private IEnumerable<ISiteSide> Ordered(StepContext context) =>

@@ -78,7 +78,8 @@ public sealed partial class CaptureStream
         lock (_gate)
         {
             if (_closed || _shipUpTo != sequence - 1) return;
-            if (withdraw) _outbox.Withdraw(_unconfirmed);
+            var logged = _flaws.SpillUnconfirmed && sequence <= _outbox.Head;
+            if (withdraw && !logged) _outbox.Withdraw(_unconfirmed);
             _shipUpTo = long.MaxValue;
         }
         _toShip.Set();

@@ -33,7 +33,10 @@ public sealed partial class CaptureStream
         lock (_gate)
         {
             run = default;
-            return !_closed && _outbox.TryTake(bytesMax, _shipUpTo, out run);
+            if (_closed) return false;
+            return _outbox.Shipped < _outbox.Head
+                ? TryTakeRead(out run)
+                : _outbox.TryTake(bytesMax, _shipUpTo, out run);
         }
     }
 
@@ -96,5 +99,6 @@ public sealed partial class CaptureStream
     {
         _durableMoved?.TrySetResult();
         _durableMoved = null;
+        if (_outbox.LogMoved) _toSpill.Set();
     }
 }

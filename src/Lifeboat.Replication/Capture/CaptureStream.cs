@@ -28,7 +28,7 @@ public sealed partial class CaptureStream
     private readonly Dictionary<ushort, StreamVolumeState> _byIndex;
     private readonly TaskCompletionSource<ReasonCode> _givenUp =
         new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Signal _toShip = new(), _toTend = new();
+    private readonly Signal _toShip = new(), _toTend = new(), _toSpill, _toRead;
     private TaskCompletionSource? _durableMoved;
     private RecordOutbox _outbox;
     private bool _batchOpen, _closed;
@@ -38,17 +38,31 @@ public sealed partial class CaptureStream
     {
     }
 
-    internal CaptureStream(CaptureStreamOptions options, TimeProvider time, EngineFlaws flaws)
+    internal CaptureStream(CaptureStreamOptions options, TimeProvider time, EngineFlaws flaws, LogEnds? log = null)
     {
         if (options.Problems().FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
         _options = options;
         _time = time;
         _flaws = flaws;
+        (LogHead, _toSpill, _toRead) = (log?.Head, log?.ToSpill ?? new Signal(), log?.ToRead ?? new Signal());
         _volumes = [.. options.Volumes.OrderBy(v => v.Index).Select(v => new StreamVolumeState(v))];
         _byIndex = _volumes.ToDictionary(v => v.Index);
-        _outbox = new RecordOutbox(options.OutboxBytes, options.FirstSequence);
+        _outbox = options.SpillAboveBytes is { } mark
+            ? new RecordOutbox(options.OutboxBytes, options.FirstSequence, mark, _toSpill.Set)
+            : new RecordOutbox(options.OutboxBytes, options.FirstSequence);
         _durable = options.FirstSequence - 1;
         lock (_gate) BeginBatch(_volumes);
+    }
+
+    /// <summary>Of a stream of an earlier life only the log is left: it is shipped, nothing is captured.</summary>
+    internal CaptureStream(CaptureStreamOptions options, LeftLog left, TimeProvider time, LogEnds log)
+    {
+        (LogHead, _toSpill, _toRead) = (log.Head, log.ToSpill, log.ToRead);
+        (_options, _time, _flaws, IsLeft) = (options, time, EngineFlaws.None, true);
+        _volumes = [.. options.Volumes.OrderBy(v => v.Index).Select(v => new StreamVolumeState(v))];
+        _byIndex = _volumes.ToDictionary(v => v.Index);
+        _outbox = RecordOutbox.OfLog(left.Durable, left.Last, left.Bytes, left.OldestMicros);
+        (_durable, _lastSequence, _batchOpen) = (left.Durable, left.Last, true);
     }
 
     public Epoch Epoch => _options.Epoch;
@@ -58,6 +72,8 @@ public sealed partial class CaptureStream
     /// <summary>Completes with the reason once capture was given up.</summary>
     public Task<ReasonCode> GivenUp => _givenUp.Task;
     public bool IsGivenUp => _givenUp.Task.IsCompleted;
+    /// <summary>None while it was not.</summary>
+    public ReasonCode GivenUpReason { get; private set; }
     public long LastSequence => Volatile.Read(ref _lastSequence);
     public long DurableSequence => Volatile.Read(ref _durable);
     public long CapturedBytes => Volatile.Read(ref _capturedBytes);
@@ -167,6 +183,7 @@ public sealed partial class CaptureStream
     {
         if (_closed) return false;
         _closed = true;
+        if (reason == ReasonCode.OutboxFull && _logTakes != ReasonCode.None) reason = _logTakes;
         foreach (var volume in _volumes)
         {
             Close(volume);
@@ -174,10 +191,13 @@ public sealed partial class CaptureStream
         }
         _lostMicros = _outbox.OldestMicros() ?? NowMicros();
         _outbox = new RecordOutbox(0, _outbox.Last + 1);
+        GivenUpReason = reason;
         _givenUp.TrySetResult(reason);
         DurableMoved();
         _toShip.Set();
         _toTend.Set();
+        _toSpill.Set();
+        _toRead.Set();
         return false;
     }
 

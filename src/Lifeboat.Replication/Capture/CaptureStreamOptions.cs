@@ -14,6 +14,8 @@ public sealed record CaptureStreamOptions
     public required IReadOnlyList<StreamVolume> Volumes { get; init; }
     /// <summary>Memory for records that are not durable yet, in bytes.</summary>
     public required long OutboxBytes { get; init; }
+    /// <summary>When more memory than this is taken, the oldest records go to the log; null: there is none.</summary>
+    public long? SpillAboveBytes { get; init; }
     /// <summary>A hold that lasts longer is abandoned by the writers that wait.</summary>
     public TimeSpan HoldLimit { get; init; } = TimeSpan.FromMilliseconds(50);
 
@@ -24,6 +26,8 @@ public sealed record CaptureStreamOptions
         if (Volumes.Count == 0) yield return "stream.volumes is empty";
         if (Volumes.DistinctBy(v => v.Index).Count() != Volumes.Count) yield return "stream.volumes: an index twice";
         if (OutboxBytes < 1 << 20) yield return $"stream.outboxBytes is {OutboxBytes}; the least is 1 MiB";
+        if (SpillAboveBytes is { } mark && (mark < 0 || mark > OutboxBytes))
+            yield return $"stream.spillAboveBytes is {mark}; allowed is 0 to outboxBytes";
         if (HoldLimit <= TimeSpan.Zero) yield return "stream.holdLimit must be positive";
     }
 }

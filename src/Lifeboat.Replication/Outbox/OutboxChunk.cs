@@ -7,6 +7,10 @@ internal sealed class OutboxChunk(byte[] buffer)
     public byte[] Buffer = buffer;
     public int Used;
     public OutboxChunk? Next;
+    /// <summary>A run of it was shipped: until all of that is durable somebody may copy from it.</summary>
+    public bool Lent;
+    /// <summary>A run of it is being written to the log.</summary>
+    public bool Spilling;
 
     public int Room => Buffer.Length - Used;
 }

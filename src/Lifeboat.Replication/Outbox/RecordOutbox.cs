@@ -4,16 +4,18 @@ using Lifeboat.Protection;
 
 namespace Lifeboat.Replication.Outbox;
 
-// Records that the recovery site has not made durable, in order, in memory. Not thread-safe: the stream's lock guards
-// it.
+// Records that the recovery site has not made durable, in order: the oldest may be in the log, the others are in
+// memory. Not thread-safe: the stream's lock guards it.
 //
-//   head ──► … chunk ──► … tail
-//     ^durable (D)   ^shipped (S)        D <= S <= last
+//   [ log ]  head ──► … chunk ──► … tail
+//   ^durable (D)            ^shipped (S)        D <= S <= last, D <= head; S may be before or behind the head
 //
 // Invariants
-//   Records are contiguous in sequence, over chunks too. A record never crosses a chunk.
-//   Bytes before `shipped` never change again; a checkpoint that waits for its confirmation is behind it.
-//   A chunk goes back to the pool only when all of it is durable, so nobody copies from it any more.
+//   Records are contiguous in sequence, over log and chunks too. A record never crosses a chunk.
+//   Memory holds (head, last]. When the log holds anything that is not durable, it ends exactly at the head.
+//   Bytes before `shipped` or `head` never change again; a checkpoint that waits for its confirmation is behind both.
+//   A chunk goes back to the pool only when nobody copies from it any more: all of it is durable or was never lent to
+//   the shipper, and nothing of it is being written to the log.
 internal sealed class RecordOutbox
 {
     /// <summary>Room for one write of the longest that guests commonly make.</summary>
@@ -23,7 +25,10 @@ internal sealed class RecordOutbox
     private readonly Stack<byte[]> _free = new();
     private readonly int _chunksMax;
     private OutboxChunk _tail;
-    private OutboxPosition _durableAt, _shippedAt;
+    private readonly LoggedRuns _logged = new();
+    private readonly Action? _pressed;
+    private readonly int _pressedChunks = int.MaxValue;
+    private OutboxPosition _headAt, _shippedAt;
     private int _chunks = 1;
     private long _bytes;
 
@@ -31,15 +36,34 @@ internal sealed class RecordOutbox
     {
         _chunksMax = (int)Math.Clamp((bytesMax + ChunkLength - 1) / ChunkLength, 2, int.MaxValue);
         _tail = new OutboxChunk(NewBuffer());
-        _durableAt = _shippedAt = new OutboxPosition(_tail, 0);
-        Last = Durable = Shipped = firstSequence - 1;
+        _headAt = _shippedAt = new OutboxPosition(_tail, 0);
+        Last = Head = Durable = Shipped = firstSequence - 1;
+    }
+
+    /// <param name="pressed">Called when more than these bytes of memory are taken.</param>
+    public RecordOutbox(long bytesMax, long firstSequence, long pressedBytes, Action pressed)
+        : this(bytesMax, firstSequence) =>
+        (_pressedChunks, _pressed) = ((int)Math.Max(1, pressedBytes / ChunkLength), pressed);
+
+    /// <summary>One whose records are all in a log that was left behind.</summary>
+    public static RecordOutbox OfLog(long durable, long last, long bytes, long oldestMicros)
+    {
+        var outbox = new RecordOutbox(0, last + 1) { Durable = durable, Shipped = durable };
+        outbox._logged.Add(last, bytes, oldestMicros);
+        return outbox;
     }
 
     public long Last { get; private set; }
     public long Durable { get; private set; }
     public long Shipped { get; private set; }
+    /// <summary>Memory holds what comes after it.</summary>
+    public long Head { get; private set; }
+    /// <summary>The log holds records that are not durable.</summary>
+    public bool HasLog => _logged.Last > Durable;
     /// <summary>Bytes of records that are not durable.</summary>
-    public long Bytes => _bytes;
+    public long Bytes => MemoryBytes + LogBytes;
+    public long MemoryBytes => _bytes;
+    public long LogBytes => _logged.Bytes;
     /// <summary>Bytes of memory that may still be filled.</summary>
     public long Room => (long)(_chunksMax - _chunks) * ChunkLength + _tail.Room;
 
@@ -86,38 +110,56 @@ internal sealed class RecordOutbox
     public bool TryTake(int bytesMax, long upTo, out OutboxRun run)
     {
         run = default;
-        if (Shipped >= Math.Min(Last, upTo)) return false;
-        var start = Skip(_shippedAt);
-        var (chunk, at) = start;
-        var count = 0;
-        while (at < chunk.Used && Shipped + count < upTo)
-        {
-            var length = LengthAt(chunk, at);
-            if (count > 0 && at + length - start.Offset > bytesMax) break;
-            at += length;
-            count++;
-        }
-        run = new OutboxRun(chunk.Buffer.AsMemory(start.Offset, at - start.Offset), Shipped + 1, count);
-        _shippedAt = new OutboxPosition(chunk, at);
-        Shipped += count;
+        // What comes next is in the log: see TakeLogged.
+        if (Shipped < Head || Shipped >= Math.Min(Last, upTo)) return false;
+        run = RunAt(Skip(_shippedAt), Shipped, bytesMax, upTo, out _shippedAt);
+        _shippedAt.Chunk.Lent = true;
+        Shipped = run.Last;
         return true;
+    }
+
+    /// <summary>The next records were read from the log and are shipped.</summary>
+    public void TakeLogged(in OutboxRun run)
+    {
+        Invariant.Holds(run.First == Shipped + 1 && run.Last <= Head, "the log is shipped in order");
+        Shipped = run.Last;
+    }
+
+    /// <summary>The oldest run in memory, to be written to the log; <see cref="Spilled"/> follows.</summary>
+    public bool TryTakeSpill(int bytesMax, long upTo, out OutboxRun run, out OutboxChunk? chunk)
+    {
+        (run, chunk) = (default, null);
+        if (Head >= Math.Min(Last, upTo)) return false;
+        run = RunAt(Skip(_headAt), Head, bytesMax, upTo, out var end);
+        chunk = end.Chunk;
+        chunk.Spilling = true;
+        return true;
+    }
+
+    /// <param name="kept">It is in the log now; else it stays in memory.</param>
+    public void Spilled(in OutboxRun run, OutboxChunk chunk, bool kept)
+    {
+        if (kept && run.Last > Durable)
+        {
+            RecordCodec.TryReadHeader(run.Records.Span, out var oldest);
+            _logged.Add(run.Last, run.Records.Length, oldest.TimeMicros);
+            AdvanceHead(run.Last, spilled: true);
+        }
+        chunk.Spilling = false;
     }
 
     /// <summary>Everything up to this sequence is durable at the recovery site.</summary>
     public void MarkDurable(long sequence)
     {
         Invariant.Holds(sequence <= Shipped, "durable is never more than what was shipped");
-        while (Durable < sequence)
-        {
-            var (chunk, at) = Skip(_durableAt);
-            if (chunk != _durableAt.Chunk) Release(_durableAt.Chunk);
-            var length = LengthAt(chunk, at);
-            _durableAt = new OutboxPosition(chunk, at + length);
-            _bytes -= length;
-            Durable++;
-        }
+        Durable = Math.Max(Durable, sequence);
+        LogMoved |= _logged.Drop(Durable);
+        AdvanceHead(Durable, spilled: false);
         if (Durable == Last) Restart();
     }
+
+    /// <summary>Something of the log has become durable: it may be trimmed. Reset by who does.</summary>
+    public bool LogMoved { get; set; }
 
     /// <summary>A new session: ship again from what is durable there.</summary>
     public void Rewind(long durable)
@@ -125,7 +167,7 @@ internal sealed class RecordOutbox
         Invariant.Holds(durable >= Durable && durable <= Last, "replay begins inside the outbox");
         Shipped = Math.Max(Shipped, durable);
         MarkDurable(durable);
-        _shippedAt = _durableAt;
+        _shippedAt = _headAt;
         Shipped = Durable;
     }
 
@@ -133,7 +175,8 @@ internal sealed class RecordOutbox
     public long? OldestMicros()
     {
         if (Durable == Last) return null;
-        var (chunk, at) = Skip(_durableAt);
+        if (HasLog) return _logged.OldestMicros;
+        var (chunk, at) = Skip(_headAt);
         RecordCodec.TryReadHeader(chunk.Buffer.AsSpan(at), out var header);
         return header.TimeMicros;
     }
@@ -143,9 +186,38 @@ internal sealed class RecordOutbox
     {
         var record = position.Chunk.Buffer.AsSpan(position.Offset);
         RecordCodec.TryReadHeader(record, out var header);
-        Invariant.Holds(header.Kind == RecordKind.Checkpoint && header.Sequence > Shipped,
+        Invariant.Holds(header.Kind == RecordKind.Checkpoint && header.Sequence > Math.Max(Shipped, Head),
             "only a checkpoint that nobody has seen can be withdrawn");
         RecordCodec.Seal(record, header with { Flags = header.Flags | RecordFlags.Withdrawn });
+    }
+
+    private OutboxRun RunAt(OutboxPosition start, long before, int bytesMax, long upTo, out OutboxPosition end)
+    {
+        var (chunk, at) = start;
+        var count = 0;
+        while (at < chunk.Used && before + count < upTo)
+        {
+            var length = LengthAt(chunk, at);
+            if (count > 0 && at + length - start.Offset > bytesMax) break;
+            at += length;
+            count++;
+        }
+        end = new OutboxPosition(chunk, at);
+        return new OutboxRun(chunk.Buffer.AsMemory(start.Offset, at - start.Offset), before + 1, count);
+    }
+
+    private void AdvanceHead(long sequence, bool spilled)
+    {
+        while (Head < sequence)
+        {
+            var (chunk, at) = Skip(_headAt);
+            if (chunk != _headAt.Chunk) Release(_headAt.Chunk, spilled);
+            var length = LengthAt(chunk, at);
+            _headAt = new OutboxPosition(chunk, at + length);
+            _bytes -= length;
+            Head++;
+        }
+        if (Shipped <= Head) _shippedAt = _headAt;
     }
 
     private static OutboxPosition Skip(OutboxPosition position)
@@ -169,12 +241,14 @@ internal sealed class RecordOutbox
         var chunk = new OutboxChunk(buffer ?? TakeFree() ?? NewBuffer());
         _tail.Next = chunk;
         _tail = chunk;
+        if (_chunks > _pressedChunks) _pressed!();
         return true;
     }
 
-    private void Release(OutboxChunk chunk)
+    private void Release(OutboxChunk chunk, bool spilled)
     {
         _chunks--;
+        if (chunk.Spilling || (spilled && chunk.Lent)) return; // whoever still copies from it keeps it alive
         Recycle(chunk.Buffer);
     }
 
@@ -186,9 +260,11 @@ internal sealed class RecordOutbox
     // Everything is durable: the tail is filled from its start again.
     private void Restart()
     {
-        if (_durableAt.Chunk != _tail) Release(_durableAt.Chunk);
+        if (_tail.Spilling) return; // it goes on behind what is being written to the log
+        if (_headAt.Chunk != _tail) Release(_headAt.Chunk, spilled: false);
         _tail.Used = 0;
-        _durableAt = _shippedAt = new OutboxPosition(_tail, 0);
+        _tail.Lent = false;
+        _headAt = _shippedAt = new OutboxPosition(_tail, 0);
     }
 
     public static byte[] NewBuffer() => GC.AllocateUninitializedArray<byte>(ChunkLength);

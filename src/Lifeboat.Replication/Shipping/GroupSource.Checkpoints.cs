@@ -13,7 +13,8 @@ namespace Lifeboat.Replication.Shipping;
 public sealed partial class GroupSource
 {
     private static readonly FrozenDictionary<string, Consistency> Nobody = FrozenDictionary<string, Consistency>.Empty;
-    private const int OpenPointsMax = 256;
+    // While nothing is sealed for long, points are cut less and less often: a day away are some thousand of them.
+    private const int OpenPointsPerPace = 256;
     private readonly Turnstile _cutting = new();
     private readonly Signal _intervalChanged = new();
     private long _checkpointTicks; // 0: as the options say
@@ -143,9 +144,8 @@ public sealed partial class GroupSource
         while (true)
         {
             // A change begins a new interval: an hour that became a second must not run to its end.
-            if (await _intervalChanged.WaitAsync(CheckpointInterval, _time, ct)) continue;
-            // A link that is down for hours must not fill the outbox with points.
-            if (_points.OpenCount >= OpenPointsMax) continue;
+            var interval = CheckpointInterval * (1 + _points.OpenCount / OpenPointsPerPace);
+            if (await _intervalChanged.WaitAsync(interval, _time, ct)) continue;
             if (_stream is { IsGivenUp: false, InBatch: false }) await CheckpointAsync(Nobody, null, null, ct);
         }
     }

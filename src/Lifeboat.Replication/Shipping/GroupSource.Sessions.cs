@@ -21,6 +21,7 @@ public sealed partial class GroupSource
         _runToken = ct;
         while (true)
         {
+            await WhileSuspendedAsync(ct);
             var end = await LiveOnceAsync(ct);
             _connected = false;
             LogSessionEnded(_options.Group, end.Reason, end.Detail);
@@ -29,7 +30,7 @@ public sealed partial class GroupSource
                 await FenceAsync(end.Detail, ct);
                 return true;
             }
-            await Task.Delay(Settle(end), _time, ct);
+            if (end.Reason != ReasonCode.SuspendedByOperator) await Task.Delay(Settle(end), _time, ct);
         }
     }
 
@@ -77,7 +78,7 @@ public sealed partial class GroupSource
     {
         var (reply, refused) = await AskAsync(connection, ct);
         if (refused is not null) return new SessionEnd(refused.Reason, refused.Detail, Refused: true);
-        var stream = GoOnFrom(reply!);
+        var stream = await GoOnFromAsync(reply!, ct);
         _retry.Reset();
         _connected = true;
         LogSessionBegan(_options.Group, reply!.Durable, stream.StreamId);
@@ -93,8 +94,11 @@ public sealed partial class GroupSource
             return await Together.RunAsync(ct,
                 t => Together.ForeverAsync<SessionEnd>(f => pump.SendAllAsync(feed, f), t),
                 t => Together.ForeverAsync<SessionEnd>(pump.KeepAliveAsync, t),
-                t => Together.ForeverAsync<SessionEnd>(f => TendAsync(stream, digests, f), t),
+                t => stream.IsLeft
+                    ? SentAsync(stream, t)
+                    : Together.ForeverAsync<SessionEnd>(f => TendAsync(stream, digests, f), t),
                 t => HearAsync(stream, pump, digests, t),
+                SuspendedAsync,
                 async t => new SessionEnd(await stream.GivenUp.ArriveAsync(t), "capture was given up"));
         }
         finally
@@ -131,7 +135,14 @@ public sealed partial class GroupSource
         }
     }
 
-    private CaptureStream GoOnFrom(HelloReply reply)
+    // What an earlier stream left is with the recovery site: the next session begins a new one.
+    private static async Task<SessionEnd> SentAsync(CaptureStream left, CancellationToken ct)
+    {
+        await left.WaitDurableAsync(left.LastSequence, ct);
+        return new SessionEnd(ReasonCode.Resync, "what the log had of an earlier stream is durable there");
+    }
+
+    private async Task<CaptureStream> GoOnFromAsync(HelloReply reply, CancellationToken ct)
     {
         var sameReplica = reply.Replica == _replica;
         _points.SealUpTo(sameReplica ? reply.Sealed : 0);
@@ -146,48 +157,58 @@ public sealed partial class GroupSource
             {
                 var syncing = stream.InBatch || _batchEnd is not null;
                 if (!syncing && waiting > 0) _sync = new SyncCounters(SyncKind.Replay);
+                NoteRung();
                 SetState(syncing ? SyncPhase(stream) : GroupSourcePhase.Streaming,
                     syncing ? SyncReason(stream) : ReasonCode.None, null);
                 return stream;
             }
         }
+        Leave(ReasonCode.Resync, null);
         _replica = reply.Replica;
-        return BeginStream(reply);
+        return BeginStream(reply, await LeftAsync(reply, ct));
     }
 
     // The receiver is inside our stream, or still where our stream began.
     private bool FollowsOn(CaptureStream stream, HelloReply reply) =>
-        _flaws.FollowAnyStream || reply.StreamId == stream.StreamId
-        || (reply.StreamId == _baseStream && reply.Durable == stream.BaseSequence);
+        !(stream.IsLeft && reply.Durable >= stream.LastSequence)
+        && (_flaws.FollowAnyStream || reply.StreamId == stream.StreamId
+            || (reply.StreamId == _baseStream && reply.Durable == stream.BaseSequence));
 
-    private CaptureStream BeginStream(HelloReply reply)
+    private CaptureStream BeginStream(HelloReply reply, CaptureStream? left)
     {
-        Leave(ReasonCode.Resync, null);
         if (_stream is { } old)
         {
             BehindSince ??= _time.GetUtcNow() - old.Lag;
             Volatile.Write(ref _capturedBefore, _capturedBefore + old.CapturedBytes);
         }
         BehindSince ??= _time.GetUtcNow();
-        _points.DropAbove(reply.Durable);
+        _points.DropAbove(left?.LastSequence ?? reply.Durable);
         _baseStream = reply.StreamId;
         _batchEnd = null;
-        var stream = new CaptureStream(new CaptureStreamOptions
-        {
-            Epoch = _options.Epoch,
-            StreamId = _chance.NextGuid(),
-            FirstSequence = reply.Durable + 1,
-            Volumes = [.. _slots.Select(s => new StreamVolume(s.Disk.Index, s.Disk.SizeBytes))],
-            OutboxBytes = _options.Policy.OutboxBytes,
-        }, _time, _flaws);
+        var id = _chance.NextGuid();
+        var stream = left
+            ?? new CaptureStream(StreamOptions(id, reply.Durable + 1), _time, _flaws, EndsOf(id, reply));
         foreach (var slot in _slots) slot.BeginStream();
-        _sync = new SyncCounters(SyncKind.None);
+        _sync = new SyncCounters(left is null ? SyncKind.None : SyncKind.Replay);
         _stream = stream;
+        _toSpill.Set();
+        _toRead.Set();
+        NoteRung();
         Watch(WatchGivenUpAsync(stream));
         SetState(SyncPhase(stream), SyncReason(stream), null);
         LogStreamBegan(_options.Group, stream.StreamId, reply.Durable + 1, reply.Replica);
         return stream;
     }
+
+    private CaptureStreamOptions StreamOptions(Guid id, long first) => new()
+    {
+        Epoch = _options.Epoch,
+        StreamId = id,
+        FirstSequence = first,
+        Volumes = [.. _slots.Select(s => new StreamVolume(s.Disk.Index, s.Disk.SizeBytes))],
+        OutboxBytes = _options.Policy.OutboxBytes,
+        SpillAboveBytes = _log is null ? null : _options.LogAboveBytes ?? _options.Policy.OutboxBytes / 2,
+    };
 
     private async Task<SessionEnd> HearAsync(
         CaptureStream stream, LinkPump pump, DigestLine digests, CancellationToken ct)

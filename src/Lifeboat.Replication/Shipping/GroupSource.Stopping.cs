@@ -14,7 +14,7 @@ public sealed partial class GroupSource
     /// <summary>Waits until everything captured up to now is durable at the recovery site.</summary>
     /// <returns>False: capture was given up meanwhile, or never began.</returns>
     public async Task<bool> DrainAsync(CancellationToken ct) =>
-        _stream is { } stream && await stream.WaitDurableAsync(stream.LastSequence, ct);
+        _stream is { IsLeft: false } stream && await stream.WaitDurableAsync(stream.LastSequence, ct);
 
     /// <summary>
     /// Ends the source and stops mirroring. Stopping a stopped source succeeds, and one that never ran is only
@@ -30,6 +30,7 @@ public sealed partial class GroupSource
         foreach (var slot in _slots)
             if (await ReleaseAsync(slot, uninstall, ct) is { } problem) problems.Add($"{slot.Disk.Name}: {problem}");
         GiveUpStream(ReasonCode.None);
+        if (uninstall && _log is { } log) await TryClearAsync(log, ct);
         foreach (var slot in _slots) slot.Tap.LetGo();
         SetState(GroupSourcePhase.Stopped, ReasonCode.None, null);
         return problems;
@@ -66,6 +67,7 @@ public sealed partial class GroupSource
         GiveUpStream(reason);
         foreach (var slot in _slots) slot.Tap.LetGo();
         SetState(GroupSourcePhase.Detached, reason, detail);
+        NoteRung();
     }
 
     private void GiveUpStream(ReasonCode reason) => _stream?.GiveUp(reason);
@@ -77,8 +79,10 @@ public sealed partial class GroupSource
             var reason = await stream.GivenUp.ArriveAsync(_runToken);
             if (stream != _stream) return;
             foreach (var slot in _slots) slot.Tap.LetGo();
-            if (reason is ReasonCode.OutboxFull or ReasonCode.CaptureHung)
+            if (reason is ReasonCode.OutboxFull or ReasonCode.OutboxLogFull or ReasonCode.OutboxLogFailed
+                or ReasonCode.CaptureHung)
                 SetState(GroupSourcePhase.Detached, reason, null);
+            NoteRung();
         }
         catch (OperationCanceledException) when (_runToken.IsCancellationRequested)
         {
@@ -101,6 +105,7 @@ public sealed partial class GroupSource
         Task[] watches;
         lock (_gate) watches = [.. _watches];
         await Task.WhenAll(watches);
+        if (_log is not null) await _log.DisposeAsync();
     }
 
     private async Task<string?> ReleaseAsync(TapSlot slot, bool uninstall, CancellationToken ct)

@@ -4,6 +4,7 @@ using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Outbox;
 using Lifeboat.Replication.Resync;
 using Microsoft.Extensions.Logging;
 
@@ -15,7 +16,7 @@ namespace Lifeboat.Replication.Shipping;
 //      ▲                 else a new stream: ATTACH ──► PULL ──► batch end durable ──► STREAM ──► rotate maps
 //      │                                       ▲                                      │
 //      │                                       └── a tap ended: that volume again ────┤
-//      ├── link lost: capture goes on into the outbox ◄───────────────────────────────┤
+//      ├── link lost or suspended: capture goes on into the outbox (GroupSource.Ladder)┤
 //      ├── outbox full, recovery site full or damaged: let go of the disks, return ◄──┤
 //      │   after a pause with a new stream                                            │
 //      └── (never) ◄── FENCED: our epoch is old ◄─────────────────────────────────────┘
@@ -71,6 +72,14 @@ public sealed partial class GroupSource
         _shipRate = options.Policy.ShipCalendar();
         _priority = (int)options.Policy.Priority;
         _state = new SourceState(GroupSourcePhase.Detached, ReasonCode.LinkDown, null, time.GetUtcNow());
+        _suspension = options.Suspension;
+        _rung = new OutboxState(OutboxRung.ChangeMap, ReasonCode.LinkDown, time.GetUtcNow(), 0, 0);
+        if (options.Log is { } storage && options.Policy.OutboxLogBytes > 0)
+            _log = new OutboxLog(storage, new OutboxLogOptions
+            {
+                BytesMax = options.Policy.OutboxLogBytes,
+                ReserveBytes = options.LogReserveBytes,
+            }, _chance.NextUInt64);
     }
 
     /// <summary>
@@ -85,7 +94,9 @@ public sealed partial class GroupSource
         try
         {
             await Together.RunAsync(any.Token, LinkForeverAsync,
-                t => Together.ForeverAsync<bool>(CheckpointPeriodicallyAsync, t));
+                t => Together.ForeverAsync<bool>(CheckpointPeriodicallyAsync, t),
+                t => Together.ForeverAsync<bool>(SpillForeverAsync, t),
+                t => Together.ForeverAsync<bool>(ReadForeverAsync, t));
         }
         catch (OperationCanceledException) when (any.IsCancellationRequested)
         {
@@ -120,6 +131,8 @@ public sealed partial class GroupSource
             CapturedSequence = stream?.LastSequence ?? 0,
             DurableSequence = Math.Max(stream?.DurableSequence ?? 0, Volatile.Read(ref _durableKnown)),
             OutboxBytes = stream?.OutboxBytes ?? 0,
+            Outbox = Rung(),
+            Suspension = Held,
             Lag = Lag(stream),
             CapturedBytes = Volatile.Read(ref _capturedBefore) + (stream?.CapturedBytes ?? 0),
             ShippedBytes = Volatile.Read(ref _shippedBefore) + (feed?.ShippedBytes ?? 0),

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
@@ -40,6 +42,15 @@ public sealed record GroupSourceOptions
     /// </summary>
     public bool CompareChangeMap { get; init; } = true;
 
+    /// <summary>Where the log is kept, a folder of this group alone; null: no log.</summary>
+    public IStorage? Log { get; init; }
+    /// <summary>Room on that disk that is left to others, in bytes.</summary>
+    public long LogReserveBytes { get; init; } = 256 << 20;
+    /// <summary>Memory of the outbox above which the oldest records go to the log; null: half of it.</summary>
+    public long? LogAboveBytes { get; init; }
+    /// <summary>Suspended from the start.</summary>
+    public Suspension? Suspension { get; init; }
+
     public IEnumerable<string> Problems()
     {
         if (Volumes.Count == 0) yield return "source.volumes is empty";
@@ -48,6 +59,10 @@ public sealed record GroupSourceOptions
         if (ReturnMin <= TimeSpan.Zero || ReturnMax < ReturnMin) yield return "source.returnMin..returnMax is no range";
         if (RotateInterval <= TimeSpan.Zero) yield return "source.rotateInterval must be positive";
         if (ConfirmLimit <= TimeSpan.Zero) yield return "source.confirmLimit must be positive";
+        if (LogReserveBytes < 0) yield return "source.logReserveBytes must not be negative";
+        if (LogAboveBytes is { } above && (above < 0 || above > Policy.OutboxBytes))
+            yield return $"source.logAboveBytes is {above}; allowed is 0 to the outbox's bytes";
+        foreach (var problem in Suspension?.Problems() ?? []) yield return problem;
         if (PullWindowBytes < 1 << 20) yield return $"source.pullWindowBytes is {PullWindowBytes}; the least is 1 MiB";
         foreach (var problem in Policy.Problems().Concat(Timings.Problems())) yield return problem;
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Linking;
 
@@ -10,6 +11,21 @@ public enum GroupSourcePhase { Detached = 1, InitialSync = 2, Resyncing = 3, Str
 
 /// <summary>How the last sync found what to send; numbers as in the agent's contract.</summary>
 public enum SyncKind { None = 0, Allocation = 1, ChangeMap = 2, HashCompare = 3, Replay = 4 }
+
+/// <summary>Where what the guests write now is kept; numbers as in the agent's contract.</summary>
+public enum OutboxRung
+{
+    Memory = 1,
+    /// <summary>In the log on disk, in order: history stays complete.</summary>
+    Log = 2,
+    /// <summary>Order is given up: QEMU's change map knows which extents, not when.</summary>
+    ChangeMap = 3,
+}
+
+/// <param name="Reason">Why it is not the memory alone.</param>
+/// <param name="LogBytes">On the rung of the change map: what was logged before, which is shipped first.</param>
+public sealed record OutboxState(OutboxRung Rung, ReasonCode Reason, DateTimeOffset Since, long MemoryBytes,
+    long LogBytes);
 
 /// <summary>What a source says of itself at one moment.</summary>
 public sealed record SourceSnapshot
@@ -24,6 +40,9 @@ public sealed record SourceSnapshot
     public required long CapturedSequence { get; init; }
     public required long DurableSequence { get; init; }
     public required long OutboxBytes { get; init; }
+    public required OutboxState Outbox { get; init; }
+    /// <summary>The suspension that holds now.</summary>
+    public Suspension? Suspension { get; init; }
     /// <summary>
     /// Age of the oldest write that is not durable at the recovery site; while capture is given up or a batch is open,
     /// the time since the recovery site last had everything.

@@ -71,6 +71,7 @@ public sealed class AgentDouble
             ResyncExaminedBytes = source.Spec.Volumes.Sum(v => v.SizeBytes),
             ResyncProgress = 1,
             Attaches = 1,
+            Suspension = source.Spec.Suspension,
             LastSealed = source.LastSealed,
             Volumes = [.. source.Spec.Volumes.Select(v => new VolumeStatus(v.Name, true, null))],
         };

@@ -20,7 +20,10 @@ public sealed class Climate
         Retention = window.Seconds % 2 == 0 ? window : new Retention(
             [new RetentionRule(PointClass.Any, null, Retention.Least), new(PointClass.Any, window / 8, window)]);
         OutboxBytes = 4 << 20;
-        SmallOutbox = prng.Chance(0.3);
+        HasLog = prng.Chance(0.75);
+        OutboxLogBytes = prng.Pick<long>([4 << 20, 6 << 20, 64 << 20]);
+        LogAboveBytes = prng.Pick<long>([0, 300_000, 1 << 20, 2 << 20]);
+        SlowLog = TimeSpan.FromMilliseconds(prng.Pick<int>([0, 0, 2, 20]));
         Latency = TimeSpan.FromMilliseconds(prng.Pick<int>([0, 1, 5, 40]));
         Guest = new GuestOptions(prng.Next(1, 5), prng.Pick<int>([50_000, 200_000, 600_000]), prng.Next(3) * 0.1,
             prng.Pick<int>([2, 8, 32]));
@@ -55,14 +58,19 @@ public sealed class Climate
     public override string ToString() =>
         $"disks {string.Join('+', DiskSectors)} sectors, {Guest}, over {BytesPerSecond} B/s at {Latency}, "
         + $"link {LinkVersion} packs {Link.Compression} of {Accepts}, cap {Link.Cap} {string.Join(' ', Link.Windows)}, "
-        + $"disk {SlowDisk}, points every {CheckpointInterval} kept {Retention}, a fault every {FaultEvery} of "
+        + $"disk {SlowDisk}, points every {CheckpointInterval} kept {Retention}, "
+        + (HasLog ? $"log of {OutboxLogBytes} above {LogAboveBytes} at {SlowLog}, " : "no log, ")
+        + $"a fault every {FaultEvery} of "
         + string.Join(' ', Allowed);
 
     public IReadOnlyList<int> DiskSectors { get; }
     public TimeSpan CheckpointInterval { get; }
     public Retention Retention { get; }
     public long OutboxBytes { get; }
-    public bool SmallOutbox { get; }
+    public bool HasLog { get; }
+    public long OutboxLogBytes { get; }
+    public long LogAboveBytes { get; }
+    public TimeSpan SlowLog { get; }
     public TimeSpan Latency { get; }
     public long BytesPerSecond { get; }
     public GuestOptions Guest { get; }
@@ -94,4 +102,9 @@ public enum Fault
     StaleSession,
     RestoreReplica,
     HalfOpen,
+    Suspend,
+    FillLogDisk,
+    BreakLogDisk,
+    SlowLogDisk,
+    LongOutage,
 }

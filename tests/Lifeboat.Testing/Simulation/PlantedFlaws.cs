@@ -30,6 +30,8 @@ public static class PlantedFlaws
         ["fold-nothing"] = new() { FoldNothing = true },
         ["trim-unfolded"] = new() { TrimUnfolded = true },
         ["open-anywhere"] = new() { OpenAnywhere = true },
+        ["spill-unconfirmed"] = new() { SpillUnconfirmed = true },
+        ["log-out-of-order"] = new() { LogOutOfOrder = true },
     };
 
     // Verb, and how the names of folder and file begin.

@@ -7,6 +7,7 @@ using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Shipping;
+using Lifeboat.Testing.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Lifeboat.Testing.Simulation;
@@ -40,10 +41,17 @@ public sealed partial class SimulatedAgent
             Policy = _host.Group!.Policy,
             Budget = new LinkBudget(Process.Clock) { Settings = _world.Climate.Link },
             Seed = _prng.NextUInt64(),
+            Log = _world.Climate.HasLog ? new SimulatedStorage(_host.LogDisk, "outbox") : null,
+            LogReserveBytes = 0,
+            LogAboveBytes = _world.Climate.LogAboveBytes,
+            Suspension = _host.Suspended,
         }, _world.Network.LinkOf(_host.Name, Process), Process.Clock, NullLogger<GroupSource>.Instance, _world.Flaws);
         (_source, _sourceEpoch) = (source, epoch);
         Process.Start(() => source.RunAsync(default));
     }
+
+    /// <summary>Passes on what the site was told last.</summary>
+    internal void ApplySuspension() => _source?.Suspend(_host.Suspended);
 
     public async Task StopSourceAsync(bool uninstall)
     {
@@ -87,6 +95,9 @@ public sealed partial class SimulatedAgent
             CapturedSequence = s.CapturedSequence,
             DurableSequence = s.DurableSequence,
             OutboxBytes = s.OutboxBytes,
+            Outbox = new OutboxStatus((Contracts.Agents.OutboxRung)s.Outbox.Rung, s.Outbox.Reason, s.Outbox.Since,
+                s.Outbox.MemoryBytes, s.Outbox.LogBytes),
+            Suspension = s.Suspension,
             Lag = s.Lag,
             CapturedBytes = s.CapturedBytes,
             ShippedBytes = s.ShippedBytes,

@@ -23,6 +23,7 @@ public sealed class SimulatedHost
         (World, Name, _prng) = (world, name, prng);
         Disk = new SimulatedDisk(prng.Fork(), world.Wires.Clock);
         PlantedFlaws.Plant(world.Options.Flaw, Disk);
+        LogDisk = new SimulatedDisk(prng.Fork(), world.Wires.Clock);
         Runs = new SimulatedRunStore(this);
         // Hosts do not agree on the time.
         Time = new HostTime(TimeSpan.FromMilliseconds(prng.Next(-3000, 3000)));
@@ -33,6 +34,10 @@ public sealed class SimulatedHost
     public string Address => Name + ":1";
     public HostTime Time { get; }
     public SimulatedDisk Disk { get; }
+    /// <summary>Another disk, for the source's log alone: it is full, slow or broken by itself.</summary>
+    public SimulatedDisk LogDisk { get; }
+    /// <summary>The group's source is suspended here, as the site was told; its time may be over.</summary>
+    public Suspension? Suspended { get; private set; }
     public SimulatedRunStore Runs { get; }
     public SimulatedAgent? Agent { get; private set; }
     public SimulatedController? Controller { get; private set; }
@@ -87,6 +92,7 @@ public sealed class SimulatedHost
         if (Agent is not { Process.Alive: true } agent) return;
         agent.Process.Kill();
         Disk.KillProcesses();
+        LogDisk.KillProcesses();
     }
 
     public void StartController()
@@ -108,6 +114,15 @@ public sealed class SimulatedHost
         if (_prng.Chance(0.5)) Instance?.LosePageCache();
         Instance?.PowerOff();
         Disk.Crash();
+        LogDisk.Crash();
+    }
+
+    /// <summary>An operator suspends the source for so long by this host's clock, or resumes it (zero).</summary>
+    public void Suspend(TimeSpan length)
+    {
+        var now = SimulatedClock.Epoch + TimeSpan.FromTicks(Now) + Time.Error;
+        Suspended = length > TimeSpan.Zero ? new Suspension("the operator says so", now, now + length) : null;
+        if (Agent is { Process.Alive: true } agent) agent.Process.Post(agent.ApplySuspension);
     }
 
     public void SetGroup(GroupDefinition definition)

@@ -129,6 +129,7 @@ public sealed class SimulatedWorld
             CheckpointInterval = Climate.CheckpointInterval,
             Retention = Climate.Retention,
             OutboxBytes = Climate.OutboxBytes,
+            OutboxLogBytes = Climate.HasLog ? Climate.OutboxLogBytes : 0,
             RpoTarget = TimeSpan.FromSeconds(15),
         },
         Members =

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Testing.Storage;
+
 namespace Lifeboat.Testing.Simulation;
 
 /// <summary>Lets things go wrong until it is told to calm down; then everything that is broken is put
@@ -35,6 +38,9 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
         {
             host.Disk.CapacityBytes = long.MaxValue;
             host.Disk.Faults = static _ => null;
+            Mend(host.LogDisk);
+            // A clock that was set back would make it last for an hour more.
+            if (host.Suspended is not null) host.Suspend(TimeSpan.Zero);
             host.Agent?.Process.Resume();
             if (host.Instance is { Guest: { } guest }) guest.Options = world.Climate.Guest;
         }
@@ -96,6 +102,20 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
                 world.Network.Partition();
                 Later(dice, 100, 15_000, world.Network.Heal);
                 break;
+            case Fault.LongOutage:
+                world.Network.Partition();
+                Later(dice, 10_000, 60_000, world.Network.Heal);
+                break;
+            case Fault.Suspend: Suspend(Source, dice); break;
+            case Fault.FillLogDisk:
+                Source.LogDisk.CapacityBytes = Source.LogDisk.AllocatedBytes + dice.Next(400_000);
+                MendLater(Source.LogDisk, dice);
+                break;
+            case Fault.BreakLogDisk: BreakLog(Source.LogDisk, dice); break;
+            case Fault.SlowLogDisk:
+                Source.LogDisk.DelayMax = TimeSpan.FromMilliseconds(dice.Next(20, 500));
+                MendLater(Source.LogDisk, dice);
+                break;
             case Fault.FillReplicaDisk: FillDisk(Replica, dice); break;
             case Fault.EndMirror: EndMirror(Source, dice); break;
             case Fault.BurstOfWrites: Burst(Source, dice); break;
@@ -139,6 +159,31 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
     {
         host.Disk.CapacityBytes = host.Disk.AllocatedBytes + dice.Next(20_000);
         Later(dice, 500, 8000, () => host.Disk.CapacityBytes = long.MaxValue);
+    }
+
+    // Its time is up, or somebody resumes it, maybe too late, maybe after the roles have turned.
+    private void Suspend(SimulatedHost host, Prng dice)
+    {
+        host.Suspend(TimeSpan.FromMilliseconds(dice.Next(500, 20_000)));
+        if (dice.Chance(0.6)) Later(dice, 100, 20_000, () => host.Suspend(TimeSpan.Zero));
+    }
+
+    // Writes fail, or reads do too: what was logged is lost then.
+    private void BreakLog(SimulatedDisk disk, Prng dice)
+    {
+        var reads = dice.Chance(0.4);
+        var odds = dice.Pick<double>([0.05, 0.3, 1]);
+        disk.Faults = o => (o.Changes || reads) && dice.Chance(odds) ? StorageFault.Io : null;
+        MendLater(disk, dice);
+    }
+
+    private void MendLater(SimulatedDisk disk, Prng dice) => Later(dice, 200, 8000, () => Mend(disk));
+
+    private void Mend(SimulatedDisk disk)
+    {
+        disk.CapacityBytes = long.MaxValue;
+        disk.Faults = static _ => null;
+        disk.DelayMax = world.Climate.SlowLog;
     }
 
     // A save, a yank, an I/O error on the socket: QEMU goes on alone before we hear of it.

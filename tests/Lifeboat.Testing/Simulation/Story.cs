@@ -47,6 +47,7 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
         {
             host.Guest = world.Climate.Guest;
             host.Disk.DelayMax = world.Climate.SlowDisk;
+            host.LogDisk.DelayMax = world.Climate.SlowLog;
         }
         world.Say("director", world.Climate.ToString());
         var group = world.NewGroup();

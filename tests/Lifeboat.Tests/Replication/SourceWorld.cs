@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication;
@@ -7,6 +8,7 @@ using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Shipping;
 using Lifeboat.Testing;
 using Lifeboat.Testing.Simulation;
+using Lifeboat.Testing.Storage;
 using Xunit;
 
 namespace Lifeboat.Tests.Replication;
@@ -30,6 +32,7 @@ internal sealed class SourceWorld
         Site = new ScriptedRecoverySite([new byte[DiskBytes], new byte[DiskBytes]]);
         Listen(Spawn("recovery"), c => Site.ServeAsync(c));
         Agent = Spawn("agent");
+        LogDisk = new SimulatedDisk(Prng.Fork(), Network.Wires.Clock);
     }
 
     public Prng Prng { get; }
@@ -46,6 +49,11 @@ internal sealed class SourceWorld
 
     public LinkSettings Link { get; set; } = LinkSettings.Default;
     public LinkBudget Budget { get; private set; } = null!;
+    /// <summary>The agent's own disk, for the log; only with <see cref="HasLog"/>.</summary>
+    public SimulatedDisk LogDisk { get; }
+    public bool HasLog { get; set; }
+    public long? LogAboveBytes { get; set; }
+    public Suspension? Suspension { get; set; }
     public EngineFlaws Flaws { get; set; } = EngineFlaws.None;
     public SourceSnapshot Status => Source.Snapshot();
 
@@ -66,6 +74,10 @@ internal sealed class SourceWorld
             Seed = Prng.NextUInt64(),
             RotateInterval = TimeSpan.FromSeconds(2),
             Budget = Budget = new LinkBudget(Agent.Clock) { Settings = Link },
+            Log = HasLog ? new SimulatedStorage(LogDisk, "outbox") : null,
+            LogReserveBytes = 0,
+            LogAboveBytes = LogAboveBytes,
+            Suspension = Suspension,
         }, Network.LinkOf("east", Agent), Agent.Clock, Log, Flaws);
         Agent.Start(() => Source.RunAsync(CancellationToken.None));
     }
@@ -74,6 +86,7 @@ internal sealed class SourceWorld
     public void RestartAgent()
     {
         Agent.Kill();
+        LogDisk.KillProcesses();
         foreach (var tap in Taps) tap.LetGo();
         Agent = Spawn($"agent{++_agents}");
         Start();
