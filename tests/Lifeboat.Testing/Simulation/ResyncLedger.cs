@@ -48,7 +48,8 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
 
     private void Pulled(SimulatedHost source, in RecordHeader header)
     {
-        if (AccountOf(source, header.Volume) is not { } account) return;
+        // Of the attach that pulled it, also when the peer has meanwhile been asked to keep another replica.
+        if (!_accounts.TryGetValue((source.Name, header.Volume), out var account)) return;
         account.Sent += header.DataLength;
         world.Count("bytes pulled", header.DataLength);
         // A block that was written behind the attach differs too, and its other sectors are pulled with it.
