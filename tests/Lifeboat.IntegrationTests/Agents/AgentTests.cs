@@ -9,24 +9,9 @@ using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.IntegrationTests.Agents;
 
-public sealed class AgentTests : IAsyncLifetime
+public sealed class AgentTests : TwoAgents
 {
     private static readonly CancellationToken None = CancellationToken.None;
-    private readonly AgentSite _a = new("site-a");
-    private readonly AgentSite _b = new("site-b");
-
-    public async ValueTask InitializeAsync()
-    {
-        AgentSite.Pair(_a, _b);
-        await _a.StartAsync();
-        await _b.StartAsync();
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await _a.DisposeAsync();
-        await _b.DisposeAsync();
-    }
 
     [Fact]
     public async Task Two_disks_are_replicated_and_a_sealed_point_equals_them()
@@ -34,25 +19,25 @@ public sealed class AgentTests : IAsyncLifetime
         await using var vm = await ProtectedQemu.StartAsync(2);
         await vm.Qemu.WriteAsync(0, 0x11, 1 << 20, 300 << 10);
 
-        await vm.ProtectAsync(_a, _b);
+        await vm.ProtectAsync(A, B);
         await vm.Qemu.WriteAsync(0, 0x22, 2 << 20, 64 << 10);
         await vm.Qemu.WriteAsync(1, 0x33, 5 << 20, 4096);
 
-        await vm.AssertPointIsTheDisksAsync(_a, _b);
+        await vm.AssertPointIsTheDisksAsync(A, B);
     }
 
     [Fact]
     public async Task Another_policy_is_taken_over_without_a_break_and_a_quiesce_that_fails_is_shown()
     {
         await using var vm = await ProtectedQemu.StartAsync(1);
-        await vm.ProtectAsync(_a, _b);
-        var before = await ProtectedQemu.WaitAsync(_a, s => s.LastSealed is not null);
-        var replica = await _b.Client.ReplicaAsync(ProtectedQemu.Group, None);
-        var spec = vm.SourceSpec(_b.Name, _b.LinkAddress);
+        await vm.ProtectAsync(A, B);
+        var before = await ProtectedQemu.WaitAsync(A, s => s.LastSealed is not null);
+        var replica = await B.Client.ReplicaAsync(ProtectedQemu.Group, None);
+        var spec = vm.SourceSpec(B.Name, B.LinkAddress);
 
-        await _b.Client.PutReplicaAsync(
-            vm.ReplicaSpec(_a.Name) with { Retention = Retention.Parse("all:10s,5s:1h").Retention! }, None);
-        await _a.Client.PutSourceAsync(spec with
+        await B.Client.PutReplicaAsync(
+            vm.ReplicaSpec(A.Name) with { Retention = Retention.Parse("all:10s,5s:1h").Retention! }, None);
+        await A.Client.PutSourceAsync(spec with
         {
             Policy = spec.Policy with
             {
@@ -62,15 +47,15 @@ public sealed class AgentTests : IAsyncLifetime
         }, None);
 
         // The guest has no agent: a crash-consistent point is made, and it says why it is no better.
-        var after = await ProtectedQemu.WaitAsync(_a, s => s.LastQuiesce is not null);
+        var after = await ProtectedQemu.WaitAsync(A, s => s.LastQuiesce is not null);
         Assert.Equal((ReasonCode.QuiesceFailed, Consistency.Crash),
             (after.LastQuiesce!.Reason, after.LastQuiesce.Reached!.Value));
         Assert.Equal(before.Attaches, after.Attaches);
-        var point = (await _b.Client.PointsAsync(ProtectedQemu.Group, None))
+        var point = (await B.Client.PointsAsync(ProtectedQemu.Group, None))
             .FirstOrDefault(p => p.Id == after.LastQuiesce.PointId);
         Assert.True(point is null or { Label: "by policy", Note: not null }, $"{point}");
-        Assert.Equal(replica.ReplicaId, (await _b.Client.ReplicaAsync(ProtectedQemu.Group, None)).ReplicaId);
-        await vm.AssertPointIsTheDisksAsync(_a, _b);
+        Assert.Equal(replica.ReplicaId, (await B.Client.ReplicaAsync(ProtectedQemu.Group, None)).ReplicaId);
+        await vm.AssertPointIsTheDisksAsync(A, B);
     }
 
     [Fact]
@@ -78,20 +63,20 @@ public sealed class AgentTests : IAsyncLifetime
     {
         await using var vm = await ProtectedQemu.StartAsync(1);
         await vm.Qemu.WriteAsync(0, 0x11, 1 << 20, 4 << 20);
-        await vm.ProtectAsync(_a, _b);
+        await vm.ProtectAsync(A, B);
         await vm.Qemu.WriteAsync(0, 0x22, 2 << 20, 64 << 10);
-        await vm.AssertPointIsTheDisksAsync(_a, _b);
+        await vm.AssertPointIsTheDisksAsync(A, B);
 
-        await _a.StopAsync();
-        await _b.StopAsync();
+        await A.StopAsync();
+        await B.StopAsync();
         await vm.Qemu.WriteAsync(0, 0x44, 12 << 20, 128 << 10);
-        await _b.StartAsync();
-        await _a.StartAsync();
+        await B.StartAsync();
+        await A.StartAsync();
 
-        var status = await ProtectedQemu.WaitAsync(_a, s => s.Phase == SourcePhase.Streaming);
+        var status = await ProtectedQemu.WaitAsync(A, s => s.Phase == SourcePhase.Streaming);
         Assert.Equal(ResyncKind.ChangeMap, status.LastResync);
         Assert.InRange(status.ResyncMovedBytes, 128 << 10, 256 << 10);
-        await vm.AssertPointIsTheDisksAsync(_a, _b);
+        await vm.AssertPointIsTheDisksAsync(A, B);
     }
 
     [Fact]
@@ -99,18 +84,18 @@ public sealed class AgentTests : IAsyncLifetime
     {
         await using var vm = await ProtectedQemu.StartAsync(1);
         await vm.Qemu.WriteAsync(0, 0x11, 1 << 20, 8 << 20);
-        await vm.ProtectAsync(_a, _b);
-        await vm.AssertPointIsTheDisksAsync(_a, _b);
+        await vm.ProtectAsync(A, B);
+        await vm.AssertPointIsTheDisksAsync(A, B);
 
         await vm.Qemu.KillAsync();
-        await ProtectedQemu.WaitAsync(_a, s => s.Volumes.All(v => !v.Captured));
+        await ProtectedQemu.WaitAsync(A, s => s.Volumes.All(v => !v.Captured));
         await using var again = await Capture.BareQemu.StartAsync(vm.Qemu.Directory, 1, ProtectedQemu.DiskBytes);
         await again.WriteAsync(0, 0x55, 20 << 20, 64 << 10);
 
         var status = await ProtectedQemu.WaitAsync(
-            _a, s => s.Phase == SourcePhase.Streaming && s.LastResync == ResyncKind.HashCompare);
+            A, s => s.Phase == SourcePhase.Streaming && s.LastResync == ResyncKind.HashCompare);
         Assert.InRange(status.ResyncMovedBytes, 1, 1 << 20);
-        await vm.AssertPointIsTheDisksAsync(_a, _b);
+        await vm.AssertPointIsTheDisksAsync(A, B);
     }
 
     [Fact]
@@ -118,55 +103,55 @@ public sealed class AgentTests : IAsyncLifetime
     {
         await using var vm = await ProtectedQemu.StartAsync(1);
         await vm.Qemu.WriteAsync(0, 0x11, 0, 4096);
-        await vm.ProtectAsync(_a, _b);
-        await _a.Client.CheckpointAsync(ProtectedQemu.Group,
+        await vm.ProtectAsync(A, B);
+        await A.Client.CheckpointAsync(ProtectedQemu.Group,
             new CheckpointRequest(false, false, null, TimeSpan.FromSeconds(20)), None);
         var request = new ViewRequest("drill", null, null, true);
-        var view = await _b.Client.OpenViewAsync(ProtectedQemu.Group, request, None);
+        var view = await B.Client.OpenViewAsync(ProtectedQemu.Group, request, None);
         await WriteAsync(view.Volumes[0], 4096, 0x99);
 
-        await _b.StopAsync();
-        await _b.StartAsync();
-        var again = await _b.Client.OpenViewAsync(ProtectedQemu.Group, request, None);
+        await B.StopAsync();
+        await B.StartAsync();
+        var again = await B.Client.OpenViewAsync(ProtectedQemu.Group, request, None);
 
         Assert.Equal(view.Volumes, again.Volumes);
         var content = await ProtectedQemu.ReadAsync(again.Volumes[0]);
         Assert.Equal((0x11, 0x99), (content[0], content[4096]));
-        await _b.Client.CloseViewAsync(ProtectedQemu.Group, "drill", None);
-        await _b.Client.CloseViewAsync(ProtectedQemu.Group, "drill", None);
-        Assert.Empty(Directory.EnumerateFileSystemEntries(_b.Paths.Views));
-        Assert.Empty((await _b.Client.ReplicaAsync(ProtectedQemu.Group, None)).Views);
+        await B.Client.CloseViewAsync(ProtectedQemu.Group, "drill", None);
+        await B.Client.CloseViewAsync(ProtectedQemu.Group, "drill", None);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(B.Paths.Views));
+        Assert.Empty((await B.Client.ReplicaAsync(ProtectedQemu.Group, None)).Views);
     }
 
     [Fact]
     public async Task Deleting_source_and_replica_leaves_no_trace()
     {
         await using var vm = await ProtectedQemu.StartAsync(2);
-        await vm.ProtectAsync(_a, _b);
+        await vm.ProtectAsync(A, B);
 
-        await _a.Client.DeleteSourceAsync(ProtectedQemu.Group, uninstall: true, None);
-        await _a.Client.DeleteSourceAsync(ProtectedQemu.Group, uninstall: true, None);
-        await _b.Client.DeleteReplicaAsync(ProtectedQemu.Group, None);
-        await _b.Client.DeleteReplicaAsync(ProtectedQemu.Group, None);
+        await A.Client.DeleteSourceAsync(ProtectedQemu.Group, uninstall: true, None);
+        await A.Client.DeleteSourceAsync(ProtectedQemu.Group, uninstall: true, None);
+        await B.Client.DeleteReplicaAsync(ProtectedQemu.Group, None);
+        await B.Client.DeleteReplicaAsync(ProtectedQemu.Group, None);
 
         Assert.Empty(await vm.Qemu.TracesAsync());
-        Assert.False(Directory.Exists(Path.Combine(_b.Paths.Replicas, ProtectedQemu.Group)));
-        Assert.Equal(ReasonCode.GroupUnknown, await ReasonAsync(_a.Client.SourceAsync(ProtectedQemu.Group, None)));
+        Assert.False(Directory.Exists(Path.Combine(B.Paths.Replicas, ProtectedQemu.Group)));
+        Assert.Equal(ReasonCode.GroupUnknown, await ReasonAsync(A.Client.SourceAsync(ProtectedQemu.Group, None)));
     }
 
     [Fact]
     public async Task A_raised_epoch_fences_the_source()
     {
         await using var vm = await ProtectedQemu.StartAsync(1);
-        await vm.ProtectAsync(_a, _b);
+        await vm.ProtectAsync(A, B);
 
-        var raised = await _b.Client.RaiseEpochAsync(ProtectedQemu.Group, new EpochRequest(new Epoch(2)), None);
+        var raised = await B.Client.RaiseEpochAsync(ProtectedQemu.Group, new EpochRequest(new Epoch(2)), None);
         Assert.Equal(new Epoch(2), raised.Epoch);
 
-        await ProtectedQemu.WaitAsync(_a, s => s.Phase == SourcePhase.Fenced);
+        await ProtectedQemu.WaitAsync(A, s => s.Phase == SourcePhase.Fenced);
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
         Assert.Equal(ReasonCode.StaleEpoch, await ReasonAsync(
-            _b.Client.RaiseEpochAsync(ProtectedQemu.Group, new EpochRequest(Epoch.First), None)));
+            B.Client.RaiseEpochAsync(ProtectedQemu.Group, new EpochRequest(Epoch.First), None)));
         // It is fenced from the first moment; the instance's job ends within the next ones.
         while ((await vm.Qemu.AskAsync("query-block-jobs")).GetArrayLength() > 0) await Task.Delay(50, patience.Token);
     }
@@ -175,39 +160,39 @@ public sealed class AgentTests : IAsyncLifetime
     public async Task What_cannot_be_done_is_refused_with_its_reason_and_leaves_nothing()
     {
         await using var vm = await ProtectedQemu.StartAsync(1);
-        var source = vm.SourceSpec("site-b", _b.LinkAddress);
+        var source = vm.SourceSpec("site-b", B.LinkAddress);
         var replica = vm.ReplicaSpec("site-a");
         var small = Path.Combine(vm.Qemu.Directory, "small.raw");
         await File.WriteAllBytesAsync(small, new byte[1 << 20], None);
 
-        Assert.Equal(ReasonCode.MonitorUnreachable, await ReasonAsync(_a.Client.PutSourceAsync(
+        Assert.Equal(ReasonCode.MonitorUnreachable, await ReasonAsync(A.Client.PutSourceAsync(
             source with { Volumes = [source.Volumes[0] with { QmpSocket = "/nonexistent.sock" }] }, None)));
-        Assert.Equal(ReasonCode.VolumeUnknown, await ReasonAsync(_a.Client.PutSourceAsync(
+        Assert.Equal(ReasonCode.VolumeUnknown, await ReasonAsync(A.Client.PutSourceAsync(
             source with { Volumes = [source.Volumes[0] with { Device = "nosuch" }] }, None)));
-        Assert.Equal(ReasonCode.InvalidRequest, await ReasonAsync(_a.Client.PutSourceAsync(
+        Assert.Equal(ReasonCode.InvalidRequest, await ReasonAsync(A.Client.PutSourceAsync(
             source with { Volumes = [] }, None)));
-        Assert.Equal(ReasonCode.TargetTooSmall, await ReasonAsync(_b.Client.PutReplicaAsync(
+        Assert.Equal(ReasonCode.TargetTooSmall, await ReasonAsync(B.Client.PutReplicaAsync(
             replica with { Volumes = [replica.Volumes[0] with { TargetDisk = small }] }, None)));
-        Assert.Equal(ReasonCode.InvalidRequest, await ReasonAsync(_b.Client.PutReplicaAsync(
+        Assert.Equal(ReasonCode.InvalidRequest, await ReasonAsync(B.Client.PutReplicaAsync(
             replica with { Volumes = [replica.Volumes[0] with { SeedFile = "/nonexistent.raw" }] }, None)));
-        Assert.Equal(ReasonCode.GroupUnknown, await ReasonAsync(_b.Client.ReplicaAsync(ProtectedQemu.Group, None)));
+        Assert.Equal(ReasonCode.GroupUnknown, await ReasonAsync(B.Client.ReplicaAsync(ProtectedQemu.Group, None)));
 
-        await _b.Client.PutReplicaAsync(replica, None);
-        Assert.Equal(ReasonCode.NoRecoveryPoint, await ReasonAsync(_b.Client.OpenViewAsync(
+        await B.Client.PutReplicaAsync(replica, None);
+        Assert.Equal(ReasonCode.NoRecoveryPoint, await ReasonAsync(B.Client.OpenViewAsync(
             ProtectedQemu.Group, new ViewRequest("v", null, null, false), None)));
-        Assert.Equal(ReasonCode.PointUnknown, await ReasonAsync(_b.Client.OpenViewAsync(
+        Assert.Equal(ReasonCode.PointUnknown, await ReasonAsync(B.Client.OpenViewAsync(
             ProtectedQemu.Group, new ViewRequest("v", Guid.NewGuid(), null, false), None)));
-        Assert.Equal(ReasonCode.PointUnknown, await ReasonAsync(_b.Client.PinAsync(
+        Assert.Equal(ReasonCode.PointUnknown, await ReasonAsync(B.Client.PinAsync(
             ProtectedQemu.Group, new PinRequest("p", Guid.NewGuid()), None)));
         Assert.Empty(await vm.Qemu.TracesAsync());
-        Assert.Empty((await _a.Client.StatusAsync(None)).Sources);
+        Assert.Empty((await A.Client.StatusAsync(None)).Sources);
     }
 
     [Fact]
     public async Task A_second_agent_of_a_site_is_refused()
     {
         var refused = await Assert.ThrowsAsync<ProblemException>(
-            () => Lifeboat.Agent.AgentHost.RunAsync(_a.Paths.Root, None));
+            () => Lifeboat.Agent.AgentHost.RunAsync(A.Paths.Root, None));
 
         Assert.Equal(ReasonCode.Conflict, refused.Reason);
     }

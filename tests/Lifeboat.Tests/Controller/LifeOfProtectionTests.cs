@@ -135,11 +135,7 @@ public sealed class LifeOfProtectionTests
     public async Task A_recovery_site_that_lost_its_database_still_fails_over()
     {
         await using var sites = await TwoSites.StartAsync();
-        await sites.ProtectAsync();
-        await UntilAsync(sites.B, GroupState.Protected);
-        await sites.LoseAAsync();
-        await sites.B.StopControllerAsync();
-        foreach (var file in Directory.EnumerateFiles(sites.B.Paths.Root, "controller.db*")) File.Delete(file);
+        await LoseAAndTheDatabaseOfBAsync(sites);
         await sites.B.StartControllerAsync();
         var points = await sites.B.Client.PointsAsync("shop", Ct);
         var view = await sites.B.Client.OpenViewAsync("shop", new ViewRequest("look", points[^1].Id, null, false), Ct);
@@ -154,11 +150,7 @@ public sealed class LifeOfProtectionTests
     public async Task Points_are_listed_and_opened_by_a_controller_that_lost_all_it_knew()
     {
         await using var sites = await TwoSites.StartAsync();
-        await sites.ProtectAsync();
-        await UntilAsync(sites.B, GroupState.Protected);
-        await sites.LoseAAsync();
-        await sites.B.StopControllerAsync();
-        foreach (var file in Directory.EnumerateFiles(sites.B.Paths.Root, "controller.db*")) File.Delete(file);
+        await LoseAAndTheDatabaseOfBAsync(sites);
         Directory.Delete(sites.B.Paths.Groups, recursive: true);
         await sites.B.StartControllerAsync();
 
@@ -199,5 +191,15 @@ public sealed class LifeOfProtectionTests
             if (change.Finished) Assert.Equal(RunState.Succeeded, change.State);
         Assert.True((await sites.B.Client.RunAsync(held.Id, Ct)).Finished);
         Assert.Empty(sites.B.Site.Bubbles);
+    }
+
+    // The controller of the recovery site is down then.
+    private static async Task LoseAAndTheDatabaseOfBAsync(TwoSites sites)
+    {
+        await sites.ProtectAsync();
+        await UntilAsync(sites.B, GroupState.Protected);
+        await sites.LoseAAsync();
+        await sites.B.StopControllerAsync();
+        foreach (var file in Directory.EnumerateFiles(sites.B.Paths.Root, "controller.db*")) File.Delete(file);
     }
 }
