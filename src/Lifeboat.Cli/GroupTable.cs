@@ -78,5 +78,6 @@ internal static class GroupTable
         ? "memory" : $"{Show.Name(outbox.Rung)} ({Show.Name(outbox.Reason)})";
 
     private static string Sync(SourceStatus source) => $"{Show.Name(source.LastResync)}: moved "
-        + $"{Show.Bytes(source.ResyncMovedBytes)} of {Show.Bytes(source.ResyncExaminedBytes)} looked at";
+        + $"{Show.Bytes(source.ResyncMovedBytes)} of {Show.Bytes(source.ResyncExaminedBytes)} looked at"
+        + (source.ResyncDigestBytes == 0 ? "" : $", {Show.Bytes(source.ResyncDigestBytes)} of digests");
 }

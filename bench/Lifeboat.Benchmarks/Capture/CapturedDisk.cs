@@ -30,6 +30,11 @@ internal sealed class CapturedDisk : IAsyncDisposable
         Replica = new AgentClient(b.AgentSocket);
     }
 
+    private string Machine => Path.Combine(Path.GetDirectoryName(_sites[0].Root)!, "vm");
+    private string PullSocket => QemuMonitors.PullSocket(_sites[0].Run, Path.Combine(Machine, "qmp"));
+
+    public string Group => _group;
+    public SitePaths RecoverySite => _sites[1];
     public LoadedQemu? Qemu { get; private set; }
     public int SourceAgent => _agents[0]!.Id;
     public int ReplicaAgent => _agents[1]!.Id;
@@ -39,11 +44,11 @@ internal sealed class CapturedDisk : IAsyncDisposable
     public AgentClient Replica { get; }
 
     /// <summary>Both agents and a QEMU, nothing protected yet.</summary>
-    public static async Task<CapturedDisk> PrepareAsync(string folder, bool filled = false)
+    public static async Task<CapturedDisk> PrepareAsync(
+        string folder, bool filled = false, long sizeBytes = LoadedQemu.DiskBytes)
     {
         var disk = new CapturedDisk(folder);
-        disk.Qemu = await LoadedQemu.StartAsync(Path.Combine(folder, "vm"),
-            QemuMonitors.PullSocket(disk._sites[0].Run, Path.Combine(folder, "vm", "qmp")), filled);
+        disk.Qemu = await LoadedQemu.StartAsync(disk.Machine, disk.PullSocket, filled, sizeBytes);
         await disk.StartAgentAsync(source: true);
         await disk.StartAgentAsync(source: false);
         return disk;
@@ -65,13 +70,13 @@ internal sealed class CapturedDisk : IAsyncDisposable
         await Replica.PutReplicaAsync(new ReplicaSpec
         {
             Group = group, PrimarySite = "site-a", Epoch = Epoch.First, Retention = TimeSpan.FromSeconds(10),
-            Volumes = [new ReplicaVolume(0, "vm.disk", LoadedQemu.DiskBytes)],
+            Volumes = [new ReplicaVolume(0, "vm.disk", Qemu!.SizeBytes)],
         }, default);
         await Source.PutSourceAsync(new SourceSpec
         {
             Group = group, RecoverySite = "site-b", Epoch = Epoch.First,
             Target = SiteConfiguration.Read(_sites[1].Root).LinkListen,
-            Volumes = [new SourceVolume(0, "vm.disk", "vm", Qemu!.QmpSocket, "front0", LoadedQemu.DiskBytes)],
+            Volumes = [new SourceVolume(0, "vm.disk", "vm", Qemu!.QmpSocket, "front0", Qemu!.SizeBytes)],
             Instances = [new SourceInstance("vm", Qemu.QmpSocket, null)],
             Policy = policy,
         }, default);
@@ -123,6 +128,20 @@ internal sealed class CapturedDisk : IAsyncDisposable
     {
         _agents[source ? 0 : 1]!.Kill();
         await GoneAsync(source);
+    }
+
+    /// <summary>The source's host is gone, QEMU with its change maps and the agent at once; the disk stays.</summary>
+    public async Task CrashHostAsync()
+    {
+        Qemu!.Kill();
+        await KillAgentAsync(source: true);
+        await Qemu.DisposeAsync();
+    }
+
+    public async Task BootHostAsync()
+    {
+        Qemu = await LoadedQemu.BootAsync(Machine, PullSocket);
+        await StartAgentAsync(source: true);
     }
 
     /// <summary>As an operator stops it: it lets go in order.</summary>

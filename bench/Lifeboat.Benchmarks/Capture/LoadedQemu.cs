@@ -18,10 +18,13 @@ internal sealed class LoadedQemu : IAsyncDisposable
     private const int MapGranularity = 4096;   // as our tap takes for a disk of this size
     private readonly Process _process;
 
-    private LoadedQemu(Process process, string qmpSocket, string loadSocket)
+    private LoadedQemu(Process process, string image, string qmpSocket, string loadSocket)
     {
-        (_process, QmpSocket, LoadSocket) = (process, qmpSocket, loadSocket);
+        (_process, Image, QmpSocket, LoadSocket) = (process, image, qmpSocket, loadSocket);
     }
+
+    public string Image { get; }
+    public long SizeBytes => new FileInfo(Image).Length;
 
     public string QmpSocket { get; }
     public string LoadSocket { get; }
@@ -29,12 +32,25 @@ internal sealed class LoadedQemu : IAsyncDisposable
 
     /// <param name="loadSocket">Of QEMU's one NBD server; capture's own exports share it.</param>
     /// <param name="filled">The disk begins full of bytes that cannot be compressed, else full of zeroes.</param>
-    public static async Task<LoadedQemu> StartAsync(string folder, string loadSocket, bool filled = false)
+    /// <param name="sizeBytes">What lies behind <see cref="DiskBytes"/> is a hole.</param>
+    public static async Task<LoadedQemu> StartAsync(string folder, string loadSocket, bool filled = false,
+        long sizeBytes = DiskBytes)
     {
         Directory.CreateDirectory(folder);
         var image = Path.Combine(folder, "disk");
         await File.WriteAllBytesAsync(image, filled ? new Prng(1).Bytes((int)DiskBytes) : new byte[DiskBytes]);
+        if (sizeBytes > DiskBytes)
+            await using (var longer = File.OpenWrite(image)) longer.SetLength(sizeBytes);
+        return await BootAsync(folder, loadSocket);
+    }
+
+    /// <summary>Again on the disk as it was left.</summary>
+    public static async Task<LoadedQemu> BootAsync(string folder, string loadSocket)
+    {
+        var image = Path.Combine(folder, "disk");
         var qmpSocket = Path.Combine(folder, "qmp");
+        File.Delete(qmpSocket);
+        File.Delete(loadSocket);
         var process = Process.Start("qemu-system-x86_64",
         [
             "-accel", "tcg", "-machine", "q35", "-m", "16", "-nodefaults", "-display", "none", "-S",
@@ -43,7 +59,7 @@ internal sealed class LoadedQemu : IAsyncDisposable
             "-blockdev", "driver=raw,node-name=disk0,file=file0",
             "-device", "virtio-blk-pci,drive=disk0,id=front0,share-rw=on",
         ]);
-        var qemu = new LoadedQemu(process, qmpSocket, loadSocket);
+        var qemu = new LoadedQemu(process, image, qmpSocket, loadSocket);
         for (var tries = 0; !File.Exists(qmpSocket); tries++)
         {
             if (process.HasExited || tries > 500) throw new InvalidOperationException("QEMU did not start");
@@ -86,6 +102,9 @@ internal sealed class LoadedQemu : IAsyncDisposable
     /// <summary>A mirror that has ended costs nothing, so its figures would be too good.</summary>
     public async Task<bool> IsMirroringAsync() =>
         (await AskAsync("query-block-jobs", null)).EnumerateArray().Any(job => job.GetProperty("ready").GetBoolean());
+
+    /// <summary>SIGKILL, without waiting for the end.</summary>
+    public void Kill() => _process.Kill();
 
     public async ValueTask DisposeAsync()
     {

@@ -23,6 +23,23 @@ internal sealed class BlockWriter(NbdClient client, Prng prng) : IAsyncDisposabl
             await Task.WhenAll(some.Select(place => WriteAsync(place * blockBytes, blockBytes)));
     }
 
+    /// <summary>Changes blocks one batch after the other until nobody takes them any more.</summary>
+    /// <returns>Bytes of which the end was seen.</returns>
+    public async Task<long> ChangeUntilGoneAsync(int blockBytes, long diskBytes)
+    {
+        for (var written = 0L; ; written += InFlight * blockBytes)
+        {
+            try
+            {
+                await ChangeAsync(InFlight, blockBytes, diskBytes);
+            }
+            catch (NbdException)
+            {
+                return written;
+            }
+        }
+    }
+
     public Task WriteAsync(long offset, int bytes) => client.WriteAsync(offset, prng.Bytes(bytes), fua: false, default);
 
     public ValueTask DisposeAsync() => client.DisposeAsync();

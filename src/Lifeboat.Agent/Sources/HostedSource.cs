@@ -84,6 +84,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
             LastResync = (ResyncKind)now.LastSync,
             ResyncMovedBytes = now.SyncMovedBytes,
             ResyncExaminedBytes = now.SyncExaminedBytes,
+            ResyncDigestBytes = now.SyncDigestBytes,
             ResyncProgress = now.SyncProgress,
             Attaches = now.Attaches,
             LastSealed = now.LastSealed,

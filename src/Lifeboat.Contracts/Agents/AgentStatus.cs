@@ -73,6 +73,8 @@ public sealed record SourceStatus
     public required ResyncKind LastResync { get; init; }
     public required long ResyncMovedBytes { get; init; }
     public required long ResyncExaminedBytes { get; init; }
+    /// <summary>Bytes of digests asked for and given, with their messages; none of it is in the moved bytes.</summary>
+    public long ResyncDigestBytes { get; init; }
     public required double ResyncProgress { get; init; }
     public required long Attaches { get; init; }
     public RecoveryPoint? LastSealed { get; init; }

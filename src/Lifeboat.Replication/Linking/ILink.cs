@@ -19,7 +19,7 @@ public interface ILinkConnection : IAsyncDisposable
 
     /// <summary>The newest link version, and the oldest that is still spoken: the one of the release
     /// before.</summary>
-    const int VersionNewest = 2, VersionOldest = 1;
+    const int VersionNewest = 3, VersionOldest = 1;
 
     /// <summary>The site named in the peer's certificate.</summary>
     string PeerSite { get; }

@@ -17,12 +17,15 @@ public static class BlockDigest
     {
         if (block.IndexOfAnyExcept((byte)0) < 0)
         {
-            Zeroes.GetOrAdd(block.Length, static length => SHA256.HashData(new byte[length])[..Length])
-                .CopyTo(digest);
+            OfZeroes(block.Length).CopyTo(digest);
             return;
         }
         Span<byte> whole = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(block, whole);
         whole[..Length].CopyTo(digest);
     }
+
+    /// <summary>The digest of a block that is known to be all zeroes.</summary>
+    public static ReadOnlySpan<byte> OfZeroes(int length) =>
+        Zeroes.GetOrAdd(length, static length => SHA256.HashData(new byte[length])[..Length]);
 }

@@ -28,6 +28,9 @@ public interface IBaseImage : IAsyncDisposable
     ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct);
     ValueTask ZeroAsync(long offset, long length, CancellationToken ct);
     ValueTask FlushAsync(CancellationToken ct);
+
+    /// <summary>True only when the range is known to read as zeroes without reading it; when in doubt, false.</summary>
+    bool IsHole(long offset, long length) => false;
 }
 
 public enum ReplicaStoreFault { TargetTooSmall = 1, TargetMissing = 2, SeedUnreadable = 3, Full = 4 }

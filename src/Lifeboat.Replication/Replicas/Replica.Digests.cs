@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Replication.Linking;
+
 namespace Lifeboat.Replication.Replicas;
 
 // A hash compare asks for many digests at one sequence: its reader is kept until another sequence is asked for, or it
 // has not been used for a while. In the meantime it holds folding back, as a view does, but not over a restart.
+//
+// Digests are a tree of two levels: leaves of 1 MiB, nodes of 64 MiB whose digest is that of their leaves' digests. The
+// leaves of the last nodes are remembered, since whoever finds a node to differ asks for them next.
 public sealed partial class Replica
 {
     private static readonly TimeSpan DigestIdleLimit = TimeSpan.FromSeconds(60);
     private const int DigestReadBytes = 1 << 20;
+    private const int NodesRemembered = 64;
 
     private volatile ReplicaReader? _digestReader;
     private byte[] _digestBuffer = [];
+    private readonly Dictionary<(ushort Volume, long Offset), byte[]> _leaves = [];
+    private readonly Queue<(ushort Volume, long Offset)> _leavesInOrder = new();
     private long? _digestHold; // set under _stateGate
     private long _digestUsed;
 
@@ -22,6 +30,7 @@ public sealed partial class Replica
     /// under checksums from then on.
     /// </remarks>
     /// <param name="sequence">At most what was appended.</param>
+    /// <param name="blockBytes">A power of two up to a leaf, or a node of the tree.</param>
     /// <param name="digests">16 bytes for each block.</param>
     /// <exception cref="ReplicaException">SequenceUnknown or VolumeUnknown.</exception>
     public async ValueTask DigestAsync(ushort volume, long offset, long length, int blockBytes, long sequence,
@@ -33,18 +42,45 @@ public sealed partial class Replica
             var reader = await DigestReaderAsync(sequence, ct);
             if (_images[volume] is var image && image.CheckedTo < offset + length)
                 await BuildSumsAsync(image, offset + length, ct);
-            var window = Math.Max(blockBytes, DigestReadBytes / blockBytes * blockBytes);
-            if (_digestBuffer.Length < window) _digestBuffer = new byte[window];
-            for (var end = offset + length; offset < end; offset += window)
-            {
-                var part = _digestBuffer.AsMemory(0, (int)Math.Min(window, end - offset));
-                digests = await ComputeAsync(reader, volume, offset, part, blockBytes, digests, ct);
-            }
+            if (blockBytes == DigestRequest.NodeBytes)
+                await DigestNodesAsync(reader, volume, offset, offset + length, digests, ct);
+            else if (blockBytes == DigestRequest.LeafBytes && _leaves.TryGetValue((volume, offset), out var known)
+                && known.Length == digests.Length)
+                known.CopyTo(digests);
+            else await DigestBlocksAsync(reader, volume, offset, offset + length, blockBytes, digests, ct);
             _digestUsed = _time.GetTimestamp();
         }
         finally
         {
             _digestGate.Leave();
+        }
+    }
+
+    private async ValueTask DigestNodesAsync(ReplicaReader reader, ushort volume, long offset, long end,
+        Memory<byte> digests, CancellationToken ct)
+    {
+        for (; offset < end; offset += DigestRequest.NodeBytes)
+        {
+            var to = Math.Min(offset + DigestRequest.NodeBytes, end);
+            var count = (int)((to - offset + DigestRequest.LeafBytes - 1) / DigestRequest.LeafBytes);
+            var leaves = new byte[count * BlockDigest.Length];
+            await DigestBlocksAsync(reader, volume, offset, to, DigestRequest.LeafBytes, leaves, ct);
+            if (_leaves.TryAdd((volume, offset), leaves)) _leavesInOrder.Enqueue((volume, offset));
+            if (_leavesInOrder.Count > NodesRemembered) _leaves.Remove(_leavesInOrder.Dequeue());
+            BlockDigest.Compute(leaves, digests.Span);
+            digests = digests[BlockDigest.Length..];
+        }
+    }
+
+    private async ValueTask DigestBlocksAsync(ReplicaReader reader, ushort volume, long offset, long end,
+        int blockBytes, Memory<byte> digests, CancellationToken ct)
+    {
+        var window = Math.Max(blockBytes, DigestReadBytes / blockBytes * blockBytes);
+        if (_digestBuffer.Length < window) _digestBuffer = new byte[window];
+        for (; offset < end; offset += window)
+        {
+            var part = _digestBuffer.AsMemory(0, (int)Math.Min(window, end - offset));
+            digests = await ComputeAsync(reader, volume, offset, part, blockBytes, digests, ct);
         }
     }
 
@@ -96,6 +132,8 @@ public sealed partial class Replica
         _digestReader?.Dispose();
         _digestReader = null;
         _digestHold = null;
+        _leaves.Clear();
+        _leavesInOrder.Clear();
     }
 
     private async ValueTask<Memory<byte>> ComputeAsync(ReplicaReader reader, ushort volume, long offset,
@@ -106,6 +144,9 @@ public sealed partial class Replica
         {
             try
             {
+                // Holes are neither read nor hashed.
+                if (await reader.IsZeroAsync(volume, offset, part.Length, ct))
+                    return Zeroes(part.Length, blockBytes, digests);
                 await reader.ReadAsync(volume, offset, part, ct);
                 return Compute(part.Span, blockBytes, digests);
             }
@@ -122,6 +163,13 @@ public sealed partial class Replica
         for (var at = 0; at < part.Length; at += blockBytes)
             digests = await ComputeAsync(reader, volume, offset + at,
                 part.Slice(at, Math.Min(blockBytes, part.Length - at)), blockBytes, digests, ct);
+        return digests;
+    }
+
+    private static Memory<byte> Zeroes(int length, int blockBytes, Memory<byte> digests)
+    {
+        for (; length > 0; length -= blockBytes, digests = digests[BlockDigest.Length..])
+            BlockDigest.OfZeroes(Math.Min(blockBytes, length)).CopyTo(digests.Span);
         return digests;
     }
 

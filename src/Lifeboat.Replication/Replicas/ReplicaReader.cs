@@ -43,6 +43,22 @@ internal sealed class ReplicaReader(long sequence, ExtentIndex index, Replica re
         _lists.Push(extents);
     }
 
+    /// <summary>Known to be zeroes without reading. False: it may be anything.</summary>
+    public async ValueTask<bool> IsZeroAsync(ushort volume, long offset, long length, CancellationToken ct)
+    {
+        ObjectDisposedException.ThrowIf(_closed, this);
+        var image = Image(volume);
+        if (!_lists.TryPop(out var extents)) extents = [];
+        index.Find(volume, offset, length, extents);
+        var zero = extents.TrueForAll(e => e.Source is Extent.Zeroes or Extent.Unknown);
+        for (var i = 0; zero && i < extents.Count; i++)
+            zero = extents[i].Source == Extent.Zeroes
+                || await image.IsZeroAsync(extents[i].Offset, extents[i].Length, ct);
+        extents.Clear();
+        _lists.Push(extents);
+        return zero;
+    }
+
     public void Dispose()
     {
         _closed = true;

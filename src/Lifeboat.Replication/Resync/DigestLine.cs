@@ -6,11 +6,17 @@ namespace Lifeboat.Replication.Resync;
 /// <summary>
 /// Asks the replica for digests over one session. Ends with it: every wait is cancelled by its token.
 /// </summary>
-internal sealed class DigestLine(LinkPump pump)
+/// <param name="hasTrees">The peer knows nodes of the tree (link version 3).</param>
+internal sealed class DigestLine(LinkPump pump, bool hasTrees)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<uint, (int Count, TaskCompletionSource<byte[]> Reply)> _asked = [];
     private uint _last;
+
+    public bool HasTrees => hasTrees;
+
+    /// <summary>Bytes of a request for so many digests and its answer, before encryption.</summary>
+    public static long WireBytes(int count) => DigestRequest.WireBytes + DigestReply.WireBytesOf(count);
 
     public async Task<byte[]> AskAsync(ushort volume, long sequence, long offset, int blockBytes, int count,
         CancellationToken ct)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Security.Cryptography;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Replicas;
 using Lifeboat.Replication.Shipping;
 
 namespace Lifeboat.Replication.Resync;
@@ -11,7 +11,7 @@ namespace Lifeboat.Replication.Resync;
 //
 //   Allocation   what is allocated; the replica is new and reads as zeroes, so zeroes are left out
 //   ChangeMap    the extents of the map, usually narrowed by digests of 4 KiB
-//   HashCompare  everything: digests of 1 MiB, then of 4 KiB where they differ
+//   HashCompare  everything: a tree of digests of 64 MiB and of 1 MiB, then of 4 KiB where they differ
 //
 // Why comparing is right while the guest writes: digests are of the replica at a sequence S from before the first write
 // that this attach captured. A block that reads now as the replica had it at S ends up right without us: what the guest
@@ -20,18 +20,13 @@ namespace Lifeboat.Replication.Resync;
 // Restartable: the cursor stands where everything before it is in the stream, so a new session goes on from there.
 internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounters counters)
 {
-    private const int WindowBytes = 4 << 20;
-    private const int AskBytes = 64 << 20;
-    private const int Coarse = 1 << 20;
+    private const int AskBytes = DigestTree.NodeBytes;
     private const int Fine = 4096;
     private const int PartBytes = 64 << 10;
     private const int ClusterGap = 128 << 10;
 
     private readonly PullPace _pace = new(stream, task.Sink, task.WindowBytes, counters);
-    private byte[] _window = [];
-    private long _windowAt;
-    private byte[] _coarse = [];
-    private long _coarseFrom, _coarseTo;
+    private DiskWindow _window = new(task.Tap, 0, counters);
     private long _cursor;
 
     /// <returns>False: the attach is over.</returns>
@@ -40,39 +35,44 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
     public async Task<bool> RunAsync(DigestLine digests, CancellationToken ct)
     {
         if (task.Kind != SyncKind.Allocation && !await stream.WaitDurableAsync(task.Sequence, ct)) return false;
-        _window = GC.AllocateUninitializedArray<byte>((int)Math.Min(WindowBytes, task.SizeBytes));
-        (_coarseFrom, _coarseTo) = (0, 0);
+        _window = new DiskWindow(task.Tap, task.SizeBytes, counters);
+        var tree = new DigestTree(task, digests, _window, counters);
         while (_cursor < task.SizeBytes)
         {
-            var askedTo = Math.Min(_cursor + AskBytes, task.SizeBytes);
-            var extents = await task.Tap.GapAsync(task.Map, _cursor, askedTo - _cursor, ct);
-            Check(extents, _cursor, askedTo);
-            if (task.Kind == SyncKind.ChangeMap) extents = LostExtents.Unite(extents, task.Lost, _cursor, askedTo);
+            var from = _cursor / AskBytes * AskBytes;
+            var askedTo = Math.Min(from + AskBytes, task.SizeBytes);
+            var extents = await task.Tap.GapAsync(task.Map, from, askedTo - from, ct);
+            Check(extents, from, askedTo);
+            if (task.Kind == SyncKind.ChangeMap) extents = LostExtents.Unite(extents, task.Lost, from, askedTo);
+            var differ = task.Kind == SyncKind.HashCompare
+                ? await tree.DifferingAsync(from, askedTo, extents, ct)
+                : null;
             while (_cursor < askedTo)
             {
-                var to = Math.Min(_cursor + WindowBytes, askedTo);
-                if (!await PullWindowAsync(digests, extents, to, ct)) return false;
+                var to = differ is { Count: 0 } ? askedTo : Math.Min(_cursor + DiskWindow.LengthMax, askedTo);
+                if (differ is not { Count: 0 } && !await PullWindowAsync(tree, extents, differ, to, ct)) return false;
+                counters.AddDone(to - _cursor);
+                _cursor = to;
+                stream.Pulled(task.Sink, to);
             }
         }
-        _window = [];
+        _window = new DiskWindow(task.Tap, 0, counters);
         stream.EndPull(task.Sink);
         return true;
     }
 
-    private async Task<bool> PullWindowAsync(DigestLine digests, IReadOnlyList<GapExtent> extents, long to,
-        CancellationToken ct)
+    /// <param name="differ">What a compare has found to differ; null: all that the extents name is pulled.</param>
+    private async Task<bool> PullWindowAsync(DigestTree tree, IReadOnlyList<GapExtent> extents,
+        List<PullArea>? differ, long to, CancellationToken ct)
     {
-        _windowAt = _cursor;
-        var areas = task.Kind == SyncKind.HashCompare
-            ? await CompareCoarseAsync(digests, extents, to, ct)
-            : await ReadExtentsAsync(extents, to, ct);
-        if (task.Kind == SyncKind.HashCompare || (task.Kind == SyncKind.ChangeMap && task.Compare))
-            areas = await CompareFineAsync(digests, areas, ct);
+        _window.Start = _cursor;
+        var areas = differ is null
+            ? await ReadExtentsAsync(extents, to, ct)
+            : await ReadAreasAsync(extents, differ, to, ct);
+        if (differ is not null || (task.Kind == SyncKind.ChangeMap && task.Compare))
+            areas = await CompareFineAsync(tree, areas, ct);
         foreach (var area in areas)
             if (!await EmitAsync(area, ct)) return false;
-        counters.AddDone(to - _cursor);
-        _cursor = to;
-        stream.Pulled(task.Sink, to);
         return true;
     }
 
@@ -82,41 +82,33 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
         var areas = PullArea.Aligned(extents, _cursor, to, Fine, zeroesCount);
         foreach (var area in areas)
         {
-            if (area.Zero) At(area.Start, area.Length).Span.Clear();
-            else await ReadAsync(area.Start, area.Length, ct);
+            if (area.Zero) _window.At(area.Start, area.Length).Span.Clear();
+            else await _window.ReadAsync(area.Start, area.Length, ct);
         }
         return areas;
     }
 
-    private async Task<List<PullArea>> CompareCoarseAsync(DigestLine digests, IReadOnlyList<GapExtent> extents, long to,
-        CancellationToken ct)
+    private async Task<List<PullArea>> ReadAreasAsync(
+        IReadOnlyList<GapExtent> extents, List<PullArea> differ, long to, CancellationToken ct)
     {
-        if (_cursor < _coarseFrom || to > _coarseTo)
+        var areas = new List<PullArea>();
+        foreach (var area in differ)
         {
-            (_coarseFrom, _coarseTo) = (_cursor, Math.Min(_cursor + AskBytes, task.SizeBytes));
-            _coarse = await digests.AskAsync(task.Sink.Volume, task.Sequence, _coarseFrom, Coarse,
-                Blocks(_coarseTo - _coarseFrom, Coarse), ct);
+            var part = new PullArea(Math.Max(area.Start, _cursor), Math.Min(area.End, to), false);
+            if (part.Start >= part.End) continue;
+            if (!await _window.FillAsync(extents, part.Start, part.End, ct))
+                _window.At(part.Start, part.Length).Span.Clear();
+            areas.Add(part);
         }
-        At(_cursor, to - _cursor).Span.Clear();
-        foreach (var extent in PullArea.Aligned(extents, _cursor, to, 1, zeroesToo: false))
-            await ReadAsync(extent.Start, extent.Length, ct);
-        var differ = new List<PullArea>();
-        for (var at = _cursor; at < to; at += Coarse)
-        {
-            var length = Math.Min(Coarse, to - at);
-            if (!Equal(At(at, length).Span, _coarse, (int)((at - _coarseFrom) / Coarse)))
-                differ.Add(new PullArea(at, at + length, false));
-        }
-        return differ;
+        return areas;
     }
 
-    private async Task<List<PullArea>> CompareFineAsync(DigestLine digests, List<PullArea> areas, CancellationToken ct)
+    private async Task<List<PullArea>> CompareFineAsync(DigestTree tree, List<PullArea> areas, CancellationToken ct)
     {
         var clusters = PullArea.Clusters(areas, ClusterGap);
         var replies = new Task<byte[]>[clusters.Count];
         for (var i = 0; i < clusters.Count; i++)
-            replies[i] = digests.AskAsync(task.Sink.Volume, task.Sequence, clusters[i].Start, Fine,
-                Blocks(clusters[i].Length, Fine), ct);
+            replies[i] = tree.AskAsync(clusters[i].Start, clusters[i].End, Fine, ct);
         var answers = await Task.WhenAll(replies);
         var differ = new List<PullArea>();
         var cluster = 0;
@@ -127,7 +119,8 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
             {
                 var length = Math.Min(Fine, area.End - at);
                 var index = (int)((at - clusters[cluster].Start) / Fine);
-                if (!Equal(At(at, length).Span, answers[cluster], index)) PullArea.Extend(differ, at, at + length);
+                if (!Equal(_window.At(at, length).Span, answers[cluster], index))
+                    PullArea.Extend(differ, at, at + length);
             }
         }
         return differ;
@@ -141,7 +134,7 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
             var end = at;
             while (end < area.End && IsZero(end, area.End) == zero && (zero || end - at < PartBytes))
                 end = Math.Min(end + Fine, area.End);
-            if (!zero && !await _pace.AppendAsync(at, end - at, At(at, end - at), ct)) return false;
+            if (!zero && !await _pace.AppendAsync(at, end - at, _window.At(at, end - at), ct)) return false;
             if (zero && task.Kind != SyncKind.Allocation && !await _pace.AppendAsync(at, end - at, default, ct))
                 return false;
             at = end;
@@ -149,25 +142,14 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
         return true;
     }
 
-    private async ValueTask ReadAsync(long offset, long length, CancellationToken ct)
-    {
-        await task.Tap.ReadAsync(offset, At(offset, length), ct);
-        counters.AddExamined(length);
-    }
-
-    private Memory<byte> At(long offset, long length) => _window.AsMemory((int)(offset - _windowAt), (int)length);
-
     private bool IsZero(long at, long end) =>
-        !At(at, Math.Min(Fine, end - at)).Span.ContainsAnyExcept((byte)0);
-
-    private static int Blocks(long length, int block) => (int)((length + block - 1) / block);
+        !_window.At(at, Math.Min(Fine, end - at)).Span.ContainsAnyExcept((byte)0);
 
     private static bool Equal(ReadOnlySpan<byte> content, byte[] digests, int index)
     {
-        Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(content, digest);
-        const int length = DigestRequest.DigestLength;
-        return digest[..length].SequenceEqual(digests.AsSpan(index * length, length));
+        Span<byte> digest = stackalloc byte[BlockDigest.Length];
+        BlockDigest.Compute(content, digest);
+        return digest.SequenceEqual(digests.AsSpan(index * BlockDigest.Length, BlockDigest.Length));
     }
 
     private static void Check(IReadOnlyList<GapExtent> extents, long from, long to)

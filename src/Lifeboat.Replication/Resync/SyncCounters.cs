@@ -6,7 +6,7 @@ namespace Lifeboat.Replication.Resync;
 /// <summary>What the present or last sync did, over all its volumes. Written by one loop, read by any.</summary>
 internal sealed class SyncCounters(SyncKind kind)
 {
-    private long _moved, _examined, _done, _total;
+    private long _moved, _examined, _digests, _done, _total;
     private int _kind = (int)kind;
 
     public SyncKind Kind => (SyncKind)Volatile.Read(ref _kind);
@@ -14,6 +14,8 @@ internal sealed class SyncCounters(SyncKind kind)
     public long Moved => Volatile.Read(ref _moved);
     /// <summary>Bytes read from the disks.</summary>
     public long Examined => Volatile.Read(ref _examined);
+    /// <summary>Bytes of requests for digests and their answers.</summary>
+    public long Digests => Volatile.Read(ref _digests);
     /// <summary>0 to 1, by how much of the volumes the pull has passed.</summary>
     public double Progress => Volatile.Read(ref _total) is > 0 and var total
         ? Math.Min(1, (double)Volatile.Read(ref _done) / total)
@@ -21,6 +23,7 @@ internal sealed class SyncCounters(SyncKind kind)
 
     public void AddMoved(long bytes) => Interlocked.Add(ref _moved, bytes);
     public void AddExamined(long bytes) => Interlocked.Add(ref _examined, bytes);
+    public void AddDigests(long bytes) => Interlocked.Add(ref _digests, bytes);
     public void AddTotal(long bytes) => Interlocked.Add(ref _total, bytes);
     public void AddDone(long bytes) => Interlocked.Add(ref _done, bytes);
 

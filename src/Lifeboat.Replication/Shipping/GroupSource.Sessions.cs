@@ -88,7 +88,7 @@ public sealed partial class GroupSource
         using var share = _budget.Join(() => (LinkPriority)_priority);
         var feed = _feed = new FrameFeed(stream, share, () => _shipRate, packer, gauge, _time);
         var pump = new LinkPump(connection, _options.Timings, _time, stream.ToShip);
-        var digests = new DigestLine(pump);
+        var digests = new DigestLine(pump, hasTrees: connection.Version >= 3);
         try
         {
             return await Together.RunAsync(ct,

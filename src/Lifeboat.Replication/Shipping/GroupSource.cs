@@ -141,6 +141,7 @@ public sealed partial class GroupSource
             LastSync = sync.Kind,
             SyncMovedBytes = sync.Moved,
             SyncExaminedBytes = sync.Examined,
+            SyncDigestBytes = sync.Digests,
             SyncProgress = state.Phase == GroupSourcePhase.Streaming ? 1 : sync.Progress,
             Attaches = Volatile.Read(ref _attaches),
             LastSealed = _points.LastSealed,

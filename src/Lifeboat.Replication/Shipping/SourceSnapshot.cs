@@ -58,6 +58,8 @@ public sealed record SourceSnapshot
     public required SyncKind LastSync { get; init; }
     public required long SyncMovedBytes { get; init; }
     public required long SyncExaminedBytes { get; init; }
+    /// <summary>Bytes of requests for digests and their answers, in both directions.</summary>
+    public long SyncDigestBytes { get; init; }
     /// <summary>0 to 1.</summary>
     public required double SyncProgress { get; init; }
     public required long Attaches { get; init; }

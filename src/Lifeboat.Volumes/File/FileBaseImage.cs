@@ -36,6 +36,12 @@ internal sealed class FileBaseImage(RawFile file, long sizeBytes) : IBaseImage
         return ValueTask.CompletedTask;
     }
 
+    public bool IsHole(long offset, long length)
+    {
+        Check(offset, length);
+        return file.IsHole(offset, length);
+    }
+
     public ValueTask DisposeAsync()
     {
         file.Dispose();

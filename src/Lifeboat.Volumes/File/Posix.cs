@@ -12,10 +12,12 @@ internal static partial class Posix
     public const int NotSupported = 95;
     public const int NoDevice = 19;
     public const int InvalidArgument = 22;
+    public const int NoSuchAddress = 6;
 
     public const int KeepSize = 0x01;
     public const int PunchHole = 0x02;
     public const int SeekEnd = 2;
+    public const int SeekData = 3;
 
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     public static partial int DataSync(SafeFileHandle file);

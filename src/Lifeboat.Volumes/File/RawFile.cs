@@ -89,6 +89,16 @@ internal sealed class RawFile(SafeFileHandle handle, string path) : IDisposable
             Write(offset + done, Zeroes.AsSpan(0, (int)Math.Min(ZeroesBytes, length - done)));
     }
 
+    /// <summary>
+    /// Nothing is allocated there. False on a device and where the file system cannot tell.
+    /// </summary>
+    public bool IsHole(long offset, long length)
+    {
+        var data = Posix.Seek(handle, offset, Posix.SeekData);
+        // ENXIO: no data up to the end of the file, or beyond it.
+        return data < 0 ? Marshal.GetLastPInvokeError() == Posix.NoSuchAddress : data >= offset + length;
+    }
+
     public void SetLength(long length)
     {
         try

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Replication.Replicas;
+using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Testing.Replicas;
 
@@ -27,6 +28,9 @@ internal sealed class SimulatedBaseImage(IStorageFile file, long sizeBytes) : IB
     }
 
     public ValueTask FlushAsync(CancellationToken ct) => file.FlushAsync(ct);
+    public bool IsHole(long offset, long length) =>
+        file is SimulatedStorageFile simulated && simulated.IsHole(offset, length);
+
     public ValueTask DisposeAsync() => file.DisposeAsync();
 
     private void Check(long offset, long length)

@@ -104,6 +104,7 @@ public sealed partial class SimulatedAgent
             LastResync = (ResyncKind)s.LastSync,
             ResyncMovedBytes = s.SyncMovedBytes,
             ResyncExaminedBytes = s.SyncExaminedBytes,
+            ResyncDigestBytes = s.SyncDigestBytes,
             ResyncProgress = s.SyncProgress,
             Attaches = s.Attaches,
             LastSealed = s.LastSealed,

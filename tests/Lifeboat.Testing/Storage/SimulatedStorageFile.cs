@@ -18,6 +18,9 @@ internal sealed class SimulatedStorageFile(SimulatedDisk disk, string folder, st
         return inode.Cache.Read(offset, buffer.Span);
     }
 
+    /// <summary>Nothing was ever written there, or it was punched.</summary>
+    public bool IsHole(long offset, long length) => inode.Cache.NewBytes(offset, (int)length) == length;
+
     public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
     {
         try

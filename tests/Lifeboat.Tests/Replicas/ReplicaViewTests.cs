@@ -150,6 +150,39 @@ public sealed class ReplicaViewTests
     }
 
     [Fact]
+    public async Task A_node_of_the_tree_is_the_digest_of_its_leaves_read_once_and_right_where_nothing_is_stored()
+    {
+        const int length = (64 << 20) + (3 << 20) + 4096;
+        var bench = new ReplicaBench(7);
+        bench.Definition = bench.Definition with { Volumes = [new ReplicaVolume(5, "large", length)] };
+        await using var replica = await bench.OpenAsync();
+        await TreeAsync(replica, new byte[length], 0);
+        var source = new ModelSource(bench.Prng, new Dictionary<ushort, int> { [5] = length });
+        foreach (var records in new[] { source.BeginBatch(newStream: true), source.Write(), source.Zero() })
+            Assert.Equal(ReplicaAppendOutcome.Appended, await replica.AppendAsync(
+                source.Epoch, source.StreamId, replica.AppendedSequence + 1, records, Ct));
+        await TreeAsync(replica, source.ImageAt(source.Last)[5], source.Last);
+    }
+
+    private static async Task TreeAsync(Replica replica, byte[] model, long sequence)
+    {
+        var leaves = new byte[(model.Length + (1 << 20) - 1) / (1 << 20)][];
+        for (var i = 0; i < leaves.Length; i++)
+            leaves[i] = SHA256.HashData(model.AsSpan(i << 20, Math.Min(1 << 20, model.Length - (i << 20))))[..16];
+        byte[] expected =
+        [
+            .. SHA256.HashData(leaves[..64].SelectMany(l => l).ToArray())[..16],
+            .. SHA256.HashData(leaves[64..].SelectMany(l => l).ToArray())[..16],
+        ];
+        var nodes = new byte[32];
+        await replica.DigestAsync(5, 0, model.Length, 64 << 20, sequence, nodes, Ct);
+        Assert.Equal(expected, nodes);
+        var remembered = new byte[64 * 16];
+        await replica.DigestAsync(5, 0, 64 << 20, 1 << 20, sequence, remembered, Ct);
+        Assert.Equal(leaves[..64].SelectMany(l => l), remembered);
+    }
+
+    [Fact]
     public void The_digest_is_the_first_half_of_sha_256()
     {
         var digest = new byte[16];

@@ -147,6 +147,10 @@ public sealed class LinkMessageTests
     [InlineData(0, 4096, 0, false)]
     [InlineData(0, 4096, 4097, false)]
     [InlineData(0, 1 << 20, 65, false)]
+    [InlineData(0, 64 << 20, 4, true)]
+    [InlineData(0, 64 << 20, 5, false)]
+    [InlineData(1 << 20, 64 << 20, 1, false)]
+    [InlineData(0, 128 << 20, 1, false)]
     [InlineData(long.MaxValue - 4095, 4096, 1, false)]
     public void A_digest_request_must_be_of_bounded_work(long offset, int block, int count, bool good)
     {

@@ -138,10 +138,20 @@ internal sealed class ScriptedRecoverySite(byte[][] bases)
         {
             var at = (int)request.Offset + i * request.BlockBytes;
             var length = Math.Min(request.BlockBytes, image.Length - at);
-            SHA256.HashData(image.AsSpan(at, length))[..16].CopyTo(digests.Slice(16 * i, 16));
+            var block = image.AsSpan(at, length);
+            var hashed = request.BlockBytes == DigestRequest.NodeBytes ? Leaves(block) : block.ToArray();
+            SHA256.HashData(hashed)[..16].CopyTo(digests.Slice(16 * i, 16));
         }
         MessageCodec.Seal(reply, MessageKind.DigestReply);
         return reply;
+    }
+
+    private static byte[] Leaves(ReadOnlySpan<byte> node)
+    {
+        var leaves = new List<byte>();
+        for (; !node.IsEmpty; node = node[Math.Min(1 << 20, node.Length)..])
+            leaves.AddRange(SHA256.HashData(node[..Math.Min(1 << 20, node.Length)])[..16]);
+        return [.. leaves];
     }
 
     private static void Need(bool condition, string what)

@@ -57,6 +57,26 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
         }
     }
 
+    /// <summary>
+    /// Known to be zeroes, and right to be, without reading it: nothing is stored there, and the sums say nothing else.
+    /// </summary>
+    public async ValueTask<bool> IsZeroAsync(long offset, long length, CancellationToken ct)
+    {
+        if (!image.IsHole(offset, length)) return false;
+        var sector = offset / SumSector.Covers;
+        var bytes = (int)((offset + length - 1) / SumSector.Covers - sector + 1) * SumSector.Bytes;
+        var sums = ArrayPool<byte>.Shared.Rent(bytes);
+        try
+        {
+            await table.ReadAsync(sector, sums.AsMemory(0, bytes), ct);
+            return !sums.AsSpan(0, bytes).ContainsAnyExcept((byte)0);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(sums);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await table.DisposeAsync();
