@@ -90,7 +90,7 @@ public static partial class AgentHost
                     .ExecuteAsync(context);
             }
         });
-        AgentApi.Map(api, sources, cuts, replicas, links, status);
+        AgentApi.Map(api, sources, cuts, replicas, links, new SeedChecks(TimeProvider.System), status);
         // We hold the lock of the role: what lies there is a dead agent's.
         File.Delete(paths.AgentSocket);
         await api.StartAsync(ct);

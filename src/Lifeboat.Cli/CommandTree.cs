@@ -13,6 +13,7 @@ internal static class CommandTree
         ["instance"] = "The virtual machines of this site",
         ["group"] = "Protection groups",
         ["application"] = "Applications: groups that share recovery points",
+        ["seed"] = "Seeds: disks carried to the recovery site instead of sent",
         ["point"] = "Recovery points and views of them",
         ["run"] = "Runs of recovery plans",
         ["report"] = "Reports of runs",

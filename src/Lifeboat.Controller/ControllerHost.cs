@@ -121,6 +121,7 @@ public static class ControllerHost
         app.Services.GetRequiredService<PointEndpoints>().Map(app);
         app.Services.GetRequiredService<ApplicationEndpoints>().Map(app);
         app.Services.GetRequiredService<ViewEndpoints>().Map(app);
+        app.Services.GetRequiredService<SeedEndpoints>().Map(app);
         app.Services.GetRequiredService<RunEndpoints>().Map(app);
         app.Services.GetRequiredService<PairEndpoints>().Map(app);
         app.Services.GetRequiredService<PeerEndpoints>().Map(app);

@@ -42,7 +42,8 @@ internal static class ControllerServices
         services.AddSingleton<SiteEndpoints>().AddSingleton<InstanceEndpoints>().AddSingleton<GroupEndpoints>()
             .AddSingleton<PointEndpoints>().AddSingleton<ApplicationEndpoints>()
             .AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
-            .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>().AddSingleton<LinkEndpoints>();
+            .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>().AddSingleton<LinkEndpoints>()
+            .AddSingleton<SeedEndpoints>();
     }
 
     private static string SiteName(IServiceProvider services) =>

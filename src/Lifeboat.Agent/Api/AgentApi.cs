@@ -16,7 +16,7 @@ internal static class AgentApi
 {
     public static void Map(
         IEndpointRouteBuilder routes, SourceRoster sources, SharedCuts cuts, ReplicaRoster replicas,
-        LinkBudgets links, Func<AgentStatus> status)
+        LinkBudgets links, SeedChecks seeds, Func<AgentStatus> status)
     {
         var v1 = routes.MapGroup("/v1").AddEndpointFilter(Problems.FilterAsync);
         v1.MapGet("/agent", status);
@@ -25,6 +25,7 @@ internal static class AgentApi
         MapCuts(v1, cuts);
         MapReplicas(v1, replicas);
         MapViews(v1, replicas);
+        MapSeeds(v1, sources, seeds);
         v1.MapGet("/links/{peer}", (string peer) => links.Status(peer));
         v1.MapPut("/links/{peer}", (string peer, LinkSettings settings, CancellationToken ct) =>
             links.PutAsync(peer, settings, ct));
@@ -111,6 +112,17 @@ internal static class AgentApi
             await replicas.Get(group).UnpinAsync(name, ct);
             return Results.NoContent();
         });
+    }
+
+    private static void MapSeeds(RouteGroupBuilder v1, SourceRoster sources, SeedChecks seeds)
+    {
+        v1.MapPost("/sources/{group}/seed", (string group, SeedRequest request, CancellationToken ct) =>
+            sources.Get(group).ExportSeedAsync(request, ct));
+        v1.MapPost("/seeds/{group}/verify", (string group, SeedRequest request, CancellationToken ct) =>
+            seeds.VerifyAsync(group, request, ct));
+        v1.MapGet("/seeds/{group}", (string group) => seeds.Progress(group)
+            ?? (sources.Groups.Contains(group) ? sources.Get(group).Seeding : null)
+            ?? new SeedProgress(SeedWork.None, default, 0, 0));
     }
 
     private static void MapViews(RouteGroupBuilder v1, ReplicaRoster replicas)

@@ -96,6 +96,7 @@ internal sealed partial class QmpDiskTap(
             await monitor.TalkAsync(async qmp =>
             {
                 await CleanAsync(qmp, ct);
+                await monitor.Pull.WithdrawAsync(qmp, _names.Seed, ct);
                 var node = BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
                 await RemoveMapsAsync(qmp, node.Name, _ => true, ct);
             }, ct);

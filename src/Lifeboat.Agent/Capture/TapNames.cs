@@ -21,6 +21,7 @@ internal sealed class TapNames(string device)
     public string Filter(long number) => Name("f", number);
     public string Job(long number) => Name("j", number);
     public string Export => _device + "-pull";
+    public string Seed => _device + "-seed";
 
     /// <summary>What the change maps relative to a replica begin with.</summary>
     public static string MapPrefix(Guid replica) => $"{Prefix}{replica.ToString("n")[..8]}-";

@@ -58,13 +58,15 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     };
 
     private readonly Option<string[]> _checks = Inputs.Checks();
+    private readonly Option<TimeSpan?> _suspend = Inputs.Duration("--suspend-for",
+        "Begin suspended, to be resumed when a seed has been imported, or after this time");
 
     public GroupCreateCommand() : base("group", "create", "Protect instances of this site as one group")
     {
         Add(_group);
         Option[] options = [_instances, _site, _exclude, _targets, _rpo, _rto, _interval, _quiesce, _application,
             _shared, _retention, _outbox, _log,
-            _checks];
+            _checks, _suspend];
         foreach (var option in options) Add(option);
     }
 
@@ -78,6 +80,7 @@ internal sealed class GroupCreateCommand : LifeboatCommand
             Members = Members(parsed),
             Checks = parsed.GetRequiredValue(_checks),
             Application = parsed.GetValue(_application),
+            Suspend = parsed.GetValue(_suspend) is { } span ? new SuspendGroupRequest("waits for a seed", span) : null,
             Policy = defaults with
             {
                 RpoTarget = parsed.GetValue(_rpo) ?? defaults.RpoTarget,

@@ -83,6 +83,17 @@ public sealed class AgentClient : IDisposable
     public Task<SourceStatus> DrainAsync(string group, DrainRequest request, CancellationToken ct) =>
         AskAsync<SourceStatus>(HttpMethod.Post, $"v1/sources/{Escape(group)}/drain", request, ct);
 
+    /// <summary>Writes a seed of the group's disks while its instances run; hanging up gives it up.</summary>
+    public Task<SeedInfo> ExportSeedAsync(string group, SeedRequest request, CancellationToken ct) =>
+        AskAsync<SeedInfo>(HttpMethod.Post, $"v1/sources/{Escape(group)}/seed", request, ct);
+
+    /// <summary>Reads a seed and verifies every chunk; InvalidRequest with all that is wrong.</summary>
+    public Task<SeedInfo> VerifySeedAsync(string group, SeedRequest request, CancellationToken ct) =>
+        AskAsync<SeedInfo>(HttpMethod.Post, $"v1/seeds/{Escape(group)}/verify", request, ct);
+
+    public Task<SeedProgress> SeedProgressAsync(string group, CancellationToken ct) =>
+        AskAsync<SeedProgress>(HttpMethod.Get, $"v1/seeds/{Escape(group)}", null, ct);
+
     /// <summary>Makes or changes a replica. Validated first: a refused request leaves nothing behind.</summary>
     public Task<ReplicaStatus> PutReplicaAsync(ReplicaSpec spec, CancellationToken ct) =>
         AskAsync<ReplicaStatus>(HttpMethod.Put, $"v1/replicas/{Escape(spec.Group)}", spec, ct);

@@ -16,6 +16,8 @@ public sealed record CreateGroupRequest
     public string? Application { get; init; }
     /// <summary>What a run verifies, see <see cref="Lifeboat.Protection.Plans.Check"/>.</summary>
     public IReadOnlyList<string> Checks { get; init; } = [];
+    /// <summary>Suspended from the start, e.g. until a seed has been carried; null: it begins at once.</summary>
+    public SuspendGroupRequest? Suspend { get; init; }
 }
 
 /// <param name="Instance">Known to the site (started by it or adopted).</param>

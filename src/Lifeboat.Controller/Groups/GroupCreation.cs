@@ -19,15 +19,17 @@ namespace Lifeboat.Controller.Groups;
 //                                                    ▼                                             ▼
 //                                            forgotten there                        forgotten here, then there
 internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupStore groups, BootFiles boot,
-    InstanceCatalog instances)
+    InstanceCatalog instances, GroupSuspension suspension)
 {
     public async Task<GroupDefinition> CreateAsync(CreateGroupRequest request, CancellationToken ct)
     {
         var found = await CheckAsync(request, ct);
+        var suspended = request.Suspend is { } wanted ? suspension.Checked(request.Name, wanted, null) : null;
         var peer = peers.Side(request.RecoverySite);
         var theirs = await peer.RecordAsync(request.Name, ct);
         if (theirs is { Removed: false }) throw Exists(request.Name, request.RecoverySite);
-        var definition = await DefineAsync(request, found, After(groups.Find(request.Name), theirs), ct);
+        var definition = await DefineAsync(request, found, After(groups.Find(request.Name), theirs), ct)
+            with { Suspension = suspended };
         foreach (var member in definition.Members) await boot.SendAsync(member.Description, peer, ct);
         try
         {

@@ -20,6 +20,12 @@ internal sealed class GroupSuspension(LocalSide here, TimeProvider time)
     public async Task<GroupDefinition> SuspendAsync(string group, SuspendGroupRequest request, CancellationToken ct)
     {
         var definition = Own(group);
+        return await here.SuspendAsync(group, Checked(group, request, definition.Suspension), ct);
+    }
+
+    /// <exception cref="ProblemException">InvalidRequest with all faults.</exception>
+    public Suspension Checked(string group, SuspendGroupRequest request, Suspension? before)
+    {
         var now = time.GetUtcNow();
         var faults = Problems(request).ToList();
         if (faults.Count > 0)
@@ -28,8 +34,8 @@ internal sealed class GroupSuspension(LocalSide here, TimeProvider time)
                 faults.Count == 1 ? faults[0] : $"group {group} cannot be suspended: {faults.Count} faults", null,
                 faults);
         }
-        var since = definition.Suspension is { } present && present.Holds(now) ? present.Since : now;
-        return await here.SuspendAsync(group, new Suspension(request.Reason.Trim(), since, now + request.For), ct);
+        var since = before is { } present && present.Holds(now) ? present.Since : now;
+        return new Suspension(request.Reason.Trim(), since, now + request.For);
     }
 
     public async Task<GroupDefinition> ResumeAsync(string group, CancellationToken ct)

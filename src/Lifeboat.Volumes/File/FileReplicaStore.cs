@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Replication.Replicas;
+using Lifeboat.Volumes.Files.Seeds;
 
 namespace Lifeboat.Volumes.Files;
 
@@ -65,10 +66,12 @@ public sealed class FileReplicaStore(string root) : IReplicaStore
         MakeDirectory(spec);
         var aside = image + ".new";
         System.IO.File.Delete(aside);
-        if (spec.SeedFile is { } seed) await Seed.CopyAsync(seed, spec.SeedFormat, aside, ct);
+        var carried = spec.SeedFormat == SeedDirectory.Format;
+        if (!carried && spec.SeedFile is { } seed) await Seed.CopyAsync(seed, spec.SeedFormat, aside, ct);
         using (var file = RawFile.Open(aside, FileMode.OpenOrCreate))
         {
             file.SetLength(spec.SizeBytes);
+            if (carried) SeedDirectory.CopyInto(spec.SeedFile!, file, spec.SizeBytes, ct);
             file.Flush();
         }
         System.IO.File.Move(aside, image);
@@ -88,7 +91,8 @@ public sealed class FileReplicaStore(string root) : IReplicaStore
             throw TooSmall(target, length, spec);
         }
         if (spec.SeedFile is not { } seed || System.IO.File.Exists(SeededMark(spec))) return file;
-        await Seed.CopyIntoAsync(seed, spec.SeedFormat, target, spec.SizeBytes, ct);
+        if (spec.SeedFormat == SeedDirectory.Format) SeedDirectory.CopyInto(seed, file, spec.SizeBytes, ct);
+        else await Seed.CopyIntoAsync(seed, spec.SeedFormat, target, spec.SizeBytes, ct);
         file.Flush();
         MakeDirectory(spec);
         using (var mark = RawFile.Open(SeededMark(spec), FileMode.Create)) mark.Flush();

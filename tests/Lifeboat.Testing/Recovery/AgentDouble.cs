@@ -30,6 +30,8 @@ public sealed class AgentDouble
     public long TargetBytes { get; set; } = long.MaxValue;
     /// <summary>Points are cut but do not get durable at the other side.</summary>
     public bool SealsPoints { get; set; } = true;
+    /// <summary>What it finds on any medium.</summary>
+    public SeedInfo? Seed { get; set; }
     public int ReplicasMade { get; private set; }
     public IReadOnlyCollection<string> Views(string group) => Find(group).Views.Keys;
     public IReadOnlyCollection<string> Pins(string group) => Find(group).Pins.Keys;

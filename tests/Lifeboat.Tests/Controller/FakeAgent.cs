@@ -70,6 +70,7 @@ internal static class FakeAgent
 
     private static void MapReplicas(WebApplication app, AgentDouble agent)
     {
+        app.MapPost("/v1/seeds/{group}/verify", () => Locked(agent, () => agent.Seed!));
         const string replica = "/v1/replicas/{group}";
         app.MapPut(replica, (ReplicaSpec spec) => Locked(agent, () => agent.PutReplica(spec)));
         app.MapGet(replica, (string group) => Locked(agent, () => agent.GetReplica(group)));
