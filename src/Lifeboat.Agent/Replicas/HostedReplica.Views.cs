@@ -28,9 +28,19 @@ internal sealed partial class HostedReplica
             var wanted = new ViewInfo(request.Name, sequence, point, request.Writable, []);
             // Kept before it is opened: a view that is open but in no file would hold history back for ever.
             await _viewFiles.SaveAsync(request.Name, wanted, ct);
-            var view = await StartViewAsync(wanted, request.AcceptDamage, ct);
-            _views[request.Name] = view;
-            return view.Info;
+            try
+            {
+                var view = await StartViewAsync(wanted, request.AcceptDamage, ct);
+                _views[request.Name] = view;
+                return view.Info;
+            }
+            catch
+            {
+                // What was refused must not be opened by the next restart, which accepts damage.
+                await _replica.CloseViewAsync(request.Name, CancellationToken.None);
+                await _viewFiles.DeleteAsync(request.Name, CancellationToken.None);
+                throw;
+            }
         }
         finally
         {

@@ -43,7 +43,11 @@ public enum OutboxRung
 /// <param name="MemoryBytes">Not durable at the recovery site and in memory.</param>
 /// <param name="LogBytes">The same in the log; on the rung of the change map it is shipped before the gap.</param>
 public sealed record OutboxStatus(OutboxRung Rung, ReasonCode Reason, DateTimeOffset Since, long MemoryBytes,
-    long LogBytes);
+    long LogBytes, LogDamageStatus? LogDamage = null);
+
+/// <summary>The last time that the log could not be read as it was written.</summary>
+/// <param name="Detail">File and byte among it. What it had came by a resync.</param>
+public sealed record LogDamageStatus(string Detail, DateTimeOffset FoundAt);
 
 public sealed record SourceStatus
 {

@@ -45,6 +45,9 @@ public sealed partial class Journal
             0, 0, 0, 0, Repaired: false));
     }
 
+    private void NoteIndex(Segment segment) => _found.Enqueue(
+        JournalDamage.Mended(JournalPart.Index, segment, SegmentName.IndexOf(segment.FirstSequence), 0));
+
     // The index was written from what is durable, so it may say what a damaged block cannot.
     private async Task TakeIndexedAsync(Segment segment, long limit, CancellationToken ct)
     {

@@ -126,12 +126,16 @@ public sealed partial class Journal
         await SegmentScan.RunAsync(segment, nextFirst, ct);
         if (segment.LastSequence != nextFirst - 1)
             throw Corrupt($"records {segment.LastSequence + 1} to {nextFirst - 1} are damaged or missing");
+        // Torn or flipped, nobody can say; it is told in either case.
+        if (await SegmentIndexFile.IsThereAsync(_storage, segment, ct)) NoteIndex(segment);
         await SealAsync(segment);
     }
 
     private async Task RecoverLastAsync(Segment segment, CancellationToken ct)
     {
         await TakeIndexedAsync(segment, long.MaxValue, ct);
+        // It is not flushed, so a crash of the host can have torn it, as a flip can; it is told in either case.
+        if (segment.IndexedCount == 0 && await SegmentIndexFile.IsThereAsync(_storage, segment, ct)) NoteIndex(segment);
         await SegmentScan.RunAsync(segment, long.MaxValue, ct);
         // A block may have survived behind a lost one. Zeroed now, it can never continue what is appended here.
         var length = await segment.File.LengthAsync(ct);
@@ -150,8 +154,7 @@ public sealed partial class Journal
     private async ValueTask<RecordEntry[]> ScanAgainAsync(Segment segment, CancellationToken ct)
     {
         if (await _storage.ExistsAsync(SegmentName.IndexOf(segment.FirstSequence), ct))
-            _found.Enqueue(JournalDamage.Mended(
-                JournalPart.Index, segment, SegmentName.IndexOf(segment.FirstSequence), 0));
+            NoteIndex(segment);
         var scanned = new Segment(segment.File, new SegmentHeader(segment.FirstSequence, segment.Salt), recycled: true);
         await SegmentScan.RunAsync(scanned, segment.LastSequence + 1, ct);
         if (scanned.LastSequence != segment.LastSequence)

@@ -59,8 +59,7 @@ public sealed partial class Journal
             || await SegmentIndexFile.TryReadPartAsync(_storage, segment, ct) is not null) return;
         segment.IndexedCount = 0;
         await IndexDurableAsync(ct);
-        _found.Enqueue(JournalDamage.Mended(
-            JournalPart.Index, segment, SegmentName.IndexOf(segment.FirstSequence), 0));
+        NoteIndex(segment);
     }
 
     private async ValueTask<long> CheckBlockAsync(Segment segment, ReadOnlyMemory<RecordEntry> entries, int from,

@@ -80,6 +80,13 @@ internal static class SegmentIndexFile
             && (table.IsEmpty || BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(40)) == Crc32C.Compute(table));
     }
 
+    /// <summary>Whether there is one, good or not.</summary>
+    public static async ValueTask<bool> IsThereAsync(IStorage storage, Segment segment, CancellationToken ct)
+    {
+        await using var file = await TryOpenAsync(storage, segment.FirstSequence, ct);
+        return file is not null && await file.LengthAsync(ct) > 0;
+    }
+
     /// <summary>The salt of a segment whose own head is damaged.</summary>
     public static async ValueTask<ulong?> TryReadSaltAsync(IStorage storage, long first, CancellationToken ct)
     {

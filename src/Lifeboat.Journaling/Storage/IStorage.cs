@@ -38,7 +38,14 @@ public interface IStorageFile : IAsyncDisposable
     ValueTask FlushAsync(CancellationToken ct);
 }
 
-public enum StorageFault { Io = 1, Full = 2, NotFound = 3 }
+public enum StorageFault
+{
+    Io = 1,
+    Full = 2,
+    NotFound = 3,
+    /// <summary>The medium cannot give these bytes; others it may. A shorter read may say which.</summary>
+    Unreadable = 4,
+}
 
 public sealed class StorageException(StorageFault fault, string message, Exception? cause = null)
     : Exception(message, cause)

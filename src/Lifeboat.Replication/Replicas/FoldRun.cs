@@ -2,6 +2,7 @@
 using Lifeboat.Journaling.Indexing;
 using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Segments;
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
@@ -73,7 +74,7 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
         }
     }
 
-    private async Task ApplyAsync(ExtentMap map, IBaseImage image, CancellationToken ct)
+    private async Task ApplyAsync(ExtentMap map, SectorFile image, CancellationToken ct)
     {
         var data = _data;
         var gathered = new byte[Math.Min(WriteBytes, _used)];

@@ -22,23 +22,28 @@ internal static class ManifestFile
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    /// <returns>Null: this storage has no replica.</returns>
+    /// <returns>Null: this storage has no replica. Else what it says, and which of the two is damaged.</returns>
     /// <exception cref="ReplicaException">Corrupt: neither manifest nor copy can be believed.</exception>
-    public static async Task<(ReplicaManifest Manifest, bool Damaged)?> ReadAsync(
+    public static async Task<(ReplicaManifest Manifest, string? Damaged)?> ReadAsync(
         IStorage storage, CancellationToken ct)
     {
         if (await BytesAsync(storage, Name, ct) is not { } bytes) return null;
-        if (TryDecode(bytes) is { } manifest) return (manifest, false);
-        if (await BytesAsync(storage, Copy, ct) is { } copy && TryDecode(copy) is { } same) return (same, true);
+        var copy = await BytesAsync(storage, Copy, ct);
+        var same = copy is null ? null : TryDecode(copy);
+        // A release before this one kept no copy.
+        if (TryDecode(bytes) is { } manifest) return (manifest, copy is not null && same is null ? Copy : null);
+        if (same is not null) return (same, Name);
         throw new ReplicaException(ReplicaFault.Corrupt, "manifest.json cannot be read, nor its copy");
     }
 
-    /// <summary>Whether both are what was written last.</summary>
-    public static async Task<bool> AreWholeAsync(ReplicaManifest manifest, IStorage storage, CancellationToken ct)
+    /// <returns>The file that is not what was written last; null: both are.</returns>
+    public static async Task<string?> DamagedAsync(ReplicaManifest manifest, IStorage storage, CancellationToken ct)
     {
         var bytes = Encode(manifest);
-        return await BytesAsync(storage, Name, ct) is { } found && bytes.AsSpan().SequenceEqual(found)
-            && await BytesAsync(storage, Copy, ct) is { } copy && bytes.AsSpan().SequenceEqual(copy);
+        foreach (var name in new[] { Name, Copy })
+            if (await BytesAsync(storage, name, ct) is not { } found || !bytes.AsSpan().SequenceEqual(found))
+                return name;
+        return null;
     }
 
     public static async Task DeleteAsync(IStorage storage, CancellationToken ct)

@@ -18,6 +18,8 @@ public sealed partial class Replica
         IStorage storage, IReplicaStore store, TimeProvider time, CancellationToken ct)
     {
         if (options.Problems().FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
+        // All that is read here has a checksum: what a medium cannot give is damage like any other.
+        storage = new SectorStorage(storage);
         // A killed process may have renamed a manifest that it did not live to sync: what is read must be durable.
         await storage.SyncAsync(ct);
         var read = await ManifestFile.ReadAsync(storage, ct);
@@ -31,10 +33,10 @@ public sealed partial class Replica
             if (found is null || definition.Epoch.Value > found.Epoch)
                 await replica.ChangeAsync(m => m with { Epoch = Math.Max(m.Epoch, definition.Epoch.Value) }, ct);
             replica.RememberDamages();
-            if (read is { Damaged: true }) replica.NoteManifest();
+            if (read is { Damaged: { } file }) replica.NoteManifest(file);
             await replica.DoFoldAgainAsync(ct);
             await replica.RecoverAsync(ct);
-            await replica.SettleDamagesAsync(read is { Damaged: true }, ct);
+            await replica.SettleDamagesAsync(read is { Damaged: not null }, ct);
             await SpareRoom.KeepAsync(storage, ct);
             return replica;
         }

@@ -65,9 +65,9 @@ public sealed partial class Replica
         await _stateGate.EnterAsync(ct);
         try
         {
-            if (await ManifestFile.AreWholeAsync(_manifest, _storage, ct)) return;
+            if (await ManifestFile.DamagedAsync(_manifest, _storage, ct) is not { } file) return;
             await ChangeLockedAsync(m => m);
-            NoteManifest();
+            NoteManifest(file);
         }
         finally
         {
@@ -75,7 +75,7 @@ public sealed partial class Replica
         }
     }
 
-    private void NoteManifest() => Add(new ReplicaDamage(DamagePlace.Manifest, "manifest.json", 0, 0, 0, 0, 0,
+    private void NoteManifest(string file) => Add(new ReplicaDamage(DamagePlace.Manifest, file, 0, 0, 0, 0, 0,
         _time.GetUtcNow(), null, Repaired: true));
 
     // Folding would trim what is being read.
@@ -170,26 +170,31 @@ public sealed partial class Replica
         return image.CheckedTo - from;
     }
 
-    private static async Task BuildPartAsync(CheckedImage image, CancellationToken ct)
+    private async Task BuildPartAsync(CheckedImage image, CancellationToken ct)
     {
         const int sectors = 2;
         var at = image.CheckedTo;
         if (at >= image.SizeBytes) return;
         var bytes = new byte[Math.Min(sectors * SumSector.Covers, image.SizeBytes - at)];
-        await image.Raw.ReadAsync(at, bytes, ct);
+        var lost = new List<long>();
+        await image.Raw.ReadAsync(at, bytes, lost, ct);
         var first = at / SumSector.Covers;
         var count = (int)((bytes.Length + SumSector.Covers - 1) / SumSector.Covers);
         var table = new byte[count * SumSector.Bytes];
         for (var block = 0; block * BlockSum.BlockBytes < bytes.Length; block++)
         {
             var content = bytes.AsSpan(block * BlockSum.BlockBytes);
+            content = content[..Math.Min(BlockSum.BlockBytes, content.Length)];
+            var isLost = lost.Contains(at + (long)block * BlockSum.BlockBytes);
             SumSector.Set(table.AsSpan(block / SumSector.Blocks * SumSector.Bytes, SumSector.Bytes),
-                block % SumSector.Blocks, BlockSum.Of(content[..Math.Min(BlockSum.BlockBytes, content.Length)]));
+                block % SumSector.Blocks, isLost ? BlockSum.Poison(content) : BlockSum.Of(content));
         }
         for (var i = 0; i < count; i++)
             SumSector.Seal(table.AsSpan(i * SumSector.Bytes, SumSector.Bytes), image.Volume, first + i);
         await image.Table.WriteAsync(first, table, ct);
         image.CheckedTo = at + bytes.Length;
+        foreach (var block in lost)
+            Note(new BaseDamage(image.Volume, block, Math.Min(BlockSum.BlockBytes, image.SizeBytes - block), false));
     }
 
     private ManifestSums[] Sums() =>

@@ -28,6 +28,7 @@ public sealed partial class GroupSource
     private readonly Signal _toSpill = new(), _toRead = new();
     private OutboxState _rung;
     private Guid _spoilt;
+    private volatile LogDamage? _logDamage;
 
     private bool LogIsFor(CaptureStream stream) => _log is not null && stream is { IsGivenUp: false };
 
@@ -110,6 +111,7 @@ public sealed partial class GroupSource
         catch (Exception e) when (e is StorageException or JournalException)
         {
             LogLogUnreadable(_options.Group, from, e.Message);
+            _logDamage = new LogDamage(e.Message, _time.GetUtcNow());
             // It is given up for good: else each session would come as far as here and no further.
             _spoilt = stream.StreamId;
             await TryClearAsync(log, ct);
@@ -142,6 +144,7 @@ public sealed partial class GroupSource
         catch (StorageException e)
         {
             LogLogUnreadable(_options.Group, reply.Durable + 1, e.Message);
+            _logDamage = new LogDamage(e.Message, _time.GetUtcNow());
             return null;
         }
         if (left is null || left.StreamId == _spoilt) return null;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Capture;
@@ -75,7 +76,7 @@ public sealed partial class GroupSource
         _suspension = options.Suspension;
         _rung = new OutboxState(OutboxRung.ChangeMap, ReasonCode.LinkDown, time.GetUtcNow(), 0, 0);
         if (options.Log is { } storage && options.Policy.OutboxLogBytes > 0)
-            _log = new OutboxLog(storage, new OutboxLogOptions
+            _log = new OutboxLog(new SectorStorage(storage), new OutboxLogOptions
             {
                 BytesMax = options.Policy.OutboxLogBytes,
                 ReserveBytes = options.LogReserveBytes,
@@ -132,6 +133,7 @@ public sealed partial class GroupSource
             DurableSequence = Math.Max(stream?.DurableSequence ?? 0, Volatile.Read(ref _durableKnown)),
             OutboxBytes = stream?.OutboxBytes ?? 0,
             Outbox = Rung(),
+            LogDamage = _logDamage,
             Suspension = Held,
             Lag = Lag(stream),
             CapturedBytes = Volatile.Read(ref _capturedBefore) + (stream?.CapturedBytes ?? 0),

@@ -27,6 +27,10 @@ public enum OutboxRung
 public sealed record OutboxState(OutboxRung Rung, ReasonCode Reason, DateTimeOffset Since, long MemoryBytes,
     long LogBytes);
 
+/// <summary>A log on disk that gave bytes which are not what was written, or none.</summary>
+/// <param name="Detail">File and byte among it.</param>
+public sealed record LogDamage(string Detail, DateTimeOffset FoundAt);
+
 /// <summary>What a source says of itself at one moment.</summary>
 public sealed record SourceSnapshot
 {
@@ -41,6 +45,8 @@ public sealed record SourceSnapshot
     public required long DurableSequence { get; init; }
     public required long OutboxBytes { get; init; }
     public required OutboxState Outbox { get; init; }
+    /// <summary>The last time that the log could not be read; what it had came by a resync.</summary>
+    public LogDamage? LogDamage { get; init; }
     /// <summary>The suspension that holds now.</summary>
     public Suspension? Suspension { get; init; }
     /// <summary>

@@ -14,6 +14,10 @@ internal static partial class Posix
     public const int InvalidArgument = 22;
     public const int NoSuchAddress = 6;
 
+    // EIO, ENODATA (a medium error, as the block layer tells it), EBADMSG and EUCLEAN (a file system's own checksum),
+    // EILSEQ (protection information), EREMOTEIO (a target's medium).
+    public static bool IsOfMedium(int errno) => errno is 5 or 61 or 74 or 84 or 117 or 121;
+
     public const int KeepSize = 0x01;
     public const int PunchHole = 0x02;
     public const int SeekEnd = 2;

@@ -56,7 +56,7 @@ internal sealed class RawFile(SafeFileHandle handle, string path) : IDisposable
         }
         catch (Exception e) when (StorageErrors.IsOurs(e))
         {
-            throw StorageErrors.From(e, path);
+            throw StorageErrors.FromRead(e, path);
         }
     }
 

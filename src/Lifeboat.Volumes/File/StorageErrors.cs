@@ -21,6 +21,12 @@ internal static class StorageErrors
         _ => new StorageException(StorageFault.Io, $"{path}: {e.Message}", e),
     };
 
+    /// <summary>What a read failed with: a sector that cannot be read is not like a disk that is gone.</summary>
+    public static StorageException FromRead(Exception e, string path) =>
+        e is IOException && Posix.IsOfMedium(e.HResult & 0xFFFF)
+            ? new StorageException(StorageFault.Unreadable, $"{path}: {e.Message}", e)
+            : From(e, path);
+
     public static StorageException FromErrno(int errno, string what, string path) => new(
         IsFull(errno) ? StorageFault.Full : StorageFault.Io,
         $"{what} of {path}: {Marshal.GetPInvokeErrorMessage(errno)}");

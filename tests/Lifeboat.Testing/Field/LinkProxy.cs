@@ -57,6 +57,12 @@ public sealed class LinkProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Turns one bit over in the next piece that it carries, under whatever encrypts the line.</summary>
+    public void FlipBit(bool forth) => (forth ? Forth : Back).AskFlip();
+
+    /// <summary>No flip that was asked for is still to come.</summary>
+    public bool HasFlipped => !Forth.IsFlipAsked && !Back.IsFlipAsked;
+
     public static LinkProxy Listen(IPEndPoint? target, TimeProvider time)
     {
         var listener = new TcpListener(IPAddress.Loopback, 0);

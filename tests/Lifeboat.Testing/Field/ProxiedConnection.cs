@@ -97,6 +97,7 @@ internal sealed class ProxiedConnection(LinkProxy proxy, Socket near, IPEndPoint
                 to.Shutdown(SocketShutdown.Send);
                 return;
             }
+            lane.Flip(piece.Bytes.AsSpan(0, piece.Length));
             for (var sent = 0; sent < piece.Length;)
                 sent += await to.SendAsync(piece.Bytes.AsMemory(sent, piece.Length - sent), ct);
         }

@@ -8,6 +8,8 @@ internal sealed class ProxyLane(LinkProxy proxy, bool forth, TimeProvider time)
     private long _freeAt;
     private long _bytes;
 
+    private int _flips;
+
     public long Bytes => Volatile.Read(ref _bytes);
 
     public TimeSpan Delay => proxy.Conditions.Delay;
@@ -15,6 +17,21 @@ internal sealed class ProxyLane(LinkProxy proxy, bool forth, TimeProvider time)
     /// <summary>Pieces stay short on a slow line: a long one would sit on it for seconds.</summary>
     public int PieceMax => proxy.Conditions.BytesPerSecond is { } rate
         ? (int)Math.Clamp(rate / 50, 512, 16 << 10) : 64 << 10;
+
+    public void AskFlip() => Interlocked.Increment(ref _flips);
+
+    public bool IsFlipAsked => Volatile.Read(ref _flips) > 0;
+
+    /// <summary>Turns one bit of a piece over, if that was asked for.</summary>
+    public void Flip(Span<byte> piece)
+    {
+        if (piece.IsEmpty || Interlocked.Decrement(ref _flips) < 0)
+        {
+            if (!piece.IsEmpty) Interlocked.Increment(ref _flips);
+            return;
+        }
+        piece[piece.Length / 2] ^= 0x10;
+    }
 
     /// <summary>Waits until a piece that came in at this time may leave.</summary>
     public async Task PassAsync(int bytes, long cameAt, CancellationToken ct)

@@ -95,6 +95,14 @@ public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
         return true;
     }
 
+    /// <summary>A page of a file cannot be read until it is written whole. False: there is no such byte.</summary>
+    public bool Spoil(string folder, string file, long offset)
+    {
+        if (Folder(folder).Find(file) is not { } inode || offset >= inode.Cache.Length) return false;
+        inode.Spoil(offset);
+        return true;
+    }
+
     /// <summary>Files of a folder with their lengths, as readers see them.</summary>
     public IReadOnlyList<(string Name, long Length)> Files(string folder) =>
         [.. Folder(folder).Names.Select(n => (n, Folder(folder).Find(n)!.Cache.Length))];

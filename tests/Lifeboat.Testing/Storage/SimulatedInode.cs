@@ -8,17 +8,37 @@ namespace Lifeboat.Testing.Storage;
 internal sealed class SimulatedInode
 {
     private const int SectorBytes = 512;
+    private const int PageBytes = 4096;
 
     private readonly List<Change> _pending = [];
+    private readonly HashSet<long> _spoilt = [];
     private SparseBytes _durable = new();
 
     public SparseBytes Cache { get; private set; } = new();
     public IEnumerable<long> PendingOrders => _pending.Select(c => c.Order);
 
-    public void Write(long offset, ReadOnlySpan<byte> data, long order) =>
+    public void Write(long offset, ReadOnlySpan<byte> data, long order)
+    {
+        WriteOver(offset, data.Length);
         Apply(new Change(offset, data.ToArray(), 0, null, order));
+    }
 
-    public void Zero(long offset, long length, long order) => Apply(new Change(offset, null, length, null, order));
+    public void Zero(long offset, long length, long order)
+    {
+        WriteOver(offset, length);
+        Apply(new Change(offset, null, length, null, order));
+    }
+
+    /// <summary>The medium does not give the page with this byte any more, until it is written whole.</summary>
+    public void Spoil(long offset) => _spoilt.Add(offset / PageBytes);
+
+    /// <summary>Whether a read of this range fails.</summary>
+    public bool IsSpoilt(long offset, long length) => _spoilt.Count > 0
+        && _spoilt.Any(p => p * PageBytes < offset + length && offset < (p + 1) * PageBytes);
+
+    /// <summary>Whether a write of this range would have to read a page that cannot be read.</summary>
+    public bool CutsSpoilt(long offset, long length) => _spoilt.Count > 0 && _spoilt.Any(p =>
+        p * PageBytes < offset + length && offset < (p + 1) * PageBytes && !Covers(p, offset, length));
     public void SetLength(long length, long order) => Apply(new Change(0, null, 0, length, order));
 
     /// <summary>Bytes on the medium turn over: what was flushed, and what readers see of it.</summary>
@@ -74,6 +94,7 @@ internal sealed class SimulatedInode
     {
         var fork = new SimulatedInode { Cache = Cache.Clone(), _durable = _durable.Clone() };
         fork._pending.AddRange(_pending);
+        fork._spoilt.UnionWith(_spoilt);
         return fork;
     }
 
@@ -86,6 +107,12 @@ internal sealed class SimulatedInode
             at += room;
         }
     }
+
+    private void WriteOver(long offset, long length) => _spoilt.RemoveWhere(p => Covers(p, offset, length));
+
+    // What lies behind the file's end need not be written.
+    private bool Covers(long page, long offset, long length) => offset <= page * PageBytes
+        && (offset + length >= (page + 1) * PageBytes || offset + length >= Cache.Length);
 
     private void Apply(Change change)
     {

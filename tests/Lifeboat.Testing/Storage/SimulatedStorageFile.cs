@@ -15,6 +15,8 @@ internal sealed class SimulatedStorageFile(SimulatedDisk disk, string folder, st
     public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
         await EnterAsync(DiskVerb.Read, offset, buffer.Length, ct);
+        if (inode.IsSpoilt(offset, Math.Min(buffer.Length, inode.Cache.Length - offset)))
+            throw new StorageException(StorageFault.Unreadable, $"{name}: the medium does not give byte {offset}");
         return inode.Cache.Read(offset, buffer.Span);
     }
 
@@ -32,6 +34,7 @@ internal sealed class SimulatedStorageFile(SimulatedDisk disk, string folder, st
             WriteSome(offset, data);
             throw;
         }
+        if (inode.CutsSpoilt(offset, data.Length)) throw new StorageException(StorageFault.Io, $"{name}: bad sector");
         if (!disk.HasRoomFor(inode.Cache.NewBytes(offset, data.Length)))
         {
             WriteSome(offset, data);
@@ -45,6 +48,7 @@ internal sealed class SimulatedStorageFile(SimulatedDisk disk, string folder, st
     {
         await EnterAsync(DiskVerb.Zero, offset, length, ct);
         if (disk.LeavesOut(DiskVerb.Zero, folder, name)) return;
+        if (inode.CutsSpoilt(offset, length)) throw new StorageException(StorageFault.Io, $"{name}: bad sector");
         inode.Zero(offset, length, disk.NextOrder());
         disk.Did(folder, DiskVerb.Zero, name);
     }

@@ -8,8 +8,9 @@ using Lifeboat.Testing.Storage;
 namespace Lifeboat.Tests.Replicas;
 
 /// <summary>
-/// One bit of one file of a replica turns over. Whatever is read afterwards is right or refused; a scrub names the
-/// damage; once the source has sent what was lost, everything is right again.
+/// One bit of one file of a replica turns over, or a sector of it cannot be read any more. Whatever is read
+/// afterwards is right or refused; a scrub names the damage; once the source has sent what was lost, everything is
+/// right again.
 /// </summary>
 public sealed class ReplicaFlipTests
 {
@@ -17,12 +18,17 @@ public sealed class ReplicaFlipTests
     private static readonly CancellationToken Ct = CancellationToken.None;
 
     [Fact]
-    public async Task A_flipped_bit_is_never_read_is_named_and_is_mended()
+    public Task A_flipped_bit_is_never_read_is_named_and_is_mended() => AllAreMendedAsync(spoil: false);
+
+    [Fact]
+    public Task A_sector_that_cannot_be_read_is_damage_like_a_flipped_bit() => AllAreMendedAsync(spoil: true);
+
+    private static async Task AllAreMendedAsync(bool spoil)
     {
         var seen = new Dictionary<string, int>();
         for (ulong seed = 0; seed < 150; seed++)
         {
-            var flip = await new Story(seed).RunAsync();
+            var flip = await new Story(seed, spoil).RunAsync();
             seen[flip] = seen.GetValueOrDefault(flip) + 1;
         }
         foreach (var place in new[] { "base", "sums", "segment", "index" })
@@ -30,12 +36,12 @@ public sealed class ReplicaFlipTests
         Assert.True(seen.Count(s => s.Key.EndsWith("refused", StringComparison.Ordinal)) > 0);
     }
 
-    internal sealed class Story(ulong seed)
+    internal sealed class Story(ulong seed, bool spoil)
     {
         private readonly ReplicaBench _bench = new(seed);
         private readonly Prng _prng = new(seed + 991);
         private Dictionary<ushort, byte[]> _disks = [];
-        private bool _refused;
+        private bool _refused, _cutOff;
 
         public async Task<string> RunAsync()
         {
@@ -73,9 +79,25 @@ public sealed class ReplicaFlipTests
 
         private async Task<Replica> EndAsync(Replica replica)
         {
-            if (_prng.Chance(0.5)) await replica.DisposeAsync();
+            if (_prng.Chance(0.4)) await CutFoldOffAsync(replica);
+            else if (_prng.Chance(0.5)) await replica.DisposeAsync();
             _bench.Disk.KillProcesses();
             return replica;
+        }
+
+        // So that a redo is there that counts, over a base that is between two states.
+        private async Task CutFoldOffAsync(Replica replica)
+        {
+            for (var i = 0; i < 22; i++) await _bench.CutAsync(replica);
+            _bench.Disk.CrashAfter(_prng.Next(1, 25));
+            try
+            {
+                await _bench.FoldAsync(replica);
+            }
+            catch (StorageException)
+            {
+                _cutOff = true;
+            }
         }
 
         private async Task<(string Kind, string What)> FlipAsync()
@@ -87,15 +109,15 @@ public sealed class ReplicaFlipTests
                     if (!name.StartsWith("spare", StringComparison.Ordinal)
                         && !name.StartsWith("free", StringComparison.Ordinal)) all.Add((storage, name));
             var (place, file) = _prng.Pick(all);
+            if (_cutOff && _prng.Chance(0.3)) (place, file) = (journal, "fold.redo");
             await using var open = await place.OpenAsync(file, create: false, Ct);
             var length = await open.LengthAsync(Ct);
             if (length == 0) return ("nothing", file);
             var at = _prng.Next(length);
-            var one = new byte[1];
-            await open.ReadAsync(at, one, Ct);
-            one[0] ^= (byte)(1 << _prng.Next(8));
-            await open.WriteAsync(at, one, Ct);
+            var mask = (byte)(1 << _prng.Next(8));
+            var folder = place == images ? "images" : "shop";
             await open.FlushAsync(Ct);
+            Assert.True(spoil ? _bench.Disk.Spoil(folder, file, at) : _bench.Disk.Flip(folder, file, at, mask));
             var kind = place == images ? "base" : file.EndsWith(".sums", StringComparison.Ordinal) ? "sums"
                 : file.EndsWith(".lbj", StringComparison.Ordinal) ? "segment"
                 : file.EndsWith(".idx", StringComparison.Ordinal) ? "index" : file;

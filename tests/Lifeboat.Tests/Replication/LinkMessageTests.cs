@@ -105,17 +105,23 @@ public sealed class LinkMessageTests
     }
 
     [Fact]
+    public void One_flipped_bit_of_a_message_is_a_protocol_fault_whichever_it_is()
+    {
+        using var unpacker = new FrameUnpacker(FrameAbilities.All);
+        foreach (var message in EveryKind())
+            for (var bit = 0; bit < 8 * message.Length; bit++)
+            {
+                message[bit / 8] ^= (byte)(1 << bit % 8);
+                Assert.Equal(LinkFault.Protocol, Assert.Throws<LinkException>(() => Decode(message, unpacker)).Fault);
+                message[bit / 8] ^= (byte)(1 << bit % 8);
+            }
+    }
+
+    [Fact]
     public void A_damaged_message_is_a_protocol_fault_and_nothing_else()
     {
         var prng = new Prng(11);
-        byte[][] messages =
-        [
-            Hello().Encode(), Reply().Encode(), Frame(), new Ack(Id, 9, 7).Encode(),
-            new DigestRequest(5, 2, 9, 1 << 20, 4096, 3).Encode(), Digests(), new Ping(77).Encode(MessageKind.Pong),
-            new Refused(ReasonCode.StaleEpoch, new Epoch(4), "old").Encode(), new Bye(ReasonCode.None).Encode(),
-            (Reply() with { Accepts = FrameAbilities.All }).Encode(), Packed(FrameCompression.Lz4),
-            Packed(FrameCompression.Zstd), new Resend([new(2, 4096, 8192), new(0, 0, 1)]).Encode(),
-        ];
+        var messages = EveryKind();
         using var unpacker = new FrameUnpacker(FrameAbilities.All);
         for (var round = 0; round < 20_000; round++)
         {
@@ -159,6 +165,15 @@ public sealed class LinkMessageTests
         if (good) DigestRequest.Decode(payload.Span);
         else Assert.Throws<LinkException>(() => DigestRequest.Decode(payload.Span));
     }
+
+    private static byte[][] EveryKind() =>
+    [
+        Hello().Encode(), Reply().Encode(), Frame(), new Ack(Id, 9, 7).Encode(),
+        new DigestRequest(5, 2, 9, 1 << 20, 4096, 3).Encode(), Digests(), new Ping(77).Encode(MessageKind.Pong),
+        new Refused(ReasonCode.StaleEpoch, new Epoch(4), "old").Encode(), new Bye(ReasonCode.None).Encode(),
+        (Reply() with { Accepts = FrameAbilities.All }).Encode(), Packed(FrameCompression.Lz4),
+        Packed(FrameCompression.Zstd), new Resend([new(2, 4096, 8192), new(0, 0, 1)]).Encode(),
+    ];
 
     // Of a frame the records too, so that what unpacks them is tried.
     private static void Reseal(byte[] message, Prng prng)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers;
 using Lifeboat.Journaling;
+using Lifeboat.Journaling.Storage;
 
 namespace Lifeboat.Replication.Replicas.Checksums;
 
@@ -12,10 +13,12 @@ namespace Lifeboat.Replication.Replicas.Checksums;
 //   one waits for the gate and looks again; if the fold was cut off, what it was to write is laid over the block first.
 internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile gate) : IAsyncDisposable
 {
+    private readonly SectorFile _raw = new(new ImageFile(image));
     private long _checkedTo;
 
     public ushort Volume => table.Volume;
-    public IBaseImage Raw => image;
+    /// <summary>The image as it is: filler where the medium gives nothing.</summary>
+    public SectorFile Raw => _raw;
     public SumTable Table => table;
     public long SizeBytes => image.SizeBytes;
     /// <summary>A fold that was begun and not brought to its end; changed under the gate.</summary>
@@ -80,7 +83,7 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
     public async ValueTask DisposeAsync()
     {
         await table.DisposeAsync();
-        await image.DisposeAsync();
+        await _raw.DisposeAsync();
     }
 
     private async ValueTask<BaseDamage?> TryReadAsync(
@@ -92,15 +95,13 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
             (offset + buffer.Length + BlockSum.BlockBytes - 1) / BlockSum.BlockBytes * BlockSum.BlockBytes);
         if (first == offset && end == offset + buffer.Length)
         {
-            await image.ReadAsync(first, buffer, ct);
-            return await VerifyAsync(first, buffer, pending, ct);
+            return await ReadBlocksAsync(first, buffer, pending, ct);
         }
         var length = (int)(end - first);
         var whole = ArrayPool<byte>.Shared.Rent(length);
         try
         {
-            await image.ReadAsync(first, whole.AsMemory(0, length), ct);
-            if (await VerifyAsync(first, whole.AsMemory(0, length), pending, ct) is { } damage) return damage;
+            if (await ReadBlocksAsync(first, whole.AsMemory(0, length), pending, ct) is { } damage) return damage;
             whole.AsSpan((int)(offset - first), buffer.Length).CopyTo(buffer.Span);
             return null;
         }
@@ -108,6 +109,18 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
         {
             ArrayPool<byte>.Shared.Return(whole);
         }
+    }
+
+    // Where there are no sums nobody but the medium says that a block is lost.
+    private async ValueTask<BaseDamage?> ReadBlocksAsync(
+        long offset, Memory<byte> blocks, FoldCommit? pending, CancellationToken ct)
+    {
+        var lost = offset + blocks.Length > CheckedTo ? new List<long>() : null;
+        await _raw.ReadAsync(offset, blocks, lost, ct);
+        if (await VerifyAsync(offset, blocks, pending, ct) is { } damage) return damage;
+        if (lost?.FindIndex(at => at >= CheckedTo) is not (>= 0 and var unsummed)) return null;
+        return new BaseDamage(Volume, lost[unsummed],
+            Math.Min(BlockSum.BlockBytes, SizeBytes - lost[unsummed]), Sums: false);
     }
 
     private async ValueTask<BaseDamage?> VerifyAsync(
