@@ -24,6 +24,8 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
     public IReadOnlyDictionary<string, long> Totals => _totals;
     public IReadOnlyList<SimulationResult> Violations => _violations;
     public long Done => _done;
+    /// <summary>Of the traces of all worlds, in whatever order they ran: the same engine has the same.</summary>
+    public ulong TraceHash { get; private set; }
     public TimeSpan Elapsed => _clock.Elapsed;
     public double PerSecond => _done / Math.Max(0.001, Elapsed.TotalSeconds);
     public string Pace => $"{_done:N0} seeds in {Elapsed.TotalSeconds:F1} s, {PerSecond:F1} seeds/s on {jobs} job(s)";
@@ -49,10 +51,12 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
             if (seed > last) return;
             lock (_gate)
                 if ((_violations.Count > 0 && !GoesOn) || Enough(this)) return;
-            var result = SimulatedWorld.Run(world((ulong)seed));
+            var t0=System.Diagnostics.Stopwatch.GetTimestamp(); var a0=GC.GetAllocatedBytesForCurrentThread();
+            var result = SimulatedWorld.Run(world((ulong)seed)); if (Environment.GetEnvironmentVariable("PER") is not null) Console.WriteLine($"PER {seed} {System.Diagnostics.Stopwatch.GetElapsedTime(t0).TotalMilliseconds:F1} {(GC.GetAllocatedBytesForCurrentThread()-a0)>>10} {string.Join(' ', result.Counts.Where(c=>c.Key is "steps" or "guest writes" or "link messages" or "virtual seconds" or "points checked" or "connections").Select(c=>c.Key.Replace(' ','_')+"="+c.Value))}");
             lock (_gate)
             {
                 _done++;
+                TraceHash += result.TraceHash;
                 foreach (var (what, count) in result.Counts)
                     _totals[what] = _totals.GetValueOrDefault(what) + count;
                 if (result.Violation is null) continue;

@@ -21,7 +21,7 @@ internal static class SwarmCommand
         swarm.Run();
         foreach (var (what, count) in swarm.Totals) Console.WriteLine($"  {what,-28} {count,14:N0}");
         Console.WriteLine($"seeds {first}..{first + swarm.Done - 1}: {swarm.Pace}, "
-            + $"{swarm.Violations.Count} violation(s)");
+            + $"{swarm.Violations.Count} violation(s), traces {swarm.TraceHash:x16}");
         if (flaw is null && swarm.Violations.MinBy(v => v.Seed) is { } found)
             MinimiseCommand.WriteDown(new SimulationOptions(found.Seed), found, path: null);
         if (flaw is null) return swarm.Violations.Count == 0 ? 0 : 1;

@@ -103,9 +103,11 @@ public sealed class ExtentMap
     private ref Bucket BucketAt(long number)
     {
         ref var page = ref _pages[(int)(number >> PageShift)];
-        page ??= new Bucket[1 << PageShift];
+        page ??= new Bucket[Math.Min(1 << PageShift, (_sizeBytes >> BucketShift) + 1 - FirstOfPage(number))];
         return ref page[(int)(number & ((1 << PageShift) - 1))];
     }
+
+    private static long FirstOfPage(long number) => number & ~((1L << PageShift) - 1);
 
     private ReadOnlySpan<Piece> PiecesAt(long number)
     {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Storage;
@@ -11,26 +12,40 @@ namespace Lifeboat.Journaling.Segments;
 /// </summary>
 internal static class SegmentScan
 {
+    private const int WindowBytes = 256 << 10;
+
     /// <param name="limit">No sequence from here on belongs to the segment: the next one begins with it.</param>
     public static async ValueTask RunAsync(Segment segment, long limit, CancellationToken ct)
     {
-        var buffer = new byte[256 << 10];
+        var rented = ArrayPool<byte>.Shared.Rent(WindowBytes);
+        try
+        {
+            await RunAsync(segment, limit, rented.AsMemory(0, WindowBytes), ct);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    private static async ValueTask RunAsync(Segment segment, long limit, Memory<byte> buffer, CancellationToken ct)
+    {
         var entries = new List<RecordEntry>();
         while (segment.LastSequence + 1 < limit)
         {
             var count = await segment.File.ReadAsync(segment.Tail, buffer, ct);
             var used = 0;
-            while (Next(buffer.AsSpan(used, count - used), segment, out var header))
+            while (Next(buffer.Span[used..count], segment, out var header))
             {
                 var total = BlockCodec.HeaderLength + header.Length;
                 if (total > count - used) break;
-                if (!BlockCodec.IsIntact(buffer.AsSpan(used, total), header)) return;
-                ReadEntries(buffer.AsSpan(used, total), header, segment.Tail, entries);
+                if (!BlockCodec.IsIntact(buffer.Span.Slice(used, total), header)) return;
+                ReadEntries(buffer.Span.Slice(used, total), header, segment.Tail, entries);
                 segment.Add(CollectionsMarshal.AsSpan(entries), segment.Tail + total);
                 used += total;
             }
             if (used > 0) continue;
-            if (!Next(buffer.AsSpan(0, count), segment, out var large)) return;
+            if (!Next(buffer.Span[..count], segment, out var large)) return;
             var needed = BlockCodec.HeaderLength + large.Length;
             if (needed <= buffer.Length) return; // the file ends inside the block
             buffer = new byte[needed];

@@ -14,12 +14,12 @@ namespace Lifeboat.Replication.Replicas;
 internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamState state)
 {
     private const int WriteBytes = 1 << 20;
-    private const int RoomMin = 1 << 20;
+    private const int RoomMax = 1 << 20;
 
     private readonly Dictionary<ushort, ExtentMap> _maps = [];
     // Not rented: a view may still read a run that is over.
     private byte[] _data = [];
-    private int _used;
+    private int _used, _roomMin;
 
     public long Last { get; private set; }
     public long Bytes { get; private set; }
@@ -28,6 +28,8 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
     /// <param name="found">Told of damaged records; what they had written counts as damaged from here on.</param>
     public async Task ReadAsync(JournalReader reader, int bytesMax, Action<JournalDamage> found, CancellationToken ct)
     {
+        // What a run takes at once, or its first part.
+        _roomMin = Math.Min(RoomMax, bytesMax);
         while (Bytes < bytesMax && await reader.ReadAsync(ct))
         {
             if (reader.Damage is { } damage) found(damage);
@@ -126,7 +128,7 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
 
     private void Grow(int least)
     {
-        var room = (int)Math.Min(Array.MaxLength, Math.Max(least, Math.Max(RoomMin, 2L * _data.Length)));
+        var room = (int)Math.Min(Array.MaxLength, Math.Max(least, Math.Max(_roomMin, 2L * _data.Length)));
         var grown = GC.AllocateUninitializedArray<byte>(room);
         _data.AsSpan(0, _used).CopyTo(grown);
         _data = grown;

@@ -76,7 +76,8 @@ public sealed partial class Replica
         int blockBytes, Memory<byte> digests, CancellationToken ct)
     {
         var window = Math.Max(blockBytes, DigestReadBytes / blockBytes * blockBytes);
-        if (_digestBuffer.Length < window) _digestBuffer = new byte[window];
+        var room = (int)Math.Min(window, end - offset);
+        if (_digestBuffer.Length < room) _digestBuffer = new byte[room];
         for (; offset < end; offset += window)
         {
             var part = _digestBuffer.AsMemory(0, (int)Math.Min(window, end - offset));

@@ -114,11 +114,25 @@ public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
         _changesLeft = long.MaxValue;
     }
 
-    internal async ValueTask EnterAsync(DiskOperation operation, int generation, CancellationToken ct)
+    internal ValueTask EnterAsync(DiskOperation operation, int generation, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         if (time is not null && DelayMax > TimeSpan.Zero)
-            await Task.Delay(TimeSpan.FromMicroseconds(prng.Next(DelayMax.Ticks / 10 + 1)), time, ct);
+            return EnterLaterAsync(TimeSpan.FromMicroseconds(prng.Next(DelayMax.Ticks / 10 + 1)), operation, generation,
+                ct);
+        Enter(operation, generation);
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask EnterLaterAsync(TimeSpan delay, DiskOperation operation, int generation,
+        CancellationToken ct)
+    {
+        await Task.Delay(delay, time!, ct);
+        Enter(operation, generation);
+    }
+
+    private void Enter(DiskOperation operation, int generation)
+    {
         if (generation != Generation) throw new StorageException(StorageFault.Io, "the simulated host crashed");
         if (operation.Changes)
         {
