@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Simulation;
 
+RoomyStart.Ensure();
+
 return args switch
 {
     ["swarm", .. var rest] => SwarmCommand.Run(new Arguments(rest)),

@@ -41,18 +41,11 @@ public sealed class DiskHistory
 
     private bool Allowed(int sector, long cut, long stamp, out string expected)
     {
-        var last = _initial[sector];
         expected = "";
-        foreach (var write in _writes[sector] ?? [])
-        {
-            if (write.Acked <= cut)
-            {
-                last = write.StampAt(sector);
-                continue;
-            }
-            if (write.Applied < cut && write.StampAt(sector) == stamp) return true;
-            break;
-        }
+        var writes = _writes[sector] ?? [];
+        var next = FirstAckedAfter(writes, cut);
+        if (next < writes.Count && writes[next].Applied < cut && writes[next].StampAt(sector) == stamp) return true;
+        var last = next > 0 ? writes[next - 1].StampAt(sector) : _initial[sector];
         if (last == stamp) return true;
         expected = GuestWrite.Describe(last);
         return false;
@@ -61,10 +54,22 @@ public sealed class DiskHistory
     /// <summary>What a sector held when everything acknowledged by then, and nothing else, was on it.</summary>
     public long SettledAt(int sector, long moment)
     {
-        var last = _initial[sector];
-        foreach (var write in _writes[sector] ?? [])
-            if (write.Acked <= moment) last = write.StampAt(sector);
-        return last;
+        var writes = _writes[sector] ?? [];
+        var next = FirstAckedAfter(writes, moment);
+        return next > 0 ? writes[next - 1].StampAt(sector) : _initial[sector];
+    }
+
+    // Writes of one sector are acknowledged in their order: the next one is begun only then.
+    private static int FirstAckedAfter(List<GuestWrite> writes, long moment)
+    {
+        int low = 0, high = writes.Count;
+        while (low < high)
+        {
+            var middle = (low + high) >>> 1;
+            if (writes[middle].Acked <= moment) low = middle + 1;
+            else high = middle;
+        }
+        return low;
     }
 
     // What a crash brought back: its moment cannot be told either.

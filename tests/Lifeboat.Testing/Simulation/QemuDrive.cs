@@ -26,9 +26,10 @@ internal sealed class QemuDrive(SimulatedInstance instance, GuestDisk disk, Simu
         await DelayAsync(20, 200);
         disk.Apply(write, write.Count);
         write.Applied = process.Scheduler.Now;
-        foreach (var map in Maps.Where(m => m.Enabled)) map.Mark(write);
+        foreach (var map in Maps)
+            if (map.Enabled) map.Mark(write);
         if (Mirror is { Ended: false } mirror) await mirror.SendAsync(write);
-        await DelayAsync(5, 30);
+        else await DelayAsync(5, 30);
         write.Acked = process.Scheduler.Now;
         _inFlight--;
         Changed();

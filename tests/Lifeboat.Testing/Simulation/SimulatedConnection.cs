@@ -59,7 +59,7 @@ public sealed class SimulatedConnection
         private readonly SimulatedNetwork _network = connection._network;
         private readonly Queue<(long Arrives, byte[]? Message)> _underWay = new();
         private readonly Queue<byte[]?> _inbox = new();
-        private TaskCompletionSource _changed = new();
+        private TaskCompletionSource? _reader, _writer;
         private int _windowUsed;
         private long _laneFree, _lastArrival;
         private int _loseAfter = -1;
@@ -83,7 +83,8 @@ public sealed class SimulatedConnection
             var copy = message.ToArray();
             try
             {
-                while (!_broken && Peer._windowUsed > WindowBytes) await ChangeAsync(ct);
+                while (!_broken && Peer._windowUsed > WindowBytes)
+                    await (_writer ??= new TaskCompletionSource()).Task.WaitAsync(ct);
             }
             finally
             {
@@ -103,7 +104,8 @@ public sealed class SimulatedConnection
             _receiving = true;
             try
             {
-                while (_inbox.Count == 0 && !_broken) await ChangeAsync(ct);
+                while (_inbox.Count == 0 && !_broken)
+                    await (_reader ??= new TaskCompletionSource()).Task.WaitAsync(ct);
             }
             finally
             {
@@ -114,7 +116,7 @@ public sealed class SimulatedConnection
             if (_inbox.Peek() is null) return null;
             var message = _inbox.Dequeue()!;
             _windowUsed -= message.Length;
-            Peer.Changed();
+            Peer.Wake(ref Peer._writer);
             return message;
         }
 
@@ -189,7 +191,7 @@ public sealed class SimulatedConnection
             if (_armed || _underWay.Count == 0) return;
             _armed = true;
             var wait = TimeSpan.FromTicks(Math.Max(0, due - _network.Scheduler.Now));
-            _ = new SimulatedTimer(_network.Wires, _ => Arrive(), null, wait, Timeout.InfiniteTimeSpan);
+            _ = new SimulatedTimer(process, static e => ((End)e!).Arrive(), this, wait, Timeout.InfiniteTimeSpan);
         }
 
         private void Arrive()
@@ -212,7 +214,7 @@ public sealed class SimulatedConnection
                 {
                     ReceivedBytes += message?.Length ?? 0;
                     _inbox.Enqueue(message);
-                    Changed();
+                    Wake(ref _reader);
                 }
             }
             if (_underWay.TryPeek(out var next)) Arm(next.Arrives);
@@ -220,12 +222,15 @@ public sealed class SimulatedConnection
 
         private void Changed()
         {
-            if (!process.Alive) return;
-            var changed = _changed;
-            _changed = new TaskCompletionSource();
-            changed.TrySetResult();
+            Wake(ref _reader);
+            Wake(ref _writer);
         }
 
-        private Task ChangeAsync(CancellationToken ct) => _changed.Task.WaitAsync(ct);
+        private void Wake(ref TaskCompletionSource? waiting)
+        {
+            if (waiting is not { } woken || !process.Alive) return;
+            waiting = null;
+            woken.TrySetResult();
+        }
     }
 }

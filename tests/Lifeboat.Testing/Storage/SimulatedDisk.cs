@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Storage;
+using Lifeboat.Testing.Simulation;
 
 namespace Lifeboat.Testing.Storage;
 
@@ -18,13 +19,15 @@ public readonly record struct DiskOperation(DiskVerb Verb, string File, long Off
 public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
 {
     private readonly Dictionary<string, SimulatedFolder> _folders = new(StringComparer.Ordinal);
+    private const double CachedShare = 0.8;
     private long _changesLeft = long.MaxValue;
 
     /// <summary>Bytes the host has; writes beyond it fail as full, part of them done.</summary>
     public long CapacityBytes { get; set; } = long.MaxValue;
     /// <summary>Asked before each operation: what it fails with, or null.</summary>
     public Func<DiskOperation, StorageFault?> Faults { get; set; } = _ => null;
-    /// <summary>Each operation takes a random time up to this on the clock given; zero: at once.</summary>
+    /// <summary>Each operation takes a random time up to this on the clock of whoever asks, but most reads find what
+    /// they want in the page cache; zero: at once.</summary>
     public TimeSpan DelayMax { get; set; }
     /// <summary>Operations that change something, since the beginning: where a test can crash.</summary>
     public long Changes { get; private set; }
@@ -117,18 +120,26 @@ public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
     internal ValueTask EnterAsync(DiskOperation operation, int generation, CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
-        if (time is not null && DelayMax > TimeSpan.Zero)
-            return EnterLaterAsync(TimeSpan.FromMicroseconds(prng.Next(DelayMax.Ticks / 10 + 1)), operation, generation,
-                ct);
+        if (DelayOf(operation) is var delay && delay > TimeSpan.Zero)
+            return EnterLaterAsync(delay, operation, generation);
         Enter(operation, generation);
         return ValueTask.CompletedTask;
     }
 
-    private async ValueTask EnterLaterAsync(TimeSpan delay, DiskOperation operation, int generation,
-        CancellationToken ct)
+    // Nobody can call back an operation that is under way; the process that asked can die of old age.
+    private async ValueTask EnterLaterAsync(TimeSpan delay, DiskOperation operation, int generation)
     {
-        await Task.Delay(delay, time!, ct);
+        if (SynchronizationContext.Current is SimulatedProcess caller) await caller.Clock.DelayAsync(delay);
+        else await Task.Delay(delay, time!, CancellationToken.None);
         Enter(operation, generation);
+    }
+
+    // Whole milliseconds: many operations take no time at all, as most reads do, from the page cache.
+    private TimeSpan DelayOf(DiskOperation operation)
+    {
+        if (time is null || DelayMax == TimeSpan.Zero) return TimeSpan.Zero;
+        if (operation.Verb is DiskVerb.Read or DiskVerb.Open && prng.Chance(CachedShare)) return TimeSpan.Zero;
+        return TimeSpan.FromMilliseconds(prng.Next(DelayMax.Ticks / TimeSpan.TicksPerMillisecond + 1));
     }
 
     private void Enter(DiskOperation operation, int generation)
