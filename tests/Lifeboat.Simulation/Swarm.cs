@@ -51,8 +51,7 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
             if (seed > last) return;
             lock (_gate)
                 if ((_violations.Count > 0 && !GoesOn) || Enough(this)) return;
-            var t0=System.Diagnostics.Stopwatch.GetTimestamp(); var a0=GC.GetAllocatedBytesForCurrentThread();
-            var result = SimulatedWorld.Run(world((ulong)seed)); if (Environment.GetEnvironmentVariable("PER") is not null) Console.WriteLine($"PER {seed} {System.Diagnostics.Stopwatch.GetElapsedTime(t0).TotalMilliseconds:F1} {(GC.GetAllocatedBytesForCurrentThread()-a0)>>10} {string.Join(' ', result.Counts.Where(c=>c.Key is "steps" or "guest writes" or "link messages" or "virtual seconds" or "points checked" or "connections").Select(c=>c.Key.Replace(' ','_')+"="+c.Value))}");
+            var result = SimulatedWorld.Run(world((ulong)seed));
             lock (_gate)
             {
                 _done++;
