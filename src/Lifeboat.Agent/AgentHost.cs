@@ -56,7 +56,8 @@ public static partial class AgentHost
         await sources.RestoreAsync(ct);
         var started = time.GetUtcNow();
         var cuts = new SharedCuts(sources, time, logs.CreateLogger<SharedCuts>());
-        await using var api = await StartApiAsync(paths, sources, cuts, replicas, links, () => new AgentStatus(
+        var look = new ChangeLook(monitors, time);
+        await using var api = await StartApiAsync(paths, sources, cuts, replicas, links, look, () => new AgentStatus(
             site.Name, AgentApi.Version, Environment.ProcessId, started, listener.Address.ToString(), sources.Groups,
             replicas.Groups), ct);
         LogStarted(logs.CreateLogger(typeof(AgentHost)), site.Name, listener.Address);
@@ -68,7 +69,8 @@ public static partial class AgentHost
     }
 
     private static async Task<WebApplication> StartApiAsync(SitePaths paths, SourceRoster sources,
-        SharedCuts cuts, ReplicaRoster replicas, LinkBudgets links, Func<AgentStatus> status, CancellationToken ct)
+        SharedCuts cuts, ReplicaRoster replicas, LinkBudgets links, ChangeLook look, Func<AgentStatus> status,
+        CancellationToken ct)
     {
         var builder = WebApplication.CreateSlimBuilder();
         AgentLog.Configure(builder.Logging);
@@ -90,7 +92,7 @@ public static partial class AgentHost
                     .ExecuteAsync(context);
             }
         });
-        AgentApi.Map(api, sources, cuts, replicas, links, new SeedChecks(TimeProvider.System), status);
+        AgentApi.Map(api, sources, cuts, replicas, links, new SeedChecks(TimeProvider.System), look, status);
         // We hold the lock of the role: what lies there is a dead agent's.
         File.Delete(paths.AgentSocket);
         await api.StartAsync(ct);

@@ -31,6 +31,7 @@ internal static class GroupTable
             ("last scrub", Scrub(group, time)),
             ("newest point", Newest(group, time)),
             ("failover would lose", group.Exposure is { } e ? $"at most {Show.Span(e)}" : null),
+            ("divergence", group.Divergence?.Evidence),
             ("run under way", group.ActiveRun?.ToString()),
         ]);
     }

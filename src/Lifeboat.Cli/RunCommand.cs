@@ -14,7 +14,7 @@ internal abstract class RunCommand : LifeboatCommand
     private readonly Option<bool> _dryRun = Inputs.DryRun();
     private readonly Option<string[]> _checks = Inputs.Checks();
 
-    protected RunCommand(string verb, string description) : base(null, verb, description)
+    protected RunCommand(string verb, string description, string? noun = null) : base(noun, verb, description)
     {
         Add(Group);
         Add(_checks);

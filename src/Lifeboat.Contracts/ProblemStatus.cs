@@ -14,7 +14,7 @@ public static class ProblemStatus
             or ReasonCode.RunUnknown or ReasonCode.SiteUnknown or ReasonCode.NetworkUnknown => 404,
         ReasonCode.Conflict or ReasonCode.GroupExists or ReasonCode.InstanceExists or ReasonCode.RunInProgress
             or ReasonCode.WrongSite or ReasonCode.WrongState or ReasonCode.StaleEpoch or ReasonCode.PrimaryMoved
-            or ReasonCode.NoRecoveryPoint or ReasonCode.BootFileMissing => 409,
+            or ReasonCode.NoRecoveryPoint or ReasonCode.Diverged or ReasonCode.BootFileMissing => 409,
         ReasonCode.PointExpired => 410,
         ReasonCode.Timeout => 504,
         ReasonCode.PeerUnreachable or ReasonCode.AgentUnreachable or ReasonCode.ControllerUnreachable

@@ -19,4 +19,5 @@ internal static class EventIds
     public const int GroupRescued = 5013;
     public const int NotRecorded = 5014;
     public const int SharedPointNotCut = 5020;
+    public const int Diverged = 5030;
 }

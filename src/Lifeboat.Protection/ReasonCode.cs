@@ -58,4 +58,5 @@ public enum ReasonCode
     ReplicaDamaged = 70,
     OutboxLogFull = 74,
     OutboxLogFailed = 75,
+    Diverged = 80,
 }

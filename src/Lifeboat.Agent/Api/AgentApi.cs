@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Reflection;
+using Lifeboat.Agent.Capture;
 using Lifeboat.Agent.Linking;
 using Lifeboat.Agent.Replicas;
 using Lifeboat.Agent.Sources;
@@ -16,7 +17,7 @@ internal static class AgentApi
 {
     public static void Map(
         IEndpointRouteBuilder routes, SourceRoster sources, SharedCuts cuts, ReplicaRoster replicas,
-        LinkBudgets links, SeedChecks seeds, Func<AgentStatus> status)
+        LinkBudgets links, SeedChecks seeds, ChangeLook look, Func<AgentStatus> status)
     {
         var v1 = routes.MapGroup("/v1").AddEndpointFilter(Problems.FilterAsync);
         v1.MapGet("/agent", status);
@@ -29,6 +30,7 @@ internal static class AgentApi
         v1.MapGet("/links/{peer}", (string peer) => links.Status(peer));
         v1.MapPut("/links/{peer}", (string peer, LinkSettings settings, CancellationToken ct) =>
             links.PutAsync(peer, settings, ct));
+        v1.MapPost("/changes", (ChangeMapRequest request, CancellationToken ct) => look.LookAsync(request, ct));
     }
 
     public static readonly string Version = typeof(AgentApi).Assembly
@@ -96,6 +98,8 @@ internal static class AgentApi
             replica.Scrub();
             return replica.Status();
         });
+        one.MapPost("/compare", (string group, CompareRequest request, CancellationToken ct) =>
+            replicas.Get(group).CompareAsync(request, ct));
         one.MapPost("/epoch", async (string group, EpochRequest request, CancellationToken ct) =>
         {
             var replica = replicas.Get(group);

@@ -22,6 +22,9 @@ internal sealed class TapNames(string device)
     public string Job(long number) => Name("j", number);
     public string Export => _device + "-pull";
     public string Seed => _device + "-seed";
+    /// <summary>The union of the change maps while somebody looks at it, and its export.</summary>
+    public string Look => _device + "-look";
+    public string LookExport => _device + "-look";
 
     /// <summary>What the change maps relative to a replica begin with.</summary>
     public static string MapPrefix(Guid replica) => $"{Prefix}{replica.ToString("n")[..8]}-";

@@ -96,7 +96,7 @@ internal sealed partial class HostedReplica
                 ? (point.Sequence, id)
                 : throw new ProblemException(ReasonCode.PointUnknown,
                     $"group {Spec.Group} has no recovery point {id}", $"{points.Count} points are kept");
-        return (_replica.NewestSound ?? points.LastOrDefault()) is { } newest
+        return (_replica.NewestSound ?? points.LastOrDefault(p => !p.IsOrigin)) is { } newest
             ? (newest.Sequence, newest.Id)
             : throw new ProblemException(ReasonCode.NoRecoveryPoint, $"group {Spec.Group} has no sealed point yet");
     }

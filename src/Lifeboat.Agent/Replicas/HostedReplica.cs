@@ -26,7 +26,9 @@ internal sealed partial class HostedReplica : IAsyncDisposable
     private readonly Replica _replica;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _folding;
+    private readonly Lock _compareGate = new();
     private volatile string? _foldProblem;
+    private ReplicaCompare? _compare;
 
     private HostedReplica(ReplicaSpec spec, AgentParts parts, Replica replica)
     {
@@ -53,7 +55,8 @@ internal sealed partial class HostedReplica : IAsyncDisposable
     public static async Task<HostedReplica> OpenAsync(ReplicaSpec spec, AgentParts parts, CancellationToken ct)
     {
         var definition = new ReplicaDefinition(spec.Group, spec.Epoch, [.. spec.Volumes.Select(v =>
-            new EngineVolume(v.Index, v.Name, v.SizeBytes, v.SeedFile, v.TargetDisk, v.SeedFormat))], spec.Retention);
+            new EngineVolume(v.Index, v.Name, v.SizeBytes, v.SeedFile, v.TargetDisk, v.SeedFormat))], spec.Retention,
+            spec.Keep is { } keep ? new OriginPoint(keep.Pin, keep.Label, keep.Epoch, keep.CutAt) : null);
         var options = new ReplicaOptions
         {
             NewId = Guid.NewGuid,
@@ -68,6 +71,8 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         try
         {
             await hosted.RestoreViewsAsync(ct);
+            // What a killed agent was comparing must not hold history back.
+            await replica.CloseViewAsync(ReplicaCompare.View, ct);
             return hosted;
         }
         catch
@@ -99,7 +104,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
             ReceivedBytes = receiver.ReceivedBytes,
             RefusedFrames = receiver.RefusedFrames,
             Points = points.Count,
-            Newest = _replica.NewestSound ?? (points.Count > 0 ? points[^1] : null),
+            Newest = _replica.NewestSound ?? points.LastOrDefault(p => !p.IsOrigin),
             Oldest = points.Count > 0 ? points[0] : null,
             Views = [.. _views.Keys.Order(StringComparer.Ordinal)],
             Damages = [.. _replica.Damages.Select(Tell)],
@@ -123,6 +128,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         await _stop.CancelAsync();
         await _folding;
         await _scrubbing;
+        if (_compare is { } compare) await compare.EndAsync();
         await Receiver.StopAsync(CancellationToken.None);
         foreach (var view in _views.Values) await view.DisposeAsync();
         await _replica.DisposeAsync();
@@ -152,6 +158,20 @@ internal sealed partial class HostedReplica : IAsyncDisposable
                 return;
             }
             await Task.Delay(pause, _parts.Time, ct).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Begins to compare disks of this host with the replica, or says how far that is.</summary>
+    public Task<ChangeReport> CompareAsync(CompareRequest request, CancellationToken ct)
+    {
+        lock (_compareGate)
+        {
+            if (_compare?.Answers(request) != true)
+            {
+                _compare = new ReplicaCompare(_replica, request, _parts.Time);
+                _compare.Start(_stop.Token);
+            }
+            return _compare.ReportAsync(ct);
         }
     }
 

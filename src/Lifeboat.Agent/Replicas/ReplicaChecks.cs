@@ -103,6 +103,10 @@ internal static class ReplicaChecks
         if (!EntityName.IsValid(spec.PrimarySite))
             yield return $"primarySite is '{spec.PrimarySite}'; {EntityName.Rule}";
         if (spec.Epoch < Epoch.First) yield return $"epoch is {spec.Epoch}; the first is {Epoch.First}";
+        if (spec.Keep is { } keep && !EntityName.IsValid(keep.Pin))
+            yield return $"keep.pin is '{keep.Pin}'; {EntityName.Rule}";
+        if (spec.Keep is not null && spec.Volumes.FirstOrDefault(v => v.SeedFile is null) is { } bare)
+            yield return $"keep: volume {bare.Name} has no seed, so its state cannot be kept";
         foreach (var problem in spec.Retention.Problems()) yield return problem;
         if (spec.Volumes.Count == 0) yield return "volumes is empty";
         if (spec.Volumes.DistinctBy(v => v.Index).Count() != spec.Volumes.Count) yield return "volumes: an index twice";

@@ -45,7 +45,8 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
         GroupState.Suspended when group.Definition.PrimarySite == here =>
             $"nothing, or: lifeboat group resume {group.Definition.Name}",
         GroupState.Suspended => "nothing: it resumes by itself",
-        GroupState.Diverged => "choose a side: lifeboat reprotect at the one that stays",
+        GroupState.Diverged =>
+            $"lifeboat group divergence {group.Definition.Name}, then group resolve at {group.Definition.PrimarySite}",
         GroupState.Error => "see the reason and the logs",
     };
 }

@@ -129,6 +129,14 @@ public sealed class AgentClient : IDisposable
     public Task CloseViewAsync(string group, string name, CancellationToken ct) =>
         TellAsync(HttpMethod.Delete, $"v1/replicas/{Escape(group)}/views/{Escape(name)}", null, ct);
 
+    /// <summary>What QEMU's change maps hold of disks that nobody captures now.</summary>
+    public Task<ChangeReport> ChangesAsync(ChangeMapRequest request, CancellationToken ct) =>
+        AskAsync<ChangeReport>(HttpMethod.Post, "v1/changes", request, ct);
+
+    /// <summary>Compares disks with a replica; to be asked again until it is done.</summary>
+    public Task<ChangeReport> CompareAsync(string group, CompareRequest request, CancellationToken ct) =>
+        AskAsync<ChangeReport>(HttpMethod.Post, $"v1/replicas/{Escape(group)}/compare", request, ct);
+
     public void Dispose() => _http.Dispose();
 
     private async Task<T> AskAsync<T>(HttpMethod method, string path, object? body, CancellationToken ct)

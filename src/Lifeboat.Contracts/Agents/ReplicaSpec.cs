@@ -14,7 +14,17 @@ public sealed record ReplicaSpec
     public required IReadOnlyList<ReplicaVolume> Volumes { get; init; }
     /// <summary>Points kept. Putting another retention changes it without opening the replica anew.</summary>
     public required Retention Retention { get; init; }
+    /// <summary>
+    /// The state that its seeds hold stays a recovery point of its own; every volume has a seed then. Null: what the
+    /// seeds hold is only where the first resync starts from.
+    /// </summary>
+    public KeptSeed? Keep { get; init; }
 }
+
+/// <param name="Pin">Name of the pin that holds the point from the first moment.</param>
+/// <param name="Epoch">In which that state was written.</param>
+/// <param name="CutAt">When it was written last, UTC.</param>
+public sealed record KeptSeed(string Pin, string Label, Epoch Epoch, DateTimeOffset CutAt);
 
 /// <param name="SeedFile">
 /// An existing disk that the replica's base is copied from when it is first made (after a failover: the disk of the old

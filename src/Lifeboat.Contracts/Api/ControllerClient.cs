@@ -86,6 +86,10 @@ public sealed partial class ControllerClient : IDisposable
     public Task<GroupInfo> ScrubAsync(string group, CancellationToken ct) =>
         AskAsync<GroupInfo>(HttpMethod.Post, $"v1/groups/{Escape(group)}/scrub", null, ct);
 
+    /// <summary>What both sides of a fork hold; figures may still be growing: see Done.</summary>
+    public Task<DivergenceInfo> DivergenceAsync(string group, CancellationToken ct) =>
+        AskAsync<DivergenceInfo>(HttpMethod.Get, $"v1/groups/{Escape(group)}/divergence", null, ct);
+
     /// <summary>Ends protection: the instances stay as they are, the replica and its history are deleted.</summary>
     public Task DeleteGroupAsync(string group, CancellationToken ct) =>
         TellAsync(HttpMethod.Delete, $"v1/groups/{Escape(group)}", null, ct);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
@@ -21,6 +22,8 @@ public sealed record GroupInfo
     public RecoveryPoint? NewestPoint { get; init; }
     /// <summary>What a failover now would lose at most: now minus the newest sealed point's cut.</summary>
     public TimeSpan? Exposure { get; init; }
+    /// <summary>Both sides wrote after the definition's fork, and nobody has chosen yet.</summary>
+    public DivergenceNotice? Divergence { get; init; }
     /// <summary>The run under way for this group at this site.</summary>
     public Guid? ActiveRun { get; init; }
 }

@@ -10,6 +10,8 @@ public sealed record StartRunRequest
     public required RunKind Kind { get; init; }
     /// <summary>Test failover and failover only; null: the newest sealed point.</summary>
     public Guid? PointId { get; init; }
+    /// <summary>Resolve only: which side stays.</summary>
+    public ForkChoice? Choice { get; init; }
     /// <summary>Checks in addition to the group's own.</summary>
     public IReadOnlyList<string> Checks { get; init; } = [];
     /// <summary>Test failover only: keep the copies running this long after verification, or until released.</summary>

@@ -8,4 +8,6 @@ namespace Lifeboat.Contracts.Peers;
 public sealed record GroupRecord(GroupDefinition Definition, bool Removed);
 
 /// <summary>Both ends tell each other what they know; the higher epoch or version wins on either side.</summary>
-public sealed record GroupExchange(IReadOnlyList<GroupRecord> Groups);
+/// <param name="Divergences">What was found of groups whose two sides both wrote.</param>
+public sealed record GroupExchange(IReadOnlyList<GroupRecord> Groups,
+    IReadOnlyList<DivergenceNotice>? Divergences = null);

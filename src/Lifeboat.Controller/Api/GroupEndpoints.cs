@@ -10,7 +10,7 @@ namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/groups`: what is protected.</summary>
 internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, GroupRemoval removal,
-    PolicyEditing policies, GroupSuspension suspension, GroupOverview overview)
+    PolicyEditing policies, GroupSuspension suspension, GroupOverview overview, Divergences divergences)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -22,6 +22,8 @@ internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, Gro
             var definition = await creation.CreateAsync(request, ct);
             return Results.Created($"/v1/groups/{definition.Name}", await overview.OfAsync(definition, ct));
         });
+        routes.MapGet("/v1/groups/{group}/divergence", (string group, CancellationToken ct) =>
+            divergences.OfAsync(group, ct));
         routes.MapPatch("/v1/groups/{group}/policy", async (string group, PolicyChange change,
             CancellationToken ct) => await overview.OfAsync(await policies.ChangeAsync(group, change, ct), ct));
         routes.MapPost("/v1/groups/{group}/scrub", async (string group, CancellationToken ct) =>

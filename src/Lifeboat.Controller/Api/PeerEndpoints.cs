@@ -18,7 +18,7 @@ namespace Lifeboat.Controller.Api;
 /// `/peer/v1`: what the controller of a paired site may ask; the other end of PeerSide. A peer reaches only groups
 /// between it and this site, and instances only as members of them.
 /// </summary>
-internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles boot)
+internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, DivergenceWatch divergences, BootFiles boot)
 {
     private const string Group = "/peer/v1/groups/{group}";
 
@@ -37,7 +37,8 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
         {
             var peer = RequestGate.Peer(http);
             await here.LearnAsync(peer, theirs, ct);
-            return new GroupExchange(groups.SharedWith(peer));
+            divergences.Learn(peer, theirs.Divergences ?? []);
+            return new GroupExchange(groups.SharedWith(peer), divergences.SharedWith(peer));
         });
         routes.MapGet("/peer/v1/boot/{digest}", (string digest) => boot.State(digest));
         routes.MapPut("/peer/v1/boot/{digest}", async (HttpContext http, string digest, long offset, bool last,
@@ -75,7 +76,13 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
     {
         routes.MapPut(Group + "/replica", (HttpContext http, string group, AcceptReplicaRequest request,
             CancellationToken ct) =>
-            DoneAsync(() => here.AcceptReplicaAsync(Name(http, group), request.Seeded, ct)));
+            DoneAsync(() => request.KeepAs is { } pin
+                ? here.AcceptKeepingAsync(Name(http, group), pin, ct)
+                : here.AcceptReplicaAsync(Name(http, group), request.Seeded, ct)));
+        routes.MapPost(Group + "/kept", (HttpContext http, string group, OpenKeptRequest request,
+            CancellationToken ct) => here.OpenKeptAsync(Name(http, group), request.View, ct));
+        routes.MapGet(Group + "/changes", (HttpContext http, string group, CancellationToken ct) =>
+            here.ChangesAsync(Name(http, group), ct));
         routes.MapDelete(Group + "/replica", (HttpContext http, string group, CancellationToken ct) =>
             DoneAsync(() => here.DropReplicaAsync(Name(http, group), ct)));
         routes.MapGet(Group + "/replica", async (HttpContext http, string group, CancellationToken ct) =>
@@ -91,6 +98,8 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
     private void MapInstances(IEndpointRouteBuilder routes)
     {
         const string instance = Group + "/instances/{name}";
+        routes.MapGet(Group + "/runs", async (HttpContext http, string group, CancellationToken ct) =>
+            new RunsAnswer(await here.RunsAsync(Name(http, group), ct)));
         routes.MapPost(instance + "/shut-down", (HttpContext http, string group, string name, ShutDownRequest request,
             CancellationToken ct) =>
             DoneAsync(() => here.ShutDownAsync(Name(http, group), name, request.Limit, ct)));

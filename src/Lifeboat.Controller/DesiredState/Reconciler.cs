@@ -2,6 +2,7 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
+using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
@@ -20,7 +21,8 @@ namespace Lifeboat.Controller.DesiredState;
 //
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
 internal sealed partial class Reconciler(LocalSide here, AgentClient agent, GroupStore groups, SpecStore specs,
-    PeerDirectory peers, PeerTruce truce, TimeProvider time, ILogger<Reconciler> logger)
+    PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, TimeProvider time,
+    ILogger<Reconciler> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
@@ -36,6 +38,7 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
         do
         {
             await RoundAsync("agent", () => TendAgentAsync(stoppingToken), stoppingToken);
+            await RoundAsync("divergence", () => LookAsync(stoppingToken), stoppingToken);
             await Task.WhenAll(peers.All.Select(p =>
                 RoundAsync(p.Name, () => ExchangeAsync(p.Name, stoppingToken), stoppingToken)));
         }
@@ -104,11 +107,20 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
         }
     }
 
+    // Only looks here: that it asked nobody is why it never says that anybody answers.
+    private async Task<bool> LookAsync(CancellationToken ct)
+    {
+        await divergences.LookAsync(ct);
+        return false;
+    }
+
     private async Task<bool> ExchangeAsync(string site, CancellationToken ct)
     {
         if (await truce.HoldsAsync(site, ct)) return false;
-        var answer = await peers.Side(site).ExchangeAsync(new GroupExchange(groups.SharedWith(site)), ct);
+        var answer = await peers.Side(site).ExchangeAsync(new GroupExchange(
+            groups.SharedWith(site), divergences.SharedWith(site)), ct);
         await here.LearnAsync(site, answer, ct);
+        divergences.Learn(site, answer.Divergences ?? []);
         return true;
     }
 

@@ -15,7 +15,7 @@ namespace Lifeboat.Controller.Groups;
 
 /// <summary>Groups as people see them: definition, state, live status of both ends as far as they answer.</summary>
 internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore specs, InstanceCatalog instances,
-    PeerDirectory peers, PeerTruce truce, IRunStore runs, TimeProvider time)
+    PeerDirectory peers, PeerTruce truce, IRunStore runs, DivergenceStore divergences, TimeProvider time)
 {
     // A peer that is slow must not make the 3 a.m. status slow.
     private static readonly TimeSpan PeerLimit = TimeSpan.FromSeconds(2);
@@ -33,8 +33,10 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
         var (source, replica, agentReason) = await AskAgentAsync(group, ct);
         var active = (await runs.UnfinishedAsync(ct)).FirstOrDefault(r => r.Group == group.Name);
         var now = time.GetUtcNow();
+        var divergence = divergences.Of(group);
         var condition = GroupStates.Of(new GroupFacts(group, here.Name, source, SourceWanted(group), replica,
-            ReplicaWanted(group), agentReason, active?.Kind, await MemberRunsAsync(group, ct), now));
+            ReplicaWanted(group), agentReason, active?.Kind, await MemberRunsAsync(group, ct), now,
+            divergence));
         var (theirSource, theirReplica) = await AskPeerAsync(group, ct);
         source ??= theirSource;
         replica ??= theirReplica;
@@ -50,6 +52,7 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
             Replica = replica,
             NewestPoint = newest,
             Exposure = newest is null ? null : now - newest.CutAt,
+            Divergence = divergence,
             ActiveRun = active?.Id,
         };
     }

@@ -14,6 +14,10 @@ internal static class GroupStates
         RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback =>
             new(GroupState.FailingOver, ReasonCode.RunInProgress, $"a {facts.Run} is under way"),
         RunKind.Reprotect => new(GroupState.Reprotecting, ReasonCode.RunInProgress, "a reprotect is under way"),
+        RunKind.Resolve => new(GroupState.Reprotecting, ReasonCode.RunInProgress, "a divergence is being resolved"),
+        RunKind.TestFailover or null when facts.Divergence is { } notice => new(GroupState.Diverged,
+            ReasonCode.Diverged, notice.Evidence + (facts.Group.Fork?.AcknowledgedAt is { } at
+                ? $"; left as it is since {at:u}" : "")),
         RunKind.TestFailover or null => facts.Group.PrimarySite == facts.Here ? Primary(facts) : Recovery(facts),
     };
 

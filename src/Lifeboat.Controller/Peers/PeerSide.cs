@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -47,6 +48,18 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
     public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
         client.TellAsync(HttpMethod.Put, $"{Group(group)}/replica", new AcceptReplicaRequest(seeded),
             seeded ? SeedLimit : SourceLimit, ct);
+
+    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Put, $"{Group(group)}/replica", new AcceptReplicaRequest(true, pin), SeedLimit, ct);
+
+    public Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct) =>
+        client.AskAsync<ViewInfo>(HttpMethod.Post, $"{Group(group)}/kept", new OpenKeptRequest(view), SourceLimit, ct);
+
+    public async Task<bool> RunsAsync(string group, CancellationToken ct) =>
+        (await client.AskAsync<RunsAnswer>(HttpMethod.Get, $"{Group(group)}/runs", null, TimeSpan.Zero, ct)).Runs;
+
+    public Task<SideChanges> ChangesAsync(string group, CancellationToken ct) =>
+        client.AskAsync<SideChanges>(HttpMethod.Get, $"{Group(group)}/changes", null, SourceLimit, ct);
 
     public Task DropReplicaAsync(string group, CancellationToken ct) =>
         client.TellAsync(HttpMethod.Delete, $"{Group(group)}/replica", null, SourceLimit, ct);

@@ -21,14 +21,15 @@ internal sealed partial class RunHost : BackgroundService
     private readonly ReportFiles _reports;
     private readonly LocalSide _here;
     private readonly GroupOverview _groups;
+    private readonly Divergences _divergences;
     private readonly ILogger<RunHost> _logger;
     private readonly CancellationTokenSource _stopping = new();
 
     public RunHost(Runner runner, IRunStore store, RunFeed feed, ReportFiles reports, LocalSide here,
-        GroupOverview groups, ILogger<RunHost> logger)
+        GroupOverview groups, Divergences divergences, ILogger<RunHost> logger)
     {
         (_runner, _store, _feed, _reports) = (runner, store, feed, reports);
-        (_here, _groups, _logger) = (here, groups, logger);
+        (_here, _groups, _divergences, _logger) = (here, groups, divergences, logger);
         // The end is published when the report is there too.
         _runner.Changed = (run, progress) =>
         {
@@ -39,8 +40,11 @@ internal sealed partial class RunHost : BackgroundService
     public async Task<Run> StartAsync(string group, StartRunRequest request, CancellationToken ct)
     {
         var definition = _here.Require(group);
+        // Said again after its run has changed what would be checked now.
+        if (request.IdempotencyKey is { } key && await _store.FindByKeyAsync(group, key, ct) is { } same) return same;
         await ThrowIfNoPointAsync(definition, request, ct);
-        var run = await _runner.CreateAsync(request.Kind, definition, Input(request), Protected(definition), ct);
+        var input = await InputAsync(definition, request, ct);
+        var run = await _runner.CreateAsync(request.Kind, definition, input, Protected(definition), ct);
         if (run.State is RunState.Pending) Launch(run.Id);
         return run;
     }
@@ -50,7 +54,7 @@ internal sealed partial class RunHost : BackgroundService
     {
         if (request.Kind is not (RunKind.TestFailover or RunKind.Failover) || group.RecoverySite != _here.Name) return;
         var points = await _here.ReplicaAsync(group.Name, ct) is null ? [] : await _here.PointsAsync(group.Name, ct);
-        if (points.Count == 0)
+        if (points.All(p => p.IsOrigin) && request.PointId is null)
         {
             throw new ProblemException(ReasonCode.NoRecoveryPoint,
                 $"group {group.Name} has no sealed recovery point here", "The initial sync must end first.");
@@ -65,10 +69,12 @@ internal sealed partial class RunHost : BackgroundService
     public async Task<PlanInfo> PlanAsync(string group, StartRunRequest request, CancellationToken ct)
     {
         var definition = _here.Require(group);
-        RunRules.Check(request.Kind, definition, Input(request), _here.Name);
-        var steps = await _runner.PlanAsync(request.Kind, definition, Input(request), Protected(definition), ct);
+        var input = await InputAsync(definition, request, ct);
+        RunRules.Check(request.Kind, definition, input, _here.Name);
+        var steps = await _runner.PlanAsync(request.Kind, definition, input, Protected(definition), ct);
         var gaps = new List<string>();
-        foreach (var member in definition.Members.Where(_ => request.Kind is not RunKind.Reprotect))
+        var starts = request.Kind is not (RunKind.Reprotect or RunKind.Resolve);
+        foreach (var member in definition.Members.Where(_ => starts))
         {
             var missing = await _here.GapsAsync(member.Description, ct);
             gaps.AddRange(missing.Select(gap => $"{member.Instance}: {gap}"));
@@ -115,8 +121,16 @@ internal sealed partial class RunHost : BackgroundService
     private bool Protected(GroupDefinition group) =>
         group.RecoverySite == _here.Name && _groups.ReplicaWanted(group);
 
-    private static RunInput Input(StartRunRequest request) =>
-        new(request.PointId, request.Checks ?? [], request.Hold, request.IdempotencyKey);
+    // A choice between two sides that both wrote is made once, by a resolve, and not on the way by another run.
+    private async Task<RunInput> InputAsync(GroupDefinition group, StartRunRequest request, CancellationToken ct)
+    {
+        var input = new RunInput(request.PointId, request.Checks ?? [], request.Hold, request.IdempotencyKey);
+        if (request.Kind is RunKind.Reprotect or RunKind.Failback) await _divergences.ThrowIfOpenAsync(group, ct);
+        if (request.Choice is not { } choice || request.Kind is not RunKind.Resolve) return input;
+        // At the wrong site the rules say so, before anybody is asked which side is the newest.
+        return group.PrimarySite != _here.Name ? input
+            : input with { Resolution = await _divergences.ResolutionAsync(group, choice, ct) };
+    }
 
     private void Launch(Guid run) => _ = CarryOutAsync(run, _stopping.Token);
 

@@ -11,7 +11,10 @@ namespace Lifeboat.Controller.Sides;
 
 internal sealed partial class LocalSide
 {
-    public async Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct)
+    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
+        AcceptAsync(group, seeded, null, ct);
+
+    private async Task AcceptAsync(string group, bool seeded, string? keepAs, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(group, ct);
         var definition = Require(group);
@@ -25,15 +28,21 @@ internal sealed partial class LocalSide
             await agent.PutReplicaAsync(known.Spec, ct);
             return;
         }
+        var seeds = seeded ? await DisksAsync(definition, ct) : [];
+        if (keepAs is not null && definition.Volumes.FirstOrDefault(v => !seeds.ContainsKey(v.Name)) is { } bare)
+        {
+            throw new ProblemException(ReasonCode.WrongState, $"{bare.Name} at {name} is no file of this host",
+                "Its state cannot be kept as a point, so nothing was changed. Copy the disk, then reprotect.");
+        }
         // What is left of an earlier stint. Only now is it dropped: up to here it could still be recovered from.
         await agent.DeleteReplicaAsync(group, ct);
-        var seeds = seeded ? await SeedsAsync(definition, ct) : [];
         var spec = new ReplicaSpec
         {
             Group = group,
             PrimarySite = definition.PrimarySite,
             Epoch = definition.Epoch,
             Retention = definition.Policy.Retention,
+            Keep = keepAs is null ? null : Kept(definition, keepAs),
             Volumes =
             [
                 .. from v in definition.Volumes
@@ -120,8 +129,14 @@ internal sealed partial class LocalSide
     private string? TargetOf(GroupDefinition group, GroupVolume volume) =>
         group.TargetDisks.FirstOrDefault(t => t.Site == name && t.Volume == volume.Name)?.Path;
 
+    private KeptSeed Kept(GroupDefinition group, string pin)
+    {
+        var epoch = group.Fork?.EpochOf(name) ?? group.Epoch;
+        return new KeptSeed(pin, $"state of {name} in epoch {epoch}", epoch, time.GetUtcNow());
+    }
+
     /// <summary>The group's disks as this site last ran them, by volume; those it has not got are left out.</summary>
-    private async Task<Dictionary<string, SiteDisk>> SeedsAsync(GroupDefinition group, CancellationToken ct)
+    private async Task<Dictionary<string, SiteDisk>> DisksAsync(GroupDefinition group, CancellationToken ct)
     {
         var seeds = new Dictionary<string, SiteDisk>();
         foreach (var member in group.Members)

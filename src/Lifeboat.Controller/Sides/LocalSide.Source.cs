@@ -114,21 +114,31 @@ internal sealed partial class LocalSide
     /// <summary>Where the group's disks are now: an instance that was started again may have other sockets.</summary>
     private async Task<SourceSpec> SourceSpecAsync(GroupDefinition group, CancellationToken ct)
     {
-        var instances = new Dictionary<string, SiteInstance>();
-        foreach (var member in group.Members)
-            instances[member.Instance] = await AskSiteAsync(site.GetAsync(member.Instance, ct));
+        var instances = await InstancesAsync(group, ct);
         return new SourceSpec
         {
             Group = group.Name,
             RecoverySite = group.RecoverySite,
             Epoch = group.Epoch,
             Target = peers.Get(group.RecoverySite).Link,
-            Volumes = [.. group.Volumes.Select(v => Volume(v, instances[v.Instance]))],
+            Volumes = VolumesOf(group, instances),
             Instances = [.. instances.Values.Select(i => new SourceInstance(i.Name, i.QmpSocket, i.GuestAgentSocket))],
             Policy = group.Policy,
             Suspension = group.Suspension,
         };
     }
+
+    private async Task<Dictionary<string, SiteInstance>> InstancesAsync(GroupDefinition group, CancellationToken ct)
+    {
+        var instances = new Dictionary<string, SiteInstance>();
+        foreach (var member in group.Members)
+            instances[member.Instance] = await AskSiteAsync(site.GetAsync(member.Instance, ct));
+        return instances;
+    }
+
+    private static IReadOnlyList<SourceVolume> VolumesOf(GroupDefinition group,
+        Dictionary<string, SiteInstance> instances) =>
+        [.. group.Volumes.Select(v => Volume(v, instances[v.Instance]))];
 
     private static SourceVolume Volume(GroupVolume volume, SiteInstance instance)
     {

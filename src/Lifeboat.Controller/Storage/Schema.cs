@@ -27,5 +27,6 @@ internal static class Schema
         CREATE TABLE events(number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL,
             action TEXT NOT NULL, subject TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT) STRICT;
         """,
+        "CREATE TABLE divergences(name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;",
     ];
 }

@@ -28,6 +28,9 @@ public sealed record GroupDefinition
     /// <summary>Shipping is stopped on purpose; one whose time is over is none.</summary>
     public Suspension? Suspension { get; init; }
 
+    /// <summary>Set by an unplanned failover, cleared by the next move; null: both sides have one history.</summary>
+    public GroupFork? Fork { get; init; }
+
     /// <summary>The site of the two that the other one is.</summary>
     public string Other(string site) => site == PrimarySite ? RecoverySite : PrimarySite;
 

@@ -28,8 +28,13 @@ internal static class GroupDefinitionRules
             yield return $"application is '{application}'; {EntityName.Rule}";
         if (group.PrimarySite == group.RecoverySite) yield return "primarySite and recoverySite are the same";
         if (group.Epoch < Epoch.First) yield return $"epoch is {group.Epoch}; the first is {Epoch.First}";
+        if (group.Fork is { } fork && (!IsSite(group, fork.LeftSite) || !IsSite(group, fork.Loser ?? fork.LeftSite)))
+            yield return "fork is between other sites than the group";
         if (group.Version < 1) yield return $"version is {group.Version}; the first is 1";
     }
+
+    private static bool IsSite(GroupDefinition group, string site) =>
+        site == group.PrimarySite || site == group.RecoverySite;
 
     private static IEnumerable<string> Members(GroupDefinition group)
     {

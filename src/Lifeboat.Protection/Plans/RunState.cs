@@ -22,6 +22,8 @@ public enum RunKind
     PlannedFailover = 3,
     Reprotect = 4,
     Failback = 5,
+    /// <summary>Ends a divergence by one of the choices.</summary>
+    Resolve = 6,
 }
 
 public enum StepState

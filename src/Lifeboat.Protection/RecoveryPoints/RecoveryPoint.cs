@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json.Serialization;
+
 namespace Lifeboat.Protection.RecoveryPoints;
 
 /// <summary>State of a recovery point. Numbers are stored and never change.</summary>
@@ -20,4 +22,12 @@ public enum PointState : byte
 /// <param name="Quiesced">Consistency per instance name.</param>
 public sealed record RecoveryPoint(
     Guid Id, long Sequence, Epoch Epoch, DateTimeOffset CutAt, Consistency Consistency, PointState State,
-    string? Label, string? Note, IReadOnlyDictionary<string, Consistency> Quiesced);
+    string? Label, string? Note, IReadOnlyDictionary<string, Consistency> Quiesced)
+{
+    /// <summary>
+    /// What the site itself held before it became the recovery site: the state that gave way when both sides had
+    /// written. Never taken as the newest point; only by its id.
+    /// </summary>
+    [JsonIgnore]
+    public bool IsOrigin => Sequence == 0;
+}

@@ -16,7 +16,7 @@ public static class RecoveryPlan
     public static string SiteOf(RunKind kind, GroupDefinition group) => kind switch
     {
         RunKind.TestFailover or RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback => group.RecoverySite,
-        RunKind.Reprotect => group.PrimarySite,
+        RunKind.Reprotect or RunKind.Resolve => group.PrimarySite,
     };
 
     /// <param name="protectedNow">
@@ -28,8 +28,9 @@ public static class RecoveryPlan
         RunKind.TestFailover => [.. Drill(input)],
         RunKind.Failover => [.. Failover(Roles.Of(group), input)],
         RunKind.PlannedFailover => [.. PlannedFailover(Roles.Of(group), input)],
-        RunKind.Reprotect => [.. Reprotect(Roles.Of(group))],
-        RunKind.Failback => [.. Failback(Roles.Of(group), input, protectedNow)],
+        RunKind.Reprotect => [.. Reprotect(Roles.Of(group), group.Fork)],
+        RunKind.Failback => [.. Failback(Roles.Of(group), input, protectedNow, group.Fork)],
+        RunKind.Resolve => [.. Resolve(Roles.Of(group), group.Fork!, input.Resolution!)],
     };
 
     private static IEnumerable<PlannedStep> Drill(RunInput input)
@@ -51,7 +52,7 @@ public static class RecoveryPlan
     private static IEnumerable<PlannedStep> Failover(Roles before, RunInput input)
     {
         yield return new(new PickPoint(input.PointId));
-        yield return new(new RaiseEpoch(before.Turned(), before, [before.Recovery]));
+        yield return new(new RaiseEpoch(before.Turned(), before, [before.Recovery], Forks: true));
         yield return new(new OpenView(Writable: false));
         yield return new(new StartInstances(InBubble: false), Barrier: true);
         yield return new(new VerifyInstances(Required: false, input.Checks));
@@ -81,24 +82,54 @@ public static class RecoveryPlan
         yield return new(new CommitMove(), Barrier: true);
     }
 
-    private static IEnumerable<PlannedStep> Reprotect(Roles before)
+    // Begun by a resolve that did not come to its end, it keeps what gave way just as that would have.
+    private static IEnumerable<PlannedStep> Reprotect(Roles before, GroupFork? fork)
     {
         yield return new(new CheckPeer(before.Primary, before.Recovery));
-        yield return new(new RaiseEpoch(before.Again(), before, [before.Recovery, before.Primary]));
+        yield return new(new RaiseEpoch(before.Again(), before, [before.Recovery, before.Primary],
+            Loser: fork?.Loser));
         yield return new(new StopInstances(before.Recovery));
         yield return new(new StopSource(before.Recovery));
-        yield return new(new AcceptReplica(before.Recovery));
+        yield return new(fork?.Loser == before.Recovery
+            ? new KeepState(before.Recovery, fork.KeptName) : new AcceptReplica(before.Recovery));
         yield return new(new StartSource(before.Primary));
         yield return new(new WaitSealed(before.Primary, before.Recovery, before.Again().Epoch), Barrier: true);
     }
 
-    private static IEnumerable<PlannedStep> Failback(Roles before, RunInput input, bool protectedNow)
+    private static IEnumerable<PlannedStep> Failback(Roles before, RunInput input, bool protectedNow,
+        GroupFork? fork)
     {
         var away = protectedNow ? before : before.Again();
         if (!protectedNow)
-            foreach (var step in Reprotect(before)) yield return step;
+            foreach (var step in Reprotect(before, fork)) yield return step;
         foreach (var step in PlannedFailover(away, input)) yield return step;
-        foreach (var step in Reprotect(away.Turned())) yield return step;
+        foreach (var step in Reprotect(away.Turned(), null)) yield return step;
+    }
+
+    // From the new epoch on there is no way back but another run: a failure later, in the middle of stopping the
+    // loser's instances too, leaves the winner primary and running, and is taken up again.
+    private static IEnumerable<PlannedStep> Resolve(Roles now, GroupFork fork, Resolution resolution)
+    {
+        yield return new(new CheckPeer(now.Primary, now.Recovery));
+        if (resolution.Choice is ForkChoice.Manual)
+        {
+            yield return new(new AcknowledgeFork([now.Recovery, now.Primary]));
+            yield break;
+        }
+        var winner = resolution.Winner;
+        var after = winner == now.Primary ? now.Again() : now.Turned();
+        yield return new(new CheckWinner(winner, resolution.Why));
+        // What it still has of a source would go on into the old replica, which is about to go.
+        if (winner != now.Primary) yield return new(new StopSource(winner));
+        yield return new(new RaiseEpoch(after, now, [after.Recovery, after.Primary], Loser: after.Recovery),
+            Barrier: true);
+        yield return new(new StopInstances(after.Recovery));
+        yield return new(new StopSource(after.Recovery));
+        yield return new(new KeepState(after.Recovery, fork.KeptName));
+        yield return new(new StartSource(winner));
+        yield return new(new WaitSealed(winner, after.Recovery, after.Epoch), Barrier: true);
+        if (resolution.Choice is ForkChoice.BothAsVolumes)
+            yield return new(new OpenKept(after.Recovery, fork.KeptName));
     }
 }
 

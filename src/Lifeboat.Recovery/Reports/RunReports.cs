@@ -41,6 +41,11 @@ public static class RunReports
 
     private static string PrimaryAfter(Run run)
     {
+        if (run.Kind is RunKind.Resolve)
+        {
+            var done = run.Steps.Any(s => s is { Name: "raise-epoch", Done: true });
+            return done ? run.Input.Resolution!.Winner : run.Before.PrimarySite;
+        }
         var moved = run.Kind is not (RunKind.TestFailover or RunKind.Reprotect)
             && run.Steps.Any(s => s is { Name: "start-instances", Done: true });
         return moved ? run.Site : run.Before.PrimarySite;

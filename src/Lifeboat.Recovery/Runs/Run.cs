@@ -54,4 +54,7 @@ public sealed record Run
 public sealed record RunInput(Guid? PointId, IReadOnlyList<string> Checks, TimeSpan? Hold, string? IdempotencyKey)
 {
     public static readonly RunInput None = new(null, [], null, null);
+
+    /// <summary>Of a resolve: what was chosen.</summary>
+    public Resolution? Resolution { get; init; }
 }

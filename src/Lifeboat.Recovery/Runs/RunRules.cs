@@ -65,6 +65,7 @@ public static class RunRules
         RunKind.PlannedFailover => "planned failover",
         RunKind.Reprotect => "reprotect",
         RunKind.Failback => "failback",
+        RunKind.Resolve => "resolve",
     };
 
     private static bool InstancesMoved(Run run) =>
@@ -79,6 +80,9 @@ public static class RunRules
             yield return "hold: only a test failover can be held open";
         if (input.Hold is { } hold && (hold < TimeSpan.Zero || hold > TimeSpan.FromDays(7)))
             yield return $"hold is {hold}; allowed is 0 to 7 days";
+        if (kind is RunKind.Resolve && input.Resolution is null) yield return "choice: a resolve needs one";
+        if (kind is RunKind.Resolve && group.Fork is not { Loser: null })
+            yield return $"group {group.Name} has no fork that anybody would have to choose about";
         foreach (var text in input.Checks)
         {
             var (check, problem) = Protection.Plans.Check.Parse(text);

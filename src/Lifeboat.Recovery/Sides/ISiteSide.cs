@@ -37,10 +37,21 @@ public interface ISiteSide
     /// </summary>
     /// <param name="seeded">Begin with a copy of the group's disks as this site has them; those are left alone.</param>
     Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct);
+    /// <summary>
+    /// As <see cref="AcceptReplicaAsync"/> seeded; and what this site's disks hold now stays a recovery point of the
+    /// replica, pinned under this name (I5). The replica's oldest point is it.
+    /// </summary>
+    /// <exception cref="Lifeboat.Contracts.ProblemException">WrongState: a disk of the group cannot be
+    /// kept.</exception>
+    Task AcceptKeepingAsync(string group, string pin, CancellationToken ct);
+    /// <summary>Opens the state that was kept, copy-on-write; the same name gives the same view.</summary>
+    Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct);
     Task DropReplicaAsync(string group, CancellationToken ct);
     /// <summary>Null when this site has no replica of the group.</summary>
     Task<ReplicaStatus?> ReplicaAsync(string group, CancellationToken ct);
 
+    /// <summary>Every instance of the group that can be booted runs here.</summary>
+    Task<bool> RunsAsync(string group, CancellationToken ct);
     /// <summary>Asks the guest to shut down; when it returns all its writes are flushed and captured.</summary>
     Task ShutDownAsync(string group, string instance, TimeSpan limit, CancellationToken ct);
     /// <summary>Boots it again after a shut-down that turned out to be for nothing.</summary>

@@ -20,6 +20,9 @@ public sealed record StartedInstances(IReadOnlyList<StartedInstance> Instances);
 /// <param name="Name">Its name at the site: another one for a drill's copy.</param>
 public sealed record StartedInstance(string Member, string Name, DateTimeOffset StartedAt);
 
+/// <param name="Site">The site whose state gave way; it is a point of the replica there.</param>
+public sealed record KeptState(string Site, RecoveryPoint Point);
+
 /// <summary>All resyncs of the run so far, oldest first.</summary>
 public sealed record Resyncs(IReadOnlyList<DoneResync> Done);
 

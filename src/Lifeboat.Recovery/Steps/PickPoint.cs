@@ -57,7 +57,9 @@ public sealed record PickPoint(Guid? PointId, bool Clean = false) : IUndoableSte
     private static RecoveryPoint? Choice(IReadOnlyList<RecoveryPoint> points, Guid? wanted)
     {
         var usable = points.Where(p => p.State is PointState.Sealed or PointState.Verified or PointState.Pinned);
-        return wanted is null ? usable.MaxBy(p => p.Sequence) : usable.FirstOrDefault(p => p.Id == wanted);
+        return wanted is null
+            ? usable.Where(p => !p.IsOrigin).MaxBy(p => p.Sequence)
+            : usable.FirstOrDefault(p => p.Id == wanted);
     }
 
     private static ProblemException Missing(string group, IReadOnlyList<RecoveryPoint> points, Guid? wanted) =>

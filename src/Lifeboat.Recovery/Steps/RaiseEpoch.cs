@@ -12,9 +12,12 @@ namespace Lifeboat.Recovery.Steps;
 /// Needs: nobody knows a newer epoch. Effect: the definition at those sites. Repeated: the same epoch again changes
 /// nothing. Undone: by yet another epoch with the former roles, since an epoch never falls.
 /// </summary>
+/// <param name="Forks">The site that is left is not asked: the picked point is where the sides may part.</param>
+/// <param name="Loser">Of a divergence: the site whose state gives way.</param>
 /// <param name="Sites">Told in this order, but this site last: a refusal of the other leaves it as it is.</param>
 [Step("raise-epoch")]
-public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Sites) : IUndoableStep
+public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Sites, bool Forks = false,
+    string? Loser = null) : IUndoableStep
 {
     public string Describe() => To.Primary == From.Primary
         ? $"raise the epoch to {To.Epoch} at {string.Join(" and ", Sites)}"
@@ -29,7 +32,7 @@ public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Site
                 $"group {now.Name} is already in epoch {now.Epoch}; this run wanted {To.Epoch}",
                 $"Its primary site is {now.PrimarySite}.");
         }
-        var next = now.Epoch == To.Epoch ? now : InRoles(now, To);
+        var next = now.Epoch == To.Epoch ? now : InRoles(now, To) with { Fork = ForkOf(now, context) };
         Invariant.Holds(next.PrimarySite == To.Primary, "an epoch has one primary site");
         foreach (var site in Ordered(context)) await site.SetGroupAsync(next, ct);
         return StepOutcome.Saw($"{next.PrimarySite} is primary in epoch {next.Epoch}");
@@ -43,8 +46,18 @@ public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Site
             if (await site.GroupAsync(context.Run.Group, ct) is { } theirs && theirs.Supersedes(now)) now = theirs;
         }
         if (now.Epoch < To.Epoch) return;
-        var back = now.Epoch == To.Epoch ? InRoles(now, From with { Epoch = To.Epoch.Next() }) : now;
+        var back = now.Epoch == To.Epoch
+            ? InRoles(now, From with { Epoch = To.Epoch.Next() }) with { Fork = context.Run.Before.Fork }
+            : now;
         foreach (var site in Ordered(context)) await site.SetGroupAsync(back, ct);
+    }
+
+    private GroupFork? ForkOf(GroupDefinition now, StepContext context)
+    {
+        if (!Forks) return Loser is null ? null : now.Fork! with { Loser = Loser };
+        var point = context.Output<PickedPoint>().Point;
+        return new GroupFork(point.Id, point.Sequence, point.CutAt, From.Epoch, To.Epoch, context.Time.GetUtcNow(),
+            From.Primary);
     }
 
     private static GroupDefinition InRoles(GroupDefinition group, Roles roles) => group with

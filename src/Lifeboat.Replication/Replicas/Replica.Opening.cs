@@ -24,7 +24,8 @@ public sealed partial class Replica
         await storage.SyncAsync(ct);
         var read = await ManifestFile.ReadAsync(storage, ct);
         var found = read?.Manifest;
-        var replica = new Replica(definition, options, storage, time, found ?? NewManifest(definition, options));
+        var replica = new Replica(definition, options, storage, time, found
+            ?? WithOrigin(NewManifest(definition, options), definition.Origin, options.NewId));
         try
         {
             if (found is not null) CheckDefinition(found, definition);
@@ -72,6 +73,13 @@ public sealed partial class Replica
         VolumesOf(definition), [], [],
         [.. definition.Volumes.OrderBy(v => v.Index).Select(v =>
             new ManifestSums(v.Index, v.SeedFile is null && v.TargetDisk is null ? v.SizeBytes : 0))]);
+
+    private static ReplicaManifest WithOrigin(ReplicaManifest manifest, OriginPoint? wanted, Func<Guid> newId)
+    {
+        if (wanted is null) return manifest;
+        var origin = new ManifestOrigin(newId(), wanted.Label, wanted.Epoch.Value, wanted.CutAt);
+        return manifest with { Origin = origin, Pins = [new ManifestPin(wanted.Pin, origin.PointId, 0)] };
+    }
 
     private static ManifestVolume[] VolumesOf(ReplicaDefinition definition) =>
         [.. definition.Volumes.OrderBy(v => v.Index).Select(v => new ManifestVolume(v.Index, v.Name, v.SizeBytes))];
@@ -132,6 +140,7 @@ public sealed partial class Replica
         var folded = FoldedSequence;
         await DropOrphanOverlaysAsync(ct);
         var points = new List<RecoveryPoint>();
+        if (_manifest is { Origin: { } origin, FoldingTo: 0 }) points.Add(origin.Point());
         foreach (var sequence in await _journal.MarksAsync(Math.Max(1, folded), ct))
         {
             var reader = _journal.Read(sequence, sequence, passDamage: true);

@@ -76,7 +76,8 @@ public sealed partial class Replica
     }
 
     /// <summary>The newest point that has lost nothing to damage; null: there is none.</summary>
-    public RecoveryPoint? NewestSound => _points.LastOrDefault(p => p.State != PointState.Damaged);
+    public RecoveryPoint? NewestSound =>
+        _points.LastOrDefault(p => p.State != PointState.Damaged && !p.IsOrigin);
 
     private RecoveryPoint Seal(RecoveryPoint point) => point with
     {

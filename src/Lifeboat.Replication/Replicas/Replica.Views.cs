@@ -107,15 +107,17 @@ public sealed partial class Replica
         if (wanted is not { } sequence)
         {
             if (NewestSound is { } sound) return sound.Sequence;
-            sequence = Points.Count > 0
-                ? Points[^1].Sequence
+            sequence = Points is [.., { IsOrigin: false } newest]
+                ? newest.Sequence
                 : throw new ReplicaException(ReplicaFault.SequenceUnknown, "there is no sealed recovery point yet");
         }
         var floor = Math.Max(FoldedSequence, _manifest.FoldingTo);
         if (sequence < floor || sequence > DurableSequence)
             throw new ReplicaException(ReplicaFault.SequenceUnknown,
                 $"sequence {sequence} is not in the history ({floor} to {DurableSequence})");
-        if (!_marks.IsConsistent(sequence) && !Flaws.OpenAnywhere)
+        // The seeds were disks that nobody wrote to any more: their state is one, batch or not.
+        var origin = sequence == 0 && Points is [{ IsOrigin: true }, ..];
+        if (!origin && !_marks.IsConsistent(sequence) && !Flaws.OpenAnywhere)
             throw new ReplicaException(ReplicaFault.SequenceUnknown,
                 $"sequence {sequence} is in or next to a resync: no consistent state");
         if (!acceptDamage && Array.Find(_damages, d => d.Touches(sequence)) is { } damage)

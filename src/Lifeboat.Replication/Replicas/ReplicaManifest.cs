@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
+
 namespace Lifeboat.Replication.Replicas;
 
 /// <summary>
@@ -13,16 +16,25 @@ namespace Lifeboat.Replication.Replicas;
 /// <param name="Sums">How far the base images have checksums; null: written before there were any.</param>
 /// <param name="Damages">What was found damaged and is not whole again.</param>
 /// <param name="ScrubbedAt">End of the last full scrub.</param>
+/// <param name="Origin">What it began with is a recovery point of its own.</param>
 internal sealed record ReplicaManifest(
     int Version, Guid ReplicaId, string Group, long Epoch, long Folded, long FoldingTo, Guid StreamId, bool InBatch,
     bool Seeded, IReadOnlyList<ManifestVolume> Volumes, IReadOnlyList<ManifestPin> Pins,
     IReadOnlyList<ManifestView> Views, IReadOnlyList<ManifestSums>? Sums = null,
-    IReadOnlyList<ReplicaDamage>? Damages = null, DateTimeOffset? ScrubbedAt = null)
+    IReadOnlyList<ReplicaDamage>? Damages = null, DateTimeOffset? ScrubbedAt = null,
+    ManifestOrigin? Origin = null)
 {
     public const int CurrentVersion = 2;
 }
 
 internal sealed record ManifestVolume(ushort Index, string Name, long SizeBytes);
+
+/// <summary>The point at sequence 0, which no record of the journal is about.</summary>
+internal sealed record ManifestOrigin(Guid PointId, string Label, long Epoch, DateTimeOffset CutAt)
+{
+    public RecoveryPoint Point() => new(PointId, 0, new Epoch(Epoch), CutAt, Consistency.Crash, PointState.Sealed,
+        Label, null, new Dictionary<string, Consistency>());
+}
 
 /// <summary>A named lease on a point.</summary>
 internal sealed record ManifestPin(string Name, Guid PointId, long Sequence);

@@ -100,6 +100,7 @@ public sealed class AgentDouble
         {
             _replicas.Add(spec.Group, replica = new Replica { Spec = spec, Id = _newId() });
             ReplicasMade++;
+            if (spec.Keep is { } keep) Keep(replica, keep);
         }
         replica.Spec = spec with { Epoch = spec.Epoch > replica.Spec.Epoch ? spec.Epoch : replica.Spec.Epoch };
         return GetReplica(spec.Group);
@@ -121,7 +122,7 @@ public sealed class AgentDouble
             ReceivedBytes = 0,
             RefusedFrames = 0,
             Points = replica.Points.Count,
-            Newest = replica.Points.LastOrDefault(),
+            Newest = replica.Points.LastOrDefault(p => !p.IsOrigin),
             Oldest = replica.Points.FirstOrDefault(),
             Views = [.. replica.Views.Keys],
         };
@@ -133,6 +134,15 @@ public sealed class AgentDouble
             throw new ProblemException(ReasonCode.WrongState, $"views of {group} are open");
         _replicas.Remove(group);
     }
+
+    /// <summary>What the change maps of a fenced source hold: one block a volume.</summary>
+    public ChangeReport Changes(ChangeMapRequest request) => new(true, 1,
+        [.. request.Volumes.Select(v => new VolumeChanges(v.Name, true, 4096, 1))]);
+
+    public ChangeReport Compare(string group, CompareRequest request) => Find(group).Points
+        .Any(p => p.Sequence == request.Sequence)
+        ? new(true, 1, [.. request.Files.Select(f => new VolumeChanges(f.Name, true, 8192, 2))])
+        : new(true, 1, [], "the point is gone");
 
     public IReadOnlyList<RecoveryPoint> Points(string group) => [.. Find(group).Points];
 
@@ -171,6 +181,14 @@ public sealed class AgentDouble
 
     private Replica Find(string group) => _replicas.TryGetValue(group, out var replica) ? replica
         : throw Unknown(group, "replica");
+
+    private void Keep(Replica replica, KeptSeed keep)
+    {
+        var origin = new RecoveryPoint(_newId(), 0, keep.Epoch, keep.CutAt, Consistency.Crash, PointState.Pinned,
+            keep.Label, null, new Dictionary<string, Consistency>());
+        replica.Points.Add(origin);
+        replica.Pins[keep.Pin] = origin.Id;
+    }
 
     private (SourcePhase, ReasonCode) Connect(Source source)
     {

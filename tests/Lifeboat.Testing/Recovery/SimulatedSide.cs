@@ -39,6 +39,9 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
             : this;
     }
 
+    /// <summary>For tests that look in from outside.</summary>
+    public GroupDefinition Known(string group) => _groups[group];
+
     public Task<GroupDefinition?> GroupAsync(string group, CancellationToken ct) =>
         DoAsync(() => _groups.GetValueOrDefault(group));
 
@@ -89,7 +92,22 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         DoAsync(() => agent.Checkpoint(group, request));
 
-    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
+    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) => AcceptAsync(group, null);
+
+    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) => AcceptAsync(group, pin);
+
+    public Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct) => DoAsync(() =>
+        agent.OpenView(group, new ViewRequest(view, agent.Points(group).Single(p => p.IsOrigin).Id, null, true)));
+
+    public async Task<bool> RunsAsync(string group, CancellationToken ct)
+    {
+        await PauseAsync();
+        foreach (var member in _groups[group].Members)
+            if ((await site.GetAsync(member.Instance, ct)).Power is not InstancePower.Running) return false;
+        return true;
+    }
+
+    private Task AcceptAsync(string group, string? keepAs) =>
         DoAsync(() =>
         {
             var definition = _groups[group];
@@ -101,6 +119,8 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
                 PrimarySite = definition.PrimarySite,
                 Epoch = definition.Epoch,
                 Retention = definition.Policy.Retention,
+                Keep = keepAs is null ? null : new KeptSeed(keepAs, $"state of {name}",
+                    definition.Fork!.EpochOf(name), agent.Status().StartedAt),
                 Volumes = [.. definition.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, v.SizeBytes))],
             });
         });

@@ -45,11 +45,11 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
     }
 
     /// <summary>Has a run carried out at a site to its good end, however often its controller dies.</summary>
-    public async Task<Run> MoveAsync(SimulatedHost at, RunKind kind)
+    public async Task<Run> MoveAsync(SimulatedHost at, RunKind kind, ForkChoice? choice = null)
     {
         world.Say("director", $"{kind} at {at.Name}");
         if (kind is RunKind.PlannedFailover or RunKind.Failback) world.NothingMayBeLost = at.Peer.Instance;
-        var moving = new Moving(at, kind, $"move-{++_moves}");
+        var moving = new Moving(at, kind, $"move-{++_moves}", choice);
         director.Start(() => moving.DriveAsync(director, world));
         if (prng.Chance(0.7))
         {
@@ -62,6 +62,34 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
         if (moving.Done is { } run) return run;
         world.Violate("I9", $"{kind} did not succeed within {MovedWithin} after the last fault: {moving.Last}");
         throw new WorldEndedException();
+    }
+
+    /// <summary>I5: what gave way is there, byte for byte as its disks were left, and can be opened.</summary>
+    public async Task CheckKeptAsync(SimulatedHost loser)
+    {
+        IReadOnlyList<byte[]>? kept = null;
+        for (var tries = 0; tries < 20 && kept is null; tries++)
+        {
+            if (tries > 0) await LiveAsync(TimeSpan.FromSeconds(1), () => false);
+            if (loser.Agent is not { Process.Alive: true } agent) continue;
+            try
+            {
+                kept = await agent.Process.CallAsync(agent.ReadKeptAsync);
+            }
+            catch (Exception e) when (e is ProcessDiedException or ProblemException)
+            {
+                world.Count("looks at kept states cut short");
+            }
+        }
+        world.Count("kept states checked");
+        if (kept is null)
+        {
+            world.Violate("I5", $"the state of {loser.Name} that gave way is not to be had");
+            return;
+        }
+        foreach (var disk in loser.Instance!.Disks)
+            if (!SimulatedHost.Content(disk).AsSpan().SequenceEqual(kept[disk.Index]))
+                world.Violate("I5", $"disk {disk.Index} of {loser.Name} is kept otherwise than it was left");
     }
 
     /// <summary>Opens points of the replica and compares them with what the source went through.</summary>

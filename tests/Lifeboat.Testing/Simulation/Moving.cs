@@ -10,7 +10,7 @@ namespace Lifeboat.Testing.Simulation;
 /// An operator who wants one move: asks for the run, asks again under the same key when the controller died, takes up
 /// what failed and begins anew what was rolled back.
 /// </summary>
-internal sealed class Moving(SimulatedHost at, RunKind kind, string key)
+internal sealed class Moving(SimulatedHost at, RunKind kind, string key, ForkChoice? choice = null)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private int _tries;
@@ -26,7 +26,8 @@ internal sealed class Moving(SimulatedHost at, RunKind kind, string key)
             if (at.Controller is not { Process.Alive: true } controller) continue;
             try
             {
-                var run = await controller.RunAsync(kind, $"{key}-{_tries}");
+                var run = await controller.RunAsync(kind, $"{key}-{_tries}",
+                    kind is RunKind.Resolve ? choice : null);
                 world.Say("operator", $"{kind}: {run.State} {run.Reason} {run.Detail}");
                 world.Count($"runs {kind} {run.State}");
                 Conclude(run);
@@ -50,6 +51,12 @@ internal sealed class Moving(SimulatedHost at, RunKind kind, string key)
             _tries++;
             // The way home is done and only its last part was taken back: what is left is to protect again.
             if (kind is RunKind.Failback && at.Group?.PrimarySite == at.Name) kind = RunKind.Reprotect;
+            // The choice is made, its last part was taken back: the winner is to be protected again.
+            if (kind is RunKind.Resolve && at.Group is { Fork.Loser: not null } chosen)
+            {
+                kind = RunKind.Reprotect;
+                if (chosen.PrimarySite != at.Name) at = at.Peer;
+            }
             return;
         }
         Conclude(await controller.RetryAsync(run.Id));

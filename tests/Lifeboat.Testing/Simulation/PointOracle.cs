@@ -30,6 +30,11 @@ public sealed class PointOracle(SimulatedWorld world)
         _sources[epoch] = new EpochSource(instance, time);
     }
 
+    /// <summary>An instance that wrote in an epoch without being captured: what is kept of it is checked all the
+    /// same.</summary>
+    public void Wrote(Epoch epoch, SimulatedInstance instance, HostTime time) =>
+        _sources.TryAdd(epoch, new EpochSource(instance, time));
+
     /// <summary>From now on nothing of an older epoch may become a point of this replica (I2).</summary>
     public void Fenced(WantedReplica replica, Epoch epoch, long appended) =>
         _fences[replica] = (epoch, appended);

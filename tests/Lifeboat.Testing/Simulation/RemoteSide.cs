@@ -38,6 +38,14 @@ internal sealed class RemoteSide(SimulatedHost caller, SimulatedHost peer, Simul
     public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
         DoAsync(s => s.AcceptReplicaAsync(group, seeded, ct), ct);
 
+    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
+        DoAsync(s => s.AcceptKeepingAsync(group, pin, ct), ct);
+
+    public Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct) =>
+        AskAsync(s => s.OpenKeptAsync(group, view, ct), ct);
+
+    public Task<bool> RunsAsync(string group, CancellationToken ct) => AskAsync(s => s.RunsAsync(group, ct), ct);
+
     public Task DropReplicaAsync(string group, CancellationToken ct) =>
         DoAsync(s => s.DropReplicaAsync(group, ct), ct);
 

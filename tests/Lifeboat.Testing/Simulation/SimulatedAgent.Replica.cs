@@ -57,7 +57,7 @@ public sealed partial class SimulatedAgent
             ReceivedBytes = 0,
             RefusedFrames = 0,
             Points = replica.Points.Count,
-            Newest = replica.Points.Count > 0 ? replica.Points[^1] : null,
+            Newest = replica.Points is [.., { IsOrigin: false } newest] ? newest : null,
             Oldest = replica.Points.Count > 0 ? replica.Points[0] : null,
             Views = [.. _host.Views.Keys],
         };
@@ -104,7 +104,7 @@ public sealed partial class SimulatedAgent
     }
 
     internal static ReplicaDefinition Definition(WantedReplica wanted) =>
-        new("g1", wanted.Epoch, wanted.Volumes, wanted.Retention);
+        new("g1", wanted.Epoch, wanted.Volumes, wanted.Retention, wanted.Origin);
 
     internal static ReplicaOptions OptionsOf(Prng prng) => new()
     {

@@ -38,6 +38,26 @@ public sealed partial class SimulatedAgent
         _host.Views.Remove(name);
     }
 
+    public Task<ViewInfo> OpenKeptAsync(string view) => OpenViewAsync(new ViewRequest(view,
+        Open.Points.FirstOrDefault(p => p.IsOrigin)?.Id ?? throw new ProblemException(ReasonCode.PointUnknown,
+            "nothing is kept here"), null, Writable: true));
+
+    /// <summary>The kept state, byte for byte; null: there is none.</summary>
+    public async Task<IReadOnlyList<byte[]>?> ReadKeptAsync()
+    {
+        var replica = Open;
+        if (replica.Points is not [{ IsOrigin: true } kept, ..]) return null;
+        IReadOnlyList<byte[]> content = [];
+        await RefusingAsync(async () =>
+        {
+            var name = $"kept-{Process.Id}-{++_audits}";
+            content = await ReadAsync(replica, await replica.OpenViewAsync(name, 0, writable: false, default));
+            await replica.CloseViewAsync(name, default);
+        });
+        _world.Oracle.Check(kept, content, $"kept state at {_host.Name}");
+        return content;
+    }
+
     /// <summary>What an instance started from the view would read.</summary>
     public async Task<IReadOnlyList<byte[]>> ReadViewAsync(string name)
     {

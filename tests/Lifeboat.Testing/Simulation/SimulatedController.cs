@@ -32,11 +32,16 @@ public sealed class SimulatedController
     internal SimulatedSide Side { get; }
 
     /// <summary>Asks for a run and sees it through, as long as this process lives.</summary>
-    public Task<Run> RunAsync(RunKind kind, string key) => Process.CallAsync(async () =>
+    /// <param name="choice">Of a resolve.</param>
+    public Task<Run> RunAsync(RunKind kind, string key, ForkChoice? choice = null) => Process.CallAsync(async () =>
     {
         var group = _host.Group ?? throw new SimulationException("no group");
         var protectedNow = kind is RunKind.Failback && await IsProtectedAsync(group.Epoch.Value);
-        var input = RunInput.None with { IdempotencyKey = key };
+        var input = RunInput.None with
+        {
+            IdempotencyKey = key,
+            Resolution = choice is { } chosen ? Resolution.Of(chosen, group) : null,
+        };
         var run = await _runner.CreateAsync(kind, group, input, protectedNow, default);
         return await ExecuteOnceAsync(run.Id);
     });

@@ -137,7 +137,7 @@ public sealed class SimulatedHost
         SourceWanted = epoch;
     }
 
-    public void BeginReplica(GroupDefinition definition, bool seeded)
+    public void BeginReplica(GroupDefinition definition, bool seeded, Replication.Replicas.OriginPoint? origin = null)
     {
         _replicasMade++;
         var seeds = seeded && Instance is not null;
@@ -148,7 +148,7 @@ public sealed class SimulatedHost
         }
         ReplicaWanted = new WantedReplica(definition.Epoch, definition.PrimarySite,
             [.. definition.Volumes.Select(v => new Replication.Replicas.ReplicaVolume(v.Index, v.Name, v.SizeBytes,
-                seeds ? SeedName(Instance!.Disks[v.Index]) : null))], definition.Policy.Retention);
+                seeds ? SeedName(Instance!.Disks[v.Index]) : null))], definition.Policy.Retention, origin);
     }
 
     public void Install(IReadOnlyList<GuestDisk> disks)
@@ -165,6 +165,7 @@ public sealed class SimulatedHost
     {
         World.Started(this, content);
         Install([.. content.Select((bytes, i) => new GuestDisk(i, $"d{i}", Stamps(bytes)))]);
+        World.Oracle.Wrote(Group!.Epoch, Instance!, Time);
         (StartedFrom, OnView) = (view, true);
     }
 

@@ -7,6 +7,7 @@ using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Recovery.Sides;
+using Lifeboat.Replication.Replicas;
 
 namespace Lifeboat.Testing.Simulation;
 
@@ -43,7 +44,20 @@ internal sealed partial class SimulatedSide(SimulatedHost host, RemoteSide peer)
         AgentAsync(a => a.CheckpointAsync(request), ct);
 
     public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
-        SerialAsync(() => AcceptAsync(group, seeded, ct));
+        SerialAsync(() => AcceptAsync(group, seeded, null, ct));
+
+    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
+        SerialAsync(() => AcceptAsync(group, seeded: true, pin, ct));
+
+    public Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct) =>
+        AgentAsync(a => a.OpenKeptAsync(view), ct);
+
+    public async Task<bool> RunsAsync(string group, CancellationToken ct)
+    {
+        await host.PauseAsync(500, ct);
+        return host.Instance is { Running: true };
+    }
+
 
     public Task DropReplicaAsync(string group, CancellationToken ct) => SerialAsync(() => DropAsync(ct));
 
@@ -114,7 +128,7 @@ internal sealed partial class SimulatedSide(SimulatedHost host, RemoteSide peer)
         await AgentAsync(a => a.StopSourceAsync(uninstall: true), ct);
     }
 
-    private async Task AcceptAsync(string group, bool seeded, CancellationToken ct)
+    private async Task AcceptAsync(string group, bool seeded, string? keepAs, CancellationToken ct)
     {
         await host.PauseAsync(500, ct);
         var definition = host.Group!;
@@ -124,7 +138,10 @@ internal sealed partial class SimulatedSide(SimulatedHost host, RemoteSide peer)
             return;
         }
         await DropAsync(ct);
-        host.BeginReplica(definition, seeded);
+        if (keepAs is not null && host.Instance is { Running: true })
+            host.World.Violate("I5", "the state of a running instance is to be kept: it is not its last");
+        host.BeginReplica(definition, seeded, keepAs is null ? null : new OriginPoint(keepAs, $"state of {Name}",
+            definition.Fork!.EpochOf(Name), SimulatedProcess.Current.Clock.GetUtcNow()));
         await AgentAsync(a => a.StartReplicaAsync(), ct);
     }
 

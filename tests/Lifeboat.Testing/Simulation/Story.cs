@@ -25,7 +25,7 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
             case < 5: await DrillAsync(); break;
             case < 8:
                 await FailoverAsync();
-                if (prng.Chance(0.6)) await FailbackAsync();
+                if (prng.Chance(0.6) && world.B.Group!.PrimarySite == world.B.Name) await FailbackAsync();
                 break;
             default:
                 await PlannedAsync(world.B);
@@ -88,8 +88,23 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
         world.Network.Heal();
         a.Down = false;
         await _acts.StormAsync(prng.Next(2, 8));
-        await _acts.MoveAsync(b, RunKind.Reprotect);
+        if (prng.Chance(0.5)) await ResolveAsync(b);
+        else await _acts.MoveAsync(b, RunKind.Reprotect);
         await _acts.ProtectedAsync();
+    }
+
+    // Whatever became of it, site a's guest wrote on after site b took over.
+    private async Task ResolveAsync(SimulatedHost at)
+    {
+        var choice = prng.Pick(Enum.GetValues<ForkChoice>());
+        world.Count($"resolved {choice}");
+        await _acts.MoveAsync(at, RunKind.Resolve, choice);
+        // What was left as it is can still be chosen about.
+        if (choice is ForkChoice.Manual) await _acts.MoveAsync(at, RunKind.Resolve, ForkChoice.KeepPrimary);
+        var loser = at.Group!.PrimarySite == at.Name ? at.Peer : at;
+        await _acts.CheckKeptAsync(loser);
+        await _acts.ProtectedAsync();
+        await _acts.CheckKeptAsync(loser);
     }
 
     private async Task FailbackAsync()

@@ -8,12 +8,14 @@ namespace Lifeboat.Testing.Simulation;
 
 /// <summary>A replica that a site was asked to keep, and what was ever said of it by anybody.</summary>
 public sealed class WantedReplica(Epoch epoch, string primarySite, IReadOnlyList<ReplicaVolume> volumes,
-    Retention retention)
+    Retention retention, OriginPoint? origin = null)
 {
     public Epoch Epoch => epoch;
     public string PrimarySite => primarySite;
     public IReadOnlyList<ReplicaVolume> Volumes => volumes;
     public Retention Retention => retention;
+    /// <summary>What its seeds hold is a point of its own.</summary>
+    public OriginPoint? Origin => origin;
 
     /// <summary>Acknowledged as durable.</summary>
     public long Durable { get; private set; }

@@ -76,6 +76,9 @@ internal static class FakeAgent
         app.MapGet(replica, (string group) => Locked(agent, () => agent.GetReplica(group)));
         app.MapDelete(replica, (string group) => Locked(agent, () => agent.DeleteReplica(group)));
         app.MapGet(replica + "/points", (string group) => Locked(agent, () => agent.Points(group)));
+        app.MapPost("/v1/changes", (ChangeMapRequest request) => Locked(agent, () => agent.Changes(request)));
+        app.MapPost(replica + "/compare", (string group, CompareRequest request) =>
+            Locked(agent, () => agent.Compare(group, request)));
         app.MapPost(replica + "/epoch", (string group, EpochRequest request) =>
             Locked(agent, () => agent.RaiseEpoch(group, request.Epoch)));
         app.MapPost(replica + "/pins", (string group, PinRequest request) =>

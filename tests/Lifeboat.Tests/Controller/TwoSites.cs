@@ -64,9 +64,11 @@ internal sealed class TwoSites : IAsyncDisposable
         await A.StartControllerAsync();
     }
 
-    public async Task<RunInfo> RunAsync(TestSite at, RunKind kind)
+    public Task<RunInfo> RunAsync(TestSite at, RunKind kind) => RunAsync(at, new StartRunRequest { Kind = kind });
+
+    public async Task<RunInfo> RunAsync(TestSite at, StartRunRequest request)
     {
-        var started = await at.Client.StartRunAsync("shop", new StartRunRequest { Kind = kind }, Ct);
+        var started = await at.Client.StartRunAsync("shop", request, Ct);
         RunInfo last = started;
         await foreach (var change in at.Client.WatchRunAsync(started.Id, Ct)) last = change;
         return last;

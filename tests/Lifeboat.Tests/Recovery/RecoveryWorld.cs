@@ -73,6 +73,13 @@ internal sealed class RecoveryWorld
         A.Site.LosePower();
     }
 
+    /// <summary>Nobody reaches it, and it goes on.</summary>
+    public void CutOffA()
+    {
+        A.Unreachable = true;
+        Network.Down.Add("a");
+    }
+
     public void BringABack()
     {
         A.Unreachable = false;

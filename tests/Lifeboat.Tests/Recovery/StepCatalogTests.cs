@@ -12,8 +12,9 @@ public sealed class StepCatalogTests
     [Fact]
     public void Names_of_steps_are_stored_with_runs_and_never_change() => Assert.Equal(
     [
-        "accept-replica", "check-both-sites", "check-peer", "check-traces", "close-view", "commit", "create-bubble",
-        "cut-clean-point", "delete-bubble", "hold-open", "move-to-native", "open-view", "pick-point", "raise-epoch",
+        "accept-replica", "acknowledge-fork", "check-both-sites", "check-peer", "check-traces", "check-winner",
+        "close-view", "commit", "create-bubble", "cut-clean-point", "delete-bubble", "hold-open", "keep-state",
+        "move-to-native", "open-kept", "open-view", "pick-point", "raise-epoch",
         "shut-down-instances", "start-instances", "start-source", "stop-copies", "stop-instances", "stop-source",
         "unpin-point", "verify", "wait-sealed",
     ], StepCatalog.Shipped().Names.Order(StringComparer.Ordinal));

@@ -53,14 +53,33 @@ internal sealed class ReplicaBench
     public async Task TakeAsync(Replica replica, byte[] records) =>
         Assert.Equal(ReplicaAppendOutcome.Appended, await AppendAsync(replica, records));
 
+    /// <summary>The replica is to begin with a disk of its own site, whose state stays.</summary>
+    /// <returns>What that disk holds.</returns>
+    public byte[] SeedFirst(string pin, DateTimeOffset at)
+    {
+        var seed = Prng.Bytes(Sizes[0]);
+        Store.Put("seed", seed);
+        Definition = Definition with
+        {
+            Volumes = [Definition.Volumes[0] with { SeedFile = "seed" }, Definition.Volumes[1]],
+            Origin = new OriginPoint(pin, "mine", Epoch.First, at),
+        };
+        return seed;
+    }
+
     /// <summary>A stream with its first batch done.</summary>
     public async Task<Replica> StartedAsync(int writes = 20)
     {
         var replica = await OpenAsync();
+        await BatchAsync(replica, writes);
+        return replica;
+    }
+
+    public async Task BatchAsync(Replica replica, int writes = 20)
+    {
         await TakeAsync(replica, Source.BeginBatch(newStream: true));
         for (var i = 0; i < writes; i++) await TakeAsync(replica, Source.Write());
         await TakeAsync(replica, Source.EndBatch());
-        return replica;
     }
 
     public async Task<Guid> CutAsync(Replica replica)

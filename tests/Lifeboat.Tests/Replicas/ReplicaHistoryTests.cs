@@ -53,6 +53,42 @@ public sealed class ReplicaHistoryTests
     }
 
     [Fact]
+    public async Task The_seeds_state_stays_a_point_of_its_own_until_it_is_unpinned_and_old()
+    {
+        var bench = new ReplicaBench(1, TimeSpan.FromSeconds(10));
+        var seed = bench.SeedFirst("fork-2", DateTimeOffset.UnixEpoch);
+        Guid kept;
+        await using (var replica = await bench.OpenAsync())
+        {
+            Assert.Equal((true, PointState.Pinned, "mine"),
+                (replica.Points[0].IsOrigin, replica.Points[0].State, replica.Points[0].Label));
+            kept = replica.Points[0].Id;
+            // Before anything was received there is nothing that could pass for the newest point.
+            await Assert.ThrowsAsync<ReplicaException>(() => replica.OpenViewAsync("new", null, false, Ct));
+            await bench.BatchAsync(replica);
+            for (var i = 0; i < 30; i++) await WriteAndCutAsync(bench, replica, writes: 5);
+            await bench.FoldAsync(replica);
+            Assert.Equal(0, replica.FoldedSequence);
+        }
+        bench.Disk.Crash();
+        await using var again = await bench.OpenAsync();
+        Assert.Equal(kept, again.Points[0].Id);
+        await bench.FoldAsync(again);
+        var view = await again.OpenViewAsync("kept", 0, writable: true, Ct);
+        var bytes = new byte[seed.Length];
+        await view.ReadAsync(0, 0, bytes, Ct);
+        Assert.Equal(seed, bytes);
+        await again.CloseViewAsync("kept", Ct);
+
+        await again.UnpinAsync("fork-2", Ct);
+        await bench.FoldAsync(again);
+
+        Assert.DoesNotContain(again.Points, p => p.IsOrigin);
+        Assert.True(again.FoldedSequence > 0);
+        await Assert.ThrowsAsync<ReplicaException>(() => again.OpenViewAsync("kept", 0, writable: true, Ct));
+    }
+
+    [Fact]
     public async Task Another_retention_is_taken_over_by_an_open_replica()
     {
         var bench = new ReplicaBench(1, TimeSpan.FromSeconds(60));

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+
+namespace Lifeboat.Controller.Sides;
+
+// What a site that may have gone its own way says of itself, and keeps of itself.
+internal sealed partial class LocalSide
+{
+    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
+        AcceptAsync(group, seeded: true, pin, ct);
+
+    public async Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct)
+    {
+        var kept = (await agent.PointsAsync(group, ct)).FirstOrDefault(p => p.IsOrigin)
+            ?? throw new ProblemException(ReasonCode.PointUnknown,
+                $"no state of {name} itself is kept of group {group}");
+        return await agent.OpenViewAsync(group, new ViewRequest(view, kept.Id, null, Writable: true), ct);
+    }
+
+    public async Task<bool> RunsAsync(string group, CancellationToken ct)
+    {
+        foreach (var member in Require(group).Members.Where(m => m.Kind is MemberKind.Replicated))
+            if (await FindInstanceAsync(member.Instance, ct) is not { Power: InstancePower.Running }) return false;
+        return true;
+    }
+
+    /// <summary>What this site's disks hold that the fork point does not, as far as it can be told.</summary>
+    public async Task<SideChanges> ChangesAsync(string group, CancellationToken ct)
+    {
+        var definition = Require(group);
+        var fork = definition.Fork
+            ?? throw new ProblemException(ReasonCode.WrongState, $"group {group} has no fork: its history is one");
+        var disks = await DisksAsync(definition, ct);
+        var left = fork.LeftSite == name;
+        var (from, report) = left ? (ChangesFrom.ChangeMap, await MapsAsync(definition, ct))
+            : (ChangesFrom.Comparison, await ComparedAsync(definition, fork, disks, ct));
+        var known = report.Problem is null && report.Volumes.Count > 0 && report.Volumes.All(v => v.Known);
+        return new SideChanges(name, fork.EpochOf(name), left ? "primary" : "recovery", await RunsAsync(group, ct),
+            LastWritten(disks), known ? from : ChangesFrom.Nowhere,
+            known ? report.Volumes.Sum(v => v.Bytes) : null, known ? report.Volumes.Sum(v => v.Extents) : null,
+            report.Done, report.Progress, report.Volumes,
+            report.Problem ?? report.Volumes.FirstOrDefault(v => !v.Known)?.Detail);
+    }
+
+    /// <summary>Newest write to a disk of the group here, by this host's clock; null: it has no files here.</summary>
+    public async Task<DateTimeOffset?> LastWrittenAsync(GroupDefinition group, CancellationToken ct) =>
+        LastWritten(await DisksAsync(group, ct));
+
+    private async Task<ChangeReport> MapsAsync(GroupDefinition group, CancellationToken ct)
+    {
+        try
+        {
+            var volumes = VolumesOf(group, await InstancesAsync(group, ct));
+            return await agent.ChangesAsync(new ChangeMapRequest(volumes), ct);
+        }
+        catch (ProblemException e)
+        {
+            return new ChangeReport(true, 1, [], e.Message);
+        }
+    }
+
+    private async Task<ChangeReport> ComparedAsync(GroupDefinition group, GroupFork fork,
+        IReadOnlyDictionary<string, SiteDisk> disks, CancellationToken ct)
+    {
+        var bare = group.Volumes.FirstOrDefault(v => disks.GetValueOrDefault(v.Name) is not { Format: "raw" });
+        if (bare is not null)
+            return new ChangeReport(true, 1, [], $"{bare.Name} is no raw file of this host: it cannot be compared");
+        try
+        {
+            return await agent.CompareAsync(group.Name, new CompareRequest(fork.Sequence,
+                [.. group.Volumes.Select(v => new ComparedFile(v.Index, v.Name, disks[v.Name].File!))]), ct);
+        }
+        catch (ProblemException e)
+        {
+            return new ChangeReport(true, 1, [], e.Message);
+        }
+    }
+
+    private static DateTimeOffset? LastWritten(IReadOnlyDictionary<string, SiteDisk> disks)
+    {
+        if (disks.Count == 0) return null;
+        return disks.Values.Max(d => new DateTimeOffset(File.GetLastWriteTimeUtc(d.File!), TimeSpan.Zero));
+    }
+}
