@@ -91,7 +91,15 @@ internal static class AgentApi
             await replicas.DeleteAsync(group, ct);
             return Results.NoContent();
         });
-        one.MapGet("/points", (string group) => replicas.Get(group).Points);
+        one.MapPut("/kept", (string group, ReplicaSpec spec, CancellationToken ct) =>
+            replicas.KeepAsync(Problems.Named(spec, spec.Group, group), ct));
+        one.MapGet("/kept", (string group) => replicas.Kept(group));
+        one.MapDelete("/kept", async (string group, CancellationToken ct) =>
+        {
+            await replicas.DeleteKeptAsync(group, ct);
+            return Results.NoContent();
+        });
+        one.MapGet("/points", (string group) => replicas.Points(group));
         one.MapPost("/scrub", (string group) =>
         {
             var replica = replicas.Get(group);
@@ -108,12 +116,12 @@ internal static class AgentApi
         });
         one.MapPost("/pins", async (string group, PinRequest request, CancellationToken ct) =>
         {
-            await replicas.Get(group).PinAsync(request, ct);
+            await replicas.PinAsync(group, request, ct);
             return Results.NoContent();
         });
         one.MapDelete("/pins/{name}", async (string group, string name, CancellationToken ct) =>
         {
-            await replicas.Get(group).UnpinAsync(name, ct);
+            await replicas.UnpinAsync(group, name, ct);
             return Results.NoContent();
         });
     }
@@ -133,10 +141,10 @@ internal static class AgentApi
     {
         var views = v1.MapGroup("/replicas/{group}/views");
         views.MapPost("", (string group, ViewRequest request, CancellationToken ct) =>
-            replicas.Get(group).OpenViewAsync(request, ct));
+            replicas.OpenViewAsync(group, request, ct));
         views.MapDelete("/{name}", async (string group, string name, CancellationToken ct) =>
         {
-            await replicas.Get(group).CloseViewAsync(name, ct);
+            await replicas.CloseViewAsync(group, name, ct);
             return Results.NoContent();
         });
     }

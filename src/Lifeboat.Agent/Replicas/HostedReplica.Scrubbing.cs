@@ -46,8 +46,8 @@ internal sealed partial class HostedReplica
         var found = _replica.DamagesFound;
         if (found == _damagesLogged) return;
         _damagesLogged = found;
-        foreach (var damage in _replica.Damages) LogDamage(Spec.Group, damage);
-        foreach (var damage in _replica.Repaired) LogRepaired(Spec.Group, damage);
+        foreach (var damage in _replica.Damages) LogDamage(Spec.Key, damage);
+        foreach (var damage in _replica.Repaired) LogRepaired(Spec.Key, damage);
     }
 
     [LoggerMessage(EventIds.ReplicaDamaged, LogLevel.Error, "Replica of {Group} is damaged: {Damage}")]

@@ -13,6 +13,8 @@ internal sealed partial class HostedReplica
     private readonly SpecFiles<ViewInfo> _viewFiles;
     private readonly SemaphoreSlim _viewing = new(1, 1);
 
+    public bool HasView(string name) => _views.ContainsKey(name);
+
     /// <summary>Opens a view; the same name again gives the same view.</summary>
     /// <exception cref="ProblemException">PointUnknown, NoRecoveryPoint, Conflict with a view.</exception>
     public async Task<ViewInfo> OpenViewAsync(ViewRequest request, CancellationToken ct)
@@ -56,7 +58,7 @@ internal sealed partial class HostedReplica
         {
             if (_views.TryRemove(name, out var view)) await view.DisposeAsync();
             await _replica.CloseViewAsync(name, ct);
-            HostedView.RemoveDirectory(_parts.Paths, Spec.Group, name);
+            HostedView.RemoveDirectory(_parts.Paths, Spec.Key, name);
             await _viewFiles.DeleteAsync(name, ct);
         }
         finally
@@ -76,14 +78,14 @@ internal sealed partial class HostedReplica
         {
             // It was opened before: what was found since must not keep the replica from being served.
             _views[wanted.Name] = await StartViewAsync(wanted, acceptDamage: true, ct);
-            LogViewRestored(wanted.Name, Spec.Group, wanted.Sequence);
+            LogViewRestored(wanted.Name, Spec.Key, wanted.Sequence);
         }
     }
 
     private async Task<HostedView> StartViewAsync(ViewInfo wanted, bool acceptDamage, CancellationToken ct)
     {
         var view = await _replica.OpenViewAsync(wanted.Name, wanted.Sequence, wanted.Writable, acceptDamage, ct);
-        return await HostedView.StartAsync(_parts.Paths, Spec.Group, view, wanted,
+        return await HostedView.StartAsync(_parts.Paths, Spec.Key, view, wanted,
             [.. Spec.Volumes.Select(v => new HostedView.Volume(v.Index, v.Name, v.SizeBytes))]);
     }
 

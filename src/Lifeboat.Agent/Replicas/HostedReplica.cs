@@ -38,7 +38,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         _replica = replica;
         Receiver = new ReplicaReceiver(replica, new ReceiverOptions { PrimarySite = spec.PrimarySite }, parts.Time,
             parts.Logs.CreateLogger<ReplicaReceiver>());
-        _viewFiles = new SpecFiles<ViewInfo>(Path.Combine(parts.Paths.AgentState, "views", spec.Group));
+        _viewFiles = new SpecFiles<ViewInfo>(Path.Combine(parts.Paths.AgentState, "views", spec.Key));
         _scrubber = new ReplicaScrubber(replica, ScrubOptions.Default, parts.Time);
         _folding = FoldAsync(_stop.Token);
         _scrubbing = ScrubAsync(_stop.Token);
@@ -48,13 +48,20 @@ internal sealed partial class HostedReplica : IAsyncDisposable
     public ReplicaReceiver Receiver { get; }
     public IReadOnlyList<RecoveryPoint> Points => _replica.Points;
 
+    /// <summary>Of a kept state: what is to be said of it.</summary>
+    public KeptInfo Kept() => new(Spec.Keep!.Pin, _replica.Points[0], _replica.Pins,
+        [.. _views.Keys.Order(StringComparer.Ordinal)]);
+
+    /// <summary>No pin and no view holds it.</summary>
+    public bool IsFree => _replica.Pins.Count == 0 && _replica.Views.Count == 0;
+
     public static string DirectoryOf(AgentParts parts, string group) => Path.Combine(parts.Paths.Replicas, group);
 
     public static FileReplicaStore Store(AgentParts parts) => new(parts.Paths.Replicas);
 
     public static async Task<HostedReplica> OpenAsync(ReplicaSpec spec, AgentParts parts, CancellationToken ct)
     {
-        var definition = new ReplicaDefinition(spec.Group, spec.Epoch, [.. spec.Volumes.Select(v =>
+        var definition = new ReplicaDefinition(spec.Key, spec.Epoch, [.. spec.Volumes.Select(v =>
             new EngineVolume(v.Index, v.Name, v.SizeBytes, v.SeedFile, v.TargetDisk, v.SeedFormat))], spec.Retention,
             spec.Keep is { } keep ? new OriginPoint(keep.Pin, keep.Label, keep.Epoch, keep.CutAt) : null);
         var options = new ReplicaOptions
@@ -63,10 +70,12 @@ internal sealed partial class HostedReplica : IAsyncDisposable
             Journal = new JournalOptions
             {
                 NewSalt = () => BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
+                // Nothing ever comes in.
+                SegmentBytes = spec.Keep is null ? 64 << 20 : 1 << 20,
             },
         };
         var replica = await Replica.OpenAsync(definition, options,
-            new FileStorage(Path.Combine(DirectoryOf(parts, spec.Group), "journal")), Store(parts), parts.Time, ct);
+            new FileStorage(Path.Combine(DirectoryOf(parts, spec.Key), "journal")), Store(parts), parts.Time, ct);
         var hosted = new HostedReplica(spec, parts, replica);
         try
         {
@@ -177,7 +186,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
 
     private TimeSpan Stall(string problem)
     {
-        if (_foldProblem != problem) LogFoldStalled(Spec.Group, problem);
+        if (_foldProblem != problem) LogFoldStalled(Spec.Key, problem);
         _foldProblem = problem;
         return FullPause;
     }

@@ -13,9 +13,11 @@ internal static class ReplicaChecks
     /// <summary>Room without which keeping a replica makes no sense: a journal segment and its reserve.</summary>
     public const long FreeBytesMin = 192L << 20;
 
-    public static void Form(ReplicaSpec spec)
+    /// <param name="keeps">It is to keep a state, rather than to be the group's replica.</param>
+    public static void Form(ReplicaSpec spec, bool keeps)
     {
         var problems = Problems(spec).ToList();
+        if (keeps != spec.Keep is not null) problems.Add(keeps ? "keep is missing" : "keep: a replica keeps no state");
         if (problems.Count > 0)
             throw new ProblemException(ReasonCode.InvalidRequest, $"the replica of '{spec.Group}' has faults", null,
                 problems);
@@ -105,8 +107,9 @@ internal static class ReplicaChecks
         if (spec.Epoch < Epoch.First) yield return $"epoch is {spec.Epoch}; the first is {Epoch.First}";
         if (spec.Keep is { } keep && !EntityName.IsValid(keep.Pin))
             yield return $"keep.pin is '{keep.Pin}'; {EntityName.Rule}";
-        if (spec.Keep is not null && spec.Volumes.FirstOrDefault(v => v.SeedFile is null) is { } bare)
-            yield return $"keep: volume {bare.Name} has no seed, so its state cannot be kept";
+        foreach (var volume in spec.Volumes.Where(v => spec.Keep is not null))
+            if (volume.SeedFile is null || volume.TargetDisk is not null)
+                yield return $"keep: volume {volume.Name} needs a seed and no target disk";
         foreach (var problem in spec.Retention.Problems()) yield return problem;
         if (spec.Volumes.Count == 0) yield return "volumes is empty";
         if (spec.Volumes.DistinctBy(v => v.Index).Count() != spec.Volumes.Count) yield return "volumes: an index twice";

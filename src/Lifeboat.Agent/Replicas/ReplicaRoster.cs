@@ -31,11 +31,13 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
     }
 
     public IReadOnlyList<string> Groups =>
-        [.. _replicas.Keys.Concat(_broken.Keys).Distinct().Order(StringComparer.Ordinal)];
+        [.. _replicas.Keys.Concat(_broken.Keys).Where(EntityName.IsValid).Distinct().Order(StringComparer.Ordinal)];
 
     public async Task RestoreAsync(CancellationToken ct)
     {
         foreach (var spec in await _files.LoadAsync(ct)) await TryOpenAsync(spec, ct);
+        // One that was let go when the agent was killed.
+        foreach (var kept in _replicas.Values.Where(r => r.Spec.Keep is not null)) await ReleaseAsync(kept, ct);
         LogRestored(_replicas.Count);
     }
 
@@ -65,7 +67,7 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
 
     public async Task<ReplicaStatus> PutAsync(ReplicaSpec spec, CancellationToken ct)
     {
-        ReplicaChecks.Form(spec);
+        ReplicaChecks.Form(spec, keeps: false);
         await _changing.WaitAsync(ct);
         try
         {
@@ -97,16 +99,7 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         await _changing.WaitAsync(ct);
         try
         {
-            if (_replicas.TryGetValue(group, out var hosted))
-            {
-                await hosted.CloseAllViewsAsync(ct);
-                await CloseAsync(hosted);
-            }
-            _broken.TryRemove(group, out _);
-            // The spec goes first: were the files gone and it still there, an empty replica would come back.
-            await _files.DeleteAsync(group, ct);
-            RemoveFiles(group);
-            LogRemoved(group);
+            await DeleteLockedAsync(group, ct);
         }
         finally
         {
@@ -120,12 +113,26 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         _changing.Dispose();
     }
 
+    private async Task DeleteLockedAsync(string key, CancellationToken ct)
+    {
+        if (_replicas.TryGetValue(key, out var hosted))
+        {
+            await hosted.CloseAllViewsAsync(ct);
+            await CloseAsync(hosted);
+        }
+        _broken.TryRemove(key, out _);
+        // The spec goes first: were the files gone and it still there, an empty replica would come back.
+        await _files.DeleteAsync(key, ct);
+        RemoveFiles(key);
+        LogRemoved(key);
+    }
+
     private async Task<ReplicaStatus> OpenNewAsync(ReplicaSpec spec, ReplicaSpec? before, CancellationToken ct)
     {
         try
         {
             var hosted = await HostedReplica.OpenAsync(spec, _parts, ct);
-            await _files.SaveAsync(spec.Group, spec, ct);
+            await _files.SaveAsync(spec.Key, spec, ct);
             Take(hosted);
             return hosted.Status();
         }
@@ -133,7 +140,7 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         {
             // As it was before: the old one is opened again, a new one leaves nothing behind.
             if (before is not null) await TryOpenAsync(before, ct);
-            else RemoveFiles(spec.Group);
+            else RemoveFiles(spec.Key);
             throw;
         }
     }
@@ -143,7 +150,7 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         await _changing.WaitAsync(ct);
         try
         {
-            if (_replicas.GetValueOrDefault(hosted.Spec.Group) != hosted) return;
+            if (_replicas.GetValueOrDefault(hosted.Spec.Key) != hosted) return;
             await CloseAsync(hosted);
             await TryOpenAsync(hosted.Spec, ct);
         }
@@ -158,35 +165,36 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         try
         {
             Take(await HostedReplica.OpenAsync(spec, _parts, ct));
-            _broken.TryRemove(spec.Group, out _);
+            _broken.TryRemove(spec.Key, out _);
         }
         catch (Exception e) when (e is ReplicaException or ReplicaStoreException or StorageException
             or ProblemException)
         {
-            _broken[spec.Group] = e.Message;
-            LogNotOpened(e, spec.Group);
+            _broken[spec.Key] = e.Message;
+            LogNotOpened(e, spec.Key);
         }
     }
 
     private void Take(HostedReplica hosted)
     {
-        _replicas[hosted.Spec.Group] = hosted;
-        _acceptor.Put(hosted.Receiver);
+        _replicas[hosted.Spec.Key] = hosted;
+        // Nobody ships into a kept state.
+        if (hosted.Spec.Keep is null) _acceptor.Put(hosted.Receiver);
     }
 
     private async Task CloseAsync(HostedReplica hosted)
     {
-        _acceptor.Remove(hosted.Spec.Group);
-        _replicas.TryRemove(hosted.Spec.Group, out _);
+        if (hosted.Spec.Keep is null) _acceptor.Remove(hosted.Spec.Group);
+        _replicas.TryRemove(hosted.Spec.Key, out _);
         await hosted.DisposeAsync();
     }
 
     // Disks that the user named lie elsewhere and are left alone.
-    private void RemoveFiles(string group)
+    private void RemoveFiles(string key)
     {
-        var directory = HostedReplica.DirectoryOf(_parts, group);
+        var directory = HostedReplica.DirectoryOf(_parts, key);
         if (Directory.Exists(directory)) Directory.Delete(directory, recursive: true);
-        var views = Path.Combine(_parts.Paths.AgentState, "views", group);
+        var views = Path.Combine(_parts.Paths.AgentState, "views", key);
         if (Directory.Exists(views)) Directory.Delete(views, recursive: true);
     }
 

@@ -105,7 +105,22 @@ public sealed class AgentClient : IDisposable
     public Task DeleteReplicaAsync(string group, CancellationToken ct) =>
         TellAsync(HttpMethod.Delete, $"v1/replicas/{Escape(group)}", null, ct);
 
-    /// <summary>The recovery points as the journal has them, oldest first.</summary>
+    /// <summary>
+    /// Keeps what the seeds hold beside the group's replica, if it has one; what is kept under that name already stays
+    /// as it is.
+    /// </summary>
+    public Task<KeptInfo> KeepAsync(ReplicaSpec spec, CancellationToken ct) =>
+        AskAsync<KeptInfo>(HttpMethod.Put, $"v1/replicas/{Escape(spec.Group)}/kept", spec, ct);
+
+    /// <summary>States of the group that are kept here, oldest first; none is an answer too.</summary>
+    public Task<IReadOnlyList<KeptInfo>> KeptAsync(string group, CancellationToken ct) =>
+        AskAsync<IReadOnlyList<KeptInfo>>(HttpMethod.Get, $"v1/replicas/{Escape(group)}/kept", null, ct);
+
+    /// <summary>Deletes every state of the group that is kept here, whoever holds it.</summary>
+    public Task DeleteKeptAsync(string group, CancellationToken ct) =>
+        TellAsync(HttpMethod.Delete, $"v1/replicas/{Escape(group)}/kept", null, ct);
+
+    /// <summary>Kept states first, then the recovery points as the journal has them, oldest first.</summary>
     public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
         AskAsync<IReadOnlyList<RecoveryPoint>>(HttpMethod.Get, $"v1/replicas/{Escape(group)}/points", null, ct);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json.Serialization;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
 
@@ -15,10 +16,14 @@ public sealed record ReplicaSpec
     /// <summary>Points kept. Putting another retention changes it without opening the replica anew.</summary>
     public required Retention Retention { get; init; }
     /// <summary>
-    /// The state that its seeds hold stays a recovery point of its own; every volume has a seed then. Null: what the
-    /// seeds hold is only where the first resync starts from.
+    /// This is no replica of the group but keeps, beside it, the state that its seeds hold: its one point. It takes no
+    /// stream in, and every volume has a seed. Null: a replica; what seeds hold is where the first resync starts from.
     /// </summary>
     public KeptSeed? Keep { get; init; }
+
+    /// <summary>What it is called at its agent, in names of files too: no group has a dot in its name.</summary>
+    [JsonIgnore]
+    public string Key => Keep is null ? Group : $"{Group}.{Keep.Pin}";
 }
 
 /// <param name="Pin">Name of the pin that holds the point from the first moment.</param>

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Lifeboat.Contracts.Peers;
 
-/// <param name="KeepAs">Pin of the point that the seeds' state stays as; null: it does not.</param>
-public sealed record AcceptReplicaRequest(bool Seeded, string? KeepAs = null);
-
-/// <param name="View">Name of the view of the kept state.</param>
-public sealed record OpenKeptRequest(string View);
+public sealed record AcceptReplicaRequest(bool Seeded);
 
 public sealed record RunsAnswer(bool Runs);
 

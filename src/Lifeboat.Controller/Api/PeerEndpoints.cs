@@ -76,11 +76,11 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, Divergenc
     {
         routes.MapPut(Group + "/replica", (HttpContext http, string group, AcceptReplicaRequest request,
             CancellationToken ct) =>
-            DoneAsync(() => request.KeepAs is { } pin
-                ? here.AcceptKeepingAsync(Name(http, group), pin, ct)
-                : here.AcceptReplicaAsync(Name(http, group), request.Seeded, ct)));
-        routes.MapPost(Group + "/kept", (HttpContext http, string group, OpenKeptRequest request,
-            CancellationToken ct) => here.OpenKeptAsync(Name(http, group), request.View, ct));
+            DoneAsync(() => here.AcceptReplicaAsync(Name(http, group), request.Seeded, ct)));
+        routes.MapPut(Group + "/kept/{pin}", (HttpContext http, string group, string pin, CancellationToken ct) =>
+            here.AcceptKeepingAsync(Name(http, group), pin, ct));
+        routes.MapPost(Group + "/kept/{pin}/view", (HttpContext http, string group, string pin,
+            CancellationToken ct) => here.OpenKeptAsync(Name(http, group), pin, ct));
         routes.MapGet(Group + "/changes", (HttpContext http, string group, CancellationToken ct) =>
             here.ChangesAsync(Name(http, group), ct));
         routes.MapDelete(Group + "/replica", (HttpContext http, string group, CancellationToken ct) =>

@@ -27,7 +27,7 @@ internal sealed class PointEndpoints(PointCatalog points)
         routes.MapDelete(all + "/{point:guid}/pins/{pin}", async (string group, Guid point, string pin,
             CancellationToken ct) =>
         {
-            await points.UnpinAsync(group, pin, ct);
+            await points.UnpinAsync(group, point, pin, ct);
             return Results.NoContent();
         });
     }

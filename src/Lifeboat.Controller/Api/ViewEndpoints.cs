@@ -40,7 +40,7 @@ internal sealed class ViewEndpoints(LocalSide here, SpecStore specs)
             if (await here.ReplicaAsync(group, ct) is null) here.Require(group);
             return;
         }
-        if (specs.Replica(group) is null)
+        if (specs.Replica(group) is null && (await here.KeptAsync(group, ct)).Count == 0)
             throw new ProblemException(ReasonCode.WrongSite, $"site {here.Name} has no replica of {group}",
                 $"Ask site {definition.Other(here.Name)}.");
     }

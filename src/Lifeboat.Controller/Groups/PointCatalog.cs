@@ -19,9 +19,10 @@ internal sealed class PointCatalog(LocalSide here, SpecStore specs, PeerDirector
     {
         // A site that lost its database and its files still has replicas, and they list their points themselves (I12).
         if (await here.GroupAsync(group, ct) is not { } definition) return await here.PointsAsync(group, ct);
-        return await (specs.Replica(group) is { Active: true }
-            ? here.PointsAsync(group, ct)
-            : peers.Side(definition.Other(here.Name)).PointsAsync(group, ct));
+        if (specs.Replica(group) is { Active: true }) return await here.PointsAsync(group, ct);
+        var kept = await here.KeptAsync(group, ct);
+        return [.. kept.Select(k => k.Point),
+            .. await peers.Side(definition.Other(here.Name)).PointsAsync(group, ct)];
     }
 
     public async Task<RecoveryPoint> GetAsync(string group, Guid point, CancellationToken ct) =>
@@ -44,16 +45,20 @@ internal sealed class PointCatalog(LocalSide here, SpecStore specs, PeerDirector
     {
         await GetAsync(group, point, ct);
         ThrowIfBadPin(pin);
-        if (specs.Replica(group) is { Active: true }) await here.PinAsync(group, new PinRequest(pin, point), ct);
+        if (await IsHereAsync(group, point, ct)) await here.PinAsync(group, new PinRequest(pin, point), ct);
         else await Other(group).PinAsync(group, new PinRequest(pin, point), ct);
     }
 
-    public async Task UnpinAsync(string group, string pin, CancellationToken ct)
+    public async Task UnpinAsync(string group, Guid point, string pin, CancellationToken ct)
     {
         ThrowIfBadPin(pin);
-        if (specs.Replica(group) is { Active: true }) await here.UnpinAsync(group, pin, ct);
+        if (await IsHereAsync(group, point, ct)) await here.UnpinAsync(group, pin, ct);
         else await Other(group).UnpinAsync(group, pin, ct);
     }
+
+    private async Task<bool> IsHereAsync(string group, Guid point, CancellationToken ct) =>
+        specs.Replica(group) is { Active: true }
+        || (await here.KeptAsync(group, ct)).Any(k => k.Point.Id == point);
 
     private PeerSide Other(string group) => peers.Side(here.Require(group).Other(here.Name));
 

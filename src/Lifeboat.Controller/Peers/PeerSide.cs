@@ -49,11 +49,11 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
         client.TellAsync(HttpMethod.Put, $"{Group(group)}/replica", new AcceptReplicaRequest(seeded),
             seeded ? SeedLimit : SourceLimit, ct);
 
-    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
-        client.TellAsync(HttpMethod.Put, $"{Group(group)}/replica", new AcceptReplicaRequest(true, pin), SeedLimit, ct);
+    public Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
+        client.AskAsync<RecoveryPoint>(HttpMethod.Put, Kept(group, pin), null, SeedLimit, ct);
 
-    public Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct) =>
-        client.AskAsync<ViewInfo>(HttpMethod.Post, $"{Group(group)}/kept", new OpenKeptRequest(view), SourceLimit, ct);
+    public Task<ViewInfo> OpenKeptAsync(string group, string pin, CancellationToken ct) =>
+        client.AskAsync<ViewInfo>(HttpMethod.Post, Kept(group, pin) + "/view", null, SourceLimit, ct);
 
     public async Task<bool> RunsAsync(string group, CancellationToken ct) =>
         (await client.AskAsync<RunsAnswer>(HttpMethod.Get, $"{Group(group)}/runs", null, TimeSpan.Zero, ct)).Runs;
@@ -108,6 +108,8 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
             return null;
         }
     }
+
+    private static string Kept(string group, string pin) => $"{Group(group)}/kept/{Uri.EscapeDataString(pin)}";
 
     private static string Group(string group) => $"peer/v1/groups/{group}";
 }

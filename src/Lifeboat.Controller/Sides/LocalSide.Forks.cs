@@ -5,21 +5,57 @@ using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Controller.Sides;
 
 // What a site that may have gone its own way says of itself, and keeps of itself.
 internal sealed partial class LocalSide
 {
-    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
-        AcceptAsync(group, seeded: true, pin, ct);
-
-    public async Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct)
+    // Kept first, and durably: only then is what is left of an earlier replica dropped and another one begun.
+    public async Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct)
     {
-        var kept = (await agent.PointsAsync(group, ct)).FirstOrDefault(p => p.IsOrigin)
+        using var alone = await locks.EnterAsync(group, ct);
+        var definition = RequireRecoverySite(group);
+        var kept = await KeepAsync(definition, pin, ct);
+        await AcceptAsync(definition, seeded: true, ct);
+        return kept;
+    }
+
+    public async Task<ViewInfo> OpenKeptAsync(string group, string pin, CancellationToken ct)
+    {
+        var kept = (await KeptAsync(group, ct)).FirstOrDefault(k => k.Name == pin)
             ?? throw new ProblemException(ReasonCode.PointUnknown,
-                $"no state of {name} itself is kept of group {group}");
-        return await agent.OpenViewAsync(group, new ViewRequest(view, kept.Id, null, Writable: true), ct);
+                $"no state of {name} itself is kept of group {group} as {pin}");
+        return await agent.OpenViewAsync(group, new ViewRequest(pin, kept.Point.Id, null, Writable: true), ct);
+    }
+
+    /// <summary>States of the group that gave way here and are kept.</summary>
+    public Task<IReadOnlyList<KeptInfo>> KeptAsync(string group, CancellationToken ct) => agent.KeptAsync(group, ct);
+
+    // Once it is kept it is not looked at again: since then the disks are nobody's.
+    private async Task<RecoveryPoint> KeepAsync(GroupDefinition group, string pin, CancellationToken ct)
+    {
+        if ((await KeptAsync(group.Name, ct)).FirstOrDefault(k => k.Name == pin) is { } known) return known.Point;
+        var disks = await DisksAsync(group, ct);
+        if (group.Volumes.FirstOrDefault(v => !disks.ContainsKey(v.Name)) is { } bare)
+        {
+            throw new ProblemException(ReasonCode.WrongState, $"{bare.Name} at {name} is no file of this host",
+                "Its state cannot be kept as a point, so no replica was made; the disk is left as it is. "
+                + "Copy it, then reprotect.");
+        }
+        var epoch = group.Fork?.EpochOf(name) ?? group.Epoch;
+        var kept = await agent.KeepAsync(new ReplicaSpec
+        {
+            Group = group.Name,
+            PrimarySite = group.PrimarySite,
+            Epoch = group.Epoch,
+            Retention = group.Policy.Retention,
+            Keep = new KeptSeed(pin, $"state of {name} in epoch {epoch}", epoch, time.GetUtcNow()),
+            Volumes = [.. group.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, v.SizeBytes,
+                disks[v.Name].File, null, disks[v.Name].Format))],
+        }, ct);
+        return kept.Point;
     }
 
     public async Task<bool> RunsAsync(string group, CancellationToken ct)
@@ -37,7 +73,10 @@ internal sealed partial class LocalSide
             ?? throw new ProblemException(ReasonCode.WrongState, $"group {group} has no fork: its history is one");
         var disks = await DisksAsync(definition, ct);
         var left = fork.LeftSite == name;
-        var (from, report) = left ? (ChangesFrom.ChangeMap, await MapsAsync(definition, ct))
+        // A state that was kept is the other side's alone: after a failover to it nothing is common.
+        var (from, report) = fork.Sequence == 0 ? (ChangesFrom.Nowhere, new ChangeReport(true, 1, [],
+                "the failover began from a kept state: the sides have no point in common"))
+            : left ? (ChangesFrom.ChangeMap, await MapsAsync(definition, ct))
             : (ChangesFrom.Comparison, await ComparedAsync(definition, fork, disks, ct));
         var known = report.Problem is null && report.Volumes.Count > 0 && report.Volumes.All(v => v.Known);
         return new SideChanges(name, fork.EpochOf(name), left ? "primary" : "recovery", await RunsAsync(group, ct),

@@ -11,29 +11,21 @@ namespace Lifeboat.Controller.Sides;
 
 internal sealed partial class LocalSide
 {
-    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
-        AcceptAsync(group, seeded, null, ct);
-
-    private async Task AcceptAsync(string group, bool seeded, string? keepAs, CancellationToken ct)
+    public async Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(group, ct);
-        var definition = Require(group);
-        if (definition.RecoverySite != name)
-        {
-            throw new ProblemException(ReasonCode.WrongSite,
-                $"site {definition.RecoverySite} is the recovery site of group {group}, not {name}");
-        }
+        await AcceptAsync(RequireRecoverySite(group), seeded, ct);
+    }
+
+    private async Task AcceptAsync(GroupDefinition definition, bool seeded, CancellationToken ct)
+    {
+        var group = definition.Name;
         if (specs.Replica(group) is { Active: true } known && known.Accepted == definition.Epoch)
         {
             await agent.PutReplicaAsync(known.Spec, ct);
             return;
         }
         var seeds = seeded ? await DisksAsync(definition, ct) : [];
-        if (keepAs is not null && definition.Volumes.FirstOrDefault(v => !seeds.ContainsKey(v.Name)) is { } bare)
-        {
-            throw new ProblemException(ReasonCode.WrongState, $"{bare.Name} at {name} is no file of this host",
-                "Its state cannot be kept as a point, so nothing was changed. Copy the disk, then reprotect.");
-        }
         // What is left of an earlier stint. Only now is it dropped: up to here it could still be recovered from.
         await agent.DeleteReplicaAsync(group, ct);
         var spec = new ReplicaSpec
@@ -42,7 +34,6 @@ internal sealed partial class LocalSide
             PrimarySite = definition.PrimarySite,
             Epoch = definition.Epoch,
             Retention = definition.Policy.Retention,
-            Keep = keepAs is null ? null : Kept(definition, keepAs),
             Volumes =
             [
                 .. from v in definition.Volumes
@@ -126,14 +117,15 @@ internal sealed partial class LocalSide
 
     public long PeerRequests(string other) => peers.RequestsTo(other);
 
+    private GroupDefinition RequireRecoverySite(string group)
+    {
+        var definition = Require(group);
+        return definition.RecoverySite == name ? definition : throw new ProblemException(ReasonCode.WrongSite,
+            $"site {definition.RecoverySite} is the recovery site of group {group}, not {name}");
+    }
+
     private string? TargetOf(GroupDefinition group, GroupVolume volume) =>
         group.TargetDisks.FirstOrDefault(t => t.Site == name && t.Volume == volume.Name)?.Path;
-
-    private KeptSeed Kept(GroupDefinition group, string pin)
-    {
-        var epoch = group.Fork?.EpochOf(name) ?? group.Epoch;
-        return new KeptSeed(pin, $"state of {name} in epoch {epoch}", epoch, time.GetUtcNow());
-    }
 
     /// <summary>The group's disks as this site last ran them, by volume; those it has not got are left out.</summary>
     private async Task<Dictionary<string, SiteDisk>> DisksAsync(GroupDefinition group, CancellationToken ct)

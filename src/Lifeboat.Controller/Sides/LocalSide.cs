@@ -52,7 +52,9 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
         await FenceAsync(definition, ct);
     }
 
-    /// <summary>Ends the group here: source or replica go, the instances stay. It is kept as deleted.</summary>
+    /// <summary>
+    /// Ends the group here: source, replica and kept states go, the instances stay. It is kept as deleted.
+    /// </summary>
     public async Task RemoveGroupAsync(GroupDefinition removed, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(removed.Name, ct);
@@ -69,6 +71,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
             await agent.DeleteReplicaAsync(removed.Name, ct);
             specs.RemoveReplica(removed.Name);
         }
+        await agent.DeleteKeptAsync(removed.Name, ct);
         groups.Save(new GroupRecord(removed, Removed: true));
     }
 

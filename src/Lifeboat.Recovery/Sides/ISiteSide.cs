@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Recovery.Sides;
 
@@ -38,14 +39,15 @@ public interface ISiteSide
     /// <param name="seeded">Begin with a copy of the group's disks as this site has them; those are left alone.</param>
     Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct);
     /// <summary>
-    /// As <see cref="AcceptReplicaAsync"/> seeded; and what this site's disks hold now stays a recovery point of the
-    /// replica, pinned under this name (I5). The replica's oldest point is it.
+    /// As <see cref="AcceptReplicaAsync"/> seeded; and first what this site's disks hold is kept beside the replica,
+    /// as a recovery point pinned under this name (I5). It outlives the replica, until it is unpinned.
     /// </summary>
+    /// <returns>The point; the same each time.</returns>
     /// <exception cref="Lifeboat.Contracts.ProblemException">WrongState: a disk of the group cannot be
     /// kept.</exception>
-    Task AcceptKeepingAsync(string group, string pin, CancellationToken ct);
-    /// <summary>Opens the state that was kept, copy-on-write; the same name gives the same view.</summary>
-    Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct);
+    Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct);
+    /// <summary>Opens the state that was kept under this name as a view of the same name, copy-on-write.</summary>
+    Task<ViewInfo> OpenKeptAsync(string group, string pin, CancellationToken ct);
     Task DropReplicaAsync(string group, CancellationToken ct);
     /// <summary>Null when this site has no replica of the group.</summary>
     Task<ReplicaStatus?> ReplicaAsync(string group, CancellationToken ct);

@@ -66,7 +66,8 @@ public sealed partial class Replica
         await _stateGate.EnterAsync(ct);
         try
         {
-            if (Points is not [.., var newest] points) return;
+            // A kept state has no history: who asked for it lets it go, and then all of it goes.
+            if (Points is not [.., { IsOrigin: false } newest] points) return;
             // Held whatever the rules say: the newest that can be recovered to, and pins, damaged or not.
             var sound = NewestSound;
             var kept = Thinning.Keep([.. points.Select(p =>

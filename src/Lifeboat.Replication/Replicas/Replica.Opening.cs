@@ -140,7 +140,7 @@ public sealed partial class Replica
         var folded = FoldedSequence;
         await DropOrphanOverlaysAsync(ct);
         var points = new List<RecoveryPoint>();
-        if (_manifest is { Origin: { } origin, FoldingTo: 0 }) points.Add(origin.Point());
+        if (_manifest.Origin is { } origin) points.Add(origin.Point());
         foreach (var sequence in await _journal.MarksAsync(Math.Max(1, folded), ct))
         {
             var reader = _journal.Read(sequence, sequence, passDamage: true);

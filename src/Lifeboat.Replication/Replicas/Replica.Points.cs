@@ -21,6 +21,9 @@ public sealed partial class Replica
     /// <summary>Sealed points that can be opened, oldest first. A snapshot; pinned ones say so.</summary>
     public IReadOnlyList<RecoveryPoint> Points => _points;
 
+    /// <summary>Names of pins.</summary>
+    public IReadOnlyList<string> Pins => [.. _manifest.Pins.Select(p => p.Name)];
+
     /// <summary>Keeps a point until unpinned. Pinning again under the same name changes nothing.</summary>
     /// <exception cref="ReplicaException">PointUnknown.</exception>
     public async Task PinAsync(string name, Guid pointId, CancellationToken ct)

@@ -42,6 +42,7 @@ public sealed partial class Replica
     public async ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
         ReadOnlyMemory<byte> records, CancellationToken ct)
     {
+        Invariant.Holds(_manifest.Origin is null, "what keeps a state takes no stream in");
         await _appendGate.EnterAsync(ct);
         try
         {

@@ -8,7 +8,9 @@ namespace Lifeboat.Replication.Replicas;
 /// <param name="Retention">
 /// Points kept; may be changed while it is open. The newest sealed point is kept however old it is.
 /// </param>
-/// <param name="Origin">Asked for when it is made new; later it says nothing.</param>
+/// <param name="Origin">
+/// It keeps the state of its seeds and takes no stream in. Asked for when it is made new; later it says nothing.
+/// </param>
 public sealed record ReplicaDefinition(
     string Group, Epoch Epoch, IReadOnlyList<ReplicaVolume> Volumes, Retention Retention,
     OriginPoint? Origin = null);

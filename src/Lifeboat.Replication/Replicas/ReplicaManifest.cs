@@ -16,7 +16,7 @@ namespace Lifeboat.Replication.Replicas;
 /// <param name="Sums">How far the base images have checksums; null: written before there were any.</param>
 /// <param name="Damages">What was found damaged and is not whole again.</param>
 /// <param name="ScrubbedAt">End of the last full scrub.</param>
-/// <param name="Origin">What it began with is a recovery point of its own.</param>
+/// <param name="Origin">It keeps the state it began with, as its only point.</param>
 internal sealed record ReplicaManifest(
     int Version, Guid ReplicaId, string Group, long Epoch, long Folded, long FoldingTo, Guid StreamId, bool InBatch,
     bool Seeded, IReadOnlyList<ManifestVolume> Volumes, IReadOnlyList<ManifestPin> Pins,

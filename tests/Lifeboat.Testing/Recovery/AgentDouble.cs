@@ -39,7 +39,7 @@ public sealed class AgentDouble
     public SourceSpec? SourceSpec(string group) => _sources.TryGetValue(group, out var s) ? s.Spec : null;
 
     public AgentStatus Status() => new(Site, "double", 1, SimulatedStart, LinkAddress, [.. _sources.Keys],
-        [.. _replicas.Keys]);
+        [.. _replicas.Values.Where(r => r.Spec.Keep is null).Select(r => r.Spec.Group)]);
 
     public SourceStatus PutSource(SourceSpec spec)
     {
@@ -100,7 +100,6 @@ public sealed class AgentDouble
         {
             _replicas.Add(spec.Group, replica = new Replica { Spec = spec, Id = _newId() });
             ReplicasMade++;
-            if (spec.Keep is { } keep) Keep(replica, keep);
         }
         replica.Spec = spec with { Epoch = spec.Epoch > replica.Spec.Epoch ? spec.Epoch : replica.Spec.Epoch };
         return GetReplica(spec.Group);
@@ -122,7 +121,7 @@ public sealed class AgentDouble
             ReceivedBytes = 0,
             RefusedFrames = 0,
             Points = replica.Points.Count,
-            Newest = replica.Points.LastOrDefault(p => !p.IsOrigin),
+            Newest = replica.Points.LastOrDefault(),
             Oldest = replica.Points.FirstOrDefault(),
             Views = [.. replica.Views.Keys],
         };
@@ -144,7 +143,28 @@ public sealed class AgentDouble
         ? new(true, 1, [.. request.Files.Select(f => new VolumeChanges(f.Name, true, 8192, 2))])
         : new(true, 1, [], "the point is gone");
 
-    public IReadOnlyList<RecoveryPoint> Points(string group) => [.. Find(group).Points];
+    public KeptInfo Keep(ReplicaSpec spec)
+    {
+        var keep = spec.Keep!;
+        if (!_replicas.TryGetValue(spec.Key, out var kept))
+        {
+            _replicas.Add(spec.Key, kept = new Replica { Spec = spec, Id = _newId() });
+            var point = new RecoveryPoint(_newId(), 0, keep.Epoch, keep.CutAt, Consistency.Crash, PointState.Pinned,
+                keep.Label, null, new Dictionary<string, Consistency>());
+            kept.Points.Add(point);
+            kept.Pins[keep.Pin] = point.Id;
+        }
+        return Told(kept);
+    }
+
+    public IReadOnlyList<KeptInfo> Kept(string group) => [.. KeptOf(group).Select(Told)];
+
+    public void DeleteKept(string group)
+    {
+        foreach (var kept in KeptOf(group).ToList()) _replicas.Remove(kept.Spec.Key);
+    }
+
+    public IReadOnlyList<RecoveryPoint> Points(string group) => [.. Holders(group).SelectMany(h => h.Points)];
 
     public ReplicaStatus RaiseEpoch(string group, Epoch epoch)
     {
@@ -156,16 +176,20 @@ public sealed class AgentDouble
 
     public void Pin(string group, PinRequest request)
     {
-        if (Find(group).Points.All(p => p.Id != request.PointId))
-            throw new ProblemException(ReasonCode.PointUnknown, $"no point {request.PointId}");
-        Find(group).Pins[request.Name] = request.PointId;
+        var holder = Holders(group).FirstOrDefault(h => h.Points.Any(p => p.Id == request.PointId))
+            ?? throw new ProblemException(ReasonCode.PointUnknown, $"no point {request.PointId}");
+        holder.Pins[request.Name] = request.PointId;
     }
 
-    public void Unpin(string group, string name) => Find(group).Pins.Remove(name);
+    public void Unpin(string group, string name)
+    {
+        foreach (var holder in Holders(group)) holder.Pins.Remove(name);
+        Release(group);
+    }
 
     public ViewInfo OpenView(string group, ViewRequest request)
     {
-        var replica = Find(group);
+        var replica = Holders(group).First(h => h.Points.Any(p => p.Id == request.PointId));
         var point = replica.Points.Single(p => p.Id == request.PointId);
         var view = new ViewInfo(request.Name, point.Sequence, point.Id, request.Writable,
         [
@@ -175,20 +199,35 @@ public sealed class AgentDouble
         return replica.Views[request.Name] = view;
     }
 
-    public void CloseView(string group, string name) => Find(group).Views.Remove(name);
+    public void CloseView(string group, string name)
+    {
+        foreach (var holder in Holders(group)) holder.Views.Remove(name);
+        Release(group);
+    }
 
     private static readonly DateTimeOffset SimulatedStart = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     private Replica Find(string group) => _replicas.TryGetValue(group, out var replica) ? replica
         : throw Unknown(group, "replica");
 
-    private void Keep(Replica replica, KeptSeed keep)
+    private IEnumerable<Replica> KeptOf(string group) =>
+        _replicas.Values.Where(r => r.Spec.Keep is not null && r.Spec.Group == group);
+
+    private List<Replica> Holders(string group)
     {
-        var origin = new RecoveryPoint(_newId(), 0, keep.Epoch, keep.CutAt, Consistency.Crash, PointState.Pinned,
-            keep.Label, null, new Dictionary<string, Consistency>());
-        replica.Points.Add(origin);
-        replica.Pins[keep.Pin] = origin.Id;
+        List<Replica> kept = [.. KeptOf(group)];
+        return _replicas.TryGetValue(group, out var replica) ? [.. kept, replica]
+            : kept.Count > 0 ? kept : throw Unknown(group, "replica");
     }
+
+    private void Release(string group)
+    {
+        foreach (var kept in KeptOf(group).Where(k => k.Pins.Count + k.Views.Count == 0).ToList())
+            _replicas.Remove(kept.Spec.Key);
+    }
+
+    private static KeptInfo Told(Replica kept) =>
+        new(kept.Spec.Keep!.Pin, kept.Points[0], [.. kept.Pins.Keys], [.. kept.Views.Keys]);
 
     private (SourcePhase, ReasonCode) Connect(Source source)
     {

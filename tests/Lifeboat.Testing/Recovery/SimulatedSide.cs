@@ -92,12 +92,21 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         DoAsync(() => agent.Checkpoint(group, request));
 
-    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) => AcceptAsync(group, null);
+    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
+        DoAsync(() => Accept(group));
 
-    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) => AcceptAsync(group, pin);
+    public Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct) => DoAsync(() =>
+    {
+        var kept = agent.Keep(SpecOf(group) with
+        {
+            Keep = new KeptSeed(pin, $"state of {name}", _groups[group].Fork!.EpochOf(name), agent.Status().StartedAt),
+        });
+        Accept(group);
+        return kept.Point;
+    });
 
-    public Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct) => DoAsync(() =>
-        agent.OpenView(group, new ViewRequest(view, agent.Points(group).Single(p => p.IsOrigin).Id, null, true)));
+    public Task<ViewInfo> OpenKeptAsync(string group, string pin, CancellationToken ct) => DoAsync(() =>
+        agent.OpenView(group, new ViewRequest(pin, agent.Kept(group).Single(k => k.Name == pin).Point.Id, null, true)));
 
     public async Task<bool> RunsAsync(string group, CancellationToken ct)
     {
@@ -107,23 +116,22 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
         return true;
     }
 
-    private Task AcceptAsync(string group, string? keepAs) =>
-        DoAsync(() =>
-        {
-            var definition = _groups[group];
-            if (_accepted.GetValueOrDefault(group) != definition.Epoch) agent.DeleteReplica(group);
-            _accepted[group] = definition.Epoch;
-            return agent.PutReplica(new ReplicaSpec
-            {
-                Group = group,
-                PrimarySite = definition.PrimarySite,
-                Epoch = definition.Epoch,
-                Retention = definition.Policy.Retention,
-                Keep = keepAs is null ? null : new KeptSeed(keepAs, $"state of {name}",
-                    definition.Fork!.EpochOf(name), agent.Status().StartedAt),
-                Volumes = [.. definition.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, v.SizeBytes))],
-            });
-        });
+    private ReplicaStatus Accept(string group)
+    {
+        var epoch = _groups[group].Epoch;
+        if (_accepted.GetValueOrDefault(group) != epoch) agent.DeleteReplica(group);
+        _accepted[group] = epoch;
+        return agent.PutReplica(SpecOf(group));
+    }
+
+    private ReplicaSpec SpecOf(string group) => new()
+    {
+        Group = group,
+        PrimarySite = _groups[group].PrimarySite,
+        Epoch = _groups[group].Epoch,
+        Retention = _groups[group].Policy.Retention,
+        Volumes = [.. _groups[group].Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, v.SizeBytes))],
+    };
 
     public Task DropReplicaAsync(string group, CancellationToken ct) =>
         DoAsync(() =>

@@ -24,6 +24,8 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
         world.Storm.Calm();
     }
 
+    public Task CalmAsync(int seconds) => LiveAsync(TimeSpan.FromSeconds(seconds), () => false);
+
     /// <summary>Faults have stopped: streaming and a new sealed point in bounded time, by itself (I9).</summary>
     public async Task ProtectedAsync()
     {
@@ -45,11 +47,12 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
     }
 
     /// <summary>Has a run carried out at a site to its good end, however often its controller dies.</summary>
-    public async Task<Run> MoveAsync(SimulatedHost at, RunKind kind, ForkChoice? choice = null)
+    public async Task<Run> MoveAsync(SimulatedHost at, RunKind kind, Resolution? resolution = null,
+        Guid? point = null)
     {
         world.Say("director", $"{kind} at {at.Name}");
         if (kind is RunKind.PlannedFailover or RunKind.Failback) world.NothingMayBeLost = at.Peer.Instance;
-        var moving = new Moving(at, kind, $"move-{++_moves}", choice);
+        var moving = new Moving(at, kind, $"move-{++_moves}", resolution, point);
         director.Start(() => moving.DriveAsync(director, world));
         if (prng.Chance(0.7))
         {
@@ -64,32 +67,45 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
         throw new WorldEndedException();
     }
 
-    /// <summary>I5: what gave way is there, byte for byte as its disks were left, and can be opened.</summary>
-    public async Task CheckKeptAsync(SimulatedHost loser)
+    /// <summary>I5: whatever gave way so far is there, byte for byte as its disks were left, and can be
+    /// opened.</summary>
+    public async Task CheckKeptAsync()
     {
-        IReadOnlyList<byte[]>? kept = null;
-        for (var tries = 0; tries < 20 && kept is null; tries++)
+        foreach (var (host, pin, left) in world.Forks.GaveWay)
         {
-            if (tries > 0) await LiveAsync(TimeSpan.FromSeconds(1), () => false);
-            if (loser.Agent is not { Process.Alive: true } agent) continue;
-            try
+            IReadOnlyList<byte[]>? kept = null;
+            for (var tries = 0; tries < 20 && kept is null; tries++)
             {
-                kept = await agent.Process.CallAsync(agent.ReadKeptAsync);
+                if (tries > 0) await LiveAsync(TimeSpan.FromSeconds(1), () => false);
+                kept = await LookAtKeptAsync(host, pin);
             }
-            catch (Exception e) when (e is ProcessDiedException or ProblemException)
-            {
-                world.Count("looks at kept states cut short");
-            }
+            world.Forks.CheckKept(host, pin, left, kept);
         }
-        world.Count("kept states checked");
-        if (kept is null)
+    }
+
+    /// <summary>The point of what gave way last at a host.</summary>
+    public async Task<Guid> KeptPointAsync(SimulatedHost loser)
+    {
+        while (true)
         {
-            world.Violate("I5", $"the state of {loser.Name} that gave way is not to be had");
-            return;
+            var pin = loser.Kept[^1].Origin!.Pin;
+            if (loser.Agent is { Process.Alive: true } agent && agent.KeptPoint(pin) is { } point) return point;
+            await CalmAsync(1);
         }
-        foreach (var disk in loser.Instance!.Disks)
-            if (!SimulatedHost.Content(disk).AsSpan().SequenceEqual(kept[disk.Index]))
-                world.Violate("I5", $"disk {disk.Index} of {loser.Name} is kept otherwise than it was left");
+    }
+
+    private async Task<IReadOnlyList<byte[]>?> LookAtKeptAsync(SimulatedHost host, string pin)
+    {
+        if (host.Agent is not { Process.Alive: true } agent) return null;
+        try
+        {
+            return await agent.Process.CallAsync(() => agent.ReadKeptAsync(pin));
+        }
+        catch (Exception e) when (e is ProcessDiedException or ProblemException)
+        {
+            world.Count("looks at kept states cut short");
+            return null;
+        }
     }
 
     /// <summary>Opens points of the replica and compares them with what the source went through.</summary>
@@ -126,6 +142,7 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
 
     private void Watch()
     {
+        world.Forks.Watch();
         foreach (var host in new[] { world.A, world.B })
         {
             if (host.Agent is { Process: { Alive: true, Paused: false } } agent) agent.Watch();

@@ -21,6 +21,7 @@ public sealed class DiskHistory
 
     public void Applied(GuestWrite write, int sectors)
     {
+        LastApplied = Math.Max(LastApplied, write.Applied);
         for (var s = write.Sector; s < write.Sector + sectors; s++) (_writes[s] ??= []).Add(write);
     }
 
@@ -50,6 +51,9 @@ public sealed class DiskHistory
         expected = GuestWrite.Describe(last);
         return false;
     }
+
+    /// <summary>When it was written last; 0: never.</summary>
+    public long LastApplied { get; private set; }
 
     /// <summary>What a sector held when everything acknowledged by then, and nothing else, was on it.</summary>
     public long SettledAt(int sector, long moment)
@@ -82,17 +86,18 @@ public sealed class DiskHistory
     }
 
     /// <summary>Blocks of so many sectors that can differ from what a point of this cut holds.</summary>
-    public long BlocksSince(long cut, int sectors)
+    public long BlocksSince(long cut, int sectors) => WhichSince(cut, sectors).Count();
+
+    /// <summary>The numbers of those blocks, in order.</summary>
+    public IEnumerable<int> WhichSince(long cut, int sectors)
     {
-        var blocks = 0;
         for (var first = 0; first < _initial.Length; first += sectors)
             for (var s = first; s < Math.Min(first + sectors, _initial.Length); s++)
                 if (_writes[s] is [.., var last] && (last.Acked > cut || last.Applied > cut))
                 {
-                    blocks++;
+                    yield return first / sectors;
                     break;
                 }
-        return blocks;
     }
 
     /// <summary>

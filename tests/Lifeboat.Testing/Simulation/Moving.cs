@@ -10,7 +10,8 @@ namespace Lifeboat.Testing.Simulation;
 /// An operator who wants one move: asks for the run, asks again under the same key when the controller died, takes up
 /// what failed and begins anew what was rolled back.
 /// </summary>
-internal sealed class Moving(SimulatedHost at, RunKind kind, string key, ForkChoice? choice = null)
+internal sealed class Moving(SimulatedHost at, RunKind kind, string key, Resolution? resolution = null,
+    Guid? point = null)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private int _tries;
@@ -27,7 +28,7 @@ internal sealed class Moving(SimulatedHost at, RunKind kind, string key, ForkCho
             try
             {
                 var run = await controller.RunAsync(kind, $"{key}-{_tries}",
-                    kind is RunKind.Resolve ? choice : null);
+                    kind is RunKind.Resolve ? resolution : null, point);
                 world.Say("operator", $"{kind}: {run.State} {run.Reason} {run.Detail}");
                 world.Count($"runs {kind} {run.State}");
                 Conclude(run);

@@ -3,6 +3,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Recovery.Sides;
 
 namespace Lifeboat.Testing.Simulation;
@@ -38,11 +39,15 @@ internal sealed class RemoteSide(SimulatedHost caller, SimulatedHost peer, Simul
     public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
         DoAsync(s => s.AcceptReplicaAsync(group, seeded, ct), ct);
 
-    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
-        DoAsync(s => s.AcceptKeepingAsync(group, pin, ct), ct);
+    public async Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct)
+    {
+        RecoveryPoint? kept = null;
+        await DoAsync(async s => kept = await s.AcceptKeepingAsync(group, pin, ct), ct);
+        return kept!;
+    }
 
-    public Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct) =>
-        AskAsync(s => s.OpenKeptAsync(group, view, ct), ct);
+    public Task<ViewInfo> OpenKeptAsync(string group, string pin, CancellationToken ct) =>
+        AskAsync(s => s.OpenKeptAsync(group, pin, ct), ct);
 
     public Task<bool> RunsAsync(string group, CancellationToken ct) => AskAsync(s => s.RunsAsync(group, ct), ct);
 

@@ -26,6 +26,10 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
         account.Allowed += account.Last;
     }
 
+    /// <summary>Bytes that a source pulled from its disks and sent into a replica.</summary>
+    public long SentInto(SimulatedHost source, WantedReplica replica) =>
+        _accounts.Where(a => a.Key.Source == source.Name && a.Value.Replica == replica).Sum(a => a.Value.Sent);
+
     /// <summary>Every message that a source sends, as it leaves.</summary>
     public void Sent(SimulatedHost source, MessageKind kind, ReadOnlyMemory<byte> payload)
     {

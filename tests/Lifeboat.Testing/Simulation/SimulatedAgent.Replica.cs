@@ -35,6 +35,8 @@ public sealed partial class SimulatedAgent
 
     public async Task DropReplicaAsync(WantedReplica wanted)
     {
+        // An agent that has just started may be about to open it.
+        while (_opening) await Process.Clock.DelayAsync(TimeSpan.FromMilliseconds(10));
         await CloseReplicaAsync();
         await RefusingAsync(() => Replica.DeleteAsync(Definition(wanted), StorageOf(wanted),
             new SimulatedReplicaStore(_host.Disk), default));
@@ -57,13 +59,16 @@ public sealed partial class SimulatedAgent
             ReceivedBytes = 0,
             RefusedFrames = 0,
             Points = replica.Points.Count,
-            Newest = replica.Points is [.., { IsOrigin: false } newest] ? newest : null,
+            Newest = replica.Points.Count > 0 ? replica.Points[^1] : null,
             Oldest = replica.Points.Count > 0 ? replica.Points[0] : null,
             Views = [.. _host.Views.Keys],
         };
     }
 
-    public IReadOnlyList<RecoveryPoint> Points() => Open.Points;
+    public IReadOnlyList<RecoveryPoint> Points() => [.. _kept.Values.SelectMany(k => k.Points), .. Open.Points];
+
+    /// <summary>For checkers: what it lists now; null: its replica is not open.</summary>
+    public IReadOnlyList<RecoveryPoint>? PointsNow => _replica?.Points;
 
     private Replica Open => _replica ?? throw Unready("the replica is not open");
 
@@ -104,7 +109,7 @@ public sealed partial class SimulatedAgent
     }
 
     internal static ReplicaDefinition Definition(WantedReplica wanted) =>
-        new("g1", wanted.Epoch, wanted.Volumes, wanted.Retention, wanted.Origin);
+        new(wanted.Key, wanted.Epoch, wanted.Volumes, wanted.Retention, wanted.Origin);
 
     internal static ReplicaOptions OptionsOf(Prng prng) => new()
     {
@@ -115,7 +120,8 @@ public sealed partial class SimulatedAgent
 
     private SimulatedStorage StorageOf(WantedReplica wanted) => new(_host.Disk, FolderOf(wanted));
 
-    internal static string FolderOf(WantedReplica wanted) => $"replica-{wanted.Epoch}";
+    internal static string FolderOf(WantedReplica wanted) =>
+        wanted.Origin is { } kept ? $"kept-{kept.Pin}" : $"replica-{wanted.Epoch}";
 
     internal IEnumerable<string> FoldersOf(WantedReplica wanted) => [FolderOf(wanted), SimulatedReplicaStore.Folder];
 

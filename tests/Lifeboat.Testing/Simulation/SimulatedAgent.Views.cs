@@ -15,12 +15,17 @@ public sealed partial class SimulatedAgent
     private int _audits;
 
     public Task PinAsync(PinRequest request) =>
-        RefusingAsync(() => Open.PinAsync(request.Name, request.PointId, default));
-    public Task UnpinAsync(string name) => RefusingAsync(() => Open.UnpinAsync(name, default));
+        RefusingAsync(() => HolderOf(request.PointId).PinAsync(request.Name, request.PointId, default));
+
+    public Task UnpinAsync(string name) => RefusingAsync(async () =>
+    {
+        foreach (var kept in _kept.Values.ToArray()) await kept.UnpinAsync(name, default);
+        await Open.UnpinAsync(name, default);
+    });
 
     public async Task<ViewInfo> OpenViewAsync(ViewRequest request)
     {
-        var replica = Open;
+        var replica = HolderOf(request.PointId!.Value);
         var point = replica.Points.FirstOrDefault(p => p.Id == request.PointId)
             ?? throw new ProblemException(ReasonCode.PointUnknown, $"no point {request.PointId}");
         _host.Views[request.Name] = (point, request.Writable);
@@ -34,35 +39,19 @@ public sealed partial class SimulatedAgent
     public async Task CloseViewAsync(string name)
     {
         _leased.Remove(name);
-        await RefusingAsync(() => Open.CloseViewAsync(name, default));
-        _host.Views.Remove(name);
-    }
-
-    public Task<ViewInfo> OpenKeptAsync(string view) => OpenViewAsync(new ViewRequest(view,
-        Open.Points.FirstOrDefault(p => p.IsOrigin)?.Id ?? throw new ProblemException(ReasonCode.PointUnknown,
-            "nothing is kept here"), null, Writable: true));
-
-    /// <summary>The kept state, byte for byte; null: there is none.</summary>
-    public async Task<IReadOnlyList<byte[]>?> ReadKeptAsync()
-    {
-        var replica = Open;
-        if (replica.Points is not [{ IsOrigin: true } kept, ..]) return null;
-        IReadOnlyList<byte[]> content = [];
         await RefusingAsync(async () =>
         {
-            var name = $"kept-{Process.Id}-{++_audits}";
-            content = await ReadAsync(replica, await replica.OpenViewAsync(name, 0, writable: false, default));
-            await replica.CloseViewAsync(name, default);
+            foreach (var kept in _kept.Values.ToArray()) await kept.CloseViewAsync(name, default);
+            await Open.CloseViewAsync(name, default);
         });
-        _world.Oracle.Check(kept, content, $"kept state at {_host.Name}");
-        return content;
+        _host.Views.Remove(name);
     }
 
     /// <summary>What an instance started from the view would read.</summary>
     public async Task<IReadOnlyList<byte[]>> ReadViewAsync(string name)
     {
-        var replica = Open;
         var (point, writable) = _host.Views[name];
+        var replica = HolderOf(point.Id);
         IReadOnlyList<byte[]> content = [];
         await RefusingAsync(async () =>
         {

@@ -30,6 +30,7 @@ public sealed partial class SimulatedAgent
 
     private async Task BeginAsync()
     {
+        await OpenKeptAsync();
         if (_host.ReplicaWanted is not null) await OpenReplicaAsync();
         if (_host.SourceWanted is not null) await StartSourceAsync();
     }

@@ -32,15 +32,18 @@ public sealed class SimulatedController
     internal SimulatedSide Side { get; }
 
     /// <summary>Asks for a run and sees it through, as long as this process lives.</summary>
-    /// <param name="choice">Of a resolve.</param>
-    public Task<Run> RunAsync(RunKind kind, string key, ForkChoice? choice = null) => Process.CallAsync(async () =>
+    /// <param name="resolution">Of a resolve.</param>
+    /// <param name="point">The point to recover to; null: the newest.</param>
+    public Task<Run> RunAsync(RunKind kind, string key, Resolution? resolution = null, Guid? point = null) =>
+        Process.CallAsync(async () =>
     {
         var group = _host.Group ?? throw new SimulationException("no group");
         var protectedNow = kind is RunKind.Failback && await IsProtectedAsync(group.Epoch.Value);
         var input = RunInput.None with
         {
             IdempotencyKey = key,
-            Resolution = choice is { } chosen ? Resolution.Of(chosen, group) : null,
+            Resolution = resolution,
+            PointId = point,
         };
         var run = await _runner.CreateAsync(kind, group, input, protectedNow, default);
         return await ExecuteOnceAsync(run.Id);

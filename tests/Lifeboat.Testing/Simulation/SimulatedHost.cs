@@ -51,6 +51,8 @@ public sealed class SimulatedHost
     public Epoch? SourceWanted { get; set; }
     /// <summary>The replica to keep, as it was made; null: none.</summary>
     public WantedReplica? ReplicaWanted { get; set; }
+    /// <summary>States of this site that gave way and are kept beside the replica.</summary>
+    public List<WantedReplica> Kept { get; } = [];
     /// <summary>One that is being dropped.</summary>
     public WantedReplica? ReplicaUnwanted { get; set; }
     public bool WantRunning { get; set; }
@@ -68,6 +70,7 @@ public sealed class SimulatedHost
     /// <summary>What this site was asked for until now, as one line: repeating a request must not change it.</summary>
     internal string Wishes => $"group {Group?.Version} epoch {Group?.Epoch} primary {Group?.PrimarySite}, "
         + $"source {SourceWanted}, replica {ReplicaWanted?.Epoch} made {_replicasMade}, "
+        + $"kept {string.Join(' ', Kept.Select(k => k.Origin!.Pin))}, "
         + $"instance {WantRunning} {ShutDown} {StartedFrom}, views {string.Join(' ', Views.Keys)}, "
         + $"copies {string.Join(' ', Copies)}";
 
@@ -137,18 +140,26 @@ public sealed class SimulatedHost
         SourceWanted = epoch;
     }
 
-    public void BeginReplica(GroupDefinition definition, bool seeded, Replication.Replicas.OriginPoint? origin = null)
+    public void BeginReplica(GroupDefinition definition, bool seeded)
     {
         _replicasMade++;
-        var seeds = seeded && Instance is not null;
-        if (seeds)
+        ReplicaWanted = Wanted(definition, seeded && Instance is not null, null);
+    }
+
+    /// <summary>What the disks hold now is to stay, beside the replica.</summary>
+    public void Keep(GroupDefinition definition, Replication.Replicas.OriginPoint origin) =>
+        Kept.Add(Wanted(definition, seeded: true, origin));
+
+    private WantedReplica Wanted(GroupDefinition definition, bool seeded, Replication.Replicas.OriginPoint? origin)
+    {
+        if (seeded)
         {
             var images = new SimulatedReplicaStore(Disk);
-            foreach (var disk in Instance!.Disks) images.Put(SeedName(disk), Content(disk));
+            foreach (var disk in Instance!.Disks) images.Put(SeedName(disk, origin), Content(disk));
         }
-        ReplicaWanted = new WantedReplica(definition.Epoch, definition.PrimarySite,
+        return new WantedReplica(definition.Epoch, definition.PrimarySite,
             [.. definition.Volumes.Select(v => new Replication.Replicas.ReplicaVolume(v.Index, v.Name, v.SizeBytes,
-                seeds ? SeedName(Instance!.Disks[v.Index]) : null))], definition.Policy.Retention, origin);
+                seeded ? SeedName(Instance!.Disks[v.Index], origin) : null))], definition.Policy.Retention, origin);
     }
 
     public void Install(IReadOnlyList<GuestDisk> disks)
@@ -182,7 +193,8 @@ public sealed class SimulatedHost
         return bytes;
     }
 
-    private static string SeedName(GuestDisk disk) => $"seed-{disk.Name}";
+    private static string SeedName(GuestDisk disk, Replication.Replicas.OriginPoint? origin) =>
+        $"seed-{origin?.Pin}-{disk.Name}";
 
     private static long[] Stamps(byte[] content)
     {

@@ -14,6 +14,7 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     private readonly List<SimulatedConnection> _open = [];
     private readonly List<SimulatedConnection.End> _stalled = [];
     private PastSessions? _past;
+    private bool _held;
 
     public SimulatedScheduler Scheduler => scheduler;
     public SimulatedProcess Wires => wires;
@@ -52,8 +53,22 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
         foreach (var connection in _open) connection.Strand(prng);
     }
 
+    /// <summary>Parted until <see cref="Release"/>, whoever heals in between.</summary>
+    public void Hold()
+    {
+        _held = true;
+        Partition();
+    }
+
+    public void Release()
+    {
+        _held = false;
+        Heal();
+    }
+
     public void Heal()
     {
+        if (_held) return;
         Partitioned = false;
         var stalled = _stalled.ToArray();
         _stalled.Clear();

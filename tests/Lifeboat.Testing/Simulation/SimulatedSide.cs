@@ -44,20 +44,27 @@ internal sealed partial class SimulatedSide(SimulatedHost host, RemoteSide peer)
         AgentAsync(a => a.CheckpointAsync(request), ct);
 
     public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
-        SerialAsync(() => AcceptAsync(group, seeded, null, ct));
+        SerialAsync(() => AcceptAsync(seeded, ct));
 
-    public Task AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
-        SerialAsync(() => AcceptAsync(group, seeded: true, pin, ct));
+    public async Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct)
+    {
+        RecoveryPoint? kept = null;
+        await SerialAsync(async () =>
+        {
+            kept = await KeepAsync(pin, ct);
+            await AcceptAsync(seeded: true, ct);
+        });
+        return kept!;
+    }
 
-    public Task<ViewInfo> OpenKeptAsync(string group, string view, CancellationToken ct) =>
-        AgentAsync(a => a.OpenKeptAsync(view), ct);
+    public Task<ViewInfo> OpenKeptAsync(string group, string pin, CancellationToken ct) =>
+        AgentAsync(a => a.OpenKeptAsync(pin), ct);
 
     public async Task<bool> RunsAsync(string group, CancellationToken ct)
     {
         await host.PauseAsync(500, ct);
         return host.Instance is { Running: true };
     }
-
 
     public Task DropReplicaAsync(string group, CancellationToken ct) => SerialAsync(() => DropAsync(ct));
 
@@ -128,7 +135,20 @@ internal sealed partial class SimulatedSide(SimulatedHost host, RemoteSide peer)
         await AgentAsync(a => a.StopSourceAsync(uninstall: true), ct);
     }
 
-    private async Task AcceptAsync(string group, bool seeded, string? keepAs, CancellationToken ct)
+    private async Task<RecoveryPoint> KeepAsync(string pin, CancellationToken ct)
+    {
+        await host.PauseAsync(500, ct);
+        if (host.Kept.All(k => k.Origin!.Pin != pin))
+        {
+            if (host.Instance is { Running: true })
+                host.World.Violate("I5", "the state of a running instance is to be kept: it is not its last");
+            host.Keep(host.Group!, new OriginPoint(pin, $"state of {Name}", host.Group!.Fork!.EpochOf(Name),
+                SimulatedProcess.Current.Clock.GetUtcNow()));
+        }
+        return await AgentAsync(a => a.KeepAsync(pin), ct);
+    }
+
+    private async Task AcceptAsync(bool seeded, CancellationToken ct)
     {
         await host.PauseAsync(500, ct);
         var definition = host.Group!;
@@ -138,10 +158,7 @@ internal sealed partial class SimulatedSide(SimulatedHost host, RemoteSide peer)
             return;
         }
         await DropAsync(ct);
-        if (keepAs is not null && host.Instance is { Running: true })
-            host.World.Violate("I5", "the state of a running instance is to be kept: it is not its last");
-        host.BeginReplica(definition, seeded, keepAs is null ? null : new OriginPoint(keepAs, $"state of {Name}",
-            definition.Fork!.EpochOf(Name), SimulatedProcess.Current.Clock.GetUtcNow()));
+        host.BeginReplica(definition, seeded);
         await AgentAsync(a => a.StartReplicaAsync(), ct);
     }
 

@@ -31,6 +31,7 @@ public sealed class SimulatedWorld
         Network.Sent = Overheard;
         Oracle = new PointOracle(this);
         Resyncs = new ResyncLedger(this);
+        Forks = new ForkChecks(this);
         A = new SimulatedHost(this, "a", Prng.Fork());
         B = new SimulatedHost(this, "b", Prng.Fork());
         (A.Peer, B.Peer) = (B, A);
@@ -53,6 +54,7 @@ public sealed class SimulatedWorld
 
     internal EngineFlaws Flaws { get; }
     internal ResyncLedger Resyncs { get; }
+    internal ForkChecks Forks { get; }
     internal SimulatedProcess Wires { get; }
     internal Storm Storm { get; }
 

@@ -18,15 +18,16 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
         SetUp();
         await _acts.StormAsync(Math.Min(prng.Next(5, 25), world.Options.StormSecondsMax));
         await _acts.ProtectedAsync();
-        var act = prng.Next(10);
+        var act = prng.Next(12);
         switch (world.Options.StormOnly ? 0 : act)
         {
             case < 3: break;
             case < 5: await DrillAsync(); break;
             case < 8:
                 await FailoverAsync();
-                if (prng.Chance(0.6) && world.B.Group!.PrimarySite == world.B.Name) await FailbackAsync();
+                if (prng.Chance(0.6)) await FailbackAsync();
                 break;
+            case < 10: await DivergeAsync(); break;
             default:
                 await PlannedAsync(world.B);
                 if (prng.Chance(0.4)) await PlannedAsync(world.A);
@@ -88,23 +89,73 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
         world.Network.Heal();
         a.Down = false;
         await _acts.StormAsync(prng.Next(2, 8));
-        if (prng.Chance(0.5)) await ResolveAsync(b);
-        else await _acts.MoveAsync(b, RunKind.Reprotect);
+        await _acts.MoveAsync(b, RunKind.Reprotect);
         await _acts.ProtectedAsync();
     }
 
-    // Whatever became of it, site a's guest wrote on after site b took over.
+    // The sites lose each other for long, one takes over, both guests write on; then they meet again and somebody
+    // chooses. What gave way stays, whatever happens to the group afterwards.
+    private async Task DivergeAsync()
+    {
+        var (a, b) = (world.A, world.B);
+        world.Network.Hold();
+        if (prng.Chance(0.5)) await _acts.StormAsync(prng.Next(1, 5));
+        await _acts.MoveAsync(b, RunKind.Failover);
+        world.Forks.Begin();
+        await _acts.StormAsync(prng.Next(3, 10));
+        for (var more = 0; more < 20 && !world.Forks.BothWrote; more++) await _acts.CalmAsync(1);
+        world.Count(world.Forks.BothWrote ? "forks both sides wrote in" : "forks one side wrote in");
+        world.Network.Release();
+        if (prng.Chance(0.5)) await _acts.StormAsync(prng.Next(1, 5));
+        await ResolveAsync(b);
+        if (prng.Chance(0.6)) await AfterwardsAsync();
+    }
+
     private async Task ResolveAsync(SimulatedHost at)
     {
         var choice = prng.Pick(Enum.GetValues<ForkChoice>());
         world.Count($"resolved {choice}");
-        await _acts.MoveAsync(at, RunKind.Resolve, choice);
-        // What was left as it is can still be chosen about.
-        if (choice is ForkChoice.Manual) await _acts.MoveAsync(at, RunKind.Resolve, ForkChoice.KeepPrimary);
-        var loser = at.Group!.PrimarySite == at.Name ? at.Peer : at;
-        await _acts.CheckKeptAsync(loser);
+        if (choice is ForkChoice.Manual)
+        {
+            await _acts.MoveAsync(at, RunKind.Resolve, world.Forks.Resolve(choice));
+            await _acts.StormAsync(prng.Next(1, 5));
+            // What was left as it is can still be chosen about.
+            choice = prng.Pick<ForkChoice>([ForkChoice.KeepPrimary, ForkChoice.KeepRecovery]);
+        }
+        var resolution = world.Forks.Resolve(choice);
+        world.Forks.Choose(resolution);
+        await _acts.MoveAsync(at, RunKind.Resolve, resolution);
+        if (at.Group!.PrimarySite != resolution.Winner)
+            world.Violate("I5", $"{choice}: {at.Group.PrimarySite} goes on, {resolution.Winner} was chosen");
+        world.Forks.Chose(at.Group!.PrimarySite == at.Name ? at.Peer : at);
+        await _acts.CheckKeptAsync();
         await _acts.ProtectedAsync();
-        await _acts.CheckKeptAsync(loser);
+        world.Forks.Joined();
+        await _acts.CheckKeptAsync();
+    }
+
+    // The kept state boots in a drill and comes back by a failover; and outlives the turning of the roles.
+    private async Task AfterwardsAsync()
+    {
+        var (loser, _, _) = world.Forks.GaveWay[^1];
+        var kept = await _acts.KeptPointAsync(loser);
+        switch (prng.Next(3))
+        {
+            case 0:
+                await _acts.MoveAsync(loser, RunKind.TestFailover, point: kept);
+                break;
+            case 1:
+                await _acts.MoveAsync(loser, RunKind.Failover, point: kept);
+                await _acts.MoveAsync(loser, RunKind.Reprotect);
+                break;
+            default:
+                await PlannedAsync(loser);
+                await _acts.CheckKeptAsync();
+                await PlannedAsync(loser.Peer);
+                break;
+        }
+        await _acts.ProtectedAsync();
+        await _acts.CheckKeptAsync();
     }
 
     private async Task FailbackAsync()

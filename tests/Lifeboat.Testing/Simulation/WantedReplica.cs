@@ -14,8 +14,11 @@ public sealed class WantedReplica(Epoch epoch, string primarySite, IReadOnlyList
     public string PrimarySite => primarySite;
     public IReadOnlyList<ReplicaVolume> Volumes => volumes;
     public Retention Retention => retention;
-    /// <summary>What its seeds hold is a point of its own.</summary>
+    /// <summary>It keeps what its seeds hold, beside the replica, and takes no stream in; null: it is the
+    /// replica.</summary>
     public OriginPoint? Origin => origin;
+    /// <summary>The group, as replicas and files are named after it.</summary>
+    public string Key => origin is null ? "g1" : $"g1.{origin.Pin}";
 
     /// <summary>Acknowledged as durable.</summary>
     public long Durable { get; private set; }

@@ -75,6 +75,9 @@ internal static class FakeAgent
         app.MapPut(replica, (ReplicaSpec spec) => Locked(agent, () => agent.PutReplica(spec)));
         app.MapGet(replica, (string group) => Locked(agent, () => agent.GetReplica(group)));
         app.MapDelete(replica, (string group) => Locked(agent, () => agent.DeleteReplica(group)));
+        app.MapPut(replica + "/kept", (ReplicaSpec spec) => Locked(agent, () => agent.Keep(spec)));
+        app.MapGet(replica + "/kept", (string group) => Locked(agent, () => agent.Kept(group)));
+        app.MapDelete(replica + "/kept", (string group) => Locked(agent, () => agent.DeleteKept(group)));
         app.MapGet(replica + "/points", (string group) => Locked(agent, () => agent.Points(group)));
         app.MapPost("/v1/changes", (ChangeMapRequest request) => Locked(agent, () => agent.Changes(request)));
         app.MapPost(replica + "/compare", (string group, CompareRequest request) =>

@@ -163,6 +163,8 @@ internal sealed class RecoveryWorld
             side.Agent.ReplicasMade,
             Views = replica?.Views,
             Pins = replica is null ? null : side.Agent.Pins(Group),
+            Kept = side.Agent.Kept(Group).Select(k => $"{k.Name} {k.Point.Label} {string.Join(' ', k.Pins)}, "
+                + $"views {string.Join(' ', k.Views)}"),
             side.Site.Bubbles,
             Instances = (await side.Site.ListAsync(default))
                 .Select(i => $"{i.Name} {i.Power} {i.ProcessId} {i.Disks.All(d => d.Native)}"),

@@ -37,11 +37,16 @@ public sealed class ResolveTests
         Assert.Equal((SourcePhase.Streaming, group.Epoch),
             (won.Agent.GetSource(RecoveryWorld.Group).Phase, won.Agent.GetSource(RecoveryWorld.Group).Epoch));
 
-        var kept = lost.Agent.Points(RecoveryWorld.Group)[0];
+        var state = Assert.Single(lost.Agent.Kept(RecoveryWorld.Group));
+        var kept = state.Point;
+        Assert.Equal(kept, lost.Agent.Points(RecoveryWorld.Group)[0]);
         Assert.Equal((true, PointState.Pinned), (kept.IsOrigin, kept.State));
         Assert.Equal(new Epoch(3 - loserEpoch), kept.Epoch);
-        Assert.Contains(Pin, lost.Agent.Pins(RecoveryWorld.Group));
-        Assert.Equal(choice is ForkChoice.BothAsVolumes ? [Pin] : [], lost.Agent.Views(RecoveryWorld.Group));
+        Assert.Equal([Pin], state.Pins);
+        Assert.Equal(choice is ForkChoice.BothAsVolumes ? [Pin] : [], state.Views);
+        // The history that begins with the choice is held back by nothing.
+        Assert.Empty(lost.Agent.Pins(RecoveryWorld.Group));
+        Assert.Empty(won.Agent.Kept(RecoveryWorld.Group));
         Assert.Equal(kept.Id, run.Find<Lifeboat.Recovery.Steps.KeptState>()!.Point.Id);
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Replicas;
@@ -53,39 +54,38 @@ public sealed class ReplicaHistoryTests
     }
 
     [Fact]
-    public async Task The_seeds_state_stays_a_point_of_its_own_until_it_is_unpinned_and_old()
+    public async Task What_keeps_the_state_of_its_seeds_has_one_point_and_takes_nothing_in()
     {
         var bench = new ReplicaBench(1, TimeSpan.FromSeconds(10));
         var seed = bench.SeedFirst("fork-2", DateTimeOffset.UnixEpoch);
         Guid kept;
         await using (var replica = await bench.OpenAsync())
         {
-            Assert.Equal((true, PointState.Pinned, "mine"),
-                (replica.Points[0].IsOrigin, replica.Points[0].State, replica.Points[0].Label));
-            kept = replica.Points[0].Id;
-            // Before anything was received there is nothing that could pass for the newest point.
+            var point = Assert.Single(replica.Points);
+            Assert.Equal((true, PointState.Pinned, "mine"), (point.IsOrigin, point.State, point.Label));
+            Assert.Equal(["fork-2"], replica.Pins);
+            kept = point.Id;
+            // It never passes for the newest point.
+            Assert.Null(replica.NewestSound);
             await Assert.ThrowsAsync<ReplicaException>(() => replica.OpenViewAsync("new", null, false, Ct));
-            await bench.BatchAsync(replica);
-            for (var i = 0; i < 30; i++) await WriteAndCutAsync(bench, replica, writes: 5);
-            await bench.FoldAsync(replica);
-            Assert.Equal(0, replica.FoldedSequence);
+            await Assert.ThrowsAsync<InvariantViolationException>(() =>
+                bench.AppendAsync(replica, bench.Source.BeginBatch(newStream: true)).AsTask());
         }
         bench.Disk.Crash();
         await using var again = await bench.OpenAsync();
         Assert.Equal(kept, again.Points[0].Id);
-        await bench.FoldAsync(again);
         var view = await again.OpenViewAsync("kept", 0, writable: true, Ct);
+        await ((WritableView)view).WriteAsync(0, 0, new byte[4096], Ct);
+        await again.CloseViewAsync("kept", Ct);
+
+        // Unpinned and old it stays too: whoever let it go deletes the whole of it.
+        await again.UnpinAsync("fork-2", Ct);
+        await bench.FoldAsync(again);
+        Assert.Empty(again.Pins);
+        view = await again.OpenViewAsync("kept", 0, writable: false, Ct);
         var bytes = new byte[seed.Length];
         await view.ReadAsync(0, 0, bytes, Ct);
         Assert.Equal(seed, bytes);
-        await again.CloseViewAsync("kept", Ct);
-
-        await again.UnpinAsync("fork-2", Ct);
-        await bench.FoldAsync(again);
-
-        Assert.DoesNotContain(again.Points, p => p.IsOrigin);
-        Assert.True(again.FoldedSequence > 0);
-        await Assert.ThrowsAsync<ReplicaException>(() => again.OpenViewAsync("kept", 0, writable: true, Ct));
     }
 
     [Fact]
