@@ -51,6 +51,8 @@ internal static class AgentApi
             sources.Get(group).CheckpointAsync(request, ct));
         one.MapPost("/points/{point:guid}/sealed", (string group, Guid point, DrainRequest request,
             CancellationToken ct) => sources.Get(group).WaitSealedAsync(point, request.Limit, ct));
+        one.MapPost("/digest", (string group, SourceDigestRequest request, CancellationToken ct) =>
+            sources.Get(group).DigestAsync(request, ct));
         one.MapPost("/drain", async (string group, DrainRequest request, CancellationToken ct) =>
         {
             var source = sources.Get(group);
@@ -100,6 +102,8 @@ internal static class AgentApi
             return Results.NoContent();
         });
         one.MapGet("/points", (string group) => replicas.Points(group));
+        one.MapPost("/points/{point:guid}/digest", (string group, Guid point, CancellationToken ct) =>
+            replicas.Get(group).DigestAsync(point, ct));
         one.MapPost("/scrub", (string group) =>
         {
             var replica = replicas.Get(group);

@@ -32,6 +32,10 @@ internal sealed partial class QmpDiskTap
         }
     }
 
+    /// <summary>Whether the guest's processors run: only then can it write.</summary>
+    public Task<bool> InstanceRunsAsync(CancellationToken ct) => monitor.TalkAsync(
+        async qmp => (await qmp.ExecuteAsync("query-status", null, ct)).GetProperty("running").GetBoolean(), ct);
+
     public Task CloseSeedAsync(CancellationToken ct) =>
         monitor.TalkAsync(qmp => monitor.Pull.WithdrawAsync(qmp, _names.Seed, ct), ct);
 

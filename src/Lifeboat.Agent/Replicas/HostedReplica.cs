@@ -79,6 +79,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         var hosted = new HostedReplica(spec, parts, replica);
         try
         {
+            await hosted.DropDigestViewsAsync(ct);
             await hosted.RestoreViewsAsync(ct);
             // What a killed agent was comparing must not hold history back.
             await replica.CloseViewAsync(ReplicaCompare.View, ct);

@@ -76,7 +76,7 @@ internal sealed class SeedExport(SourceSpec spec, IReadOnlyList<QmpDiskTap> taps
     }
 
     // An instance that is gone has no export any more, and the reason why the copy ended is more to the point.
-    private static async Task CloseAsync(QmpDiskTap tap)
+    public static async Task CloseAsync(QmpDiskTap tap)
     {
         try
         {

@@ -124,6 +124,14 @@ public sealed class AgentClient : IDisposable
     public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
         AskAsync<IReadOnlyList<RecoveryPoint>>(HttpMethod.Get, $"v1/replicas/{Escape(group)}/points", null, ct);
 
+    /// <summary>Reads all of a point. Damaged: ReplicaDamaged. Hanging up gives it up.</summary>
+    public Task<GroupDigest> PointDigestAsync(string group, Guid point, CancellationToken ct) =>
+        AskAsync<GroupDigest>(HttpMethod.Post, $"v1/replicas/{Escape(group)}/points/{point}/digest", null, ct);
+
+    /// <summary>Reads all disks of a source. WrongState: an instance runs. Hanging up gives it up.</summary>
+    public Task<GroupDigest> SourceDigestAsync(string group, SourceDigestRequest request, CancellationToken ct) =>
+        AskAsync<GroupDigest>(HttpMethod.Post, $"v1/sources/{Escape(group)}/digest", request, ct);
+
     /// <summary>Begins to read and verify all of the replica, or hurries the pass under way.</summary>
     public Task<ReplicaStatus> ScrubAsync(string group, CancellationToken ct) =>
         AskAsync<ReplicaStatus>(HttpMethod.Post, $"v1/replicas/{Escape(group)}/scrub", null, ct);

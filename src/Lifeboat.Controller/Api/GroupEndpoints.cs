@@ -31,6 +31,12 @@ internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, Gro
             await here.ScrubAsync(group, ct);
             return await overview.OfAsync(here.Require(group), ct);
         });
+        routes.MapPost("/v1/groups/{group}/digest", (string group, CancellationToken ct) =>
+            here.SourceDigestAsync(group, ct));
+        routes.MapPost("/v1/groups/{group}/points/digest", (string group, CancellationToken ct) =>
+            here.PointDigestAsync(group, null, ct));
+        routes.MapPost("/v1/groups/{group}/points/{point:guid}/digest", (string group, Guid point,
+            CancellationToken ct) => here.PointDigestAsync(group, point, ct));
         routes.MapPost("/v1/groups/{group}/suspend", async (string group, SuspendGroupRequest request,
             CancellationToken ct) => await overview.OfAsync(await suspension.SuspendAsync(group, request, ct), ct));
         routes.MapPost("/v1/groups/{group}/resume", async (string group, CancellationToken ct) =>
