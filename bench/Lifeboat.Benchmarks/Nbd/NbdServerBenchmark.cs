@@ -27,10 +27,12 @@ internal static class NbdServerBenchmark
         {
             var cpus = Environment.ProcessorCount;
             Console.WriteLine($"{rounds} rounds of {length.TotalSeconds} s; {cpus} CPUs, the client's too");
-            await CompareAsync("memory", MemoryServers(folder.FullName), Workload.All, rounds, length);
-            await CompareAsync("file in the page cache", FileServers(folder.FullName), Workload.All, rounds, length);
-            await CompareAsync("order and outbox", OutboxServers(folder.FullName),
-                [.. Workload.All.Where(w => w.Write)], rounds, length);
+            var only = Figures.Text(options, "--only", "");
+            Workload[] all = [.. Workload.All.Where(w => w.Name.StartsWith(only, StringComparison.Ordinal))];
+            await CompareAsync("memory", MemoryServers(folder.FullName), all, rounds, length);
+            await CompareAsync("file in the page cache", FileServers(folder.FullName), all, rounds, length);
+            await CompareAsync("order and outbox", OutboxServers(folder.FullName), [.. all.Where(w => w.Write)],
+                rounds, length);
             return 0;
         }
         finally

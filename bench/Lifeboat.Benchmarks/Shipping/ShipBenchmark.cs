@@ -24,11 +24,16 @@ internal static class ShipBenchmark
     private static readonly CompressionMode[] Modes =
         [CompressionMode.None, CompressionMode.Lz4, CompressionMode.Zstd, CompressionMode.Auto];
 
+    // The modes, then the whole road.
+    private static readonly string[] Roads =
+        [.. Modes.Select(m => $"ship, {m} ÷ TLS".ToLowerInvariant()), "whole road ÷ min(TLS, disk)"];
+
     public static async Task<int> RunAsync(string[] options)
     {
         var smoke = options.Contains("--smoke");
         var rounds = smoke ? 1 : (int)Figures.Number(options, "--rounds", 7);
         var mebibytes = smoke ? 32 : (int)Figures.Number(options, "--mib", 512);
+        var only = Figures.Text(options, "--only", "");
         var folder = Directory.CreateTempSubdirectory("lifeboat-bench-").FullName;
         try
         {
@@ -38,7 +43,8 @@ internal static class ShipBenchmark
             File.Copy(b.CaCertificate, a.TrustAnchor("site-b"));
             using var plain = await StartSinkAsync(folder, b, "plain");
             using var replica = await StartSinkAsync(folder, b, "replica");
-            await MeasureAsync(new TlsLink(a, TimeProvider.System), folder, plain, replica, rounds, mebibytes);
+            await MeasureAsync(new TlsLink(a, TimeProvider.System), folder, plain, replica, rounds, mebibytes,
+                [.. Enumerable.Range(0, Roads.Length).Where(i => Roads[i].StartsWith(only, StringComparison.Ordinal))]);
             return 0;
         }
         finally
@@ -48,7 +54,8 @@ internal static class ShipBenchmark
     }
 
     private static async Task MeasureAsync(
-        TlsLink link, string folder, MeasuredServer plain, MeasuredServer replica, int rounds, int mebibytes)
+        TlsLink link, string folder, MeasuredServer plain, MeasuredServer replica, int rounds, int mebibytes,
+        int[] roads)
     {
         var content = new Prng(1).Bytes(ContentBytes);
         var text = Compressible();
@@ -57,28 +64,30 @@ internal static class ShipBenchmark
         Task<ShipRun> ShipAsync(int much, CompressionMode mode) =>
             Source(plain).RunAsync(much, mode == CompressionMode.None ? content : text, mode, null);
         Task<ShipRun> WholeAsync(int much) => Source(replica).RunAsync(much, content, CompressionMode.None, folded);
-        foreach (var mode in Modes) await ShipAsync(mebibytes, mode);   // compiled for good when it counts
-        for (var i = 0; i < 3 && rounds > 1; i++) await ShipAsync(mebibytes, CompressionMode.None);
-        for (var i = 0; i < 3; i += rounds > 1 ? 1 : 3) await WholeAsync(mebibytes);
-
+        Task<ShipRun> RunAsync(int road) =>
+            road < Modes.Length ? ShipAsync(mebibytes, Modes[road]) : WholeAsync(mebibytes);
+        foreach (var road in roads)   // compiled for good when it counts
+        {
+            var often = rounds > 1 && (road == 0 || road == Modes.Length);
+            for (var i = 0; i < (often ? 5 : 1); i++) await RunAsync(road);
+        }
         var (c, disk) = (new CRun[rounds], new double[rounds]);
-        var runs = Enumerable.Range(0, Modes.Length + 1).Select(_ => new ShipRun[rounds]).ToArray();
+        var runs = Roads.Select(_ => new ShipRun[rounds]).ToArray();
         Console.WriteLine($"{rounds} rounds of {mebibytes} MiB, load average at the start {Figures.Load()}");
         for (var round = 0; round < rounds; round++)
         {
-            for (var turn = 0; turn < Modes.Length + 3; turn++)
+            for (var turn = 0; turn < roads.Length + 2; turn++)
             {
-                var i = (turn + round) % (Modes.Length + 3);   // nobody always goes first
-                if (i < Modes.Length) runs[i][round] = await ShipAsync(mebibytes, Modes[i]);
-                else if (i == Modes.Length) runs[i][round] = await WholeAsync(mebibytes);
-                else if (i == Modes.Length + 1) c[round] = await RunPeerAsync(Path.Combine(folder, "tls"), mebibytes);
+                var i = (turn + round) % (roads.Length + 2);   // nobody always goes first
+                if (i < roads.Length) runs[roads[i]][round] = await RunAsync(roads[i]);
+                else if (i == roads.Length) c[round] = await RunPeerAsync(Path.Combine(folder, "tls"), mebibytes);
                 else disk[round] = WriteFile(Path.Combine(folder, "file"), mebibytes, content);
             }
         }
-        Print(mebibytes, c, disk, runs);
+        Print(mebibytes, c, disk, runs, roads);
     }
 
-    private static void Print(int mebibytes, CRun[] c, double[] disk, ShipRun[][] runs)
+    private static void Print(int mebibytes, CRun[] c, double[] disk, ShipRun[][] runs, int[] roads)
     {
         Console.WriteLine($"{"road",-32} {"MB/s",7} {"send s/GiB",10} {"recv s/GiB",10} {"wire",5} {"ratio",6}"
             + "  of each round");
@@ -86,9 +95,8 @@ internal static class ShipBenchmark
             + $" {Figures.Median(c.Select(r => r.Send)),10:F2} {Figures.Median(c.Select(r => r.Receive)),10:F2}");
         Console.WriteLine($"{"disk: 1 MiB writes, sync every 8",-32} {Figures.Median(disk),7:F0}");
         double[] tls = [.. c.Select(r => r.Rate)];
-        for (var i = 0; i < Modes.Length; i++)
-            Row($"ship, {Modes[i]} ÷ TLS".ToLowerInvariant(), mebibytes, runs[i], tls);
-        Row("whole road ÷ min(TLS, disk)", mebibytes, runs[^1], [.. tls.Zip(disk, Math.Min)]);
+        double[] slower = [.. tls.Zip(disk, Math.Min)];
+        foreach (var road in roads) Row(Roads[road], mebibytes, runs[road], road < Modes.Length ? tls : slower);
     }
 
     private static void Row(string name, int mebibytes, ShipRun[] runs, double[] yardstick)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net;
+using System.Text;
 using Lifeboat.Agent.Linking;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Journaling.Segments;
@@ -43,13 +44,17 @@ internal static class ShipSink
         await using (LinkListener.Listen(address, paths, acceptor.ServeAsync, time, listenerLog))
         {
             await File.WriteAllTextAsync(readyFile, "listening");
+            using var progress = File.OpenHandle(Path.Combine(folder, "folded"), FileMode.Create, FileAccess.Write,
+                FileShare.Read);
             var over = Task.Factory.StartNew(Console.In.ReadToEnd, TaskCreationOptions.LongRunning);
             while (!over.IsCompleted)
             {
-                await target.FoldAsync(time.GetUtcNow(), 64L << 20, stop.Token);
-                await File.WriteAllTextAsync(Path.Combine(folder, "folding"), $"{target.FoldedSequence}");
-                File.Move(Path.Combine(folder, "folding"), Path.Combine(folder, "folded"), overwrite: true);
-                await Task.WhenAny(over, Task.Delay(10));
+                var folded = await target.FoldAsync(time.GetUtcNow(), 64L << 20, stop.Token);
+                // Always as long, and over itself: renaming a file over another waits for its data.
+                await RandomAccess.WriteAsync(progress, Encoding.ASCII.GetBytes($"{target.FoldedSequence:D19}"), 0);
+                if (folded.Outcome == FoldOutcome.More) continue;
+                bool HasMore() => target.Points is [.., var point] && point.Sequence > target.FoldedSequence;
+                while (!over.IsCompleted && !HasMore()) await Task.Delay(1);
             }
         }
         return 0;

@@ -114,7 +114,8 @@ internal sealed class ShipSource(TlsLink link, string target, int receiver)
         TimeProvider.System.GetUtcNow(), Consistency.Crash, PointState.Open, null, null,
         new Dictionary<string, Consistency>());
 
-    private static long Folded(string file) => File.Exists(file) ? long.Parse(File.ReadAllText(file)) : 0;
+    private static long Folded(string file) =>
+        File.Exists(file) && long.TryParse(File.ReadAllText(file), out var folded) ? folded : 0;
 
     private static long Cpu(int process) => MeasuredServer.CpuNanoseconds(process);
 }

@@ -7,8 +7,10 @@ public sealed partial class Journal
 {
     /// <summary>Records of a range in order. Hold the journal from its beginning while reading.</summary>
     /// <param name="passDamage">Damaged records do not end it; see <see cref="JournalReader.Damage"/>.</param>
-    public JournalReader Read(long fromSequence, long toSequence, bool passDamage = false) =>
-        new(this, fromSequence, toSequence, passDamage);
+    /// <param name="place">Where stretches of the journal are to be read; null: to where the next one is read
+    /// too.</param>
+    public JournalReader Read(long fromSequence, long toSequence, bool passDamage = false,
+        Func<int, Memory<byte>>? place = null) => new(this, fromSequence, toSequence, passDamage, place);
 
     /// <summary>
     /// Tells what records of a range are about, through the index without reading data: the headers' epoch and length

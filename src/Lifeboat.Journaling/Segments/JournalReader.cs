@@ -9,11 +9,17 @@ namespace Lifeboat.Journaling.Segments;
 /// <param name="passDamage">
 /// Damaged records are passed as the index knows them, without data, and told in <see cref="Damage"/>.
 /// </param>
-public sealed class JournalReader(Journal journal, long fromSequence, long toSequence, bool passDamage = false)
+/// <param name="place">
+/// Where so many bytes of the journal are to be read, for who wants to keep them; null: they are overwritten by the
+/// next. A stretch ends with a whole record.
+/// </param>
+public sealed class JournalReader(Journal journal, long fromSequence, long toSequence, bool passDamage = false,
+    Func<int, Memory<byte>>? place = null)
 {
     private const int WindowBytes = 1 << 20;
 
-    private byte[] _window = [];
+    private byte[] _own = [];
+    private Memory<byte> _window;
     private Segment? _segment;
     private RecordEntry[] _entries = [];
     private long _windowAt;
@@ -78,12 +84,34 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
         if (at < 0 || at + length > _windowLength)
         {
             // Not beyond the tail: what stands there now is not what will be appended there.
-            var wanted = (int)Math.Min(Math.Max(WindowBytes, length), segment.Tail - entry.Position);
-            if (_window.Length < wanted) _window = new byte[wanted];
+            var wanted = (int)Math.Min(StretchFrom(segment), segment.Tail - entry.Position);
+            _window = place is null ? Own(wanted) : place(wanted);
             _windowAt = entry.Position;
-            _windowLength = await segment.File.ReadAsync(_windowAt, _window.AsMemory(0, wanted), ct);
+            _windowLength = await segment.File.ReadAsync(_windowAt, _window[..wanted], ct);
             at = 0;
         }
-        return _window.AsMemory((int)at, (int)Math.Min(length, _windowLength - at));
+        return _window.Slice((int)at, (int)Math.Min(length, _windowLength - at));
+    }
+
+    private Memory<byte> Own(int wanted)
+    {
+        if (_own.Length < wanted) _own = GC.AllocateUninitializedArray<byte>(wanted);
+        return _own;
+    }
+
+    // As many whole records from the next one on as are asked for and fit: none is read twice.
+    private long StretchFrom(Segment segment)
+    {
+        var at = (int)(_next - segment.FirstSequence);
+        var last = Math.Min(_entries.Length - 1, toSequence - segment.FirstSequence);
+        var start = _entries[at].Position;
+        long length = _entries[at].RecordLength;
+        for (at++; at <= last; at++)
+        {
+            var more = (long)_entries[at].Position + _entries[at].RecordLength - start;
+            if (more > WindowBytes) break;
+            length = more;
+        }
+        return length;
     }
 }

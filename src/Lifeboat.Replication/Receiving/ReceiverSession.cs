@@ -7,6 +7,7 @@ using Lifeboat.Replication.Replicas;
 namespace Lifeboat.Replication.Receiving;
 
 // One connection of a source. Frames at hand are appended together and flushed once (group commit), then acknowledged.
+// More is received and appended while a flush is under way; the next one covers it.
 // Appends and flushes are never cancelled in the middle: what the journal did must be known when a newer session
 // begins.
 internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection connection, Hello hello, TimeProvider time)
@@ -20,8 +21,9 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     private readonly Replica _replica = owner.Replica;
     // Version 1 knows of no packing, and would not understand a reply that speaks of it.
     private readonly FrameAbilities _accepts = connection.Version >= 2 ? owner.Options.Accepts : FrameAbilities.None;
+    private readonly Signal _toFlush = new();
     private long _sealed, _unflushedBytes, _unflushedSince;
-    private bool _unacknowledged;
+    private volatile bool _unacknowledged; // something was appended since a flush last began
 
     public Epoch Epoch => hello.Epoch;
     public Task Ended => _ended.Task;
@@ -53,6 +55,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
                 t => Together.ForeverAsync<Refused>(s => pump.SendAllAsync(null, s), t),
                 t => Together.ForeverAsync<Refused>(pump.KeepAliveAsync, t),
                 t => Together.ForeverAsync<Refused>(s => AskForLostAsync(pump, s), t),
+                t => Together.ForeverAsync<Refused>(s => FlushAllAsync(pump, s), t),
                 t => ReceiveAsync(pump, unpacker, digests, t),
                 async t => await SayAsync(pump, await digests.AnswerAllAsync(t), t),
                 async t => await SayAsync(pump, await _ordered.Task.ArriveAsync(t), t));
@@ -69,7 +72,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         while (true)
         {
             var next = pump.ReceiveAsync(ct).AsTask();
-            if (_unacknowledged && (!next.IsCompleted || FlushIsDue())) await FlushAsync(pump, ct);
+            if (_unacknowledged && (!next.IsCompleted || FlushIsDue())) _toFlush.Set();
             if (await next is not { } message) return End(ReasonCode.LinkDown, "the source closed the connection");
             if (message.Kind == MessageKind.DigestRequest)
             {
@@ -87,18 +90,19 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         }
     }
 
-    private bool FlushIsDue() => _unflushedBytes >= owner.Options.FlushBytes
+    private bool FlushIsDue() => Interlocked.Read(ref _unflushedBytes) >= owner.Options.FlushBytes
         || time.GetElapsedTime(_unflushedSince) >= owner.Options.FlushDelay;
 
     private async Task<Refused?> AppendAsync(FrameHeader frame, ReadOnlyMemory<byte> records)
     {
         if (owner.Flaws.ApplyOutOfOrder) records = FlawedFrames.Swap(records);
         owner.CountReceived(records.Length);
-        if (!_unacknowledged) _unflushedSince = time.GetTimestamp();
+        var appendedAt = time.GetTimestamp();
         var outcome = await _replica.AppendAsync(
             frame.Epoch, frame.StreamId, frame.First, records, CancellationToken.None);
+        if (!_unacknowledged) _unflushedSince = appendedAt;
         _unacknowledged = true;
-        if (outcome == ReplicaAppendOutcome.Appended) _unflushedBytes += records.Length;
+        if (outcome == ReplicaAppendOutcome.Appended) Interlocked.Add(ref _unflushedBytes, records.Length);
         return outcome switch
         {
             ReplicaAppendOutcome.Appended or ReplicaAppendOutcome.Duplicate => null,
@@ -114,13 +118,23 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         };
     }
 
-    private async Task FlushAsync(LinkPump pump, CancellationToken ct)
+    private async Task FlushAllAsync(LinkPump pump, CancellationToken ct)
     {
+        while (true)
+        {
+            await _toFlush.WaitAsync(ct);
+            if (_unacknowledged) await FlushAsync(pump);
+        }
+    }
+
+    private async Task FlushAsync(LinkPump pump)
+    {
+        // First: what is appended from here on may not be in this flush, and asks for the next.
+        _unacknowledged = false;
+        Interlocked.Exchange(ref _unflushedBytes, 0);
         if (owner.Flaws.SealBeforeDurable)
             pump.Post(new Ack(_replica.StreamId, _replica.AppendedSequence, _replica.AppendedSequence).Encode());
         var flushed = await _replica.FlushAsync(CancellationToken.None);
-        _unflushedBytes = 0;
-        _unacknowledged = false;
         if (flushed.Sealed is [.., var newest]) _sealed = newest.Sequence;
         pump.Post(new Ack(_replica.StreamId, flushed.DurableSequence, _sealed).Encode());
     }

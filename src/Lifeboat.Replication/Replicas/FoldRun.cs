@@ -1,39 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+using System.Runtime.InteropServices;
 using Lifeboat.Journaling.Indexing;
 using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
+using Lifeboat.Protection;
 using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
 
 /// <summary>
 /// A run of records on its way into the base: read and verified once, in order, then written by offset. What a later
-/// record of the run overwrites is never written, and neighbours become one write.
+/// record of the run overwrites is never written, and short neighbours become one write. It stays in memory as it
+/// stands in the journal: sources of extents are places in it.
 /// </summary>
-internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamState state)
+/// <param name="bytesMax">About this many bytes of journal are read.</param>
+/// <param name="room">
+/// What an earlier run has left. Memory that is new to the process costs more than all else here.
+/// </param>
+internal sealed class FoldRun(
+    IReadOnlyDictionary<ushort, long> sizes, StreamState state, int bytesMax, byte[] room)
 {
     private const int WriteBytes = 1 << 20;
-    private const int RoomMax = 1 << 20;
+    private const int GatheredBytes = 64 << 10;
+    private const int RoomMin = 1 << 20;
+    private const int RoomSpare = 2 << 20;
 
     private readonly Dictionary<ushort, ExtentMap> _maps = [];
-    // Not rented: a view may still read a run that is over.
-    private byte[] _data = [];
-    private int _used, _roomMin;
+    private byte[] _data = room;
+    private int _used;
 
     public long Last { get; private set; }
     public long Bytes { get; private set; }
     public StreamState State { get; private set; } = state;
 
     /// <param name="found">Told of damaged records; what they had written counts as damaged from here on.</param>
-    public async Task ReadAsync(JournalReader reader, int bytesMax, Action<JournalDamage> found, CancellationToken ct)
+    public async Task ReadAsync(
+        Journal journal, long from, long to, Action<JournalDamage> found, CancellationToken ct)
     {
-        // What a run takes at once, or its first part.
-        _roomMin = Math.Min(RoomMax, bytesMax);
+        var reader = journal.Read(from, to, passDamage: true, Place);
         while (Bytes < bytesMax && await reader.ReadAsync(ct))
         {
             if (reader.Damage is { } damage) found(damage);
-            Take(reader.Header, reader.Data.Span, reader.Damage is { Length: > 0 });
+            Take(reader.Header, reader.Data, reader.Damage is { Length: > 0 });
         }
     }
 
@@ -76,42 +86,57 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
         }
     }
 
+    /// <summary>It is over, and nobody looks at it any more.</summary>
+    /// <returns>Room for another.</returns>
+    public byte[] Release()
+    {
+        var left = _data;
+        _maps.Clear();
+        (_data, _used) = ([], 0);
+        return left;
+    }
+
     private async Task ApplyAsync(ExtentMap map, SectorFile image, CancellationToken ct)
     {
-        var data = _data;
-        var gathered = new byte[Math.Min(WriteBytes, _used)];
-        var (at, length) = (0L, 0);
+        byte[] gathered = [];
+        var (at, length) = (0L, 0); // what is gathered, and where it goes
         foreach (var extent in map.All())
         {
             if (extent.Source == Extent.Damaged) continue;
-            if (extent.Source == Extent.Zeroes)
+            var gathers = extent is { Source: >= 0, Length: <= GatheredBytes };
+            if (length > 0 && (!gathers || extent.Offset != at + length || length + extent.Length > WriteBytes))
             {
-                await image.ZeroAsync(extent.Offset, extent.Length, ct);
-                continue;
+                await image.WriteAsync(at, gathered.AsMemory(0, length), ct);
+                length = 0;
             }
-            for (long done = 0; done < extent.Length;)
+            if (extent.Source == Extent.Zeroes) await image.ZeroAsync(extent.Offset, extent.Length, ct);
+            else if (!gathers) await WriteAsync(image, extent, ct);
+            else
             {
-                var offset = extent.Offset + done;
-                if (length > 0 && (offset != at + length || length == gathered.Length))
-                {
-                    await image.WriteAsync(at, gathered.AsMemory(0, length), ct);
-                    length = 0;
-                }
-                if (length == 0) at = offset;
-                var count = (int)Math.Min(extent.Length - done, gathered.Length - length);
-                data.AsSpan((int)(extent.Source + done), count).CopyTo(gathered.AsSpan(length));
-                length += count;
-                done += count;
+                if (gathered.Length == 0) gathered = ArrayPool<byte>.Shared.Rent(WriteBytes);
+                if (length == 0) at = extent.Offset;
+                _data.AsSpan((int)extent.Source, (int)extent.Length).CopyTo(gathered.AsSpan(length));
+                length += (int)extent.Length;
             }
         }
         if (length > 0) await image.WriteAsync(at, gathered.AsMemory(0, length), ct);
+        if (gathered.Length > 0) ArrayPool<byte>.Shared.Return(gathered);
     }
 
-    private void Take(in RecordHeader header, ReadOnlySpan<byte> data, bool damaged)
+    private async Task WriteAsync(SectorFile image, Extent extent, CancellationToken ct)
+    {
+        for (long done = 0; done < extent.Length; done += WriteBytes)
+        {
+            var count = (int)Math.Min(WriteBytes, extent.Length - done);
+            await image.WriteAsync(extent.Offset + done, _data.AsMemory((int)(extent.Source + done), count), ct);
+        }
+    }
+
+    private void Take(in RecordHeader header, ReadOnlyMemory<byte> data, bool damaged)
     {
         Last = header.Sequence;
         Bytes += RecordCodec.SizeOf(header.DataLength);
-        State = State.After(header, data);
+        State = State.After(header, data.Span);
         if (!header.TouchesVolume) return;
         if (!_maps.TryGetValue(header.Volume, out var map))
             _maps[header.Volume] = map = new ExtentMap(sizes[header.Volume]);
@@ -120,16 +145,25 @@ internal sealed class FoldRun(IReadOnlyDictionary<ushort, long> sizes, StreamSta
             map.Set(header.Offset, header.Length, damaged ? Extent.Damaged : Extent.Zeroes);
             return;
         }
-        map.Set(header.Offset, header.Length, _used);
-        if (_data.Length - _used < data.Length) Grow(_used + data.Length);
-        data.CopyTo(_data.AsSpan(_used));
-        _used += data.Length;
+        MemoryMarshal.TryGetArray(data, out var stands);
+        Invariant.Holds(stands.Array == _data, "records are where they were read");
+        map.Set(header.Offset, header.Length, stands.Offset);
     }
 
+    private Memory<byte> Place(int length)
+    {
+        if (_data.Length - _used < length) Grow(_used + length);
+        var place = _data.AsMemory(_used, length);
+        _used += length;
+        return place;
+    }
+
+    // A short run stays small; one that is not has room for all that is to come.
     private void Grow(int least)
     {
-        var room = (int)Math.Min(Array.MaxLength, Math.Max(least, Math.Max(_roomMin, 2L * _data.Length)));
-        var grown = GC.AllocateUninitializedArray<byte>(room);
+        var full = Math.Min(bytesMax, 64 << 20) + Math.Min(bytesMax, RoomSpare);
+        var more = _data.Length == 0 ? Math.Min(bytesMax, RoomMin) : Math.Max(2L * _data.Length, full);
+        var grown = GC.AllocateUninitializedArray<byte>((int)Math.Clamp(more, least, Array.MaxLength));
         _data.AsSpan(0, _used).CopyTo(grown);
         _data = grown;
     }

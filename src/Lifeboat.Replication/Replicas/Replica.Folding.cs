@@ -19,7 +19,11 @@ namespace Lifeboat.Replication.Replicas;
 // has whole sectors of the table, so what a crash tore there is written over too.
 public sealed partial class Replica
 {
+    private const int IdleFoldsMax = 3;
+
     private FoldCommit? _pending; // changed under _baseGate
+    private byte[] _foldRoom = []; // used under _foldGate, and kept while there is something to fold
+    private int _idleFolds;
 
     /// <summary>Moves the base towards the oldest state that must stay open. Call it now and then.</summary>
     /// <param name="now">By this site's clock; decides with the source's times which points are past retention.</param>
@@ -44,6 +48,8 @@ public sealed partial class Replica
                 await ForgetMendedAsync(ct);
             }
             await SpareRoom.KeepAsync(_storage, ct);
+            _idleFolds = done > 0 ? 0 : _idleFolds + 1;
+            if (_idleFolds >= IdleFoldsMax) _foldRoom = [];
             return new FoldResult(FoldOutcome.Idle, done);
         }
         catch (StorageException e) when (e.Fault == StorageFault.Full)
@@ -123,9 +129,10 @@ public sealed partial class Replica
     // The sums that follow from a run are durable before the base is touched.
     private async Task BeginFoldAsync(ReplicaManifest manifest, CancellationToken ct)
     {
-        var run = new FoldRun(_sizes, new StreamState(manifest.StreamId, manifest.InBatch));
-        await run.ReadAsync(_journal.Read(manifest.Folded + 1, manifest.FoldingTo, passDamage: true),
-            _options.FoldRunBytes, d => Note(d), ct);
+        var run = new FoldRun(_sizes, new StreamState(manifest.StreamId, manifest.InBatch),
+            _options.FoldRunBytes, _foldRoom);
+        _foldRoom = [];
+        await run.ReadAsync(_journal, manifest.Folded + 1, manifest.FoldingTo, d => Note(d), ct);
         var changes = Flaws.FoldNothing ? [] : await run.PlanAsync(_images,
             (volume, offset, length) => IsMended(volume, offset, length, run.Last), d => Note(d), ct);
         await FoldRedo.WriteAsync(_storage, manifest.Folded, run.Last, changes, ct);
@@ -143,6 +150,7 @@ public sealed partial class Replica
         await ChangeAsync(
             m => m with { Folded = run.Last, StreamId = run.State.StreamId, InBatch = run.State.InBatch }, ct);
         SetPending(null);
+        _foldRoom = run.Release(); // the gate is ours: who had to look at it has
     }
 
     // What a crash has cut off is done again before anything is read. No room: it stays pending, and is verified as
@@ -152,9 +160,8 @@ public sealed partial class Replica
         var manifest = _manifest;
         if (await FoldRedo.TryReadAsync(_storage, manifest.Folded, ct) is not { } redo
             || redo.To > manifest.FoldingTo) return;
-        var run = new FoldRun(_sizes, new StreamState(manifest.StreamId, manifest.InBatch));
-        await run.ReadAsync(
-            _journal.Read(manifest.Folded + 1, redo.To, passDamage: true), int.MaxValue, d => Note(d), ct);
+        var run = new FoldRun(_sizes, new StreamState(manifest.StreamId, manifest.InBatch), int.MaxValue, []);
+        await run.ReadAsync(_journal, manifest.Folded + 1, redo.To, d => Note(d), ct);
         SetPending(new FoldCommit(run, redo.Changes));
         try
         {

@@ -48,12 +48,27 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
             else if (whole && extent.Source >= 0)
             {
                 await EndBlockAsync(ct);
-                var source = (int)(extent.Source + (at - extent.Offset));
-                await SetAsync(block, BlockSum.Of(data.Span.Slice(source, (int)(stop - at))), ct);
+                await LoadAsync(block / SumSector.Blocks, ct);
+                stop = SetWhole(extent, at, end, data.Span);
             }
             else await TakePartAsync(extent, at, stop, data, ct);
             at = stop;
         }
+    }
+
+    // All blocks of one sector in a row.
+    private long SetWhole(in Extent extent, long at, long end, ReadOnlySpan<byte> data)
+    {
+        var sectorEnd = (_sectorNumber + 1) * SumSector.Covers;
+        data = data.Slice((int)(extent.Source + (at - extent.Offset)), (int)(Math.Min(end, sectorEnd) - at));
+        while (data.Length >= BlockSum.BlockBytes || (!data.IsEmpty && at + data.Length == image.SizeBytes))
+        {
+            var block = data[..Math.Min(data.Length, BlockSum.BlockBytes)];
+            SumSector.Set(_sector, (int)(at / BlockSum.BlockBytes % SumSector.Blocks), BlockSum.Of(block));
+            data = data[block.Length..];
+            at += block.Length;
+        }
+        return at;
     }
 
     private async Task TakePartAsync(Extent extent, long from, long to, ReadOnlyMemory<byte> data, CancellationToken ct)
