@@ -7,7 +7,8 @@ namespace Lifeboat.Journaling.Records;
 
 /// <summary>
 /// CRC-32C (Castagnoli, RFC 3720 appendix B.4), eight bytes per instruction where the processor can. The instruction
-/// answers after three cycles but can be given another every cycle, so long data runs in three lanes side by side.
+/// answers after three cycles but can be given another every cycle, so long data runs in three lanes side by side, or
+/// is folded where the processor can do that.
 /// </summary>
 public static class Crc32C
 {
@@ -22,6 +23,12 @@ public static class Crc32C
     /// <summary>Runs the register on without the final inversion: start with ~0, invert the end.</summary>
     public static uint Append(uint register, ReadOnlySpan<byte> data)
     {
+        if (Crc32CFolding.CanTake(data.Length)) data = data[^Crc32CFolding.Append(ref register, data)..];
+        return AppendInLanes(register, data);
+    }
+
+    internal static uint AppendInLanes(uint register, ReadOnlySpan<byte> data)
+    {
         while (data.Length >= 3 * LaneBytes)
         {
             register = AppendLanes(register, data);
@@ -34,15 +41,18 @@ public static class Crc32C
     /// The register behind two parts from that behind the first and that of the second alone, begun with 0: so the
     /// second can be run over before the first is known.
     /// </summary>
-    public static uint Join(uint first, uint second, long secondLength)
+    public static uint Join(uint first, uint second, long secondLength) =>
+        Multiply(PowerOfX(secondLength * 8), first) ^ second;
+
+    internal static uint PowerOfX(long exponent)
     {
-        var shift = 1u << 31; // x to the power of 0
-        for (int power = 0; secondLength * 8 >> power != 0; power++)
-            if ((secondLength * 8 >> power & 1) != 0) shift = Multiply(shift, PowersOfTwo[power]);
-        return Multiply(shift, first) ^ second;
+        var result = 1u << 31; // x to the power of 0
+        for (int power = 0; exponent >> power != 0; power++)
+            if ((exponent >> power & 1) != 0) result = Multiply(result, PowersOfTwo[power]);
+        return result;
     }
 
-    private static uint AppendSerially(uint register, ReadOnlySpan<byte> data)
+    internal static uint AppendSerially(uint register, ReadOnlySpan<byte> data)
     {
         ref var at = ref MemoryMarshal.GetReference(data);
         var length = data.Length;

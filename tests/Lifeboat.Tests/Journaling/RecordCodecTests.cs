@@ -66,8 +66,15 @@ public sealed class RecordCodecTests
         Assert.Equal(whole, early);
     }
 
-    // Long data is taken in lanes of 1344 bytes, three at a time; the reference takes it bit by bit.
+    // Long data is folded by 256 bytes from 512 on, or taken in lanes of 1344 bytes, three at a time; the reference
+    // takes it bit by bit.
     [Theory]
+    [InlineData(511)]
+    [InlineData(512)]
+    [InlineData(513)]
+    [InlineData(767)]
+    [InlineData(768)]
+    [InlineData(1000)]
     [InlineData(4031)]
     [InlineData(4032)]
     [InlineData(4033)]
@@ -82,6 +89,7 @@ public sealed class RecordCodecTests
         {
             var part = data.AsSpan(start, length);
             Assert.Equal(~BitByBit(~0u, part), Crc32C.Compute(part));
+            Assert.Equal(~BitByBit(~0u, part), ~Crc32C.AppendInLanes(~0u, part));
             var cut = length / 3;
             Assert.Equal(~BitByBit(~0u, part), ~Crc32C.Append(Crc32C.Append(~0u, part[..cut]), part[cut..]));
         }
