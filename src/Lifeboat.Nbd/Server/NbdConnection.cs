@@ -113,7 +113,7 @@ public sealed class NbdConnection
 
     private void Serve()
     {
-        var handshake = new Handshake(new SocketChannel(_socket), _socket, this, _server, _options);
+        var handshake = new Handshake(new SocketChannel(_socket, _options.Linger), _socket, this, _server, _options);
         try
         {
             var session = Negotiate(handshake);
