@@ -139,12 +139,13 @@ internal sealed partial class LinkListener : IAsyncDisposable
         using var late = new CancellationTokenSource(HandshakeLimit, _time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
         var verdict = new LinkVerdict();
-        var stream = new SslStream(new NetworkStream(socket, ownsSocket: false));
+        var wire = new LinkStream(socket);
+        var stream = new SslStream(wire);
         try
         {
             await stream.AuthenticateAsServerAsync(_identity.ServerOptions(verdict), any.Token);
             var version = LinkIdentity.VersionOf(stream);
-            var connection = new TlsConnection(stream, socket, verdict.Site!, version);
+            var connection = new TlsConnection(stream, wire, socket, verdict.Site!, version);
             await connection.SendAsync(LinkIdentity.Protocol(version).Protocol, any.Token);
             return connection;
         }

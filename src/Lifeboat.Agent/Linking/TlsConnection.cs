@@ -8,9 +8,11 @@ namespace Lifeboat.Agent.Linking;
 
 // Messages over TLS: four bytes of length (little endian), then the message. After a failed or cancelled send or
 // receive the place in the stream is unknown, so the connection is of no more use and says so.
-internal sealed class TlsConnection(SslStream stream, Socket socket, string peerSite, int version) : ILinkConnection
+internal sealed class TlsConnection(SslStream stream, LinkStream wire, Socket socket, string peerSite, int version)
+    : ILinkConnection
 {
     private const int HeaderBytes = 4;
+    private const int OneRecord = 16 << 10;
     private byte[] _outgoing = new byte[64 << 10];
     private byte[] _incoming = new byte[256 << 10];
     private int _start;
@@ -34,7 +36,9 @@ internal sealed class TlsConnection(SslStream stream, Socket socket, string peer
         message.CopyTo(_outgoing.AsMemory(HeaderBytes));
         await DoAsync(async () =>
         {
+            if (length > OneRecord) wire.Gather();
             await stream.WriteAsync(_outgoing.AsMemory(0, length), ct);
+            if (length > OneRecord) await wire.FlushAsync(ct);
             return 0;
         });
     }

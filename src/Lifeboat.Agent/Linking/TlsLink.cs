@@ -51,7 +51,8 @@ internal sealed class TlsLink(SitePaths paths, TimeProvider time) : ILink
         Socket socket, string target, string expectedSite, CancellationToken ct)
     {
         var verdict = new LinkVerdict();
-        var stream = new SslStream(new NetworkStream(socket, ownsSocket: false));
+        var wire = new LinkStream(socket);
+        var stream = new SslStream(wire);
         try
         {
             await stream.AuthenticateAsClientAsync(_identity.ClientOptions(expectedSite, verdict), ct);
@@ -64,7 +65,7 @@ internal sealed class TlsLink(SitePaths paths, TimeProvider time) : ILink
         }
         var version = LinkIdentity.VersionOf(stream);
         var protocol = LinkIdentity.Protocol(version);
-        var connection = new TlsConnection(stream, socket, verdict.Site!, version);
+        var connection = new TlsConnection(stream, wire, socket, verdict.Site!, version);
         LinkException? cause = null;
         try
         {
