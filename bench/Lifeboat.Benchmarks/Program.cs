@@ -15,6 +15,7 @@ using Lifeboat.Benchmarks.Shipping;
     ("sync", InitialSyncBenchmark.RunAsync),
     ("resync", ResyncBenchmark.RunAsync),
     ("lag", LagBenchmark.RunAsync),
+    ("maps", MapMemoryBenchmark.RunAsync),
     ("open", OpenBenchmark.RunAsync),
     ("hold", HoldBenchmark.RunAsync),
 ];

@@ -44,12 +44,15 @@ internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IRe
 
 /// <param name="Recording">Guest writes are noted in it now.</param>
 /// <param name="Inconsistent">Left by a QEMU that was killed; can only be removed.</param>
-internal sealed record DirtyBitmap(string Name, bool Recording, bool Busy, bool Inconsistent, long DirtyBytes)
+/// <param name="Granularity">Bytes of the disk for each bit.</param>
+internal sealed record DirtyBitmap(
+    string Name, bool Recording, bool Busy, bool Inconsistent, long DirtyBytes, long Granularity)
 {
     public static DirtyBitmap Read(JsonElement map) => new(
         map.TryGetProperty("name", out var name) ? name.GetString() ?? "" : "",
         map.GetProperty("recording").GetBoolean(),
         map.GetProperty("busy").GetBoolean(),
         map.TryGetProperty("inconsistent", out var bad) && bad.GetBoolean(),
-        map.GetProperty("count").GetInt64());
+        map.GetProperty("count").GetInt64(),
+        map.GetProperty("granularity").GetInt64());
 }

@@ -61,7 +61,7 @@ internal sealed class ChangeLook(QemuMonitors monitors, TimeProvider time)
         }
         finally
         {
-            await CleanAsync(qmp, pull, node with { Bitmaps = [new DirtyBitmap(names.Look, false, false, false, 0)] },
+            await CleanAsync(qmp, pull, node with { Bitmaps = [new(names.Look, false, false, false, 0, 0)] },
                 names, CancellationToken.None);
         }
     }

@@ -83,7 +83,7 @@ internal sealed partial class QmpDiskTap
             ["target"] = _names.Target(number),
             ["sync"] = "none",
             ["copy-mode"] = "write-blocking",
-            ["granularity"] = MapGranularity,
+            ["granularity"] = MirrorGranularity,
             ["on-target-error"] = "report",
             ["filter-node-name"] = _names.Filter(number),
         }, ct);
@@ -112,10 +112,11 @@ internal sealed partial class QmpDiskTap
             await RemoveMapAsync(qmp, node, map.Name, ct);
     }
 
-    // Several are left when an agent died between a transaction and its end; their union is the gap.
+    // Several are left when an agent died between a transaction and its end; their union is the gap, in the finest.
     private static async Task<string> MergeAsync(
         QmpClient qmp, string node, List<DirtyBitmap> maps, CancellationToken ct)
     {
+        maps = [.. maps.OrderBy(m => m.Granularity)];
         var target = maps[0].Name;
         if (maps.Count == 1) return target;
         var others = new JsonArray([.. maps.Skip(1).Select(m => (JsonNode)m.Name)]);

@@ -121,6 +121,42 @@ public sealed class QmpDiskTapTests
         Assert.Equal([new GapExtent(1 << 20, 4096, false), new GapExtent(2 << 20, 4096, false)], extents);
     }
 
+    // Two fine maps of a long disk would take much memory: a coarse one stands in while the fine one is cleared.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_rotate_of_a_long_disk_forgets_nothing_that_is_not_durable(bool fails)
+    {
+        const long size = 8L << 30;
+        await using var fixture = await TapFixture.StartAsync(sizeBytes: size);
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await using (var first = fixture.NewAgent())
+        {
+            var tap = first.Tap(0, size: size);
+            await tap.AttachAsync(image, fixture.Replica, None);
+            await tap.ForgetGapAsync(None);
+            await fixture.Qemu.WriteAsync(0, 0x71, 1 << 20, 4096);
+            var waits = 0;
+            async Task WriteMoreAsync(CancellationToken ct)
+            {
+                await fixture.Qemu.WriteAsync(0, 0x72, (2L + waits++) << 20, 4096);
+                if (fails && waits == 2) throw new TimeoutException();
+            }
+            var failure = await Record.ExceptionAsync(() => tap.RotateAsync(WriteMoreAsync, None));
+            Assert.Equal(fails, failure is TimeoutException);
+            Assert.Equal(2, waits);
+        }
+
+        await using var second = fixture.NewAgent();
+        await using var again = second.Tap(0, size: size);
+        var gap = await again.AttachAsync(image, fixture.Replica, None);
+        var extents = await again.GapAsync(gap, 0, size, None);
+
+        // What was written before the fine map was cleared is durable; if nobody knows that, the coarse map has it.
+        long[] expected = fails ? [2 << 20, 3 << 20] : [3 << 20];
+        Assert.Equal(expected, extents.Where(e => !e.Zero).Select(e => e.Offset));
+    }
+
     [Fact]
     public async Task A_sink_that_gives_up_ends_the_mirror_and_not_the_guest()
     {

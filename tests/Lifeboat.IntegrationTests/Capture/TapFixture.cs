@@ -23,10 +23,10 @@ internal sealed class TapFixture : IAsyncDisposable
     public BareQemu Qemu { get; private set; }
     public Guid Replica { get; } = Guid.NewGuid();
 
-    public static async Task<TapFixture> StartAsync(int disks = 1)
+    public static async Task<TapFixture> StartAsync(int disks = 1, long sizeBytes = DiskBytes)
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("lb-tap").FullName;
-        return new TapFixture(directory, await BareQemu.StartAsync(directory, disks, DiskBytes));
+        return new TapFixture(directory, await BareQemu.StartAsync(directory, disks, sizeBytes));
     }
 
     /// <summary>The disk is an overlay over a base image with content, as after a failover from a view.</summary>
