@@ -15,6 +15,11 @@ internal static class LinkTable
         .. link.Settings.Windows.Select(w => ("window", (string?)w)),
         ("time zone", link.Settings.Windows.Count == 0 ? null : link.Settings.TimeZone),
         ("compression", Show.Name(link.Settings.Compression)),
+        .. (link.Paths ?? []).Select(p => ("path", (string?)Path(p))),
         ("sent", $"{Show.Bytes(link.WireBytes)} since the agent started"),
     ]);
+
+    private static string Path(LinkPathStatus path) => $"{path.Path}: {path.Up} of {path.Wanted} up, "
+        + $"{Show.Bytes(path.WireBytes)} sent, {Show.Bytes(path.MovedBytes)} of it again elsewhere"
+        + (path.Detail is null ? "" : $" ({path.Detail})");
 }

@@ -33,7 +33,7 @@ internal sealed class ShipSource(TlsLink link, string target, int receiver)
     {
         using var stop = new CancellationTokenSource();
         var time = TimeProvider.System;
-        await using var connection = await link.ConnectAsync(target, "site-b", stop.Token);
+        await using var connection = await link.ConnectAsync(target, "site-b", LinkPath.Any, stop.Token);
         var durable = await GreetAsync(connection);
         var stream = NewStream(durable, mebibytes);
         var point = Fill(stream, mebibytes, content);

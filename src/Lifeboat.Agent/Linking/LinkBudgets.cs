@@ -49,7 +49,9 @@ internal sealed class LinkBudgets(SitePaths paths, TimeProvider time) : IDisposa
     public LinkStatus Status(string peer)
     {
         var budget = Of(peer);
-        return new LinkStatus(peer, budget.Settings, budget.BytesPerSecond, budget.WireBytes);
+        return new LinkStatus(peer, budget.Settings, budget.BytesPerSecond, budget.WireBytes,
+            [.. budget.PathStates().Select(p => new LinkPathStatus(
+                p.Path, p.Up, p.Wanted, p.WireBytes, p.MovedBytes, p.Detail))]);
     }
 
     public void Dispose() => _changing.Dispose();

@@ -12,7 +12,7 @@ namespace Lifeboat.Agent.Linking;
 // Takes in the agents of paired sites. Whoever is not one of them is closed in the handshake, at a bounded cost.
 internal sealed partial class LinkListener : IAsyncDisposable
 {
-    private const int ConnectionsMax = 256;
+    private const int ConnectionsMax = 1024;
     private static readonly TimeSpan HandshakeLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CalmDown = TimeSpan.FromMilliseconds(50);
 

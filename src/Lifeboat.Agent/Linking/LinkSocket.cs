@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Lifeboat.Agent.Linking;
 
@@ -8,6 +9,13 @@ internal static class LinkSocket
 {
     // <linux/tcp.h>: milliseconds that sent data may stay unacknowledged before the connection is given up.
     private const int Tcp = 6, UserTimeout = 18, UserTimeoutMilliseconds = 10_000;
+
+    // <asm-generic/socket.h>
+    private const int SocketLevel = 1, BindDevice = 25;
+
+    /// <exception cref="SocketException">There is no such device.</exception>
+    public static void BindToDevice(Socket socket, string device) =>
+        socket.SetRawSocketOption(SocketLevel, BindDevice, Encoding.ASCII.GetBytes(device + '\0'));
 
     // The protocol above has its own keepalive; this one makes a vanished host known also to a side that only reads,
     // and the time-out frees what is buffered for a host that takes nothing any more.

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Linking;
 
 namespace Lifeboat.Agent.Linking;
@@ -13,7 +15,8 @@ internal sealed class TlsLink(SitePaths paths, TimeProvider time) : ILink
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(10);
     private readonly LinkIdentity _identity = new(paths);
 
-    public async Task<ILinkConnection> ConnectAsync(string target, string expectedSite, CancellationToken ct)
+    public async Task<ILinkConnection> ConnectAsync(
+        string target, string expectedSite, LinkPath path, CancellationToken ct)
     {
         var colon = target.LastIndexOf(':');
         if (colon <= 0 || !ushort.TryParse(target.AsSpan(colon + 1), out var port))
@@ -21,17 +24,22 @@ internal sealed class TlsLink(SitePaths paths, TimeProvider time) : ILink
         // Cancelled by the caller (ct) or by the limit; the latter means that nobody is there.
         using var late = new CancellationTokenSource(ConnectLimit, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        var socket = path.Address is { } local
+            ? new Socket(local.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp);
         try
         {
             LinkSocket.Tune(socket);
+            if (path.Device is { } device) LinkSocket.BindToDevice(socket, device);
+            if (path.Address is { } address) socket.Bind(new IPEndPoint(address, 0));
             await socket.ConnectAsync(target[..colon].Trim('[', ']'), port, any.Token);
             return await GreetAsync(socket, target, expectedSite, any.Token);
         }
         catch (SocketException e)
         {
             socket.Dispose();
-            throw new LinkException(LinkFault.Unreachable, $"{target}: {e.Message}", e);
+            var from = path == LinkPath.Any ? "" : $" over {path}";
+            throw new LinkException(LinkFault.Unreachable, $"{target}{from}: {e.Message}", e);
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
         {

@@ -16,11 +16,17 @@ internal sealed class LinkSetCommand : LifeboatCommand
         Description = "auto: by measured gain; none, lz4 or zstd: always that",
     };
 
+    private readonly Option<string[]?> _paths = new("--path")
+    {
+        Description = "Connect over this one too, LOCAL or LOCAL=HOST:PORT with a local address, a device or 'any'; "
+            + "may be repeated, those given replace all before, '' removes them",
+    };
+
     public LinkSetCommand() : base("link", "set",
         "Change the caps and compression of what is shipped to a paired site, without a new connection")
     {
         Add(_peer);
-        Option[] options = [_cap, _windows, _zone, _compression];
+        Option[] options = [_cap, _windows, _zone, _compression, _paths];
         foreach (var option in options) Add(option);
     }
 
@@ -32,6 +38,7 @@ internal sealed class LinkSetCommand : LifeboatCommand
             Windows = Inputs.Given(parsed.GetValue(_windows)),
             TimeZone = parsed.GetValue(_zone),
             Compression = parsed.GetValue(_compression),
+            Paths = Inputs.Given(parsed.GetValue(_paths)),
         }, ct);
         LinkTable.Write(session.Output, link);
         return ExitCode.Ok;

@@ -13,11 +13,15 @@ public sealed record LinkChange
     public string? TimeZone { get; init; }
     public CompressionMode? Compression { get; init; }
 
+    /// <summary>All paths in the place of those before; empty: none.</summary>
+    public IReadOnlyList<string>? Paths { get; init; }
+
     public LinkSettings Applied(LinkSettings settings) => settings with
     {
         Cap = Cap switch { null => settings.Cap, "" or "none" => null, var cap => cap },
         Windows = Windows ?? settings.Windows,
         TimeZone = TimeZone ?? settings.TimeZone,
         Compression = Compression ?? settings.Compression,
+        Paths = Paths ?? settings.Paths,
     };
 }

@@ -87,7 +87,39 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
                 $"lifeboat_exposure_seconds{{group=\"{group.Definition.Name}\"}} {seconds:0.###}\n");
         }
         AppendOutboxes(text, all);
+        await AppendLinksAsync(text, ct);
         return text.ToString();
+    }
+
+    private async Task AppendLinksAsync(StringBuilder text, CancellationToken ct)
+    {
+        var links = new List<LinkStatus>();
+        foreach (var peer in peers.All)
+            if (await LinkAsync(peer.Name, ct) is { } link) links.Add(link);
+        Head(text, "lifeboat_link_bytes_total", "counter", "Bytes of frames sent to a paired site.");
+        foreach (var link in links)
+            text.Append(CultureInfo.InvariantCulture,
+                $"lifeboat_link_bytes_total{{peer=\"{link.Peer}\"}} {link.WireBytes}\n");
+        Head(text, "lifeboat_link_path_bytes_total", "counter", "Bytes sent over a path of a link.");
+        foreach (var (link, path) in links.SelectMany(l => (l.Paths ?? []).Select(p => (l, p))))
+            text.Append(CultureInfo.InvariantCulture,
+                $"lifeboat_link_path_bytes_total{{peer=\"{link.Peer}\",path=\"{path.Path}\"}} {path.WireBytes}\n");
+        Head(text, "lifeboat_link_path_up", "gauge", "Connections over a path that live.");
+        foreach (var (link, path) in links.SelectMany(l => (l.Paths ?? []).Select(p => (l, p))))
+            text.Append(CultureInfo.InvariantCulture,
+                $"lifeboat_link_path_up{{peer=\"{link.Peer}\",path=\"{path.Path}\"}} {path.Up}\n");
+    }
+
+    private async Task<LinkStatus?> LinkAsync(string peer, CancellationToken ct)
+    {
+        try
+        {
+            return await agent.LinkAsync(peer, ct);
+        }
+        catch (ProblemException)
+        {
+            return null; // no agent, no figures
+        }
     }
 
     private static void AppendOutboxes(StringBuilder text, IReadOnlyList<GroupInfo> groups)

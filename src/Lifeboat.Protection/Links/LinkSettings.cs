@@ -16,14 +16,26 @@ public sealed record LinkSettings
     /// <summary>On whose wall clock the windows are.</summary>
     public string TimeZone { get; init; } = "UTC";
     public CompressionMode Compression { get; init; }
+    /// <summary>
+    /// Connect over each of these at once: `LOCAL` or `LOCAL=HOST:PORT`, with a local address, a network device or
+    /// `any`. Empty: one connection of the system's choice.
+    /// </summary>
+    public IReadOnlyList<string> Paths { get; init; } = [];
+    public const int PathsMax = 8;
 
     public IReadOnlyList<string> Problems()
     {
         var problems = new List<string>();
         RateCalendar.Read(Cap, Windows, TimeZone, problems);
         if (!Enum.IsDefined(Compression)) problems.Add($"compression {(int)Compression} is not known");
+        foreach (var path in Paths ?? []) LinkPath.Read(path, problems);
+        if (Paths is null || Paths.Count > PathsMax) problems.Add($"paths: at most {PathsMax}");
+        else if (Paths.Distinct(StringComparer.Ordinal).Count() != Paths.Count) problems.Add("paths: one twice");
         return problems;
     }
+
+    /// <summary>The paths; call it when there are no problems.</summary>
+    public IReadOnlyList<LinkPath> ReadPaths() => [.. Paths.Select(p => LinkPath.Read(p, [])!)];
 
     /// <summary>The cap over the week; call it when there are no problems.</summary>
     public RateCalendar Calendar() => RateCalendar.Read(Cap, Windows, TimeZone, []);

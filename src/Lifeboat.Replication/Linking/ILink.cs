@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Links;
+
 namespace Lifeboat.Replication.Linking;
 
 /// <summary>How a source reaches the recovery site's agent. Real: TCP + TLS 1.3 with certificates on both
 /// sides.</summary>
 public interface ILink
 {
+    /// <param name="path">Where to connect from; <see cref="LinkPath.Any"/>: the system's choice.</param>
     /// <exception cref="LinkException">Not reachable, or a side refused the other's certificate.</exception>
-    Task<ILinkConnection> ConnectAsync(string target, string expectedSite, CancellationToken ct);
+    Task<ILinkConnection> ConnectAsync(string target, string expectedSite, LinkPath path, CancellationToken ct);
 }
 
 /// <summary>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
 using Lifeboat.Protection.Links;
+using Lifeboat.Replication.Linking.Stripes;
 
 namespace Lifeboat.Replication.Linking;
 
@@ -18,16 +20,29 @@ public sealed class LinkBudget(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly List<LinkShare> _shares = [];
     private readonly RateCap _cap = new(time);
-    private volatile Wanted _wanted = new(LinkSettings.Default, RateCalendar.Unlimited);
+    private readonly ConcurrentDictionary<string, PathMeter> _paths = new(StringComparer.Ordinal);
+    private volatile Wanted _wanted = new(LinkSettings.Default, RateCalendar.Unlimited, []);
     private double _virtual;
     private long _wireBytes;
 
-    /// <summary>Takes effect at once, without a new connection.</summary>
+    /// <summary>Takes effect at once, but for other paths without a new connection.</summary>
     public LinkSettings Settings
     {
         get => _wanted.Settings;
-        set => _wanted = new Wanted(value, value.Calendar());
+        set
+        {
+            var before = _wanted;
+            _wanted = new Wanted(value, value.Calendar(), value.ReadPaths());
+            if (before.Paths.SequenceEqual(_wanted.Paths)) return;
+            lock (_gate)
+                foreach (var share in _shares) share.PathsChanged.Set();
+        }
     }
+
+    /// <summary>What the link goes over; empty: one connection of the system's choice.</summary>
+    public IReadOnlyList<LinkPath> Paths => _wanted.Paths;
+
+    public IReadOnlyList<PathState> PathStates() => [.. Paths.Select(p => Path(p).State(p.Text))];
 
     /// <summary>Bytes a second that may be sent now; null: no cap.</summary>
     public long? BytesPerSecond => _wanted.Rate.At(time.GetUtcNow());
@@ -39,6 +54,8 @@ public sealed class LinkBudget(TimeProvider time)
     {
         get { lock (_gate) return _wireBytes; }
     }
+
+    internal PathMeter Path(LinkPath path) => _paths.GetOrAdd(path.Text, _ => new PathMeter());
 
     internal LinkShare Join(Func<LinkPriority> priority)
     {
@@ -87,5 +104,5 @@ public sealed class LinkBudget(TimeProvider time)
         return false;
     }
 
-    private sealed record Wanted(LinkSettings Settings, RateCalendar Rate);
+    private sealed record Wanted(LinkSettings Settings, RateCalendar Rate, IReadOnlyList<LinkPath> Paths);
 }

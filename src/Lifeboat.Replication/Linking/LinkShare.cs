@@ -21,6 +21,9 @@ internal sealed class LinkShare(LinkBudget budget, Func<LinkPriority> priority) 
     /// <summary>Timestamp after which a share that waits counts as gone.</summary>
     public long AsksBefore { get; set; }
 
+    /// <summary>The link is to go over others: connect anew.</summary>
+    public Signal PathsChanged { get; } = new();
+
     public TimeSpan Ask() => budget.Ask(this);
     public void Spend(int bytes) => budget.Spend(this, bytes);
     public void Dispose() => budget.Leave(this);

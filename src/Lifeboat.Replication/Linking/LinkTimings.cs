@@ -11,6 +11,12 @@ public sealed record LinkTimings
     public TimeSpan PingInterval { get; init; } = TimeSpan.FromSeconds(1);
     /// <summary>Nothing heard for this long: the session is over.</summary>
     public TimeSpan DeadAfter { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// Of a link over several paths each says something that often, and one of which nothing is heard for so long is
+    /// given up. Less than <see cref="DeadAfter"/>, so that the session outlives it.
+    /// </summary>
+    public TimeSpan PathPingInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+    public TimeSpan PathDeadAfter { get; init; } = TimeSpan.FromSeconds(3);
     /// <summary>Limit for connecting and for the first two messages.</summary>
     public TimeSpan HelloLimit { get; init; } = TimeSpan.FromSeconds(5);
 
@@ -26,6 +32,9 @@ public sealed record LinkTimings
         if (Gather < TimeSpan.Zero) yield return "link.gather must not be negative";
         if (PingInterval <= TimeSpan.Zero) yield return "link.pingInterval must be positive";
         if (DeadAfter < 2 * PingInterval) yield return "link.deadAfter must be at least twice the ping interval";
+        if (PathPingInterval <= TimeSpan.Zero) yield return "link.pathPingInterval must be positive";
+        if (PathDeadAfter < 2 * PathPingInterval)
+            yield return "link.pathDeadAfter must be at least twice the paths' ping interval";
         if (HelloLimit <= TimeSpan.Zero) yield return "link.helloLimit must be positive";
     }
 }

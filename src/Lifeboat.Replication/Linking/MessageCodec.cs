@@ -7,7 +7,7 @@ namespace Lifeboat.Replication.Linking;
 /// <summary>
 /// The envelope of every link message: little endian, 16 bytes, then the payload. The checksum is over the envelope
 /// (with the checksum as zero) and the payload; of a frame only over the payload's head, whose own checksum covers the
-/// records. Layout: docs/formats/link.md.
+/// records, and of a part only over its number: the message in it has its own. Layout: docs/formats/link.md.
 /// </summary>
 public static class MessageCodec
 {
@@ -52,6 +52,8 @@ public static class MessageCodec
             throw Fault("the length does not fit");
         if (kind == MessageKind.Frame && span.Length < HeaderLength + FrameHeader.Length)
             throw Fault("a frame cut short");
+        if (kind == MessageKind.StripePart && span.Length < HeaderLength + Stripes.StripePart.HeadLength)
+            throw Fault("a part cut short");
         if (BinaryPrimitives.ReadUInt32LittleEndian(span[ChecksumAt..]) != Checksum(span, kind))
             throw Fault("bad checksum");
         payload = message[HeaderLength..];
@@ -63,7 +65,12 @@ public static class MessageCodec
     private static uint Checksum(ReadOnlySpan<byte> message, MessageKind kind)
     {
         ReadOnlySpan<byte> zero = [0, 0, 0, 0];
-        var end = kind == MessageKind.Frame ? HeaderLength + FrameHeader.Length : message.Length;
+        var end = kind switch
+        {
+            MessageKind.Frame => HeaderLength + FrameHeader.Length,
+            MessageKind.StripePart => HeaderLength + Stripes.StripePart.HeadLength,
+            _ => message.Length,
+        };
         var register = Crc32C.Append(~0u, message[..ChecksumAt]);
         register = Crc32C.Append(register, zero);
         return ~Crc32C.Append(register, message[HeaderLength..end]);

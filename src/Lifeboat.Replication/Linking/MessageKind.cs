@@ -15,4 +15,7 @@ public enum MessageKind : byte
     Refused = 9,
     Bye = 10,
     Resend = 11,
+    StripeJoin = 12,
+    StripePart = 13,
+    StripeAck = 14,
 }

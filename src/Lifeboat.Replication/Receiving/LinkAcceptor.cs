@@ -2,6 +2,7 @@
 using System.Collections.Concurrent;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Stripes;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Replication.Receiving;
@@ -10,6 +11,7 @@ namespace Lifeboat.Replication.Receiving;
 public sealed partial class LinkAcceptor(LinkTimings timings, TimeProvider time, ILogger<LinkAcceptor> logger)
 {
     private readonly ConcurrentDictionary<string, ReplicaReceiver> _receivers = new(StringComparer.Ordinal);
+    private readonly StripeDesk _stripes = new(timings, time);
 
     /// <summary>Adds the receiver of a group, or puts it in the place of an earlier one (stop that first).</summary>
     public void Put(ReplicaReceiver receiver) => _receivers[receiver.Group] = receiver;
@@ -26,7 +28,10 @@ public sealed partial class LinkAcceptor(LinkTimings timings, TimeProvider time,
         await using var owned = connection;
         try
         {
-            if (await HearHelloAsync(connection, ct) is not { } hello) return;
+            var (hello, join) = await HearFirstAsync(connection, ct);
+            if (join is { } path && connection is not StripedConnection)
+                await _stripes.ServeAsync(connection, path, whole => ServeAsync(whole, ct), ct);
+            if (hello is null) return;
             if (_receivers.TryGetValue(hello.Group, out var receiver)) await receiver.RunAsync(connection, hello, ct);
             else
                 await SendLastAsync(connection, new Refused(ReasonCode.GroupUnknown, default,
@@ -47,16 +52,20 @@ public sealed partial class LinkAcceptor(LinkTimings timings, TimeProvider time,
         TimeProvider time, CancellationToken ct) =>
         await Waiting.ForAsync(t => connection.SendAsync(refused.Encode(), t).AsTask(), timings.PingInterval, time, ct);
 
-    private async Task<Hello?> HearHelloAsync(ILinkConnection connection, CancellationToken ct)
+    private async Task<(Hello? Hello, StripeJoin? Join)> HearFirstAsync(
+        ILinkConnection connection, CancellationToken ct)
     {
         using var limit = new CancellationTokenSource(timings.HelloLimit, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
         try
         {
-            if (await connection.ReceiveAsync(any.Token) is not { } message) return null;
-            var kind = MessageCodec.Open(message, out var payload);
-            if (kind != MessageKind.Hello) throw MessageCodec.Fault($"{kind} instead of a hello");
-            return Hello.Decode(payload.Span);
+            if (await connection.ReceiveAsync(any.Token) is not { } message) return (null, null);
+            return MessageCodec.Open(message, out var payload) switch
+            {
+                MessageKind.Hello => (Hello.Decode(payload.Span), null),
+                MessageKind.StripeJoin => (null, StripeJoin.Decode(payload.Span)),
+                var kind => throw MessageCodec.Fault($"{kind} instead of a hello"),
+            };
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
         {

@@ -4,6 +4,7 @@ using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Linking.Compression;
+using Lifeboat.Replication.Linking.Stripes;
 using Lifeboat.Replication.Resync;
 using Microsoft.Extensions.Logging;
 
@@ -54,7 +55,10 @@ public sealed partial class GroupSource
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
         try
         {
-            return await _link.ConnectAsync(_options.Target, _options.RecoverySite, any.Token);
+            if (_budget.Paths is { Count: > 0 } paths)
+                return await new StripedLink(_link, _budget, _options.Timings, _time)
+                    .ConnectAsync(_options.Target, _options.RecoverySite, paths, _chance, any.Token);
+            return await _link.ConnectAsync(_options.Target, _options.RecoverySite, LinkPath.Any, any.Token);
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
         {
@@ -99,6 +103,7 @@ public sealed partial class GroupSource
                     : Together.ForeverAsync<SessionEnd>(f => TendAsync(stream, digests, f), t),
                 t => HearAsync(stream, pump, digests, t),
                 SuspendedAsync,
+                t => PathsChangedAsync(share, t),
                 async t => new SessionEnd(await stream.GivenUp.ArriveAsync(t), "capture was given up"));
         }
         finally
@@ -133,6 +138,12 @@ public sealed partial class GroupSource
         {
             throw new LinkException(LinkFault.Broken, "no answer to the hello in time", e);
         }
+    }
+
+    private static async Task<SessionEnd> PathsChangedAsync(LinkShare share, CancellationToken ct)
+    {
+        await share.PathsChanged.WaitAsync(ct);
+        return new SessionEnd(ReasonCode.LinkDown, "the link goes over other paths from now on");
     }
 
     // What an earlier stream left is with the recovery site: the next session begins a new one.

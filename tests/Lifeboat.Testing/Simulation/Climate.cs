@@ -10,6 +10,8 @@ namespace Lifeboat.Testing.Simulation;
 /// same.</summary>
 public sealed class Climate
 {
+    private static readonly string[] Ways = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
+
     public Climate(Prng prng, SimulationOptions options)
     {
         int[] disks = [.. Enumerable.Range(0, prng.Next(1, 4)).Select(_ => 64 << prng.Next(3))];
@@ -52,6 +54,7 @@ public sealed class Climate
         };
         // Drawn last: a kind of fault more leaves everything else about a seed as it was.
         if (prng.Chance(0.6)) allowed.Add(Fault.HalfOpen);
+        if (prng.Chance(0.25)) Link = Link with { Paths = Ways[..prng.Next(2, 4)] };
         Allowed = allowed;
     }
 

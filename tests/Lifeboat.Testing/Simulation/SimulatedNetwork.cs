@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Linking;
 
 namespace Lifeboat.Testing.Simulation;
@@ -31,6 +32,8 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     /// <summary>The link version that connections made from now on speak; the older one: one side is of the release
     /// before.</summary>
     public int Version { get; set; } = ILinkConnection.VersionNewest;
+    /// <summary>Connections are paths of striped ones.</summary>
+    public bool Striped { get; set; }
     public long Messages { get; internal set; }
     public long Connections { get; private set; }
 
@@ -78,14 +81,18 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     /// <summary>Breaks every connection; what is in flight is lost from some message on.</summary>
     public void BreakAll()
     {
-        foreach (var connection in _open.ToArray()) connection.Break(prng);
+        foreach (var connection in Struck()) connection.Break(prng);
     }
 
     /// <summary>Every connection is half open from now on; new ones are made as ever.</summary>
     public void GoSilent()
     {
-        foreach (var connection in _open) connection.GoSilent(prng);
+        foreach (var connection in Struck()) connection.GoSilent(prng);
     }
+
+    // Of a link over several paths a fault often hits one.
+    private SimulatedConnection[] Struck() =>
+        Striped && _open.Count > 1 && prng.Chance(0.6) ? [prng.Pick(_open)] : [.. _open];
 
     internal void Stall(SimulatedConnection.End end) => _stalled.Add(end);
     internal void Forget(SimulatedConnection connection) => _open.Remove(connection);
@@ -121,7 +128,8 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
 
     private sealed class Link(SimulatedNetwork network, string site, SimulatedProcess process) : ILink
     {
-        public Task<ILinkConnection> ConnectAsync(string target, string expectedSite, CancellationToken ct) =>
+        public Task<ILinkConnection> ConnectAsync(
+            string target, string expectedSite, LinkPath path, CancellationToken ct) =>
             network.ConnectAsync(site, process, target, expectedSite, remember: true, ct);
     }
 }

@@ -5,6 +5,7 @@ using Lifeboat.Protection.Instances;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Linking.Stripes;
 
 namespace Lifeboat.Testing.Simulation;
 
@@ -170,6 +171,11 @@ public sealed class SimulatedWorld
         var host = sender == A.Agent?.Process ? A : sender == B.Agent?.Process ? B : null;
         if (host is null) return;
         var kind = MessageCodec.Open(message, out var payload);
+        if (kind == MessageKind.StripePart)
+        {
+            Count("stripe parts");
+            kind = MessageCodec.Open(StripePart.Decode(payload).Message, out payload);
+        }
         if (kind == MessageKind.Ack) host.Agent!.Promised(Ack.Decode(payload.Span).Durable);
         else Resyncs.Sent(host, kind, payload);
     }

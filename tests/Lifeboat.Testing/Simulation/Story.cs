@@ -44,6 +44,7 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
         world.Network.Jitter = world.Climate.Latency / 2 + TimeSpan.FromMicroseconds(100);
         world.Network.BytesPerSecond = world.Climate.BytesPerSecond;
         world.Network.Version = world.Climate.LinkVersion;
+        world.Network.Striped = world.Climate.Link.Paths.Count > 0;
         foreach (var host in new[] { a, b })
         {
             host.Guest = world.Climate.Guest;

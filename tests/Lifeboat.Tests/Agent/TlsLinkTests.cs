@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text;
 using Lifeboat.Agent.Linking;
+using Lifeboat.Protection.Links;
 using Lifeboat.Replication;
 using Lifeboat.Replication.Linking;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -168,7 +169,7 @@ public sealed class TlsLinkTests
         await using var listener = Listen(b, async (c, ct) => server.TrySetResult(await EndAsync(c, timings, ct)));
         await using var proxy = new StalledProxy(listener.Address);
         await using var link = await new TlsLink(a.Paths, TimeProvider.System)
-            .ConnectAsync(proxy.Address, "site-b", None);
+            .ConnectAsync(proxy.Address, "site-b", LinkPath.Any, None);
         var client = EndAsync(link, timings, None);
         await Task.Delay(TimeSpan.FromSeconds(4), None);
         Assert.False(client.IsCompleted || server.Task.IsCompleted, "a quiet connection is no dead one");
@@ -186,7 +187,7 @@ public sealed class TlsLinkTests
         using LinkCertificates a = new("site-a");
 
         var gone = await Assert.ThrowsAsync<LinkException>(
-            () => new TlsLink(a.Paths, TimeProvider.System).ConnectAsync("127.0.0.1:1", "site-b", None));
+            () => new TlsLink(a.Paths, TimeProvider.System).ConnectAsync("127.0.0.1:1", "site-b", LinkPath.Any, None));
 
         Assert.Equal(LinkFault.Unreachable, gone.Fault);
     }
@@ -224,7 +225,8 @@ public sealed class TlsLinkTests
             NullLogger<LinkListener>.Instance);
 
     private static Task<ILinkConnection> ConnectAsync(LinkCertificates site, LinkListener listener, string expected) =>
-        new TlsLink(site.Paths, TimeProvider.System).ConnectAsync(listener.Address.ToString(), expected, None);
+        new TlsLink(site.Paths, TimeProvider.System)
+            .ConnectAsync(listener.Address.ToString(), expected, LinkPath.Any, None);
 
     private static async Task EchoAsync(ILinkConnection connection, CancellationToken ct)
     {

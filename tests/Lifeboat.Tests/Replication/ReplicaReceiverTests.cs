@@ -132,7 +132,8 @@ public sealed class ReplicaReceiverTests
         var other = _world.Spawn("other");
         var reply = _world.Ask(other, async () =>
         {
-            var connection = await _world.Network.LinkOf("east", other).ConnectAsync("west:7000", "west", default);
+            var connection = await _world.Network.LinkOf("east", other)
+                .ConnectAsync("west:7000", "west", LinkPath.Any, default);
             return await GreetAsync(connection);
         });
         Assert.Equal(_host.Replica.DurableSequence, reply.Durable);
@@ -214,7 +215,7 @@ public sealed class ReplicaReceiverTests
         var (before, replies) = _world.Ask(other, async () =>
         {
             await using var connection =
-                await _world.Network.LinkOf("east", other).ConnectAsync("west:7000", "west", default);
+                await _world.Network.LinkOf("east", other).ConnectAsync("west:7000", "west", LinkPath.Any, default);
             var reply = await GreetAsync(connection);
             _host.Disk.DelayMax = TimeSpan.FromMilliseconds(10);
             for (var i = 0; i < asked; i++)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Linking;
 using Lifeboat.Testing;
 using Lifeboat.Testing.Simulation;
@@ -98,7 +99,7 @@ public sealed class NetworkTests
         _client.Start(async () =>
         {
             var e = await Assert.ThrowsAsync<LinkException>(() =>
-                _network.LinkOf("site-a", _client).ConnectAsync("b:1", "site-c", default));
+                _network.LinkOf("site-a", _client).ConnectAsync("b:1", "site-c", LinkPath.Any, default));
             _seen.Add(e.Fault.ToString());
         });
 
@@ -110,7 +111,7 @@ public sealed class NetworkTests
     private void Run() => _scheduler.Run(() => false, 100_000);
 
     private Task<ILinkConnection> ConnectAsync() =>
-        _network.LinkOf("site-a", _client).ConnectAsync("b:1", "site-b", default);
+        _network.LinkOf("site-a", _client).ConnectAsync("b:1", "site-b", LinkPath.Any, default);
 
     private async Task<ILinkConnection> AcceptAsync()
     {
