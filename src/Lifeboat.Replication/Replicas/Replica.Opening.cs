@@ -138,6 +138,8 @@ public sealed partial class Replica
     private async Task RecoverAsync(CancellationToken ct)
     {
         var folded = FoldedSequence;
+        // As of where the base stands now: a fold that was done again has moved it since the manifest was read.
+        _stream = new StreamState(_manifest.StreamId, _manifest.InBatch);
         await DropOrphanOverlaysAsync(ct);
         var points = new List<RecoveryPoint>();
         if (_manifest.Origin is { } origin) points.Add(origin.Point());
