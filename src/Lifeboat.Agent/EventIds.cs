@@ -24,6 +24,7 @@ internal static class EventIds
     public const int SourceRemoved = 4036;
     public const int SharedCutExpired = 4037;
     public const int NoOutboxLog = 4038;
+    public const int SealedHeadMended = 4039;
     public const int FoldStalled = 4040;
     public const int ViewRestored = 4041;
     public const int ReplicasRestored = 4042;

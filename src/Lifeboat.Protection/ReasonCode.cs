@@ -58,5 +58,6 @@ public enum ReasonCode
     ReplicaDamaged = 70,
     OutboxLogFull = 74,
     OutboxLogFailed = 75,
+    KeyUnavailable = 78,
     Diverged = 80,
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Security.Cryptography;
+using Lifeboat.Agent.Keys;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Journaling.Sealing;
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
@@ -8,6 +10,7 @@ using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Receiving;
 using Lifeboat.Replication.Replicas;
+using Lifeboat.Replication.Replicas.Sealing;
 using Lifeboat.Volumes.Files;
 using Microsoft.Extensions.Logging;
 using EngineVolume = Lifeboat.Replication.Replicas.ReplicaVolume;
@@ -21,6 +24,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
     private static readonly TimeSpan FullPause = TimeSpan.FromSeconds(10);
     private const long FoldBudgetBytes = 64L << 20;
 
+    private readonly bool _encrypted;
     private readonly AgentParts _parts;
     private readonly ILogger _logger;
     private readonly Replica _replica;
@@ -30,9 +34,10 @@ internal sealed partial class HostedReplica : IAsyncDisposable
     private volatile string? _foldProblem;
     private ReplicaCompare? _compare;
 
-    private HostedReplica(ReplicaSpec spec, AgentParts parts, Replica replica)
+    private HostedReplica(ReplicaSpec spec, AgentParts parts, Replica replica, bool encrypted)
     {
         Spec = spec;
+        _encrypted = encrypted;
         _parts = parts;
         _logger = parts.Logs.CreateLogger<HostedReplica>();
         _replica = replica;
@@ -74,9 +79,9 @@ internal sealed partial class HostedReplica : IAsyncDisposable
                 SegmentBytes = spec.Keep is null ? 64 << 20 : 1 << 20,
             },
         };
-        var replica = await Replica.OpenAsync(definition, options,
-            new FileStorage(Path.Combine(DirectoryOf(parts, spec.Key), "journal")), Store(parts), parts.Time, ct);
-        var hosted = new HostedReplica(spec, parts, replica);
+        var (storage, store, key) = await PlaceAsync(spec, parts, ct);
+        var replica = await Replica.OpenAsync(definition, options, storage, store, parts.Time, ct);
+        var hosted = new HostedReplica(spec, parts, replica, key is not null);
         try
         {
             await hosted.DropDigestViewsAsync(ct);
@@ -90,6 +95,21 @@ internal sealed partial class HostedReplica : IAsyncDisposable
             await hosted.DisposeAsync();
             throw;
         }
+    }
+
+    // A replica that is there stays as it was made.
+    private static async Task<(IStorage Storage, IReplicaStore Store, StoreKey? Key)> PlaceAsync(
+        ReplicaSpec spec, AgentParts parts, CancellationToken ct)
+    {
+        var folder = DirectoryOf(parts, spec.Key);
+        var plain = new FileStorage(Path.Combine(folder, "journal"));
+        var isNew = (await plain.ListAsync(ct)).Count == 0;
+        if (await StoreKeys.OfAsync(parts.Paths, spec.Group, folder, isNew, ct) is not { } key)
+            return (plain, Store(parts), null);
+        var logger = parts.Logs.CreateLogger<HostedReplica>();
+        var storage = new SealedStorage(
+            plain, key, StoreKeys.NewSalt, (file, at) => LogHeadMended(logger, spec.Group, file, at));
+        return (storage, new SealedReplicaStore(Store(parts), key, storage), key);
     }
 
     public ReplicaStatus Status()
@@ -119,6 +139,7 @@ internal sealed partial class HostedReplica : IAsyncDisposable
             Views = [.. _views.Keys.Order(StringComparer.Ordinal)],
             Damages = [.. _replica.Damages.Select(Tell)],
             Scrub = ScrubNow(),
+            Encrypted = _encrypted,
         };
     }
 
@@ -191,6 +212,10 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         _foldProblem = problem;
         return FullPause;
     }
+
+    [LoggerMessage(EventIds.SealedHeadMended, LogLevel.Warning,
+        "Replica of {Group} was damaged and is whole: head of {File} at byte {At}")]
+    private static partial void LogHeadMended(ILogger logger, string group, string file, long at);
 
     [LoggerMessage(EventIds.FoldStalled, LogLevel.Warning, "History of {Group} cannot be folded now: {Reason}")]
     private partial void LogFoldStalled(string group, string reason);

@@ -17,7 +17,8 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
     private readonly AgentParts _parts;
     private readonly SpecFiles<ReplicaSpec> _files;
     private readonly ConcurrentDictionary<string, HostedReplica> _replicas = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, string> _broken = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (ReasonCode Reason, string Why)> _broken =
+        new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _changing = new(1, 1);
     private readonly LinkAcceptor _acceptor;
     private readonly ILogger _logger;
@@ -56,12 +57,14 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         }
     }
 
-    /// <exception cref="ProblemException">GroupUnknown, or JournalCorrupt when it cannot be opened.</exception>
+    /// <exception cref="ProblemException">
+    /// GroupUnknown; JournalCorrupt or KeyUnavailable: it cannot be opened.
+    /// </exception>
     public HostedReplica Get(string group)
     {
         if (_replicas.TryGetValue(group, out var replica)) return replica;
         throw _broken.TryGetValue(group, out var why)
-            ? new ProblemException(ReasonCode.JournalCorrupt, $"the replica of {group} cannot be opened", why)
+            ? new ProblemException(why.Reason, $"the replica of {group} cannot be opened", why.Why)
             : new ProblemException(ReasonCode.GroupUnknown, $"this agent has no replica of a group '{group}'");
     }
 
@@ -134,13 +137,16 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
             var hosted = await HostedReplica.OpenAsync(spec, _parts, ct);
             await _files.SaveAsync(spec.Key, spec, ct);
             Take(hosted);
+            _broken.TryRemove(spec.Key, out _);
             return hosted.Status();
         }
-        catch (Exception e) when (e is ReplicaException or ReplicaStoreException or StorageException)
+        catch (Exception e) when (e is ReplicaException or ReplicaStoreException or StorageException
+            or ProblemException)
         {
-            // As it was before: the old one is opened again, a new one leaves nothing behind.
+            // As it was before: the old one is opened again, a new one leaves nothing behind. One that is there and
+            // cannot be opened now, for want of a key or a disk, is neither.
             if (before is not null) await TryOpenAsync(before, ct);
-            else RemoveFiles(spec.Key);
+            else if (!_broken.ContainsKey(spec.Key)) RemoveFiles(spec.Key);
             throw;
         }
     }
@@ -170,7 +176,9 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         catch (Exception e) when (e is ReplicaException or ReplicaStoreException or StorageException
             or ProblemException)
         {
-            _broken[spec.Key] = e.Message;
+            _broken[spec.Key] = e is ProblemException { Reason: ReasonCode.KeyUnavailable } locked
+                ? (locked.Reason, $"{locked.Message}: {locked.Detail}")
+                : (ReasonCode.JournalCorrupt, e.Message);
             LogNotOpened(e, spec.Key);
         }
     }

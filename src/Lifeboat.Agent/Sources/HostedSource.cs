@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Security.Cryptography;
 using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Keys;
 using Lifeboat.Agent.Quiesce;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Journaling.Sealing;
+using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
@@ -27,7 +30,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     private readonly Task _running;
     private readonly Task _periodic;
 
-    public HostedSource(SourceSpec spec, AgentParts parts)
+    private HostedSource(SourceSpec spec, AgentParts parts, IStorage? log)
     {
         Spec = spec;
         _parts = parts;
@@ -44,7 +47,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Volumes = [.. disks.Select(d => new SourceDisk(d.Volume.Index, d.Volume.Name, d.Volume.SizeBytes, d.Tap))],
             Policy = spec.Policy,
             Budget = parts.Links.Of(spec.RecoverySite),
-            Log = spec.Policy.OutboxLogBytes > 0 ? LogStorage() : null,
+            Log = log,
             Suspension = spec.Suspension,
             Seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
         }, parts.Link, parts.Time, parts.Logs.CreateLogger<GroupSource>());
@@ -55,6 +58,9 @@ internal sealed partial class HostedSource : IAsyncDisposable
     }
 
     public SourceSpec Spec { get; private set; }
+
+    public static async Task<HostedSource> StartAsync(SourceSpec spec, AgentParts parts, CancellationToken ct) =>
+        new(spec, parts, spec.Policy.OutboxLogBytes > 0 ? await LogStorageAsync(spec, parts, ct) : null);
 
     /// <summary>It ended by a fault of its own and captures nothing; putting it again starts it anew.</summary>
     public bool HasFailed { get; private set; }
@@ -108,15 +114,23 @@ internal sealed partial class HostedSource : IAsyncDisposable
         Path.Combine(parts.Paths.AgentState, "outbox", group);
 
     // Without a disk for it the group is protected all the same: memory, then change map.
-    private FileStorage? LogStorage()
+    // The same when it would have to be encrypted and cannot be.
+    private static async Task<IStorage?> LogStorageAsync(SourceSpec spec, AgentParts parts, CancellationToken ct)
     {
+        var logger = parts.Logs.CreateLogger<HostedSource>();
         try
         {
-            return new FileStorage(LogFolder(_parts, Spec.Group));
+            var folder = LogFolder(parts, spec.Group);
+            var plain = new FileStorage(folder);
+            // A log that was begun plain is shipped before one that is encrypted takes its place.
+            var isNew = !await Journal.ExistsAsync(plain, ct);
+            if (await StoreKeys.OfAsync(parts.Paths, spec.Group, folder, isNew, ct) is not { } key) return plain;
+            if (isNew) await plain.DeleteAsync("head.json", ct);
+            return new SealedStorage(plain, key, StoreKeys.NewSalt);
         }
-        catch (StorageException e)
+        catch (Exception e) when (e is StorageException or ProblemException)
         {
-            LogNoLog(Spec.Group, e.Message);
+            LogNoLog(logger, spec.Group, e.Message);
             return null;
         }
     }
@@ -185,7 +199,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     }
 
     [LoggerMessage(EventIds.NoOutboxLog, LogLevel.Error, "There is no outbox log for {Group}: {Detail}")]
-    private partial void LogNoLog(string group, string detail);
+    private static partial void LogNoLog(ILogger logger, string group, string detail);
 
     [LoggerMessage(EventIds.SourceFailed, LogLevel.Critical,
         "The source of {Group} failed; its guests go on without us")]

@@ -19,7 +19,8 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
 
     public async Task RestoreAsync(CancellationToken ct)
     {
-        foreach (var spec in await _files.LoadAsync(ct)) _sources[spec.Group] = new HostedSource(spec, parts);
+        foreach (var spec in await _files.LoadAsync(ct))
+            _sources[spec.Group] = await HostedSource.StartAsync(spec, parts, ct);
         LogRestored(_sources.Count);
     }
 
@@ -57,7 +58,7 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
                 await present.StopAsync(uninstall: false, ct);
                 await present.DisposeAsync();
             }
-            var source = new HostedSource(spec, parts);
+            var source = await HostedSource.StartAsync(spec, parts, ct);
             _sources[spec.Group] = source;
             return source.Status();
         }

@@ -117,4 +117,6 @@ public sealed record ReplicaStatus
     /// <summary>What is not whole: waiting for the source, or mended and waiting for folding to pass.</summary>
     public IReadOnlyList<DamageStatus> Damages { get; init; } = [];
     public ScrubStatus? Scrub { get; init; }
+    /// <summary>Journal, base images and views are encrypted where they lie.</summary>
+    public bool Encrypted { get; init; }
 }

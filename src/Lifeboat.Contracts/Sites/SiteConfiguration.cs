@@ -26,6 +26,9 @@ public sealed record SiteConfiguration
     /// <summary>The driver's options; absent: its defaults.</summary>
     public JsonElement? Options { get; init; }
 
+    /// <summary>Absent: what is made from now on is not encrypted.</summary>
+    public EncryptionSettings? Encryption { get; init; }
+
     /// <exception cref="ProblemException">Missing, unreadable or with faults; all of them are listed.</exception>
     public static SiteConfiguration Read(string siteDirectory)
     {
@@ -55,6 +58,7 @@ public sealed record SiteConfiguration
             yield return $"linkListen is '{LinkListen}'; it must be address:port";
         if (LinkAdvertise is { } advertised && !IsHostAndPort(advertised))
             yield return $"linkAdvertise is '{advertised}'; it must be host:port";
+        foreach (var problem in Encryption?.Problems() ?? []) yield return problem;
     }
 
     // A port of 0 would be nobody's; an IPv6 address is in brackets, else its last part would be taken for the port.

@@ -44,6 +44,7 @@ public sealed class KeptStatesTests : IAsyncLifetime
         foreach (var directory in new[] { Paths.Run, Paths.Views, Paths.Replicas })
             Directory.CreateDirectory(directory);
         await File.WriteAllBytesAsync(Disk, _left, Ct);
+        await File.WriteAllTextAsync(Paths.Configuration, """{ "name": "a" }""", Ct);
         _gateway = CaptureGateway.Listen(Path.Combine(Paths.Run, "capture.sock"), TimeProvider.System);
         _monitors = new QemuMonitors(Paths.Run, TimeProvider.System);
         _page = HeartbeatPage.Open(Paths.Heartbeat);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Sealing;
 using Lifeboat.Journaling.Segments;
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Replicas;
+using Lifeboat.Replication.Replicas.Sealing;
 using Lifeboat.Testing;
 using Lifeboat.Testing.Replicas;
 using Lifeboat.Testing.Storage;
@@ -16,8 +19,12 @@ internal sealed class ReplicaBench
 
     private static readonly Dictionary<ushort, int> Sizes = new() { [0] = 256 << 10, [5] = 64 << 10 };
 
-    public ReplicaBench(ulong seed, Retention? retention = null)
+    private readonly StoreKey? _key;
+    private readonly Prng _salts = new(77);
+
+    public ReplicaBench(ulong seed, Retention? retention = null, bool encrypted = false)
     {
+        if (encrypted) _key = new StoreKey(new Prng(seed).NextGuid(), new Prng(seed + 1).Bytes(StoreKey.Length));
         Prng = new Prng(seed);
         Disk = new SimulatedDisk(Prng.Fork());
         Source = new ModelSource(Prng.Fork(), Sizes);
@@ -30,8 +37,12 @@ internal sealed class ReplicaBench
     public SimulatedDisk Disk { get; }
     public ModelSource Source { get; }
     public ReplicaDefinition Definition { get; set; }
-    public SimulatedStorage Storage => new(Disk, "shop");
-    public SimulatedReplicaStore Store => new(Disk);
+    public IStorage Storage => _key is null
+        ? new SimulatedStorage(Disk, "shop")
+        : new SealedStorage(new SimulatedStorage(Disk, "shop"), _key, () => _salts.Bytes(32));
+    public IReplicaStore Store => _key is null
+        ? new SimulatedReplicaStore(Disk)
+        : new SealedReplicaStore(new SimulatedReplicaStore(Disk), _key, Storage);
 
     public Task<Replica> OpenAsync()
     {
@@ -58,7 +69,7 @@ internal sealed class ReplicaBench
     public byte[] SeedFirst(string pin, DateTimeOffset at)
     {
         var seed = Prng.Bytes(Sizes[0]);
-        Store.Put("seed", seed);
+        new SimulatedReplicaStore(Disk).Put("seed", seed);
         Definition = Definition with
         {
             Volumes = [Definition.Volumes[0] with { SeedFile = "seed" }, Definition.Volumes[1]],

@@ -18,17 +18,22 @@ public sealed class ReplicaFlipTests
     private static readonly CancellationToken Ct = CancellationToken.None;
 
     [Fact]
-    public Task A_flipped_bit_is_never_read_is_named_and_is_mended() => AllAreMendedAsync(spoil: false);
+    public Task A_flipped_bit_is_never_read_is_named_and_is_mended() => AllAreMendedAsync(150, spoil: false);
 
     [Fact]
-    public Task A_sector_that_cannot_be_read_is_damage_like_a_flipped_bit() => AllAreMendedAsync(spoil: true);
+    public Task A_sector_that_cannot_be_read_is_damage_like_a_flipped_bit() => AllAreMendedAsync(150, spoil: true);
 
-    private static async Task AllAreMendedAsync(bool spoil)
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public Task What_is_encrypted_is_mended_as_well(bool spoil) => AllAreMendedAsync(60, spoil, encrypted: true);
+
+    private static async Task AllAreMendedAsync(ulong seeds, bool spoil, bool encrypted = false)
     {
         var seen = new Dictionary<string, int>();
-        for (ulong seed = 0; seed < 150; seed++)
+        for (ulong seed = 0; seed < seeds; seed++)
         {
-            var flip = await new Story(seed, spoil).RunAsync();
+            var flip = await new Story(seed, spoil, encrypted).RunAsync();
             seen[flip] = seen.GetValueOrDefault(flip) + 1;
         }
         foreach (var place in new[] { "base", "sums", "segment", "index" })
@@ -36,9 +41,9 @@ public sealed class ReplicaFlipTests
         Assert.True(seen.Count(s => s.Key.EndsWith("refused", StringComparison.Ordinal)) > 0);
     }
 
-    internal sealed class Story(ulong seed, bool spoil)
+    internal sealed class Story(ulong seed, bool spoil, bool encrypted)
     {
-        private readonly ReplicaBench _bench = new(seed);
+        private readonly ReplicaBench _bench = new(seed, encrypted: encrypted);
         private readonly Prng _prng = new(seed + 991);
         private Dictionary<ushort, byte[]> _disks = [];
         private bool _refused, _cutOff;
@@ -102,26 +107,29 @@ public sealed class ReplicaFlipTests
 
         private async Task<(string Kind, string What)> FlipAsync()
         {
-            IStorage images = new SimulatedStorage(_bench.Disk, "images"), journal = _bench.Storage;
-            var all = new List<(IStorage Storage, string Name)>();
-            foreach (var storage in new[] { images, journal })
-                foreach (var name in await storage.ListAsync(Ct))
+            var all = new List<(string Folder, string Name, long Length)>();
+            foreach (var folder in new[] { "images", "shop" })
+                foreach (var (name, bytes) in _bench.Disk.Files(folder))
                     if (!name.StartsWith("spare", StringComparison.Ordinal)
-                        && !name.StartsWith("free", StringComparison.Ordinal)) all.Add((storage, name));
-            var (place, file) = _prng.Pick(all);
-            if (_cutOff && _prng.Chance(0.3)) (place, file) = (journal, "fold.redo");
-            await using var open = await place.OpenAsync(file, create: false, Ct);
-            var length = await open.LengthAsync(Ct);
+                        && !name.StartsWith("free", StringComparison.Ordinal)) all.Add((folder, name, bytes));
+            var (place, file, length) = _prng.Pick(all);
+            if (_cutOff && _prng.Chance(0.3)) (place, file, length) = all.Find(f => f.Name == "fold.redo");
             if (length == 0) return ("nothing", file);
+            await FlushAsync(place, file);
             var at = _prng.Next(length);
             var mask = (byte)(1 << _prng.Next(8));
-            var folder = place == images ? "images" : "shop";
-            await open.FlushAsync(Ct);
-            Assert.True(spoil ? _bench.Disk.Spoil(folder, file, at) : _bench.Disk.Flip(folder, file, at, mask));
-            var kind = place == images ? "base" : file.EndsWith(".sums", StringComparison.Ordinal) ? "sums"
+            Assert.True(spoil ? _bench.Disk.Spoil(place, file, at) : _bench.Disk.Flip(place, file, at, mask));
+            var kind = place == "images" ? "base" : file.EndsWith(".sums", StringComparison.Ordinal) ? "sums"
                 : file.EndsWith(".lbj", StringComparison.Ordinal) ? "segment"
                 : file.EndsWith(".idx", StringComparison.Ordinal) ? "index" : file;
             return (kind, $"{file} at {at}");
+        }
+
+        // Decay is of what the medium has.
+        private async Task FlushAsync(string folder, string file)
+        {
+            await using var open = await new SimulatedStorage(_bench.Disk, folder).OpenAsync(file, create: false, Ct);
+            await open.FlushAsync(Ct);
         }
 
         private async Task CheckAllAsync(Replica replica)

@@ -3,6 +3,7 @@ using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Testing;
+using Lifeboat.Testing.Replicas;
 using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Tests.Replicas;
@@ -104,7 +105,7 @@ public sealed class ReplicaOpeningTests
     public async Task A_seed_is_the_state_before_the_first_record()
     {
         var seed = new Prng(9).Bytes(64 << 10);
-        _bench.Store.Put("old.raw", seed);
+        new SimulatedReplicaStore(_bench.Disk).Put("old.raw", seed);
         _bench.Definition = _bench.Definition with
         {
             Volumes = [_bench.Definition.Volumes[0], _bench.Definition.Volumes[1] with { SeedFile = "old.raw" }],

@@ -28,9 +28,17 @@ public sealed class ReplicaPropertyTests
         for (var at = 0L; at <= changes; at++) await new Story(3).LiveOnceAsync(at, steps: 120);
     }
 
-    private sealed class Story(ulong seed)
+    [Fact]
+    public async Task Encryption_changes_nothing_of_it()
     {
-        private readonly ReplicaBench _bench = new(seed);
+        for (ulong seed = 100; seed < 110; seed++) await new Story(seed, encrypted: true).RunAsync(lives: 5);
+        var changes = await new Story(3, encrypted: true).LiveOnceAsync(long.MaxValue, steps: 60);
+        for (var at = 0L; at <= changes; at += 2) await new Story(3, encrypted: true).LiveOnceAsync(at, steps: 60);
+    }
+
+    private sealed class Story(ulong seed, bool encrypted = false)
+    {
+        private readonly ReplicaBench _bench = new(seed, encrypted: encrypted);
         private readonly Prng _prng = new(seed + 7777);
         private readonly Dictionary<string, Guid> _pins = [];
         private long _promised;
