@@ -60,4 +60,7 @@ public enum ReasonCode
     OutboxLogFailed = 75,
     KeyUnavailable = 78,
     Diverged = 80,
+    VolumeReleased = 85,
+    VolumeUnplugged = 86,
+    VolumeUnprotected = 87,
 }

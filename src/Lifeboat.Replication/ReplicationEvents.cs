@@ -19,6 +19,10 @@ internal static class ReplicationEvents
     public const int DetachFailed = 2012;
     public const int SourceFailed = 2013;
     public const int ResendAsked = 2030;
+    public const int VolumeResized = 2040;
+    public const int VolumeReleased = 2041;
+    public const int VolumeBack = 2042;
+    public const int VolumeAbsent = 2043;
     public const int RungChanged = 2014;
     public const int LogRefused = 2015;
     public const int LogFound = 2016;

@@ -23,6 +23,7 @@ internal static class AgentApi
         v1.MapGet("/agent", status);
         v1.MapGet("/health", status);
         MapSources(v1, sources);
+        MapVolumes(v1, sources);
         MapCuts(v1, cuts);
         MapReplicas(v1, replicas);
         MapViews(v1, replicas);
@@ -58,6 +59,28 @@ internal static class AgentApi
             var source = sources.Get(group);
             await source.DrainAsync(request.Limit, ct);
             return source.Status();
+        });
+    }
+
+    private static void MapVolumes(RouteGroupBuilder v1, SourceRoster sources)
+    {
+        var one = v1.MapGroup("/sources/{group}/volumes/{volume}");
+        one.MapPost("/release", async (string group, string volume, ReleaseVolumeRequest request,
+            CancellationToken ct) =>
+        {
+            await sources.Get(group).ReleaseVolumeAsync(volume, request, ct);
+            return sources.Get(group).Status();
+        });
+        one.MapPost("/capture", (string group, string volume) =>
+        {
+            sources.Get(group).CaptureVolume(volume);
+            return sources.Get(group).Status();
+        });
+        one.MapPost("/resize", async (string group, string volume, ResizeVolumeRequest request,
+            CancellationToken ct) =>
+        {
+            await sources.Get(group).ResizeVolumeAsync(volume, request, ct);
+            return sources.Get(group).Status();
         });
     }
 

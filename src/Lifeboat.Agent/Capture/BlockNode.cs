@@ -7,6 +7,15 @@ namespace Lifeboat.Agent.Capture;
 /// <summary>The top node of a device, as `query-block` shows it.</summary>
 internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IReadOnlyList<DirtyBitmap> Bitmaps)
 {
+    /// <summary>The node that the device's requests go to first; null: there is no such device or no medium.</summary>
+    public static string? TopOf(JsonElement queryBlock, string device)
+    {
+        foreach (var entry in queryBlock.EnumerateArray())
+            if (IsNamed(entry, device) && entry.TryGetProperty("inserted", out var inserted))
+                return inserted.GetProperty("node-name").GetString();
+        return null;
+    }
+
     /// <exception cref="TapException">DiskNotFound: no such device, or no medium in it.</exception>
     public static BlockNode Find(JsonElement queryBlock, string device)
     {

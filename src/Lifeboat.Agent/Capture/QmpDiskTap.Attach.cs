@@ -33,13 +33,18 @@ internal sealed partial class QmpDiskTap
         var lastNumber = await CleanAsync(qmp, ct);
         var node = BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
         if (node.SizeBytes != SizeBytes)
-            throw new TapException(TapFault.SizeChanged,
-                $"{volume.Name} is {node.SizeBytes} bytes now; the group knows {SizeBytes}");
+        {
+            var before = Interlocked.Exchange(ref _size, node.SizeBytes);
+            throw new TapException(TapFault.SizeChanged, $"{volume.Name} has {node.SizeBytes} bytes, had {before}");
+        }
         var ours = node.Bitmaps.Where(m => m.Name.StartsWith(TapNames.Prefix, StringComparison.Ordinal)).ToList();
         var number = ours.Select(m => TapNames.NumberOf(m.Name)).Append(lastNumber).Max() + 1;
         var old = UsableMaps(ours, replica);
 
         await StartMirrorAsync(qmp, connection, node.Name, number, ct);
+        // From here on QEMU refuses to resize it; a moment ago it did not.
+        if (await SizeOfAsync(qmp, node.Name, ct) is var size && size != node.SizeBytes)
+            throw new TapException(TapFault.SizeChanged, $"{volume.Name} has {size} bytes, had {node.SizeBytes}");
         await FreezeMapsAsync(qmp, node.Name, number, replica, ours, old, ct);
         var gap = old.Count == 0
             ? new GapMap(GapKind.Allocation, null)

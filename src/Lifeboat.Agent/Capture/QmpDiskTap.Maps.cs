@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lifeboat.Qemu;
 using Lifeboat.Replication.Capture;
@@ -88,16 +89,23 @@ internal sealed partial class QmpDiskTap
 
     private static async Task<IReadOnlyList<DirtyBitmap>> MapsAsync(QmpClient qmp, string node, CancellationToken ct)
     {
+        if (await NodeAsync(qmp, node, ct) is not { } found)
+            throw new TapException(TapFault.DiskNotFound, $"node {node} is gone");
+        return found.TryGetProperty("dirty-bitmaps", out var maps)
+            ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)]
+            : [];
+    }
+
+    private static async Task<JsonElement?> NodeAsync(QmpClient qmp, string node, CancellationToken ct)
+    {
         var nodes = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, ct);
         foreach (var found in nodes.EnumerateArray())
-        {
-            if (found.GetProperty("node-name").GetString() != node) continue;
-            return found.TryGetProperty("dirty-bitmaps", out var maps)
-                ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)]
-                : [];
-        }
-        throw new TapException(TapFault.DiskNotFound, $"node {node} is gone");
+            if (found.GetProperty("node-name").GetString() == node) return found;
+        return null;
     }
+
+    private static async Task<long> SizeOfAsync(QmpClient qmp, string node, CancellationToken ct) =>
+        (await NodeAsync(qmp, node, ct))?.GetProperty("image").GetProperty("virtual-size").GetInt64() ?? 0;
 
     private static Task RemoveMapAsync(QmpClient qmp, string node, string map, CancellationToken ct) =>
         qmp.ExecuteAsync("block-dirty-bitmap-remove", new JsonObject { ["node"] = node, ["name"] = map }, ct);

@@ -35,8 +35,16 @@ internal sealed partial class QmpDiskTap
     private async Task<bool> IsIntactAsync(QmpClient qmp, Attachment attached, CancellationToken ct)
     {
         var failed = (await MapsAsync(qmp, attached.Node, ct)).Any(m => m.Name.Length == 0 && m.DirtyBytes > 0);
-        return !failed && (await OurJobsAsync(qmp, ct)).Contains(_names.Job(attached.Number))
-            && attached.Connection.IsOpen;
+        return !failed && await IsOnTopAsync(qmp, attached, ct)
+            && (await OurJobsAsync(qmp, ct)).Contains(_names.Job(attached.Number)) && attached.Connection.IsOpen;
+    }
+
+    // A disk that was taken out and put in again by its node's name is below the filter: its writes pass us by. One
+    // that is out writes nothing.
+    private async Task<bool> IsOnTopAsync(QmpClient qmp, Attachment attached, CancellationToken ct)
+    {
+        var top = BlockNode.TopOf(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
+        return top is null || top == _names.Filter(attached.Number);
     }
 
     // Most ends show at once as the end of the connection. A job that somebody else cancelled does not: its target node
@@ -48,8 +56,13 @@ internal sealed partial class QmpDiskTap
             using var tick = new CancellationTokenSource(WatchEvery, time);
             var ended = await Task.WhenAny(
                 attachment.Connection.Ended, Task.Delay(Timeout.InfiniteTimeSpan, tick.Token));
-            if (ended != attachment.Connection.Ended && !await MayBeMirroringAsync(attachment))
-                attachment.Connection.LetGo("its mirror has ended");
+            if (ended == attachment.Connection.Ended) break;
+            if (await IsUnpluggedAsync(attachment))
+            {
+                if (attachment.EndAs(TapEnd.Unplugged)) LogEnded(volume.Name, TapEnd.Unplugged, "taken out");
+                return;
+            }
+            if (!await MayBeMirroringAsync(attachment)) attachment.Connection.LetGo("its mirror has ended");
         }
         var why = await attachment.Connection.Ended;
         var end = await HasExitedAsync(attachment, why) ? TapEnd.InstanceGone : TapEnd.MirrorFailed;

@@ -31,7 +31,10 @@ internal sealed partial class QmpDiskTap(
     private Attachment? _attached;
     private NbdClient? _pull;
 
-    public long SizeBytes => volume.SizeBytes;
+    private long _size = volume.SizeBytes;
+
+    /// <summary>As the disk was when it was last looked at; before that, as it was asked for.</summary>
+    public long SizeBytes => Volatile.Read(ref _size);
 
     public Task<TapEnd> Ended => _attached?.Ended ?? Task.FromResult(TapEnd.Detached);
 
@@ -97,8 +100,12 @@ internal sealed partial class QmpDiskTap(
             {
                 await CleanAsync(qmp, ct);
                 await monitor.Pull.WithdrawAsync(qmp, _names.Seed, ct);
-                var node = BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
-                await RemoveMapsAsync(qmp, node.Name, _ => true, ct);
+                // Of a disk that is out the node may still be there.
+                if (_restNode is { } resting && await NodeAsync(qmp, resting, ct) is not null)
+                    await RemoveMapsAsync(qmp, resting, _ => true, ct);
+                var blocks = await qmp.ExecuteAsync("query-block", null, ct);
+                if (BlockNode.TopOf(blocks, volume.Device) is { } top)
+                    await RemoveMapsAsync(qmp, top, _ => true, ct);
             }, ct);
         }
         catch (TapException e) when (e.InnerException is QmpException { Fault: QmpFault.Unreachable })

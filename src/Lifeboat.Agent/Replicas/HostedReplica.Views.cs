@@ -86,7 +86,11 @@ internal sealed partial class HostedReplica
     {
         var view = await _replica.OpenViewAsync(wanted.Name, wanted.Sequence, wanted.Writable, acceptDamage, ct);
         return await HostedView.StartAsync(_parts.Paths, Spec.Key, view, wanted,
-            [.. Spec.Volumes.Select(v => new HostedView.Volume(v.Index, v.Name, v.SizeBytes))]);
+            // As long as they were then; one that the group was given later is not there.
+            [
+                .. Spec.Volumes.Where(v => view.Sizes.ContainsKey(v.Index))
+                    .Select(v => new HostedView.Volume(v.Index, v.Name, view.Sizes[v.Index])),
+            ]);
     }
 
     private (long Sequence, Guid? Point) Resolve(ViewRequest request)

@@ -143,11 +143,11 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         };
     }
 
-    /// <summary>Thins points out by other rules from the next fold on.</summary>
-    public void Apply(Retention retention)
+    /// <summary>Thins points out by other rules from the next fold on; nothing else of it differs but sizes.</summary>
+    public void Apply(ReplicaSpec spec)
     {
-        Spec = Spec with { Retention = retention };
-        _replica.Retention = retention;
+        Spec = spec;
+        _replica.Retention = spec.Retention;
     }
 
     public Task RaiseEpochAsync(Epoch epoch, CancellationToken ct) => Receiver.RaiseEpochAsync(epoch, ct);

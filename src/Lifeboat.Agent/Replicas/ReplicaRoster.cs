@@ -76,11 +76,11 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         {
             var present = _replicas.GetValueOrDefault(spec.Group);
             if (present is not null && SpecFiles<ReplicaSpec>.AreSame(present.Spec, spec)) return present.Status();
-            if (present is not null
-                && SpecFiles<ReplicaSpec>.AreSame(present.Spec with { Retention = spec.Retention }, spec))
+            if (present is not null && SpecFiles<ReplicaSpec>.AreSame(
+                present.Spec with { Retention = spec.Retention, Volumes = Resized(present.Spec, spec) }, spec))
             {
                 await _files.SaveAsync(spec.Group, spec, ct);
-                present.Apply(spec.Retention);
+                present.Apply(spec);
                 return present.Status();
             }
             if (present is null) await ReplicaChecks.PlacesAsync(spec, _parts, ct);
@@ -129,6 +129,13 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         RemoveFiles(key);
         LogRemoved(key);
     }
+
+    // How long a volume is, the stream says: another size is no other replica.
+    private static IReadOnlyList<Contracts.Agents.ReplicaVolume> Resized(ReplicaSpec present, ReplicaSpec spec) =>
+    [
+        .. present.Volumes.Select(v => spec.Volumes.FirstOrDefault(s => s.Index == v.Index) is { } same
+            ? v with { SizeBytes = same.SizeBytes } : v),
+    ];
 
     private async Task<ReplicaStatus> OpenNewAsync(ReplicaSpec spec, ReplicaSpec? before, CancellationToken ct)
     {

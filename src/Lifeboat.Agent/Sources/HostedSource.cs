@@ -96,8 +96,18 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Attaches = now.Attaches,
             LastSealed = now.LastSealed,
             LastQuiesce = _lastQuiesce,
-            Volumes = [.. now.Volumes.Select(v => new VolumeStatus(v.Name, v.Captured, v.Detail))],
+            Volumes = [.. now.Volumes.Select(v => new VolumeStatus(v.Name, v.Captured, v.Detail, v.SizeBytes))],
         };
+    }
+
+    /// <summary>The spec, with the sizes that this source began with where disks have grown as it says.</summary>
+    public SourceSpec WithSizesOf(SourceSpec spec)
+    {
+        var now = _source.Snapshot().Volumes.ToDictionary(v => v.Name, v => v.SizeBytes);
+        var began = Spec.Volumes.ToDictionary(v => v.Name, v => v.SizeBytes);
+        return spec.Sized(began.Where(b => spec.Volumes.Any(v =>
+                v.Name == b.Key && v.SizeBytes == now.GetValueOrDefault(b.Key)))
+            .ToDictionary(b => b.Key, b => b.Value));
     }
 
     /// <summary>Goes by another policy from now on, without a break in capture.</summary>

@@ -29,10 +29,10 @@ internal static class SourceChecks
                 var blocks = await monitors.Of(volumes.Key).TalkAsync(
                     qmp => qmp.ExecuteAsync("query-block", null, ct), ct);
                 foreach (var volume in volumes)
-                    if (BlockNode.Find(blocks, volume.Device).SizeBytes is var size && size != volume.SizeBytes)
+                    if (BlockNode.Find(blocks, volume.Device).SizeBytes is var size && size < volume.SizeBytes)
                         throw new ProblemException(ReasonCode.InvalidRequest,
                             $"volume {volume.Name} is {size} bytes now, the group knows {volume.SizeBytes}",
-                            "A disk that changed its size must be protected anew.");
+                            "A disk that became smaller must be protected anew.");
             }
             catch (TapException e) when (e.Fault == TapFault.DiskNotFound)
             {

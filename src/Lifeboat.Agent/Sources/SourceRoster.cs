@@ -38,6 +38,8 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
             if (_sources.TryGetValue(spec.Group, out var present))
             {
                 if (SpecFiles<SourceSpec>.AreSame(present.Spec, spec) && !present.HasFailed) return present.Status();
+                // A volume that has grown since is known by its present size, which is no other source.
+                spec = present.WithSizesOf(spec);
                 if (spec.Policy.CanFollow(present.Spec.Policy) && !present.HasFailed && SpecFiles<SourceSpec>.AreSame(
                     present.Spec with { Policy = spec.Policy, Suspension = spec.Suspension }, spec))
                 {

@@ -58,6 +58,23 @@ public sealed class AgentClient : IDisposable
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         AskAsync<CheckpointResult>(HttpMethod.Post, $"v1/sources/{Escape(group)}/checkpoints", request, ct);
 
+    /// <summary>Lets go of one volume; when it returns nothing of capture is on its disk.</summary>
+    public Task<SourceStatus> ReleaseVolumeAsync(
+        string group, string volume, ReleaseVolumeRequest request, CancellationToken ct) =>
+        AskAsync<SourceStatus>(HttpMethod.Post, VolumePath(group, volume, "release"), request, ct);
+
+    /// <summary>Ends a release; one that is over is none.</summary>
+    public Task<SourceStatus> CaptureVolumeAsync(string group, string volume, CancellationToken ct) =>
+        AskAsync<SourceStatus>(HttpMethod.Post, VolumePath(group, volume, "capture"), null, ct);
+
+    /// <summary>Makes a disk of the running instance longer: let go, resized, captured again.</summary>
+    public Task<SourceStatus> ResizeVolumeAsync(
+        string group, string volume, ResizeVolumeRequest request, CancellationToken ct) =>
+        AskAsync<SourceStatus>(HttpMethod.Post, VolumePath(group, volume, "resize"), request, ct);
+
+    private static string VolumePath(string group, string volume, string verb) =>
+        $"v1/sources/{Escape(group)}/volumes/{Escape(volume)}/{verb}";
+
     /// <summary>Reserves groups for a shared checkpoint; while one is cut there it waits.</summary>
     public Task ReserveCutAsync(SharedCutRequest request, CancellationToken ct) =>
         TellAsync(HttpMethod.Post, "v1/cuts", request, ct);

@@ -93,7 +93,8 @@ public sealed record SourceStatus
 public sealed record QuiesceReport(DateTimeOffset At, Guid? PointId, Consistency? Reached, ReasonCode Reason,
     string? Detail);
 
-public sealed record VolumeStatus(string Name, bool Captured, string? Detail);
+/// <param name="SizeBytes">As the disk is now; 0: an agent that does not say.</param>
+public sealed record VolumeStatus(string Name, bool Captured, string? Detail, long SizeBytes = 0);
 
 public sealed record ReplicaStatus
 {

@@ -21,6 +21,12 @@ public sealed record SourceSpec
     public required Protection.Policies.Policy Policy { get; init; }
     /// <summary>Nothing is shipped until its time is over; null: not suspended.</summary>
     public Protection.Groups.Suspension? Suspension { get; init; }
+
+    /// <summary>With these sizes, where volumes are named so.</summary>
+    public SourceSpec Sized(IReadOnlyDictionary<string, long> sizes) => this with
+    {
+        Volumes = [.. Volumes.Select(v => sizes.TryGetValue(v.Name, out var size) ? v with { SizeBytes = size } : v)],
+    };
 }
 
 /// <param name="QmpSocket">Monitor socket of the QEMU that has the disk.</param>

@@ -52,7 +52,8 @@ internal sealed partial class LocalSide
             Epoch = group.Epoch,
             Retention = group.Policy.Retention,
             Keep = new KeptSeed(pin, $"state of {name} in epoch {epoch}", epoch, time.GetUtcNow()),
-            Volumes = [.. group.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, v.SizeBytes,
+            // As long as they are: what the group knows of their size may be older.
+            Volumes = [.. group.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, disks[v.Name].SizeBytes,
                 disks[v.Name].File, null, disks[v.Name].Format))],
         }, ct);
         return kept.Point;

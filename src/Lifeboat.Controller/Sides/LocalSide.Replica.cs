@@ -38,8 +38,8 @@ internal sealed partial class LocalSide
             [
                 .. from v in definition.Volumes
                    let seed = seeds.GetValueOrDefault(v.Name)
-                   select new ReplicaVolume(v.Index, v.Name, v.SizeBytes, seed?.File, TargetOf(definition, v),
-                       seed?.Format),
+                   select new ReplicaVolume(v.Index, v.Name, seed?.SizeBytes ?? v.SizeBytes, seed?.File,
+                       TargetOf(definition, v), seed?.Format),
             ],
         };
         await agent.PutReplicaAsync(spec, ct);

@@ -137,6 +137,8 @@ public static class RecordCodec
             RecordKind.Zero when header.DataLength != 0 || header.Length == 0 =>
                 $"a zero of {header.Length} with {header.DataLength} bytes of data",
             RecordKind.Write or RecordKind.Zero => null,
+            RecordKind.VolumeSize =>
+                header is { Offset: > 0, Length: 0, DataLength: 0 } ? null : "a size that is none, or with data",
             RecordKind.Checkpoint or RecordKind.BatchBegin or RecordKind.BatchEnd =>
                 header is { Offset: 0, Length: 0, Volume: 0 } ? null : "a mark with a range",
             _ => $"kind {(byte)header.Kind}",

@@ -14,4 +14,6 @@ public enum RecordKind : byte
     BatchBegin = 4,
     /// <summary>Everything missing has arrived; cuts are valid again.</summary>
     BatchEnd = 5,
+    /// <summary>From here on a volume ends at this offset; only inside a batch, and never less than before.</summary>
+    VolumeSize = 6,
 }

@@ -45,4 +45,19 @@ public sealed partial class Journal
         }
         return marks;
     }
+
+    /// <summary>What is stated of volumes' sizes, found through the index without reading records.</summary>
+    public async ValueTask<IReadOnlyList<RecordHeader>> VolumeSizesAsync(long fromSequence, CancellationToken ct)
+    {
+        var sizes = new List<RecordHeader>();
+        foreach (var segment in Segments)
+        {
+            if (segment.LastSequence < fromSequence) continue;
+            var entries = await EntriesOfAsync(segment, ct);
+            for (var i = Math.Max(0, fromSequence - segment.FirstSequence); i < entries.Length; i++)
+                if (entries[i].Kind == RecordKind.VolumeSize)
+                    sizes.Add(entries[i].ToHeader(segment.FirstSequence + i));
+        }
+        return sizes;
+    }
 }

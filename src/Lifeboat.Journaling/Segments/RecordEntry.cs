@@ -8,7 +8,7 @@ namespace Lifeboat.Journaling.Segments;
 /// What the index of a segment knows of one record; 32 bytes in memory and on disk. The sequence is the segment's first
 /// one plus the entry's place.
 /// </summary>
-/// <param name="Offset">In the volume; 0 for marks.</param>
+/// <param name="Offset">In the volume, as in the record; 0 for marks.</param>
 /// <param name="Length">Bytes of the volume covered; for marks, bytes of data.</param>
 /// <param name="TimeMicros">As in the record.</param>
 /// <param name="Position">Where the record's header begins in the segment file.</param>
@@ -26,8 +26,8 @@ internal readonly record struct RecordEntry(
     public RecordHeader ToHeader(long sequence)
     {
         var touches = Kind is RecordKind.Write or RecordKind.Zero;
-        return new RecordHeader(Kind, (RecordFlags)Flags, Volume, 0, sequence, 0, touches ? Offset : 0,
-            touches ? Length : 0, TimeMicros);
+        return new RecordHeader(Kind, (RecordFlags)Flags, Volume, 0, sequence, 0,
+            touches || Kind == RecordKind.VolumeSize ? Offset : 0, touches ? Length : 0, TimeMicros);
     }
 
     public uint DataPosition => Position + RecordCodec.HeaderLength;

@@ -71,17 +71,24 @@ public sealed record StartInstances(bool InBubble) : IUndoableStep
     private StartRequest RequestFor(StepContext context, GroupMember member)
     {
         var view = context.Output<OpenedView>().View;
+        // A disk that was plugged in after the point is not in it, and one that has grown since is as long as it was.
         var disks = from volume in member.Volumes
-                    let source = view.Volumes.First(v => v.Name == volume.Name)
+                    let source = view.Volumes.FirstOrDefault(v => v.Name == volume.Name)
+                    where source is not null
                     select new DiskSource(volume.Disk, null, source.Socket, source.Export, KeepWrites: !InBubble);
-        var replicated = member.Volumes.Select(v => v.Disk).ToHashSet();
+        var sizes = member.Volumes.Join(view.Volumes, v => v.Name, v => v.Name, (v, s) => (v.Disk, s.SizeBytes))
+            .ToDictionary(s => s.Disk, s => s.SizeBytes);
         return new StartRequest
         {
             Instance = NameOf(context, member),
             Description = member.Description with
             {
                 Name = NameOf(context, member),
-                Disks = [.. member.Description.Disks.Where(d => replicated.Contains(d.Name))],
+                Disks =
+                [
+                    .. member.Description.Disks.Where(d => sizes.ContainsKey(d.Name))
+                        .Select(d => d with { SizeBytes = sizes[d.Name] }),
+                ],
             },
             Disks = [.. disks],
             Bubble = InBubble ? context.Tag : null,

@@ -31,10 +31,44 @@ public sealed partial class CaptureStream
             if (state.Sink is { } old) LoseLocked(old);
             var sink = new VolumeSink(this, state);
             if (_closed) return sink;
+            Invariant.Holds(state is { AtRest: false, Absent: false }, "what is out is plugged in before it is begun");
             state.Sink = sink;
             state.Written = new WrittenRanges();
             return sink;
         }
+    }
+
+    /// <summary>
+    /// The volume has this size now: the recovery site hears of it before anything that lies there. Only for a volume
+    /// that nothing captures; its batch is open.
+    /// </summary>
+    /// <returns>The range that is new there; null: none.</returns>
+    internal GapExtent? StateSize(ushort volume, long sizeBytes)
+    {
+        lock (_gate)
+        {
+            var state = _byIndex[volume];
+            Invariant.Holds(_closed || state.Sink is null, "a volume is resized while it is let go of");
+            var before = state.StatedBytes;
+            // Shorter only when nothing was ever there: what a volume had beyond its end could not be given back.
+            if (_closed || sizeBytes == before || (sizeBytes < before && BaseSequence > 0)) return null;
+            if (!_batchOpen) BeginBatch([state]);
+            var header = RecordHeader.Size(volume, _outbox.Last + 1, Epoch.Value, sizeBytes, NowMicros());
+            if (!AppendRecord(header, default, out _))
+            {
+                GiveUpLocked(ReasonCode.OutboxFull);
+                return null;
+            }
+            state.SizeBytes = state.StatedBytes = sizeBytes;
+            _toShip.Set();
+            return before > 0 && before < sizeBytes ? new GapExtent(before, sizeBytes - before, Zero: false) : null;
+        }
+    }
+
+    /// <summary>What the recovery site has a volume as, behind the last record.</summary>
+    internal long StatedSize(ushort volume)
+    {
+        lock (_gate) return _byIndex[volume].StatedBytes;
     }
 
     /// <summary>The tap is attached: from here on the volume's instance writes through this sink.</summary>
@@ -102,7 +136,7 @@ public sealed partial class CaptureStream
         lock (_gate)
         {
             end = 0;
-            if (_closed || !_batchOpen || _volumes.Any(v => !v.Whole)) return false;
+            if (_closed || !_batchOpen || _volumes.Any(v => !v.Whole && !v.Absent)) return false;
             if (!AppendMark(RecordKind.BatchEnd, BatchPayload.Encode(StreamId, Indexes(_volumes)), out _))
             {
                 GiveUpLocked(ReasonCode.OutboxFull);
@@ -157,7 +191,8 @@ public sealed partial class CaptureStream
     {
         lock (_gate)
         {
-            nothing = BaseSequence == 0 && !_byIndex[volume].Touched;
+            var state = _byIndex[volume];
+            nothing = !state.Touched && (BaseSequence == 0 || state.BeganAbsent);
             return _outbox.Last;
         }
     }

@@ -41,7 +41,8 @@ public sealed partial class CaptureStream
             if (!_held || Held() > _options.HoldLimit) return CutOutcome.HeldTooLong;
             if (_closed) return CutOutcome.GivenUp;
             if (_shipUpTo != long.MaxValue) return CutOutcome.Unconfirmed;
-            var whole = _flaws.CutUnwhole || _volumes.All(v => v.Whole || v.EndedWhole);
+            var whole = _flaws.CutUnwhole || _volumes.All(v => v.Whole || v.EndedWhole || v.Absent);
+            if (cleanShutdown && _volumes.Any(v => v.Absent)) return CutOutcome.InBatch;
             var close = _batchOpen && cleanShutdown && whole;
             if (_batchOpen && !close) return CutOutcome.InBatch;
             if (close && !CloseBatchForCut()) return CutOutcome.GivenUp;

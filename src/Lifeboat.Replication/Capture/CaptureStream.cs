@@ -187,7 +187,7 @@ public sealed partial class CaptureStream
         foreach (var volume in _volumes)
         {
             Close(volume);
-            volume.WholeUntilLost = volume.EndedWhole = false;
+            volume.WholeUntilLost = volume.EndedWhole = volume.AtRest = volume.Absent = false;
         }
         _lostMicros = _outbox.OldestMicros() ?? NowMicros();
         _outbox = new RecordOutbox(0, _outbox.Last + 1);

@@ -33,4 +33,5 @@ public sealed record CaptureStreamOptions
 }
 
 /// <param name="SizeBytes">Virtual size in bytes; what lies beyond is refused.</param>
-public readonly record struct StreamVolume(ushort Index, long SizeBytes);
+/// <param name="StatedBytes">What the recovery site has it as, 0: not yet; null: the same.</param>
+public readonly record struct StreamVolume(ushort Index, long SizeBytes, long? StatedBytes = null);

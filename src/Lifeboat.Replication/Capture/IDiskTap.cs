@@ -58,6 +58,13 @@ public interface IDiskTap : IAsyncDisposable
     /// </summary>
     Task<bool> InstanceAnswersAsync(CancellationToken ct);
 
+    /// <summary>
+    /// Whether the instance has the disk now. After an end as <see cref="TapEnd.Unplugged"/>, Unplugged also means that
+    /// nothing was written to it since. Called at any time. A monitor that is busy or silent: a
+    /// <see cref="TapException"/>.
+    /// </summary>
+    Task<DiskPresence> PresenceAsync(CancellationToken ct);
+
     /// <summary>Stops mirroring; the change map goes on. Detaching a detached tap succeeds.</summary>
     Task DetachAsync(CancellationToken ct);
 
@@ -121,6 +128,21 @@ public enum TapEnd
     /// </summary>
     InstanceGone = 3,
     LetGo = 4,
+    /// <summary>
+    /// The disk was taken out of its instance while its mirror was intact: everything acknowledged reached the sink.
+    /// The sink was not told that it is lost; the source detaches the tap when it has taken note.
+    /// </summary>
+    Unplugged = 5,
+}
+
+public enum DiskPresence
+{
+    Plugged = 1,
+    Unplugged = 2,
+    /// <summary>No instance is there that could have it.</summary>
+    NobodyThere = 3,
+    /// <summary>It is out, and nobody can say that it was not written to since.</summary>
+    Doubtful = 4,
 }
 
 public enum TapFault { InstanceGone = 1, MonitorUnreachable = 2, DiskNotFound = 3, Refused = 4, SizeChanged = 5 }

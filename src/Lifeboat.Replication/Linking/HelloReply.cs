@@ -13,9 +13,14 @@ namespace Lifeboat.Replication.Linking;
 public sealed record HelloReply(Epoch Epoch, Guid Replica, Guid StreamId, long Durable, long Sealed, bool Seeded,
     FrameAbilities Accepts = FrameAbilities.None)
 {
+    /// <summary>How long volumes are there, 0 when they are not yet; null: from a peer before link version 3.</summary>
+    public IReadOnlyList<HelloVolume>? Sizes { get; init; }
+
     public byte[] Encode()
     {
-        var message = MessageCodec.New(8 + 16 + 16 + 8 + 8 + 1 + (Accepts == FrameAbilities.None ? 0 : 2));
+        var abilities = Accepts != FrameAbilities.None || Sizes is not null;
+        var message = MessageCodec.New(
+            8 + 16 + 16 + 8 + 8 + 1 + (abilities ? 2 : 0) + (Sizes is { } s ? 2 + 10 * s.Count : 0));
         var writer = new WireWriter(message.AsSpan(MessageCodec.HeaderLength));
         writer.Int64(Epoch.Value);
         writer.Guid(Replica);
@@ -23,7 +28,16 @@ public sealed record HelloReply(Epoch Epoch, Guid Replica, Guid StreamId, long D
         writer.Int64(Durable);
         writer.Int64(Sealed);
         writer.Byte(Seeded ? (byte)1 : (byte)0);
-        if (Accepts != FrameAbilities.None) writer.UInt16((ushort)Accepts);
+        if (abilities) writer.UInt16((ushort)Accepts);
+        if (Sizes is { } sizes)
+        {
+            writer.UInt16(checked((ushort)sizes.Count));
+            foreach (var volume in sizes)
+            {
+                writer.UInt16(volume.Index);
+                writer.Int64(volume.SizeBytes);
+            }
+        }
         MessageCodec.Seal(message, MessageKind.HelloReply);
         return message;
     }
@@ -34,11 +48,21 @@ public sealed record HelloReply(Epoch Epoch, Guid Replica, Guid StreamId, long D
         var reader = new WireReader(payload);
         var reply = new HelloReply(new Epoch(reader.Count64()), reader.Guid(), reader.Guid(), reader.Count64(),
             reader.Count64(), Flag(reader.Byte()),
-            reader.Left > 0 ? (FrameAbilities)reader.UInt16() : FrameAbilities.None);
+            reader.Left > 0 ? (FrameAbilities)reader.UInt16() : FrameAbilities.None)
+        {
+            Sizes = reader.Left > 0 ? ReadSizes(ref reader) : null,
+        };
         reader.End();
         if (reply.Replica == Guid.Empty) throw MessageCodec.Fault("a replica without an id");
         if (reply.Sealed > reply.Durable) throw MessageCodec.Fault("a sealed point that is not durable");
         return reply;
+    }
+
+    private static HelloVolume[] ReadSizes(ref WireReader reader)
+    {
+        var sizes = new HelloVolume[reader.UInt16()];
+        for (var i = 0; i < sizes.Length; i++) sizes[i] = new HelloVolume(reader.UInt16(), reader.Count64());
+        return sizes;
     }
 
     private static bool Flag(byte value) =>

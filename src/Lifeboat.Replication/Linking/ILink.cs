@@ -20,8 +20,8 @@ public interface ILinkConnection : IAsyncDisposable
 {
     const int MessageMax = 9 << 20;
 
-    /// <summary>The newest link version, and the oldest that is still spoken: the one of the release
-    /// before.</summary>
+    /// <summary>The newest link version, and the oldest that is still spoken. 2: packed frames, resends; 3: digest
+    /// trees, sizes of volumes.</summary>
     const int VersionNewest = 3, VersionOldest = 1;
 
     /// <summary>The site named in the peer's certificate.</summary>

@@ -40,10 +40,9 @@ internal sealed class DigestDesk(ReplicaReceiver owner, LinkPump pump)
 
     private void Check(DigestRequest request)
     {
-        var volume = VolumeOf(request);
-        if (volume is null || request.Offset >= volume.SizeBytes || request.Sequence > _replica.DurableSequence)
+        if (request.Offset >= SizeOf(request) || request.Sequence > _replica.DurableSequence)
             throw MessageCodec.Fault($"a request for digests of volume {request.Volume} at {request.Sequence}");
-        var blocks = (LengthOf(request, volume) + request.BlockBytes - 1) / request.BlockBytes;
+        var blocks = (LengthOf(request) + request.BlockBytes - 1) / request.BlockBytes;
         if (blocks != request.Count)
             throw MessageCodec.Fault($"a request for digests beyond volume {request.Volume}");
     }
@@ -54,7 +53,7 @@ internal sealed class DigestDesk(ReplicaReceiver owner, LinkPump pump)
         var sequence = owner.Flaws.DigestNewest ? _replica.DurableSequence : request.Sequence;
         try
         {
-            await _replica.DigestAsync(request.Volume, request.Offset, LengthOf(request, VolumeOf(request)!),
+            await _replica.DigestAsync(request.Volume, request.Offset, LengthOf(request),
                 request.BlockBytes, sequence, digests, ct);
         }
         catch (ReplicaException e)
@@ -68,12 +67,11 @@ internal sealed class DigestDesk(ReplicaReceiver owner, LinkPump pump)
         return null;
     }
 
-    private ReplicaVolume? VolumeOf(DigestRequest request) =>
-        _replica.Definition.Volumes.FirstOrDefault(v => v.Index == request.Volume);
+    private long SizeOf(DigestRequest request) => _replica.SizeAt(request.Volume, request.Sequence);
 
     // The last block of a volume may be short.
-    private static long LengthOf(DigestRequest request, ReplicaVolume volume) =>
-        Math.Min((long)request.BlockBytes * request.Count, volume.SizeBytes - request.Offset);
+    private long LengthOf(DigestRequest request) =>
+        Math.Min((long)request.BlockBytes * request.Count, SizeOf(request) - request.Offset);
 
     private bool TryEnqueue(DigestRequest request)
     {

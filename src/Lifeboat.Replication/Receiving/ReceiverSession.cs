@@ -45,7 +45,12 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
             var flushed = await _replica.FlushAsync(CancellationToken.None);
             _sealed = _replica.Points is [.., var newest] ? newest.Sequence : 0;
             var reply = new HelloReply(_replica.Epoch, _replica.ReplicaId, _replica.StreamId, flushed.DurableSequence,
-                _sealed, _replica.Seeded, _accepts);
+                _sealed, _replica.Seeded, _accepts)
+            {
+                // Before version 3 nobody asked, and nobody would understand.
+                Sizes = connection.Version < 3 ? null
+                    : [.. _replica.Sizes.OrderBy(s => s.Key).Select(s => new HelloVolume(s.Key, s.Value))],
+            };
             await connection.SendAsync(reply.Encode(), any.Token);
             Answered = true;
             owner.LogAccepted(connection.PeerSite, hello.Epoch, flushed.DurableSequence);
@@ -107,6 +112,8 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         {
             ReplicaAppendOutcome.Appended or ReplicaAppendOutcome.Duplicate => null,
             ReplicaAppendOutcome.StaleEpoch => End(ReasonCode.StaleEpoch, $"the group is in epoch {_replica.Epoch}"),
+            ReplicaAppendOutcome.TargetTooSmall =>
+                End(ReasonCode.TargetTooSmall, "a volume grew at the source and its disk here cannot"),
             ReplicaAppendOutcome.Full => End(ReasonCode.TargetFull, "no room in the replica's storage"),
             // Wrong but curable: the next hello finds out where to go on.
             ReplicaAppendOutcome.UnknownStream or ReplicaAppendOutcome.SequenceGap or ReplicaAppendOutcome.Corrupt

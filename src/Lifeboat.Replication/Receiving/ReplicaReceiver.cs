@@ -62,7 +62,7 @@ public sealed partial class ReplicaReceiver
     /// done.</exception>
     public async Task RunAsync(ILinkConnection connection, Hello hello, CancellationToken ct)
     {
-        if (Problem(connection.PeerSite, hello) is { } refused)
+        if (Problem(connection, hello) is { } refused)
         {
             await RefuseAsync(connection, refused, ct);
             return;
@@ -120,25 +120,26 @@ public sealed partial class ReplicaReceiver
 
     private void CountRefused() => Interlocked.Increment(ref _refused);
 
-    private Refused? Problem(string peer, Hello hello)
+    private Refused? Problem(ILinkConnection connection, Hello hello)
     {
+        var peer = connection.PeerSite;
         var epoch = _replica.Epoch;
         if (peer != _options.PrimarySite)
             return new Refused(ReasonCode.PrimaryMoved, epoch, $"{peer} is not the primary site of {Group}");
         if (hello.Epoch < epoch && !_flaws.AcceptOldEpoch)
             return new Refused(ReasonCode.StaleEpoch, epoch, $"epoch {hello.Epoch} is over, the group is in {epoch}");
+        var sizes = _replica.Sizes;
         foreach (var volume in hello.Volumes)
         {
-            var mine = _replica.Definition.Volumes.FirstOrDefault(v => v.Index == volume.Index);
-            if (mine is null) return new Refused(ReasonCode.VolumeUnknown, epoch, $"no volume {volume.Index} here");
-            if (mine.SizeBytes < volume.SizeBytes)
-                return new Refused(ReasonCode.TargetTooSmall, epoch,
-                    $"{mine.Name} has {mine.SizeBytes} bytes here, {volume.SizeBytes} at the source");
-            if (mine.SizeBytes > volume.SizeBytes)
-                return new Refused(ReasonCode.InvalidRequest, epoch,
-                    $"{mine.Name} has {mine.SizeBytes} bytes here, {volume.SizeBytes} at the source");
+            if (!sizes.TryGetValue(volume.Index, out var mine))
+                return new Refused(ReasonCode.VolumeUnknown, epoch, $"no volume {volume.Index} here");
+            // From version 3 on the stream itself states sizes, and the source may know an older one than we do.
+            if (connection.Version >= 3 || mine == volume.SizeBytes) continue;
+            return new Refused(mine < volume.SizeBytes ? ReasonCode.TargetTooSmall : ReasonCode.InvalidRequest, epoch,
+                $"volume {volume.Index} has {mine} bytes here, {volume.SizeBytes} at the source");
         }
-        return hello.Volumes.Count == _replica.Definition.Volumes.Count
+        // A volume that the source does not know of yet is not there yet.
+        return sizes.All(s => s.Value == 0 || hello.Volumes.Any(v => v.Index == s.Key))
             ? null
             : new Refused(ReasonCode.InvalidRequest, epoch, "the source ships other volumes");
     }

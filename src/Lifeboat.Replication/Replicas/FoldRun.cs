@@ -28,12 +28,16 @@ internal sealed class FoldRun(
     private const int RoomSpare = 2 << 20;
 
     private readonly Dictionary<ushort, ExtentMap> _maps = [];
+    private readonly Dictionary<ushort, long> _stated = [];
     private byte[] _data = room;
     private int _used;
 
     public long Last { get; private set; }
     public long Bytes { get; private set; }
     public StreamState State { get; private set; } = state;
+
+    /// <summary>The size of a volume behind this run; null: the run does not state it.</summary>
+    public long? SizeOf(ushort volume) => _stated.TryGetValue(volume, out var size) ? size : null;
 
     /// <param name="found">Told of damaged records; what they had written counts as damaged from here on.</param>
     public async Task ReadAsync(
@@ -137,6 +141,7 @@ internal sealed class FoldRun(
         Last = header.Sequence;
         Bytes += RecordCodec.SizeOf(header.DataLength);
         State = State.After(header, data.Span);
+        if (header.Kind == RecordKind.VolumeSize) _stated[header.Volume] = header.Offset;
         if (!header.TouchesVolume) return;
         if (!_maps.TryGetValue(header.Volume, out var map))
             _maps[header.Volume] = map = new ExtentMap(sizes[header.Volume]);

@@ -33,6 +33,14 @@ public interface IBaseImage : IAsyncDisposable
     bool IsHole(long offset, long length) => false;
 }
 
+/// <summary>A base image that can become longer. What is new of a user's disk may be anything.</summary>
+public interface IGrowingImage
+{
+    /// <summary>To this many bytes, never less than it has. Durable once it returns; repeating succeeds.</summary>
+    /// <exception cref="ReplicaStoreException">TargetTooSmall: it is a disk of the user's.</exception>
+    ValueTask GrowAsync(long sizeBytes, CancellationToken ct);
+}
+
 public enum ReplicaStoreFault { TargetTooSmall = 1, TargetMissing = 2, SeedUnreadable = 3, Full = 4 }
 
 public sealed class ReplicaStoreException(ReplicaStoreFault fault, string message, Exception? cause = null)

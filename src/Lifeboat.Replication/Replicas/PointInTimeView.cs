@@ -7,11 +7,15 @@ namespace Lifeboat.Replication.Replicas;
 /// </summary>
 public abstract class PointInTimeView : IAsyncDisposable
 {
-    private protected PointInTimeView(string name, long sequence)
+    private protected PointInTimeView(string name, long sequence, IReadOnlyDictionary<ushort, long> sizes)
     {
         Name = name;
         Sequence = sequence;
+        Sizes = sizes;
     }
+
+    /// <summary>Bytes of each volume that is there at this sequence.</summary>
+    public IReadOnlyDictionary<ushort, long> Sizes { get; }
 
     public string Name { get; }
     public long Sequence { get; }

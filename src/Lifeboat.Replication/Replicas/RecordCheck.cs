@@ -9,10 +9,14 @@ namespace Lifeboat.Replication.Replicas;
 /// Checks records from the wire against the end of a replica, without changing anything. The sender may be broken, old
 /// or hostile: whatever passes here is applied to disks that somebody will boot from.
 /// </summary>
+/// <param name="mayShrink">There is no point yet that could need what a shorter volume has no more.</param>
 internal sealed class RecordCheck(Epoch epoch, Guid streamId, long last, StreamState state,
-    IReadOnlyDictionary<ushort, long> sizes, bool acceptOldEpoch)
+    IReadOnlyDictionary<ushort, long> sizes, bool mayShrink, bool acceptOldEpoch)
 {
+    private const long SizeMax = 1L << 46; // 64 TiB
+
     private bool _ofStream = state.StreamId == streamId && streamId != Guid.Empty;
+    private readonly Dictionary<ushort, long> _sizes = new(sizes);
     private long _sequence;
 
     /// <summary>The stream behind the last record checked.</summary>
@@ -21,6 +25,8 @@ internal sealed class RecordCheck(Epoch epoch, Guid streamId, long last, StreamS
     public int Skip { get; private set; }
     public List<RecordHeader> Marks { get; } = [];
     public List<RecoveryPoint> Cuts { get; } = [];
+    /// <summary>Volumes whose size is stated, with the last of it.</summary>
+    public Dictionary<ushort, long> Sizes { get; } = [];
 
     public ReplicaAppendOutcome Run(long firstSequence, ReadOnlySpan<byte> records)
     {
@@ -51,6 +57,7 @@ internal sealed class RecordCheck(Epoch epoch, Guid streamId, long last, StreamS
         var outcome = header.Kind switch
         {
             RecordKind.Write or RecordKind.Zero => CheckRange(header),
+            RecordKind.VolumeSize => CheckSize(header),
             RecordKind.Checkpoint => CheckCut(header, data),
             RecordKind.BatchBegin or RecordKind.BatchEnd => CheckBatch(header, data),
         };
@@ -62,8 +69,18 @@ internal sealed class RecordCheck(Epoch epoch, Guid streamId, long last, StreamS
 
     private ReplicaAppendOutcome CheckRange(in RecordHeader header)
     {
-        if (!sizes.TryGetValue(header.Volume, out var size)) return ReplicaAppendOutcome.UnknownVolume;
+        if (!_sizes.TryGetValue(header.Volume, out var size)) return ReplicaAppendOutcome.UnknownVolume;
         return header.Offset > size - header.Length ? ReplicaAppendOutcome.OutOfRange : ReplicaAppendOutcome.Appended;
+    }
+
+    // What was there before the end of a shorter volume cannot be given back, so it never becomes shorter.
+    private ReplicaAppendOutcome CheckSize(in RecordHeader header)
+    {
+        if (!_sizes.TryGetValue(header.Volume, out var before)) return ReplicaAppendOutcome.UnknownVolume;
+        if ((header.Offset < before && !mayShrink) || header.Offset > SizeMax) return ReplicaAppendOutcome.OutOfRange;
+        if (!State.InBatch) return ReplicaAppendOutcome.Corrupt;
+        Sizes[header.Volume] = _sizes[header.Volume] = header.Offset;
+        return ReplicaAppendOutcome.Appended;
     }
 
     private ReplicaAppendOutcome CheckCut(in RecordHeader header, ReadOnlySpan<byte> data)
@@ -80,7 +97,7 @@ internal sealed class RecordCheck(Epoch epoch, Guid streamId, long last, StreamS
     {
         if (!BatchPayload.TryDecode(data, out var stream, out var volumes) || stream != streamId)
             return ReplicaAppendOutcome.Corrupt;
-        if (volumes.Any(v => !sizes.ContainsKey(v))) return ReplicaAppendOutcome.UnknownVolume;
+        if (volumes.Any(v => !_sizes.ContainsKey(v))) return ReplicaAppendOutcome.UnknownVolume;
         if (header.Kind == RecordKind.BatchEnd && !State.InBatch) return ReplicaAppendOutcome.Corrupt;
         _ofStream = true;
         return ReplicaAppendOutcome.Appended;

@@ -129,7 +129,7 @@ public sealed partial class Replica
     // The sums that follow from a run are durable before the base is touched.
     private async Task BeginFoldAsync(ReplicaManifest manifest, CancellationToken ct)
     {
-        var run = new FoldRun(_sizes, new StreamState(manifest.StreamId, manifest.InBatch),
+        var run = new FoldRun(_volumeSizes.Latest, new StreamState(manifest.StreamId, manifest.InBatch),
             _options.FoldRunBytes, _foldRoom);
         _foldRoom = [];
         await run.ReadAsync(_journal, manifest.Folded + 1, manifest.FoldingTo, d => Note(d), ct);
@@ -148,7 +148,11 @@ public sealed partial class Replica
         foreach (var volume in commit.AllChanges.Select(c => c.Volume).Distinct())
             await _images[volume].Table.FlushAsync(ct);
         await ChangeAsync(
-            m => m with { Folded = run.Last, StreamId = run.State.StreamId, InBatch = run.State.InBatch }, ct);
+            m => m with
+            {
+                Folded = run.Last, StreamId = run.State.StreamId, InBatch = run.State.InBatch,
+                Volumes = [.. m.Volumes.Select(v => v with { SizeBytes = run.SizeOf(v.Index) ?? v.SizeBytes })],
+            }, ct);
         SetPending(null);
         _foldRoom = run.Release(); // the gate is ours: who had to look at it has
     }
@@ -160,7 +164,8 @@ public sealed partial class Replica
         var manifest = _manifest;
         if (await FoldRedo.TryReadAsync(_storage, manifest.Folded, ct) is not { } redo
             || redo.To > manifest.FoldingTo) return;
-        var run = new FoldRun(_sizes, new StreamState(manifest.StreamId, manifest.InBatch), int.MaxValue, []);
+        var run = new FoldRun(
+            _volumeSizes.Latest, new StreamState(manifest.StreamId, manifest.InBatch), int.MaxValue, []);
         await run.ReadAsync(_journal, manifest.Folded + 1, redo.To, d => Note(d), ct);
         SetPending(new FoldCommit(run, redo.Changes));
         try

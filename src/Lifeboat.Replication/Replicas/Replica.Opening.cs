@@ -30,11 +30,13 @@ public sealed partial class Replica
         {
             if (found is not null) CheckDefinition(found, definition);
             await replica.OpenImagesAsync(store, found is null, ct);
+            if (found is not null) await replica.AddVolumesAsync(ct);
             await replica.OpenJournalAsync(found is null, ct);
             if (found is null || definition.Epoch.Value > found.Epoch)
                 await replica.ChangeAsync(m => m with { Epoch = Math.Max(m.Epoch, definition.Epoch.Value) }, ct);
             replica.RememberDamages();
             if (read is { Damaged: { } file }) replica.NoteManifest(file);
+            await replica.RecoverSizesAsync(ct);
             await replica.DoFoldAgainAsync(ct);
             await replica.RecoverAsync(ct);
             await replica.SettleDamagesAsync(read is { Damaged: not null }, ct);
@@ -86,7 +88,10 @@ public sealed partial class Replica
 
     private static void CheckDefinition(ReplicaManifest found, ReplicaDefinition definition)
     {
-        if (found.Group != definition.Group || !found.Volumes.SequenceEqual(VolumesOf(definition)))
+        // Sizes are the stream's to say, and a volume that is new to the group has none before it is in the stream.
+        var known = definition.Volumes.Select(v => (v.Index, v.Name)).ToHashSet();
+        if (found.Group != definition.Group || !found.Volumes.All(v => known.Contains((v.Index, v.Name)))
+            || definition.Volumes.DistinctBy(v => v.Index).Count() != definition.Volumes.Count)
             throw new ReplicaException(ReplicaFault.DefinitionChanged,
                 $"the replica was made for {Describe(found.Group, found.Volumes)}, "
                 + $"not for {Describe(definition.Group, VolumesOf(definition))}");
@@ -110,6 +115,20 @@ public sealed partial class Replica
             throw new ReplicaException(ReplicaFault.Corrupt, "there is a journal but no manifest.json");
     }
 
+    // A volume that the group was given since: its image is there before any record of it can be.
+    private async Task AddVolumesAsync(CancellationToken ct)
+    {
+        var added = Definition.Volumes.Where(v => _manifest.Volumes.All(m => m.Index != v.Index)).ToList();
+        if (added.Count == 0) return;
+        var seeded = added.Any(v => v.SeedFile is not null || v.TargetDisk is not null);
+        await ChangeAsync(m => m with
+        {
+            Volumes = [.. m.Volumes.Concat(added.Select(v => new ManifestVolume(v.Index, v.Name, 0)))
+                .OrderBy(v => v.Index)],
+            Seeded = m.Seeded || seeded,
+        }, ct);
+    }
+
     private static BaseImageSpec SpecOf(ReplicaDefinition definition, ReplicaVolume volume) =>
         new(definition.Group, volume.Name, volume.SizeBytes, volume.SeedFile, volume.TargetDisk,
             volume.SeedFormat);
@@ -124,7 +143,10 @@ public sealed partial class Replica
             var exists = await _storage.ExistsAsync(SumTable.NameOf(volume.Index), ct);
             if (!isNew && !exists) to = 0;
             complete &= exists;
-            var raw = await store.OpenAsync(SpecOf(Definition, volume), ct);
+            // Its length as of the base; what the stream says of it since is known when the journal is read.
+            var before = _manifest.Volumes.FirstOrDefault(v => v.Index == volume.Index)?.SizeBytes ?? 0;
+            var raw = await store.OpenAsync(
+                SpecOf(Definition, before > 0 ? volume with { SizeBytes = before } : volume), ct);
             var table = await SumTable.OpenAsync(_storage, volume.Index, ct);
             var image = new CheckedImage(raw, table, _baseGate);
             _images.Add(volume.Index, image);
@@ -153,6 +175,14 @@ public sealed partial class Replica
             if (sequence >= _manifest.FoldingTo && TryReadPoint(reader) is { } point) points.Add(point);
         }
         _points = [.. points.Select(Seal)];
+    }
+
+    // Before a fold is done again: its records may lie where the images were not when the base stood.
+    private async Task RecoverSizesAsync(CancellationToken ct)
+    {
+        foreach (var header in await _journal.VolumeSizesAsync(FoldedSequence + 1, ct)) _volumeSizes.Add(header);
+        foreach (var (volume, size) in _volumeSizes.Latest)
+            if (_images.TryGetValue(volume, out var image)) await GrowAsync(image, size, ct);
     }
 
     // What a flip has taken is settled before anybody is told anything. Records that were durable and are not any more

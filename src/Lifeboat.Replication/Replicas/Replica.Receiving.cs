@@ -2,6 +2,7 @@
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
 
@@ -96,15 +97,59 @@ public sealed partial class Replica
     {
         if (epoch < Epoch && !Flaws.AcceptOldEpoch) return ReplicaAppendOutcome.StaleEpoch;
         if (epoch > Epoch) return ReplicaAppendOutcome.EpochAhead;
-        var check = new RecordCheck(Epoch, streamId, AppendedSequence, _stream, _sizes, Flaws.AcceptOldEpoch);
+        var check = new RecordCheck(Epoch, streamId, AppendedSequence, _stream, _volumeSizes.Latest,
+            FoldedSequence == 0 && Points.Count == 0, Flaws.AcceptOldEpoch);
         var outcome = check.Run(firstSequence, records.Span);
         if (outcome != ReplicaAppendOutcome.Appended) return outcome;
+        if (await GrowAsync(check.Sizes, ct) is { } refused) return refused;
         if (await _journal.AppendAsync(records[check.Skip..], ct) == AppendOutcome.Full)
             return ReplicaAppendOutcome.Full;
         Interlocked.Add(ref _received, records.Length - check.Skip);
-        foreach (var mark in check.Marks) _marks.Add(mark);
+        foreach (var mark in check.Marks)
+        {
+            _marks.Add(mark);
+            _volumeSizes.Add(mark);
+        }
         lock (_streamLock) _stream = check.State;
         AddUnsealed(check.Cuts);
         return ReplicaAppendOutcome.Appended;
+    }
+
+    // That sums are forgotten is durable before a fold leaves them out: the record of the size may yet be lost.
+    private async Task GrowAsync(CheckedImage image, long size, CancellationToken ct)
+    {
+        if (size <= image.SizeBytes) return;
+        image.ForgetTail();
+        if (_manifest.Sums?.FirstOrDefault(s => s.Index == image.Volume)?.To > image.DurableTo)
+            await ChangeAsync(m => m with { Sums = Sums() }, ct);
+        await image.GrowAsync(size, ct);
+    }
+
+    // Before the record is there: a replica whose image cannot grow must not say that it has it.
+    private async ValueTask<ReplicaAppendOutcome?> GrowAsync(
+        IReadOnlyDictionary<ushort, long> sizes, CancellationToken ct)
+    {
+        foreach (var (volume, size) in sizes)
+        {
+            if (_images[volume] is not { } image || image.SizeBytes >= size) continue;
+            await _baseGate.EnterAsync(ct);
+            try
+            {
+                await GrowAsync(image, size, ct);
+            }
+            catch (ReplicaStoreException)
+            {
+                return ReplicaAppendOutcome.TargetTooSmall;
+            }
+            catch (StorageException e) when (e.Fault == StorageFault.Full)
+            {
+                return ReplicaAppendOutcome.Full;
+            }
+            finally
+            {
+                _baseGate.Leave();
+            }
+        }
+        return null;
     }
 }

@@ -20,7 +20,7 @@ public sealed partial class Replica
     private bool _scrubbing;
 
     public ReplicaScrubState ScrubState => new(_manifest.ScrubbedAt, Interlocked.Read(ref _lastPassBytes),
-        Interlocked.Read(ref _passBytes), _sizes.Values.Sum() is > 0 and var total
+        Interlocked.Read(ref _passBytes), _volumeSizes.Latest.Values.Sum() is > 0 and var total
             ? (double)_images.Values.Sum(i => i.CheckedTo) / total : 1);
 
     /// <summary>Goes on with the pass under way, or begins one.</summary>

@@ -98,7 +98,7 @@ public sealed partial class Replica
     {
         var reader = await OpenReaderAsync(lease.Sequence, ct);
         return lease.Writable
-            ? await WritableView.OpenAsync(lease.Name, reader, _sizes, _storage, ct)
+            ? await WritableView.OpenAsync(lease.Name, reader, _storage, ct)
             : new ReadOnlyView(lease.Name, reader);
     }
 
@@ -142,8 +142,8 @@ public sealed partial class Replica
         }
         try
         {
-            var index = await ExtentIndex.BuildAsync(_journal, _sizes, folded, sequence, ct);
-            return new ReplicaReader(sequence, index, this, _images, hold);
+            var index = await ExtentIndex.BuildAsync(_journal, _volumeSizes.Latest, folded, sequence, ct);
+            return new ReplicaReader(sequence, index, this, _images, _volumeSizes.At(sequence), hold);
         }
         catch (JournalException e)
         {

@@ -29,7 +29,7 @@ public sealed partial class Replica : IAsyncDisposable
     private readonly ReplicaOptions _options;
     private readonly IStorage _storage;
     private readonly TimeProvider _time;
-    private readonly Dictionary<ushort, long> _sizes;
+    private readonly VolumeSizes _volumeSizes;
     private readonly Dictionary<ushort, CheckedImage> _images = [];
     private readonly StreamMarks _marks = new();
     private readonly Turnstile _appendGate = new();
@@ -51,7 +51,7 @@ public sealed partial class Replica : IAsyncDisposable
         _manifest = manifest;
         _retention = definition.Retention;
         _stream = new StreamState(manifest.StreamId, manifest.InBatch);
-        _sizes = definition.Volumes.ToDictionary(v => v.Index, v => v.SizeBytes);
+        _volumeSizes = new VolumeSizes(manifest.Volumes);
     }
 
     /// <summary>What it was opened as; the epoch may have risen since.</summary>
@@ -64,6 +64,12 @@ public sealed partial class Replica : IAsyncDisposable
     public long JournalBytes => _journal.Bytes;
     /// <summary>A base began as a seed or the user's disk: what was never received may be anything.</summary>
     public bool Seeded => _manifest.Seeded;
+
+    /// <summary>Bytes of each volume behind the last record.</summary>
+    public IReadOnlyDictionary<ushort, long> Sizes => _volumeSizes.Latest;
+
+    /// <summary>Bytes of a volume at a sequence; 0: it is not there.</summary>
+    internal long SizeAt(ushort volume, long sequence) => _volumeSizes.At(volume, sequence);
 
     /// <summary>Ways to break it on purpose; see <see cref="EngineFlaws"/>.</summary>
     internal EngineFlaws Flaws { get; set; } = EngineFlaws.None;

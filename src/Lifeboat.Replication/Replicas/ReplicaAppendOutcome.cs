@@ -23,4 +23,6 @@ public enum ReplicaAppendOutcome
     Corrupt = 10,
     /// <summary>No room. Nothing of the call was kept; it may be offered again.</summary>
     Full = 11,
+    /// <summary>A volume grew and its image cannot.</summary>
+    TargetTooSmall = 12,
 }

@@ -14,22 +14,28 @@ namespace Lifeboat.Replication.Replicas;
 //   read from the base; whatever is read from the base is not changed by folding up to S.
 //   No byte is given that was not verified now: of a record with its checksum, of a base block with its sum.
 internal sealed class ReplicaReader(long sequence, ExtentIndex index, Replica replica,
-    IReadOnlyDictionary<ushort, CheckedImage> images, JournalHold hold) : IDisposable
+    IReadOnlyDictionary<ushort, CheckedImage> images, IReadOnlyDictionary<ushort, long> sizes, JournalHold hold)
+    : IDisposable
 {
     private readonly ConcurrentStack<List<Extent>> _lists = new();
     private volatile bool _closed;
 
     public long Sequence => sequence;
 
-    public long SizeOf(ushort volume) => Image(volume).SizeBytes;
+    /// <summary>Bytes of the volumes that are there.</summary>
+    public IReadOnlyDictionary<ushort, long> Sizes => sizes;
+
+    public long SizeOf(ushort volume) => sizes.TryGetValue(volume, out var size)
+        ? size
+        : throw new ReplicaException(ReplicaFault.VolumeUnknown, $"volume {volume} is not part of the replica then");
 
     /// <exception cref="ReplicaException">VolumeUnknown, or Damaged: the range has lost bytes.</exception>
     public async ValueTask ReadAsync(ushort volume, long offset, Memory<byte> buffer, CancellationToken ct)
     {
         ObjectDisposedException.ThrowIf(_closed, this);
         var image = Image(volume);
-        if (offset < 0 || offset > image.SizeBytes - buffer.Length)
-            throw new ArgumentOutOfRangeException(nameof(offset), $"{offset}+{buffer.Length} of {image.SizeBytes}");
+        if (offset < 0 || offset > SizeOf(volume) - buffer.Length)
+            throw new ArgumentOutOfRangeException(nameof(offset), $"{offset}+{buffer.Length} of {SizeOf(volume)}");
         if (!_lists.TryPop(out var extents)) extents = [];
         index.Find(volume, offset, buffer.Length, extents);
         foreach (var extent in extents)

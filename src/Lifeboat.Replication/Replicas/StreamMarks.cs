@@ -13,7 +13,8 @@ internal sealed class StreamMarks
 
     public void Add(in RecordHeader header)
     {
-        if (header.TouchesVolume || header.Flags.HasFlag(RecordFlags.Withdrawn)) return;
+        if (header.TouchesVolume || header.Kind == RecordKind.VolumeSize
+            || header.Flags.HasFlag(RecordFlags.Withdrawn)) return;
         lock (_lock) _marks.Add((header.Sequence, header.Kind));
     }
 

@@ -15,6 +15,6 @@ internal readonly record struct StreamState(Guid StreamId, bool InBatch)
         // Damaged: of which stream it was nobody can say, so the next one is a new one.
         RecordKind.BatchBegin => new(Guid.Empty, true),
         RecordKind.BatchEnd => this with { InBatch = false },
-        RecordKind.Write or RecordKind.Zero or RecordKind.Checkpoint => this,
+        RecordKind.Write or RecordKind.Zero or RecordKind.Checkpoint or RecordKind.VolumeSize => this,
     };
 }

@@ -14,7 +14,8 @@ public sealed class WritableView : PointInTimeView
     private readonly ReplicaReader _reader;
     private readonly Dictionary<ushort, Overlay> _overlays = [];
 
-    private WritableView(string name, ReplicaReader reader) : base(name, reader.Sequence) => _reader = reader;
+    private WritableView(string name, ReplicaReader reader) : base(name, reader.Sequence, reader.Sizes) =>
+        _reader = reader;
 
     public override ValueTask ReadAsync(ushort volume, long offset, Memory<byte> buffer, CancellationToken ct) =>
         OverlayOf(volume).ReadAsync(offset, buffer, ct);
@@ -34,13 +35,13 @@ public sealed class WritableView : PointInTimeView
         foreach (var overlay in _overlays.Values) await overlay.DisposeAsync();
     }
 
-    internal static async Task<WritableView> OpenAsync(string name, ReplicaReader reader,
-        IReadOnlyDictionary<ushort, long> sizes, IStorage storage, CancellationToken ct)
+    internal static async Task<WritableView> OpenAsync(
+        string name, ReplicaReader reader, IStorage storage, CancellationToken ct)
     {
         var view = new WritableView(name, reader);
         try
         {
-            foreach (var volume in sizes.Keys)
+            foreach (var volume in reader.Sizes.Keys)
                 view._overlays.Add(volume,
                     await Overlay.OpenAsync($"{Prefix}{name}-{volume}", volume, reader, storage, ct));
             return view;

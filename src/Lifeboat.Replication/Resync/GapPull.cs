@@ -21,6 +21,7 @@ namespace Lifeboat.Replication.Resync;
 internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounters counters)
 {
     private const int AskBytes = DigestTree.NodeBytes;
+    private const long LongZeroes = 1 << 20;
     private const int Fine = 4096;
     private const int PartBytes = 64 << 10;
     private const int ClusterGap = 128 << 10;
@@ -70,7 +71,12 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
             ? await ReadExtentsAsync(extents, to, ct)
             : await ReadAreasAsync(extents, differ, to, ct);
         if (differ is not null || (task.Kind == SyncKind.ChangeMap && task.Compare))
-            areas = await CompareFineAsync(tree, areas, ct);
+        {
+            // One record says that much is zero; digests of it would be longer.
+            var zeroes = areas.Where(a => a.Zero && a.Length >= LongZeroes).ToList();
+            areas = await CompareFineAsync(tree, zeroes.Count == 0 ? areas : [.. areas.Except(zeroes)], ct);
+            areas.AddRange(zeroes);
+        }
         foreach (var area in areas)
             if (!await EmitAsync(area, ct)) return false;
         return true;

@@ -71,7 +71,7 @@ public sealed partial class GroupSource
             return new CheckpointOutcome(null, TimeSpan.Zero, NotCapturing(), "nothing is captured now");
         var (id, at) = (_chance.NextGuid(), _time.GetUtcNow());
         var outcome = held.Cut(sequence =>
-            new(id, sequence, _options.Epoch, at, consistency, PointState.Open, label, note, quiesced),
+            new(id, sequence, _options.Epoch, at, consistency, PointState.Open, label, held.Note(note), quiesced),
             consistency == Consistency.CleanShutdown);
         if (outcome.Point is null) return outcome;
         var (intact, agreed) = (false, false);
@@ -96,14 +96,20 @@ public sealed partial class GroupSource
     }
 
     private async Task<bool> AllIntactAsync(
-        CaptureStream stream, IReadOnlyList<VolumeSink> sinks, CancellationToken ct)
+        CaptureStream stream, IReadOnlyList<VolumeSink> sinks, IReadOnlyList<ushort> resting, CancellationToken ct)
     {
         using var limit = new CancellationTokenSource(_options.ConfirmLimit, _time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
         var states = stream.Volumes();
         var looks = new List<Task<bool>>();
+        var absent = stream.Absent();
         for (var i = 0; i < _slots.Length; i++)
-            looks.Add(states[i].Ended ? IsGoneAsync(_slots[i], any.Token) : IsIntactAsync(_slots[i], any.Token));
+        {
+            var (slot, index) = (_slots[i], _slots[i].Disk.Index);
+            if (resting.Contains(index)) looks.Add(StillRestsAsync(stream, slot, any.Token));
+            else if (!absent.Contains(index))
+                looks.Add(states[i].Ended ? IsGoneAsync(slot, any.Token) : IsIntactAsync(slot, any.Token));
+        }
         var intact = await Task.WhenAll(looks);
         ct.ThrowIfCancellationRequested();
         // The same mirrors that were there at the cut: one that ended and was attached again since proves nothing.

@@ -52,7 +52,7 @@ public sealed partial class GroupSource
             if (_held is null)
                 return new CheckpointOutcome(null, TimeSpan.Zero, _source.NotCapturing(), "nothing is held");
             return _held.Cut(sequence => new RecoveryPoint(id, sequence, _source._options.Epoch, at,
-                Consistency.Crash, PointState.Open, label, null, Nobody), cleanShutdown: false);
+                Consistency.Crash, PointState.Open, label, _held.Note(null), Nobody), cleanShutdown: false);
         }
 
         /// <summary>Every mirror was seen intact after the cut.</summary>
@@ -76,9 +76,13 @@ public sealed partial class GroupSource
     private sealed class HeldCut(GroupSource source, CaptureStream stream)
     {
         private readonly IReadOnlyList<VolumeSink> _sinks = stream.OpenSinks();
+        private readonly IReadOnlyList<ushort> _resting = stream.Resting();
         private readonly StreamHold _hold = stream.Hold();
         private RecoveryPoint? _point;
         private bool _settled;
+
+        /// <summary>What is to be said of the point, asked at its cut.</summary>
+        public string? Note(string? note) => source.NoteOf(stream, note);
 
         public CheckpointOutcome Cut(Func<long, RecoveryPoint> make, bool cleanShutdown)
         {
@@ -90,7 +94,7 @@ public sealed partial class GroupSource
             return new CheckpointOutcome(_point, _hold.Held, ReasonCode.None);
         }
 
-        public Task<bool> LookAsync(CancellationToken ct) => source.AllIntactAsync(stream, _sinks, ct);
+        public Task<bool> LookAsync(CancellationToken ct) => source.AllIntactAsync(stream, _sinks, _resting, ct);
 
         public void Settle(bool agreed)
         {

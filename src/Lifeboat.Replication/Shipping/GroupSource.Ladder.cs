@@ -148,7 +148,7 @@ public sealed partial class GroupSource
             return null;
         }
         if (left is null || left.StreamId == _spoilt) return null;
-        var options = StreamOptions(left.StreamId, reply.Durable + 1);
+        var options = StreamOptions(left.StreamId, reply);
         var stream = new CaptureStream(options, left, _time, EndsOf(left.StreamId, reply)!);
         BehindSince ??= DateTimeOffset.UnixEpoch + TimeSpan.FromMicroseconds(left.OldestMicros);
         LogLogFound(_options.Group, reply.Durable + 1, left.Last, left.Bytes);

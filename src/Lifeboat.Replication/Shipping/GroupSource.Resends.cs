@@ -28,7 +28,7 @@ public sealed partial class GroupSource
         foreach (var slot in _slots)
         {
             var lost = LostExtents.Of(resend.Ranges
-                .Where(r => r.Volume == slot.Disk.Index && r.Offset + r.Length <= slot.Disk.SizeBytes)
+                .Where(r => r.Volume == slot.Disk.Index && r.Offset + r.Length <= slot.SizeBytes)
                 .Select(r => (r.Offset, r.Length)));
             if (lost.Count == 0 || slot.Sink is not { } sink || !stream.IsOpen(sink)) continue;
             slot.Lost = lost;

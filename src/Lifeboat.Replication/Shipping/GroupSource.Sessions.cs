@@ -14,7 +14,7 @@ namespace Lifeboat.Replication.Shipping;
 public sealed partial class GroupSource
 {
     private Guid _replica, _baseStream;
-    private bool _seeded, _compareAll;
+    private bool _seeded, _compareAll, _statesSizes;
     private CancellationToken _runToken;
 
     private async Task<bool> LinkForeverAsync(CancellationToken ct)
@@ -123,7 +123,7 @@ public sealed partial class GroupSource
             var known = _stream;
             var hello = new Hello(_options.Group, _options.Epoch, _replica, known?.StreamId ?? Guid.Empty,
                 Volatile.Read(ref _durableKnown),
-                [.. _slots.Select(s => new HelloVolume(s.Disk.Index, s.Disk.SizeBytes))]);
+                [.. _slots.Select(s => new HelloVolume(s.Disk.Index, s.SizeBytes))]);
             await connection.SendAsync(hello.Encode(), any.Token);
             if (await connection.ReceiveAsync(any.Token) is not { } message)
                 throw new LinkException(LinkFault.Broken, "the peer closed instead of answering");
@@ -198,8 +198,9 @@ public sealed partial class GroupSource
         _batchEnd = null;
         var id = _chance.NextGuid();
         var stream = left
-            ?? new CaptureStream(StreamOptions(id, reply.Durable + 1), _time, _flaws, EndsOf(id, reply));
+            ?? new CaptureStream(StreamOptions(id, reply), _time, _flaws, EndsOf(id, reply));
         foreach (var slot in _slots) slot.BeginStream();
+        _statesSizes = reply.Sizes is not null;
         _sync = new SyncCounters(left is null ? SyncKind.None : SyncKind.Replay);
         _stream = stream;
         _toSpill.Set();
@@ -211,12 +212,16 @@ public sealed partial class GroupSource
         return stream;
     }
 
-    private CaptureStreamOptions StreamOptions(Guid id, long first) => new()
+    private CaptureStreamOptions StreamOptions(Guid id, HelloReply reply) => new()
     {
         Epoch = _options.Epoch,
         StreamId = id,
-        FirstSequence = first,
-        Volumes = [.. _slots.Select(s => new StreamVolume(s.Disk.Index, s.Disk.SizeBytes))],
+        FirstSequence = reply.Durable + 1,
+        Volumes =
+        [
+            .. _slots.Select(s => new StreamVolume(s.Disk.Index, s.SizeBytes,
+                reply.Sizes?.FirstOrDefault(v => v.Index == s.Disk.Index).SizeBytes)),
+        ],
         OutboxBytes = _options.Policy.OutboxBytes,
         SpillAboveBytes = _log is null ? null : _options.LogAboveBytes ?? _options.Policy.OutboxBytes / 2,
     };

@@ -38,17 +38,20 @@ public sealed partial class GroupSource
 
     private async Task AttachMissingAsync(CaptureStream stream, CancellationToken ct)
     {
-        var missing = _slots.Where(s => s.Sink is null || !stream.IsOpen(s.Sink)).ToList();
+        var missing = new List<TapSlot>();
+        foreach (var slot in _slots)
+            if ((slot.Sink is null || !stream.IsOpen(slot.Sink)) && !await IsOutAsync(stream, slot, ct))
+                missing.Add(slot);
         if (missing.Count == 0 || stream.IsGivenUp) return;
         BehindSince ??= _time.GetUtcNow();
         if (_state.Phase == GroupSourcePhase.Streaming)
             SetState(GroupSourcePhase.Resyncing, ReasonCode.CaptureLost, missing[0].Detail);
         foreach (var slot in missing)
         {
-            if (slot.RetryAt > _time.GetTimestamp()) continue;
+            if (slot.RetryAt > _time.GetTimestamp() || IsReleased(slot)) continue;
             // How the last mirror ended says whether anything is missing; it is told a moment after the fact.
             await Waiting.ForAsync(slot.Ending.ArriveAsync, TimeSpan.FromSeconds(1), _time, ct);
-            if (!stream.IsGivenUp) await AttachAsync(stream, slot, ct);
+            if (!stream.IsGivenUp) await AttachInTurnAsync(stream, slot, ct);
         }
         if (stream.IsGivenUp)
         {
@@ -56,9 +59,25 @@ public sealed partial class GroupSource
             foreach (var slot in missing) slot.Tap.LetGo();
             return;
         }
-        if (missing.Find(s => s.Pull is null) is { } failed)
+        missing.RemoveAll(s => stream.IsOut(s.Disk.Index));
+        if (missing.Find(s => s.Release is not null) is { } released)
+            SetState(GroupSourcePhase.Resyncing, ReasonCode.VolumeReleased, $"{released.Disk.Name}: {released.Detail}");
+        else if (missing.Find(s => s.Pull is null) is { } failed)
             SetState(GroupSourcePhase.Detached, ReasonOf(failed.Fault), $"{failed.Disk.Name}: {failed.Detail}");
         else SetState(SyncPhase(stream), SyncReason(stream), null);
+    }
+
+    private async Task AttachInTurnAsync(CaptureStream stream, TapSlot slot, CancellationToken ct)
+    {
+        await slot.Gate.EnterAsync(ct);
+        try
+        {
+            if (!IsReleased(slot)) await AttachAsync(stream, slot, ct);
+        }
+        finally
+        {
+            slot.Gate.Leave();
+        }
     }
 
     private async Task AttachAsync(CaptureStream stream, TapSlot slot, CancellationToken ct)
@@ -66,19 +85,20 @@ public sealed partial class GroupSource
         var first = slot.Sink is null;
         slot.Pull = null;
         slot.Pulled = false;
+        NoteSize(stream, slot);
         var sequence = stream.SequenceBefore(slot.Disk.Index, out var nothing);
         var sink = slot.Sink = stream.BeginVolume(slot.Disk.Index);
         try
         {
-            if (slot.Tap.SizeBytes != slot.Disk.SizeBytes)
-                throw new TapException(TapFault.SizeChanged, $"the disk has {slot.Tap.SizeBytes} bytes");
             var map = await slot.Tap.AttachAsync(sink, _replica, ct);
+            RefuseSmaller(stream, slot);
             stream.Attached(sink);
             slot.Ending = WatchEndAsync(stream, slot, sink);
             Watch(slot.Ending);
             Interlocked.Increment(ref _attaches);
             slot.Backoff.Reset();
             slot.Detail = null;
+            slot.MissingSince = null;
             // A batch of its own: the counters begin anew.
             if (!first && Array.TrueForAll(_slots, s => s.Pull is null)) _sync = new SyncCounters(SyncKind.None);
             slot.Pull = new GapPull(TaskOf(slot, sink, map, sequence, nothing), stream, _sync);
@@ -87,8 +107,11 @@ public sealed partial class GroupSource
         catch (TapException e)
         {
             stream.Abandon(sink);
-            slot.RetryAt = _time.GetTimestamp() + Ticks(slot.Backoff.Next());
             (slot.Fault, slot.Detail) = (e.Fault, e.Message);
+            NoteMissing(stream, slot, e.Fault);
+            // The tap knows the new size now: at once again.
+            if (e.Fault == TapFault.SizeChanged && MayResize(stream, slot)) return;
+            slot.RetryAt = _time.GetTimestamp() + Ticks(slot.Backoff.Next());
             LogVolumeNotAttached(_options.Group, slot.Disk.Name, e.Fault, e.Message);
         }
         catch (OperationCanceledException)
@@ -105,14 +128,14 @@ public sealed partial class GroupSource
             : map.Kind == GapKind.Known && !nothing && !_compareAll ? SyncKind.ChangeMap
             : SyncKind.HashCompare;
         _sync.Include(kind);
-        _sync.AddTotal(slot.Disk.SizeBytes);
+        _sync.AddTotal(slot.SizeBytes);
         // All that is there, not what changed.
         if (kind != SyncKind.ChangeMap) map = new GapMap(GapKind.Allocation, null);
         var window = Math.Min(_options.PullWindowBytes, _options.Policy.OutboxBytes / 8);
         if (CapNow is { } rate) window = Math.Min(window, Math.Max(256 << 10, 2 * rate));
         var copyAll = _flaws.CopyAll && kind == SyncKind.ChangeMap;
         if (copyAll) map = new GapMap(GapKind.Allocation, null);
-        return new GapPullTask(slot.Tap, sink, map, kind, slot.Disk.SizeBytes, sequence,
+        return new GapPullTask(slot.Tap, sink, map, kind, slot.SizeBytes, sequence,
             _options.CompareChangeMap && !copyAll, window, slot.Lost);
     }
 
@@ -202,7 +225,8 @@ public sealed partial class GroupSource
         try
         {
             var end = await slot.Tap.Ended.ArriveAsync(_runToken);
-            if (end == TapEnd.InstanceGone) stream.MarkEndedWithInstance(sink);
+            if (end == TapEnd.Unplugged) await NoteUnpluggedAsync(stream, slot, sink);
+            else if (end == TapEnd.InstanceGone) stream.MarkEndedWithInstance(sink);
             else stream.MarkLost(sink);
             slot.Detail ??= $"the mirror ended: {end}";
             LogVolumeEnded(_options.Group, slot.Disk.Name, end);

@@ -148,7 +148,7 @@ public sealed partial class GroupSource
             Attaches = Volatile.Read(ref _attaches),
             LastSealed = _points.LastSealed,
             Volumes = [.. _slots.Select((s, i) => new VolumeSnapshot(
-                s.Disk.Name, volumes is not null && volumes[i].Attached, s.Detail))],
+                s.Disk.Name, volumes is not null && volumes[i].Attached, s.Detail, s.SizeBytes))],
         };
     }
 

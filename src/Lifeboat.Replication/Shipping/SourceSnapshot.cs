@@ -73,4 +73,4 @@ public sealed record SourceSnapshot
     public required IReadOnlyList<VolumeSnapshot> Volumes { get; init; }
 }
 
-public sealed record VolumeSnapshot(string Name, bool Captured, string? Detail);
+public sealed record VolumeSnapshot(string Name, bool Captured, string? Detail, long SizeBytes);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Resync;
 
 namespace Lifeboat.Replication.Shipping;
+
+/// <summary>Somebody needs the disk without a mirror.</summary>
+internal sealed record VolumeRelease(DateTimeOffset Until, string Why);
 
 /// <summary>What a source knows of one volume's tap. Changed by the tending loop alone, but for the text.</summary>
 internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
@@ -11,6 +15,8 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
 
     public SourceDisk Disk => disk;
     public IDiskTap Tap => disk.Tap;
+    /// <summary>As the disk was when it was last attached.</summary>
+    public long SizeBytes { get; set; } = disk.SizeBytes;
     public Backoff Backoff => backoff;
 
     /// <summary>The last attach in the present stream; null before the first.</summary>
@@ -28,6 +34,13 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
     /// <summary>Captured bytes when the change map was last rotated.</summary>
     public long RotatedAtBytes { get; set; }
 
+    /// <summary>Attaching and detaching take turns: a volume may be released at any time.</summary>
+    public Turnstile Gate { get; } = new();
+    /// <summary>It is not captured on purpose until then; null: it is to be.</summary>
+    public VolumeRelease? Release { get; set; }
+    /// <summary>Since when attaches have found no such disk; null: the last one did not say so.</summary>
+    public DateTimeOffset? MissingSince { get; set; }
+
     /// <summary>Why the last attach failed.</summary>
     public TapFault Fault { get; set; } = TapFault.InstanceGone;
 
@@ -39,6 +52,7 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
 
     public void BeginStream()
     {
+        MissingSince = null;
         Sink = null;
         Pull = null;
         Pulled = false;

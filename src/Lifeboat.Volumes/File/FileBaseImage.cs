@@ -4,9 +4,27 @@ using Lifeboat.Replication.Replicas;
 namespace Lifeboat.Volumes.Files;
 
 /// <summary>A raw file or block device as base image. What lies behind the volume's end is never touched.</summary>
-internal sealed class FileBaseImage(RawFile file, long sizeBytes) : IBaseImage
+/// <param name="ours">Made by the store, which may make it longer; else a disk of the user's.</param>
+internal sealed class FileBaseImage(RawFile file, long size, bool ours) : IBaseImage, IGrowingImage
 {
-    public long SizeBytes => sizeBytes;
+    private long _size = size;
+
+    public long SizeBytes => Volatile.Read(ref _size);
+
+    public ValueTask GrowAsync(long sizeBytes, CancellationToken ct)
+    {
+        var length = file.Length();
+        if (length < sizeBytes && !ours)
+            throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall,
+                $"target disk {file.Path} has {length} bytes, its volume needs {sizeBytes}");
+        if (length < sizeBytes)
+        {
+            file.SetLength(sizeBytes);
+            file.Flush();
+        }
+        Volatile.Write(ref _size, Math.Max(SizeBytes, sizeBytes));
+        return ValueTask.CompletedTask;
+    }
 
     public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
@@ -52,6 +70,6 @@ internal sealed class FileBaseImage(RawFile file, long sizeBytes) : IBaseImage
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, sizeBytes - length, nameof(length));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, SizeBytes - length, nameof(length));
     }
 }

@@ -16,7 +16,7 @@ public sealed class FileReplicaStore(string root) : IReplicaStore
         var file = spec.TargetDisk is { } target
             ? await OpenTargetAsync(target, spec, ct)
             : await OpenOwnAsync(spec, ct);
-        return new FileBaseImage(file, spec.SizeBytes);
+        return new FileBaseImage(file, spec.SizeBytes, ours: spec.TargetDisk is null);
     }
 
     public Task DeleteAsync(BaseImageSpec spec, CancellationToken ct)

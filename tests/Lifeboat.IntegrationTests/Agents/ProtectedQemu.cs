@@ -19,10 +19,10 @@ internal sealed class ProtectedQemu : IAsyncDisposable
 
     public BareQemu Qemu { get; }
 
-    public static async Task<ProtectedQemu> StartAsync(int disks)
+    public static async Task<ProtectedQemu> StartAsync(int disks, bool scsi = false, long sizeBytes = DiskBytes)
     {
         var directory = Directory.CreateTempSubdirectory("lb-vm").FullName;
-        return new ProtectedQemu(await BareQemu.StartAsync(directory, disks, DiskBytes));
+        return new ProtectedQemu(await BareQemu.StartAsync(directory, disks, sizeBytes, scsi: scsi));
     }
 
     public ReplicaSpec ReplicaSpec(string primary) => new()

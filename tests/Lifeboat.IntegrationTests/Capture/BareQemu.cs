@@ -14,8 +14,11 @@ internal sealed class BareQemu : IAsyncDisposable
 {
     private readonly Process _process;
 
-    private BareQemu(string directory, Process process, int disks)
+    private readonly bool _scsi;
+
+    private BareQemu(string directory, Process process, int disks, bool scsi)
     {
+        _scsi = scsi;
         Directory = directory;
         _process = process;
         Disks = disks;
@@ -28,7 +31,8 @@ internal sealed class BareQemu : IAsyncDisposable
 
     public string Image(int disk) => Path.Combine(Directory, $"disk{disk}.raw");
 
-    public static async Task<BareQemu> StartAsync(string directory, int disks, long sizeBytes, string format = "raw")
+    public static async Task<BareQemu> StartAsync(string directory, int disks, long sizeBytes, string format = "raw",
+        bool scsi = false)
     {
         var start = new ProcessStartInfo("qemu-system-x86_64") { RedirectStandardOutput = true };
         string[] fixedPart =
@@ -38,6 +42,11 @@ internal sealed class BareQemu : IAsyncDisposable
             "-qmp", $"unix:{directory}/test.sock,server=on,wait=off",
         ];
         foreach (var argument in fixedPart) start.ArgumentList.Add(argument);
+        if (scsi)
+        {
+            start.ArgumentList.Add("-device");
+            start.ArgumentList.Add("virtio-scsi-pci,id=bus");
+        }
         for (var disk = 0; disk < disks; disk++)
         {
             var image = Path.Combine(directory, $"disk{disk}.raw");
@@ -45,6 +54,17 @@ internal sealed class BareQemu : IAsyncDisposable
             {
                 await using var file = File.Create(image);
                 file.SetLength(sizeBytes);
+            }
+            if (scsi)
+            {
+                string[] arguments =
+                [
+                    "-blockdev", $"driver=file,node-name=file{disk},filename={image},discard=unmap",
+                    "-blockdev", $"driver={format},node-name=disk{disk},file=file{disk},discard=unmap",
+                    "-device", $"scsi-hd,drive=disk{disk},id=front{disk},bus=bus.0",
+                ];
+                foreach (var argument in arguments) start.ArgumentList.Add(argument);
+                continue;
             }
             start.ArgumentList.Add("-drive");
             start.ArgumentList.Add($"if=none,id=disk{disk},file={image},format={format},discard=unmap");
@@ -54,7 +74,7 @@ internal sealed class BareQemu : IAsyncDisposable
         var process = Process.Start(start)!;
         // qemu-io reports every write there; nobody reading would stop QEMU once the pipe is full.
         process.BeginOutputReadLine();
-        var qemu = new BareQemu(directory, process, disks);
+        var qemu = new BareQemu(directory, process, disks, scsi);
         await qemu.WaitForMonitorAsync();
         return qemu;
     }
@@ -71,10 +91,28 @@ internal sealed class BareQemu : IAsyncDisposable
     {
         var answer = await AskAsync("human-monitor-command", new JsonObject
         {
-            ["command-line"] = $"qemu-io disk{disk} \"write -P {pattern} {offset} {length}\"",
+            ["command-line"] = $"qemu-io {Front(disk)} \"write -P {pattern} {offset} {length}\"",
         });
         Assert.DoesNotContain("rror", answer.GetString());
     }
+
+    /// <summary>Takes a SCSI disk out, as `device_del` does; its node stays.</summary>
+    public async Task UnplugAsync(int disk)
+    {
+        await AskAsync("device_del", new JsonObject { ["id"] = $"front{disk}" });
+        // It is answered before the device is gone.
+        while ((await AskAsync("query-block")).EnumerateArray().Any(b => b.TryGetProperty("qdev", out var qdev)
+            && qdev.GetString()!.Contains($"front{disk}", StringComparison.Ordinal)))
+            await Task.Delay(20);
+    }
+
+    /// <summary>Puts it in again by its node.</summary>
+    public Task PlugAsync(int disk) => AskAsync("device_add", new JsonObject
+    {
+        ["driver"] = "scsi-hd", ["drive"] = $"disk{disk}", ["id"] = $"front{disk}", ["bus"] = "bus.0",
+    });
+
+    private string Front(int disk) => _scsi ? $"-d front{disk}" : $"disk{disk}";
 
     /// <summary>Names of everything that capture may leave in a QEMU process.</summary>
     public async Task<IReadOnlyList<string>> TracesAsync()

@@ -5,9 +5,24 @@ using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Testing.Replicas;
 
-internal sealed class SimulatedBaseImage(IStorageFile file, long sizeBytes) : IBaseImage
+internal sealed class SimulatedBaseImage(IStorageFile file, long size, bool ours) : IBaseImage, IGrowingImage
 {
-    public long SizeBytes => sizeBytes;
+    private long _size = size;
+
+    public long SizeBytes => _size;
+
+    public async ValueTask GrowAsync(long sizeBytes, CancellationToken ct)
+    {
+        var length = await file.LengthAsync(ct);
+        if (length < sizeBytes && !ours)
+            throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall, $"the target has {length} bytes");
+        if (length < sizeBytes)
+        {
+            await file.SetLengthAsync(sizeBytes, ct);
+            await file.FlushAsync(ct);
+        }
+        _size = Math.Max(_size, sizeBytes);
+    }
 
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
@@ -36,6 +51,6 @@ internal sealed class SimulatedBaseImage(IStorageFile file, long sizeBytes) : IB
     private void Check(long offset, long length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + length, sizeBytes, nameof(length));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset + length, _size, nameof(length));
     }
 }

@@ -28,7 +28,8 @@ public sealed class SimulatedReplicaStore(SimulatedDisk disk) : IReplicaStore
         var name = NameOf(spec);
         if (!await _storage.ExistsAsync(name, ct)) await CreateAsync(name, spec, ct);
         else await _storage.SyncAsync(ct);
-        return new SimulatedBaseImage(await _storage.OpenAsync(name, create: false, ct), spec.SizeBytes);
+        return new SimulatedBaseImage(await _storage.OpenAsync(name, create: false, ct), spec.SizeBytes,
+            ours: true);
     }
 
     public async Task DeleteAsync(BaseImageSpec spec, CancellationToken ct)
@@ -49,7 +50,7 @@ public sealed class SimulatedReplicaStore(SimulatedDisk disk) : IReplicaStore
         if (length < spec.SizeBytes)
             throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall,
                 $"target {target} has {length} bytes, volume {spec.Volume} needs {spec.SizeBytes}");
-        return new SimulatedBaseImage(file, spec.SizeBytes);
+        return new SimulatedBaseImage(file, spec.SizeBytes, ours: false);
     }
 
     private async Task CreateAsync(string name, BaseImageSpec spec, CancellationToken ct)

@@ -7,7 +7,7 @@ namespace Lifeboat.Testing.Simulation;
 /// agent.</summary>
 internal sealed class ChangeMap(string name, Guid replica, long sizeBytes, int granularity, bool whole)
 {
-    private readonly bool[] _dirty = new bool[(sizeBytes + granularity - 1) / granularity];
+    private bool[] _dirty = new bool[(sizeBytes + granularity - 1) / granularity];
 
     public string Name => name;
     public Guid Replica => replica;
@@ -20,6 +20,13 @@ internal sealed class ChangeMap(string name, Guid replica, long sizeBytes, int g
         var first = (long)write.Sector * GuestWrite.SectorBytes;
         var last = first + (long)write.Count * GuestWrite.SectorBytes - 1;
         for (var i = first / granularity; i <= last / granularity; i++) _dirty[i] = true;
+    }
+
+    /// <summary>The disk is longer: QEMU takes what is new for written, in maps that record.</summary>
+    public void Grow(long before, long after)
+    {
+        Array.Resize(ref _dirty, (int)((after + granularity - 1) / granularity));
+        for (var i = before / granularity; Enabled && i <= (after - 1) / granularity; i++) _dirty[i] = true;
     }
 
     public static List<GapExtent> Union(IReadOnlyList<ChangeMap> maps, long offset, long length)

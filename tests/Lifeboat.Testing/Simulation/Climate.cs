@@ -56,6 +56,9 @@ public sealed class Climate
         if (prng.Chance(0.6)) allowed.Add(Fault.HalfOpen);
         if (prng.Chance(0.25)) Link = Link with { Paths = Ways[..prng.Next(2, 4)] };
         Allowed = allowed;
+        // A peer of the release before cannot be told of a size.
+        Grows = prng.Chance(0.3) && LinkVersion == ILinkConnection.VersionNewest;
+        Unplugs = prng.Chance(0.2);
     }
 
     public override string ToString() =>
@@ -63,6 +66,7 @@ public sealed class Climate
         + $"link {LinkVersion} packs {Link.Compression} of {Accepts}, cap {Link.Cap} {string.Join(' ', Link.Windows)}, "
         + $"disk {SlowDisk}, points every {CheckpointInterval} kept {Retention}, "
         + (HasLog ? $"log of {OutboxLogBytes} above {LogAboveBytes} at {SlowLog}, " : "no log, ")
+        + (Grows ? "disks grow, " : "") + (Unplugs ? "disks come and go, " : "")
         + $"a fault every {FaultEvery} of "
         + string.Join(' ', Allowed);
 
@@ -81,6 +85,10 @@ public sealed class Climate
     public TimeSpan FaultEvery { get; }
     public IReadOnlyList<Fault> Allowed { get; }
     public LinkSettings Link { get; }
+    /// <summary>Somebody makes disks longer now and then.</summary>
+    public bool Grows { get; }
+    /// <summary>Somebody takes disks out of the running instance and puts them in again.</summary>
+    public bool Unplugs { get; }
     public FrameAbilities Accepts { get; }
     public int LinkVersion { get; }
 }

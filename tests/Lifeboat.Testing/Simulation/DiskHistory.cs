@@ -10,11 +10,13 @@ namespace Lifeboat.Testing.Simulation;
 /// </summary>
 public sealed class DiskHistory
 {
-    private readonly long[] _initial;
-    private readonly List<GuestWrite>?[] _writes;
+    private readonly List<(long Moment, int Sectors)> _sizes = [];
+    private long[] _initial;
+    private List<GuestWrite>?[] _writes;
 
     public DiskHistory(long[] initial)
     {
+        _sizes.Add((long.MinValue, initial.Length));
         _initial = initial;
         _writes = new List<GuestWrite>?[initial.Length];
     }
@@ -25,10 +27,20 @@ public sealed class DiskHistory
         for (var s = write.Sector; s < write.Sector + sectors; s++) (_writes[s] ??= []).Add(write);
     }
 
+    public void Grow(int sectors, long moment)
+    {
+        _sizes.Add((moment, sectors));
+        Array.Resize(ref _initial, sectors);
+        Array.Resize(ref _writes, sectors);
+    }
+
     /// <summary>Every write acknowledged before the cut, none after (I1). Null when it holds.</summary>
     public string? Check(long cut, ReadOnlySpan<byte> content)
     {
-        for (var sector = 0; sector < _initial.Length; sector++)
+        var size = _sizes.FindLast(s => s.Moment <= cut).Sectors;
+        if (content.Length != size * GuestWrite.SectorBytes)
+            return $"has {content.Length / GuestWrite.SectorBytes} sectors, not {size}";
+        for (var sector = 0; sector < size; sector++)
         {
             var bytes = content.Slice(sector * GuestWrite.SectorBytes, GuestWrite.SectorBytes);
             var words = MemoryMarshal.Cast<byte, long>(bytes);
@@ -106,7 +118,7 @@ public sealed class DiskHistory
     /// </summary>
     public bool Narrow(ReadOnlySpan<byte> content, ref long from, ref long until)
     {
-        for (var sector = 0; sector < _initial.Length; sector++)
+        for (var sector = 0; sector < content.Length / GuestWrite.SectorBytes; sector++)
         {
             var words = MemoryMarshal.Cast<byte, long>(
                 content.Slice(sector * GuestWrite.SectorBytes, GuestWrite.SectorBytes));

@@ -61,7 +61,7 @@ internal sealed class ForkChecks(SimulatedWorld world)
     {
         if (_open is not { } open) return;
         var winner = resolution.Winner == "a" ? world.A : world.B;
-        _joining = (winner, open, world.Storm.Strikes);
+        _joining = (winner, open, world.Storm.Disturbances);
     }
 
     /// <summary>The choice was carried out: the group is one again.</summary>
@@ -76,7 +76,7 @@ internal sealed class ForkChecks(SimulatedWorld world)
     {
         if (_joining is not { } joining) return;
         _joining = null;
-        if (world.Storm.Strikes != joining.Strikes) return;
+        if (world.Storm.Disturbances != joining.Strikes) return;
         var moved = world.Resyncs.SentInto(joining.Winner, joining.Winner.Peer.ReplicaWanted!);
         var (a, b) = (Changed(joining.Fork.A, joining.Fork.Cut), Changed(joining.Fork.B, -1));
         a.UnionWith(b);

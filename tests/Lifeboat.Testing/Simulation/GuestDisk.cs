@@ -8,8 +8,8 @@ namespace Lifeboat.Testing.Simulation;
 public sealed class GuestDisk
 {
     private const int SectorsPerBlock = 8;
-    private readonly long[] _stamps;
-    private readonly bool[] _allocated;
+    private long[] _stamps;
+    private bool[] _allocated;
 
     public GuestDisk(int index, string name, long[] initial)
     {
@@ -44,6 +44,14 @@ public sealed class GuestDisk
         for (var i = 0; i * GuestWrite.SectorBytes < buffer.Length; i++)
             MemoryMarshal.Cast<byte, long>(buffer.Slice(i * GuestWrite.SectorBytes, GuestWrite.SectorBytes))
                 .Fill(_stamps[first + i]);
+    }
+
+    /// <summary>It has so many sectors more from this moment on, which read as zeroes.</summary>
+    public void Grow(int sectors, long moment)
+    {
+        Array.Resize(ref _stamps, Sectors + sectors);
+        Array.Resize(ref _allocated, (Sectors + SectorsPerBlock - 1) / SectorsPerBlock);
+        History.Grow(Sectors, moment);
     }
 
     /// <summary>What block status says: runs of data and of holes.</summary>

@@ -50,8 +50,9 @@ public sealed class GuestWorkload(SimulatedInstance instance, GuestOptions optio
             await process.Clock.DelayAsync(TimeSpan.FromMicroseconds(1 + prng.Next(Options.ThinkMicroseconds)));
             if (_stopping || Choose(process.Scheduler.Now) is not { } write) continue;
             InFlight.Add(write);
-            await instance.Drive(write.Disk).WriteAsync(write);
+            var written = await instance.Drive(write.Disk).WriteAsync(write);
             InFlight.Remove(write);
+            if (!written) continue;
             Acknowledged++;
             WorstStall = Math.Max(WorstStall, write.Acked - write.Issued);
         }
@@ -61,6 +62,7 @@ public sealed class GuestWorkload(SimulatedInstance instance, GuestOptions optio
     private GuestWrite? Choose(long now)
     {
         var disk = prng.Next(instance.Disks.Count);
+        if (!instance.Drive(disk).Plugged) return null;
         var sectors = instance.Disks[disk].Sectors;
         var count = 1 + prng.Next(Math.Min(Options.MaxSectors, sectors));
         // Half of the writes go to a hot corner, so that sectors are written again and again.

@@ -66,18 +66,23 @@ public sealed class PointOracle(SimulatedWorld world)
         var found = "its clock never said so";
         foreach (var cut in source.Time.MomentsOf(point.CutAt))
         {
-            if (Fault(source, cut, content) is not { } fault) return;
+            if (Fault(source, cut, content, point.Note) is not { } fault) return;
             found = $"cut at {TimeSpan.FromTicks(cut):mm\\:ss\\.fffffff}: {fault}";
         }
         world.Violate("I1", $"{where}: point at sequence {point.Sequence} of epoch {point.Epoch}, {found}");
     }
 
-    private static string? Fault(EpochSource source, long cut, IReadOnlyList<byte[]> content)
+    // A point says so when it is without a volume that was unplugged.
+    private static string? Fault(EpochSource source, long cut, IReadOnlyList<byte[]> content, string? note)
     {
         for (var i = 0; i < content.Count; i++)
-            if (source.Instance.Disks[i].History.Check(cut, content[i]) is { } fault) return $"disk {i} {fault}";
+            if (!IsWithout(note, i) && source.Instance.Disks[i].History.Check(cut, content[i]) is { } fault)
+                return $"disk {i} {fault}";
         return null;
     }
+
+    internal static bool IsWithout(string? note, int disk) =>
+        note?.Contains($"db1.d{disk}", StringComparison.Ordinal) == true;
 
     /// <summary>A sequence between points: some state the disks passed through, or there is none to open.</summary>
     public void CheckPrefix(Epoch epoch, long sequence, IReadOnlyList<byte[]> content)

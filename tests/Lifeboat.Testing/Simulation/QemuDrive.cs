@@ -19,9 +19,11 @@ internal sealed class QemuDrive(SimulatedInstance instance, GuestDisk disk, Simu
     public List<ChangeMap> Maps { get; } = [];
     public QemuMirror? Mirror { get; private set; }
 
-    public async Task WriteAsync(GuestWrite write)
+    /// <returns>False: the disk was taken out meanwhile, nothing was written.</returns>
+    public async Task<bool> WriteAsync(GuestWrite write)
     {
         while (_drains > 0) await _changed.Task;
+        if (!Plugged) return false;
         _inFlight++;
         await DelayAsync(20, 200);
         disk.Apply(write, write.Count);
@@ -29,10 +31,15 @@ internal sealed class QemuDrive(SimulatedInstance instance, GuestDisk disk, Simu
         foreach (var map in Maps)
             if (map.Enabled) map.Mark(write);
         if (Mirror is { Ended: false } mirror) await mirror.SendAsync(write);
-        else await DelayAsync(5, 30);
+        else
+        {
+            TouchedUnseen = true;
+            await DelayAsync(5, 30);
+        }
         write.Acked = process.Scheduler.Now;
         _inFlight--;
         Changed();
+        return true;
     }
 
     /// <summary>No write is in flight while the action runs: what QEMU's drained sections give.</summary>
@@ -45,11 +52,52 @@ internal sealed class QemuDrive(SimulatedInstance instance, GuestDisk disk, Simu
         Changed();
     }
 
-    public async Task StartMirrorAsync(QemuMirror mirror)
+    /// <returns>False: the disk is longer than that, and nothing was begun.</returns>
+    public async Task<bool> StartMirrorAsync(QemuMirror mirror, long sizeBytes)
     {
         if (Mirror is { Ended: false }) throw new SimulationException("two mirrors on one disk");
-        await DrainedAsync(() => Mirror = mirror);
+        var begun = false;
+        await DrainedAsync(() =>
+        {
+            begun = disk.SizeBytes == sizeBytes && Plugged;
+            if (begun) (Mirror, TouchedUnseen) = (mirror, false);
+        });
+        return begun;
     }
+
+    /// <summary>`block_resize`, which QEMU refuses while a job uses the disk.</summary>
+    public async Task<bool> TryGrowAsync(int sectors)
+    {
+        var grown = false;
+        await DrainedAsync(() =>
+        {
+            if (Mirror is { Ended: false }) return;
+            var before = disk.SizeBytes;
+            disk.Grow(sectors, process.Scheduler.Now);
+            foreach (var map in Maps) map.Grow(before, disk.SizeBytes);
+            grown = true;
+        });
+        return grown;
+    }
+
+    /// <summary>The instance has the disk; its node with maps and mirror stays when it has not.</summary>
+    public bool Plugged { get; private set; } = true;
+    /// <summary>Written to since the last mirror was intact.</summary>
+    public bool TouchedUnseen { get; private set; }
+
+    /// <summary>`device_del`: what the guest has under way is answered first.</summary>
+    public Task UnplugAsync() => DrainedAsync(() =>
+    {
+        Plugged = false;
+        Mirror?.Unplug(TimeSpan.FromMilliseconds(instance.Prng.Next(1000)));
+    });
+
+    /// <summary>`device_add`: below the filter of a mirror that still runs, which sees nothing from here on.</summary>
+    public Task PlugAsync() => DrainedAsync(() =>
+    {
+        Plugged = true;
+        Mirror?.Fail(TimeSpan.FromMilliseconds(instance.Prng.Next(1000)));
+    });
 
     public string NextMapName(Guid replica)
     {

@@ -16,10 +16,13 @@ internal sealed class QemuMirror
     private readonly Prng _prng;
     private readonly List<TaskCompletionSource> _waiting = [];
     private readonly TaskCompletionSource<TapEnd> _end = new();
+    private readonly Func<bool> _plugged;
     private bool _letGo;
 
-    public QemuMirror(SimulatedProcess qemu, SimulatedProcess agent, ICaptureSink sink, Prng prng)
+    public QemuMirror(
+        SimulatedProcess qemu, SimulatedProcess agent, ICaptureSink sink, Func<bool> plugged, Prng prng)
     {
+        _plugged = plugged;
         (_qemu, _agent, _sink, _prng) = (qemu, agent, sink, prng);
         agent.OnExit(() => EndAfterTransit(TapEnd.MirrorFailed));
         qemu.OnExit(() => Later(_agent, () => Heard(TapEnd.InstanceGone)));
@@ -59,6 +62,21 @@ internal sealed class QemuMirror
         Finish();
         _ = new SimulatedTimer(_agent, _ => Heard(TapEnd.MirrorFailed), null, untilHeard, Timeout.InfiniteTimeSpan);
     }
+
+    /// <summary>Its disk was taken out: the job goes on until the agent has looked.</summary>
+    public void Unplug(TimeSpan untilSeen)
+    {
+        if (Ended) return;
+        _ = new SimulatedTimer(_agent, _ =>
+        {
+            if (Ended || _end.Task.IsCompleted || _plugged()) return;
+            Unplugged = true;
+            _end.TrySetResult(TapEnd.Unplugged);
+        }, null, untilSeen, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>The agent has seen its disk gone while it was intact.</summary>
+    public bool Unplugged { get; private set; }
 
     /// <summary>The agent is about to end it in order: what is not captured yet will not be.</summary>
     public void Close() => _sink.Lost();

@@ -32,8 +32,8 @@ public sealed partial class SimulatedAgent
         await RefusingAsync(() => replica.OpenViewAsync(request.Name, point.Sequence, request.Writable, default));
         if (replica == _replica) _leased.Add(request.Name);
         return new ViewInfo(request.Name, point.Sequence, point.Id, request.Writable,
-            [.. replica.Definition.Volumes.Select(v =>
-                new ViewVolume(v.Index, v.Name, request.Name, v.Name, v.SizeBytes))]);
+            [.. replica.Definition.Volumes.Where(v => replica.Sizes[v.Index] > 0).Select(v =>
+                new ViewVolume(v.Index, v.Name, request.Name, v.Name, replica.Sizes[v.Index]))]);
     }
 
     public async Task CloseViewAsync(string name)
@@ -79,7 +79,7 @@ public sealed partial class SimulatedAgent
         if (points.Count < 2) return;
         var index = prng.Next(1, points.Count);
         var (before, after) = (points[index - 1], points[index]);
-        if (before.Epoch != after.Epoch) return;
+        if (before.Epoch != after.Epoch || after.Note is not null) return;
         var sequence = prng.Next(before.Sequence, after.Sequence);
         var name = $"audit-{Process.Id}-{++_audits}";
         try
@@ -125,7 +125,7 @@ public sealed partial class SimulatedAgent
         var content = new List<byte[]>();
         foreach (var volume in replica.Definition.Volumes.OrderBy(v => v.Index))
         {
-            var bytes = new byte[volume.SizeBytes];
+            var bytes = new byte[view.Sizes[volume.Index]];
             await view.ReadAsync(volume.Index, 0, bytes, default);
             content.Add(bytes);
         }

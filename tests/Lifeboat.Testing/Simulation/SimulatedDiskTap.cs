@@ -10,19 +10,27 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
     private QemuMirror? _mirror;
     private TaskCompletionSource<TapEnd> _notAttached = new();
     private Guid _replica;
+    private long _size = instance.Disks[disk].SizeBytes;
 
     /// <summary>Told after each attach what the change map says has changed; null when there was none.</summary>
     public Action<long?> Attached { get; init; } = static _ => { };
-    public long SizeBytes => instance.Disks[disk].SizeBytes;
+    public long SizeBytes => _size;
     public Task<TapEnd> Ended => _mirror?.End ?? _notAttached.Task;
 
     public async Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct)
     {
         _mirror?.LetGo();
         var drive = await MonitorAsync(ct);
+        if (!drive.Plugged) throw new TapException(TapFault.DiskNotFound, $"{instance.Name} has no such disk");
         while (drive.Mirror is { Ended: false }) await StepAsync(drive, ct);
-        var mirror = new QemuMirror(drive.Process, agent, sink, _prng);
-        await InsideAsync(drive, () => drive.StartMirrorAsync(mirror), ct);
+        var mirror = new QemuMirror(drive.Process, agent, sink, () => drive.Plugged, _prng);
+        var begun = false;
+        await InsideAsync(drive, async () => begun = await drive.StartMirrorAsync(mirror, _size), ct);
+        if (!begun)
+        {
+            _size = drive.Disk.SizeBytes;
+            throw new TapException(TapFault.SizeChanged, $"the disk has {_size} bytes");
+        }
         (_mirror, _replica) = (mirror, replica);
         await StepAsync(drive, ct);
         var name = "";
@@ -86,6 +94,17 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
     {
         await agent.Clock.DelayAsync(TimeSpan.FromMicroseconds(_prng.Next(50, 1000)), ct);
         return instance.Running;
+    }
+
+    public async Task<DiskPresence> PresenceAsync(CancellationToken ct)
+    {
+        await agent.Clock.DelayAsync(TimeSpan.FromMicroseconds(_prng.Next(50, 1000)), ct);
+        if (!instance.Running) return DiskPresence.NobodyThere;
+        var drive = instance.Drive(disk);
+        if (drive.Plugged) return DiskPresence.Plugged;
+        return _mirror is { Unplugged: true } && !drive.TouchedUnseen
+            ? DiskPresence.Unplugged
+            : DiskPresence.Doubtful;
     }
 
     public async Task DetachAsync(CancellationToken ct)

@@ -158,7 +158,9 @@ public sealed class SimulatedHost
             foreach (var disk in Instance!.Disks) images.Put(SeedName(disk, origin), Content(disk));
         }
         return new WantedReplica(definition.Epoch, definition.PrimarySite,
-            [.. definition.Volumes.Select(v => new Replication.Replicas.ReplicaVolume(v.Index, v.Name, v.SizeBytes,
+            // What is kept, and what a replica begins with, is as long as the disk is.
+            [.. definition.Volumes.Select(v => new Replication.Replicas.ReplicaVolume(v.Index, v.Name,
+                seeded ? Instance!.Disks[v.Index].SizeBytes : v.SizeBytes,
                 seeded ? SeedName(Instance!.Disks[v.Index], origin) : null))], definition.Policy.Retention, origin);
     }
 

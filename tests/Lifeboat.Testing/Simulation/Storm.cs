@@ -11,6 +11,7 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
     private static readonly TimeSpan WatchdogLimit = TimeSpan.FromMilliseconds(250);
     private readonly SimulatedProcess _sky = world.Spawn("sky");
     private readonly Prng _tending = prng.Fork();
+    private readonly DiskOperator _operator = new(world, new Prng(world.Options.Seed ^ 0x6707));
     private bool _raging;
     private int _generation;
     private int _strikes;
@@ -18,6 +19,8 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
     public bool Raging => _raging;
     /// <summary>Faults so far, those that were spared included.</summary>
     public int Strikes => _strikes;
+    /// <summary>Faults, and what was done to disks.</summary>
+    public int Disturbances => _strikes + _operator.Acts;
 
     public void Begin()
     {
@@ -25,6 +28,7 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
         world.Network.Stormy = true;
         var generation = ++_generation;
         _sky.Start(() => RageAsync(generation));
+        _operator.Begin();
     }
 
     /// <summary>From here on nothing breaks any more, and what is down comes up.</summary>
@@ -32,6 +36,7 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
     {
         _raging = false;
         _generation++;
+        _operator.End();
         world.Network.Stormy = false;
         world.Network.Heal();
         foreach (var host in Hosts)

@@ -46,6 +46,9 @@ internal sealed class ModelSource(Prng prng, IReadOnlyDictionary<ushort, int> si
         return Add(RecordHeader.Zero(volume, Last + 1, Epoch.Value, from, length, Micros()), []);
     }
 
+    public byte[] Size(ushort volume, long bytes) =>
+        Add(RecordHeader.Size(volume, Last + 1, Epoch.Value, bytes, Micros()), []);
+
     public byte[] Checkpoint(RecordFlags flags = RecordFlags.None)
     {
         _clock += TimeSpan.FromSeconds(1);

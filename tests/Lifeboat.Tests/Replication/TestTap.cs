@@ -56,9 +56,21 @@ internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
 
     public Task<bool> InstanceAnswersAsync(CancellationToken ct) => Task.FromResult(InstanceRuns);
 
+    /// <summary>Taken out while the mirror was intact: the sink is not told.</summary>
+    public void Unplug()
+    {
+        Presence = DiskPresence.Unplugged;
+        _end.TrySetResult(TapEnd.Unplugged);
+    }
+
+    /// <summary>What the tap says of the disk in its instance.</summary>
+    public DiskPresence Presence { get; set; } = DiskPresence.Plugged;
+    public Task<DiskPresence> PresenceAsync(CancellationToken ct) => Task.FromResult(Presence);
+
     public Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct)
     {
         Need();
+        if (Presence != DiskPresence.Plugged) throw new TapException(TapFault.DiskNotFound, "no such disk");
         LetGo();
         Attaches++;
         SilentlyBroken = false;

@@ -35,7 +35,28 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
     public long DurableTo { get; private set; }
 
     /// <summary>Takes over what the manifest says.</summary>
-    public void Begin(long checkedTo) => DurableTo = CheckedTo = checkedTo;
+    public void Begin(long checkedTo) =>
+        // Summed up when it had another length, the last block had too: longer, if the record that said so was lost.
+        DurableTo = CheckedTo = checkedTo == SizeBytes ? checkedTo : WholeSectors(Math.Min(checkedTo, SizeBytes));
+
+    /// <summary>
+    /// The last block may be short: it has no sum any more, nor has what shares its sector. They are summed up again as
+    /// if they never had been. Under the gate.
+    /// </summary>
+    public void ForgetTail() => DurableTo = CheckedTo = WholeSectors(CheckedTo);
+
+    /// <summary>Makes the image longer, under the gate, when its tail is forgotten.</summary>
+    /// <exception cref="ReplicaStoreException">TargetTooSmall: the image cannot grow.</exception>
+    public async ValueTask GrowAsync(long sizeBytes, CancellationToken ct)
+    {
+        if (sizeBytes <= SizeBytes) return;
+        if (image is not IGrowingImage growing)
+            throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall,
+                $"the image of volume {Volume} has {SizeBytes} bytes and cannot have {sizeBytes}");
+        await growing.GrowAsync(sizeBytes, ct);
+    }
+
+    private static long WholeSectors(long checkedTo) => checkedTo - checkedTo % SumSector.Covers;
 
     public async ValueTask FlushSumsAsync(CancellationToken ct)
     {

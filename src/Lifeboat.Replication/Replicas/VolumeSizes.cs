@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Records;
+
+namespace Lifeboat.Replication.Replicas;
+
+/// <summary>
+/// How long each volume is at each sequence. A volume that a group was given later has no bytes before its first size.
+/// Changed by the receiver alone; read from any thread.
+/// </summary>
+internal sealed class VolumeSizes(IEnumerable<ManifestVolume> atBase)
+{
+    private volatile IReadOnlyDictionary<ushort, Step[]> _steps =
+        atBase.ToDictionary(v => v.Index, v => new[] { new Step(0, v.SizeBytes) });
+
+    /// <summary>Behind the last record.</summary>
+    public IReadOnlyDictionary<ushort, long> Latest => _steps.ToDictionary(s => s.Key, s => s.Value[^1].SizeBytes);
+
+    /// <summary>Volumes that are there at a sequence.</summary>
+    public IReadOnlyDictionary<ushort, long> At(long sequence) => _steps
+        .Select(s => (Volume: s.Key, Size: Array.FindLast(s.Value, step => step.From <= sequence).SizeBytes))
+        .Where(s => s.Size > 0).ToDictionary(s => s.Volume, s => s.Size);
+
+    public long At(ushort volume, long sequence) => At(sequence).GetValueOrDefault(volume);
+
+    public void Add(in RecordHeader header)
+    {
+        if (header.Kind != RecordKind.VolumeSize) return;
+        var (volume, step) = (header.Volume, new Step(header.Sequence, header.Offset));
+        if (_steps.TryGetValue(volume, out var before) && before[^1].SizeBytes == step.SizeBytes) return;
+        _steps = new Dictionary<ushort, Step[]>(_steps) { [volume] = [.. before ?? [], step] };
+    }
+
+    private readonly record struct Step(long From, long SizeBytes);
+}
