@@ -65,7 +65,7 @@ public static class ControllerHost
             o.UseUtcTimestamp = true;
             o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
         }).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
-        var identity = new SiteIdentity(paths);
+        var identity = new SiteIdentity(paths, time);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -73,7 +73,7 @@ public static class ControllerHost
             kestrel.ListenUnixSocket(FreeSocket(paths.ControllerSocket));
             kestrel.Listen(IPEndPoint.Parse(configuration.ControllerListen), listen => listen.UseHttps(https =>
             {
-                https.ServerCertificate = identity.Controller;
+                https.ServerCertificateSelector = (_, _) => identity.Controller;
                 https.SslProtocols = SslProtocols.Tls13;
                 https.ClientCertificateMode = ClientCertificateMode.AllowCertificate;
                 // Whose certificate it is, is decided per request (RequestGate), so that a refusal has a reason.

@@ -26,7 +26,8 @@ internal static class ControllerServices
         services.AddSingleton<GroupStore>().AddSingleton<SpecStore>().AddSingleton<PeerStore>()
             .AddSingleton<TokenStore>().AddSingleton<AuditLog>()
             .AddSingleton<IRunStore, SqliteRunStore>();
-        services.AddSingleton<PeerDirectory>().AddSingleton<PeerTruce>().AddSingleton<Pairing>();
+        services.AddSingleton<PeerDirectory>().AddSingleton<PeerTruce>().AddSingleton<Pairing>()
+            .AddSingleton<CertificateRotation>();
         services.AddSingleton<BootFiles>().AddSingleton<SourceSightings>().AddSingleton<GroupLocks>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<LocalSide>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));

@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Linking;
@@ -12,7 +13,7 @@ namespace Lifeboat.Agent.Linking;
 // Who we are on a link and whom we believe. A peer is the site in its certificate's common name, if that certificate
 // chains to the CA that we paired with under that name. Everything is read anew for each connection, so that pairing,
 // unpairing and a renewed certificate take effect at once.
-internal sealed class LinkIdentity(SitePaths paths)
+internal sealed class LinkIdentity(SitePaths paths, TimeProvider time)
 {
     private const string ClientUse = "1.3.6.1.5.5.7.3.2";
     private const string ServerUse = "1.3.6.1.5.5.7.3.1";
@@ -80,30 +81,17 @@ internal sealed class LinkIdentity(SitePaths paths)
         if (expectedSite is not null && site != expectedSite)
             return (null, $"it is the certificate of site '{site}', not of '{expectedSite}'");
         if (!HasRole(shown)) return (null, $"it is not an agent's certificate ({shown.Subject})");
-        var anchorFile = paths.TrustAnchor(site);
-        if (!File.Exists(anchorFile)) return (null, $"this site is not paired with '{site}'");
         try
         {
-            using var anchor = X509CertificateLoader.LoadCertificateFromFile(anchorFile);
-            return ChainProblem(shown, anchor, use) is { } problem ? (null, problem) : (site, null);
+            using var trust = PeerTrust.Read(paths, site);
+            if (trust is null) return (null, $"this site is not paired with '{site}'");
+            return trust.Problem(shown, use, time.GetUtcNow()) is { } problem ? (null, problem) : (site, null);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException
+            or JsonException)
         {
-            return (null, $"the trust anchor {anchorFile} cannot be used: {e.Message}");
+            return (null, $"the trust anchor {paths.TrustAnchor(site)} cannot be used: {e.Message}");
         }
-    }
-
-    private static string? ChainProblem(X509Certificate2 shown, X509Certificate2 anchor, string use)
-    {
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(anchor);
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.DisableCertificateDownloads = true;
-        chain.ChainPolicy.ApplicationPolicy.Add(new Oid(use));
-        if (chain.Build(shown)) return null;
-        var status = chain.ChainStatus.Select(s => s.StatusInformation.Trim()).Where(s => s.Length > 0).Distinct();
-        return "it does not come from the CA this site was paired with: " + string.Join("; ", status);
     }
 
     private static bool HasRole(X509Certificate2 shown) =>

@@ -30,7 +30,7 @@ internal sealed partial class LinkListener : IAsyncDisposable
         TimeProvider time, ILogger<LinkListener> logger)
     {
         _socket = socket;
-        _identity = new LinkIdentity(paths);
+        _identity = new LinkIdentity(paths, time);
         _serve = serve;
         _time = time;
         _logger = logger;

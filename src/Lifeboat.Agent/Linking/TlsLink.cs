@@ -13,7 +13,7 @@ namespace Lifeboat.Agent.Linking;
 internal sealed class TlsLink(SitePaths paths, TimeProvider time) : ILink
 {
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(10);
-    private readonly LinkIdentity _identity = new(paths);
+    private readonly LinkIdentity _identity = new(paths, time);
 
     public async Task<ILinkConnection> ConnectAsync(
         string target, string expectedSite, LinkPath path, CancellationToken ct)

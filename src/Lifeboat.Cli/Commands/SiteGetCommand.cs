@@ -17,6 +17,8 @@ internal sealed class SiteGetCommand()
                 ? $"{site.LinkAddress}, pid {agent.ProcessId}" : Show.Name(site.AgentReason)),
             .. site.Peers.Select(p => ("paired with", (string?)
                 $"{p.Name} at {p.ControllerUrl}: {(p.Reachable ? "reachable" : Show.Name(p.Reason))}")),
+            .. site.Certificates.Select(c =>
+                ($"{c.Role} certificate of {c.Site}", (string?)$"until {Show.Time(c.NotAfter)}")),
             ("requests to paired sites", site.PeerRequests.ToString(System.Globalization.CultureInfo.InvariantCulture)),
         ]);
         return ExitCode.Ok;

@@ -10,6 +10,8 @@ namespace Lifeboat.Cli.Commands;
 internal sealed class StatusCommand() : LifeboatCommand(null, "status",
     "Can I recover now, to when, and what is wrong")
 {
+    private static readonly TimeSpan ExpiryWarning = TimeSpan.FromDays(30);
+
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var site = await session.Controller.SiteAsync(ct);
@@ -28,6 +30,9 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
             session.Output.Talk($"replica of {g.Definition.Name} is damaged: {GroupTable.Damage(g)}");
         foreach (var peer in site.Peers.Where(p => !p.Reachable))
             session.Output.Talk($"site {peer.Name} does not answer at {peer.ControllerUrl} ({Show.Name(peer.Reason)})");
+        foreach (var c in site.Certificates.Where(c => c.NotAfter - session.Time.GetUtcNow() < ExpiryWarning))
+            session.Output.Talk($"the {c.Role} certificate of site {c.Site} is over at {Show.Time(c.NotAfter)}: "
+                + $"lifeboat site rotate-certificates{(c.Role == "ca" ? " --ca" : "")} there");
         if (site.Agent is null)
             session.Output.Talk($"the agent of this site does not answer: {Show.Name(site.AgentReason)}");
         return ExitCode.Ok;

@@ -40,6 +40,10 @@ public sealed partial class ControllerClient : IDisposable
     public Task<PeerInfo> PairAsync(string token, CancellationToken ct) =>
         AskAsync<PeerInfo>(HttpMethod.Post, "v1/site/pair", new PairRequest(token), ct);
 
+    /// <summary>New certificates for this site; connections that are there go on.</summary>
+    public Task<RotationResult> RotateCertificatesAsync(RotateCertificatesRequest request, CancellationToken ct) =>
+        AskAsync<RotationResult>(HttpMethod.Post, "v1/site/certificates", request, ct);
+
     public Task<LinkStatus> LinkAsync(string peer, CancellationToken ct) =>
         AskAsync<LinkStatus>(HttpMethod.Get, $"v1/links/{Escape(peer)}", null, ct);
 

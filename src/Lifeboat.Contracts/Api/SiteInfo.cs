@@ -19,6 +19,8 @@ public sealed record SiteInfo
     public AgentStatus? Agent { get; init; }
     public required ReasonCode AgentReason { get; init; }
     public required IReadOnlyList<PeerInfo> Peers { get; init; }
+    /// <summary>This site's certificates, and the CAs of the paired ones.</summary>
+    public IReadOnlyList<CertificateInfo> Certificates { get; init; } = [];
     /// <summary>Requests made to other sites since the controller started (`lifeboat_peer_requests_total`).</summary>
     public required long PeerRequests { get; init; }
 }
@@ -33,3 +35,18 @@ public sealed record PeerInfo(string Name, string ControllerUrl, string LinkAddr
 public sealed record PairingToken(string Token, DateTimeOffset ExpiresAt);
 
 public sealed record PairRequest(string Token);
+
+/// <param name="Role">`ca`, `controller` or `agent`.</param>
+/// <param name="Site">Whose it is.</param>
+public sealed record CertificateInfo(string Site, string Role, DateTimeOffset NotBefore, DateTimeOffset NotAfter);
+
+/// <summary>New certificates for the controller and the agent of a site.</summary>
+/// <param name="NewCa">Of a new CA, which the paired sites are told of first.</param>
+/// <param name="Overlap">How long paired sites take the former ones too; 0 to 30 days.</param>
+/// <param name="ValidFor">A day to ten years; null: ten years.</param>
+public sealed record RotateCertificatesRequest(bool NewCa, TimeSpan Overlap, TimeSpan? ValidFor = null);
+
+/// <param name="FormerUntil">When paired sites stop taking the former ones.</param>
+/// <param name="Untold">Paired sites that did not answer; they are told as soon as they do.</param>
+public sealed record RotationResult(IReadOnlyList<CertificateInfo> Certificates, DateTimeOffset FormerUntil,
+    IReadOnlyList<string> Untold);

@@ -33,6 +33,8 @@ public sealed record SitePaths(string Root)
 
     /// <summary>CA certificate of a paired site, PEM.</summary>
     public string TrustAnchor(string site) => Path.Combine(Root, "ca", "peers", site + ".pem");
+    /// <summary>What a paired site has said of the certificates that it replaced, JSON.</summary>
+    public string FormerCertificates(string site) => Path.Combine(Root, "ca", "peers", site + ".json");
     /// <param name="role">`watchdog`, `controller` or `agent`.</param>
     public string PidFile(string role) => Path.Combine(Run, role + ".pid");
     public string LogFile(string role) => Path.Combine(Logs, role + ".log");

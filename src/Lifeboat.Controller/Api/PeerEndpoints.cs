@@ -3,6 +3,8 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Controller.Groups;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -18,7 +20,8 @@ namespace Lifeboat.Controller.Api;
 /// `/peer/v1`: what the controller of a paired site may ask; the other end of PeerSide. A peer reaches only groups
 /// between it and this site, and instances only as members of them.
 /// </summary>
-internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, DivergenceWatch divergences, BootFiles boot)
+internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, DivergenceWatch divergences, BootFiles boot,
+    CertificateRotation certificates)
 {
     private const string Group = "/peer/v1/groups/{group}";
 
@@ -39,6 +42,11 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, Divergenc
             await here.LearnAsync(peer, theirs, ct);
             divergences.Learn(peer, theirs.Divergences ?? []);
             return new GroupExchange(groups.SharedWith(peer), divergences.SharedWith(peer));
+        });
+        routes.MapPut("/peer/v1/trust", (HttpContext http, TrustNotice notice) =>
+        {
+            certificates.Accept(RequestGate.Peer(http), notice);
+            return Results.NoContent();
         });
         routes.MapGet("/peer/v1/boot/{digest}", (string digest) => boot.State(digest));
         routes.MapPut("/peer/v1/boot/{digest}", async (HttpContext http, string digest, long offset, bool last,

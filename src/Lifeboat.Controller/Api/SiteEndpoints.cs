@@ -19,7 +19,8 @@ namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/site`, `/v1/events`, `/metrics`: the site itself and its pairings.</summary>
 internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, PeerDirectory peers, AgentClient agent,
-    AuditLog audit, GroupOverview groups, TimeProvider time)
+    AuditLog audit, GroupOverview groups, TimeProvider time,
+    CertificateRotation certificates, SiteIdentity identity)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
@@ -33,6 +34,8 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
         routes.MapPost("/v1/site/tokens", () => pairing.CreateToken());
         routes.MapPost("/v1/site/pair", (PairRequest request, CancellationToken ct) =>
             pairing.JoinAsync(request.Token ?? "", ct));
+        routes.MapPost("/v1/site/certificates", (RotateCertificatesRequest request, CancellationToken ct) =>
+            certificates.RotateAsync(request, ct));
         routes.MapGet("/v1/events", () => audit.Newest(500));
         routes.MapGet("/metrics", async (CancellationToken ct) => Results.Text(await MetricsAsync(ct)));
     }
@@ -51,6 +54,7 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
             Agent = status,
             AgentReason = reason,
             Peers = [.. peers.All.Select(peers.Describe)],
+            Certificates = identity.Certificates(),
             PeerRequests = peers.Requests,
         };
     }
@@ -88,6 +92,10 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
         }
         AppendOutboxes(text, all);
         await AppendLinksAsync(text, ct);
+        Head(text, "lifeboat_certificate_expires_seconds", "gauge", "Until a certificate is over.");
+        foreach (var c in identity.Certificates())
+            text.Append(CultureInfo.InvariantCulture, $"lifeboat_certificate_expires_seconds{{site=\"{c.Site}\","
+                + $"role=\"{c.Role}\"}} {(c.NotAfter - time.GetUtcNow()).TotalSeconds:0}\n");
         return text.ToString();
     }
 

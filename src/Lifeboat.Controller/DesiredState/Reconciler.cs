@@ -3,6 +3,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Controller.Groups;
+using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
@@ -20,7 +21,8 @@ namespace Lifeboat.Controller.DesiredState;
 //   each peer ── no failover leaves it (I11)? ─► exchange group definitions; the newer wins on both sides
 //
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
-internal sealed partial class Reconciler(LocalSide here, AgentClient agent, GroupStore groups, SpecStore specs,
+internal sealed partial class Reconciler(CertificateRotation certificates,
+    LocalSide here, AgentClient agent, GroupStore groups, SpecStore specs,
     PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, TimeProvider time,
     ILogger<Reconciler> logger)
     : BackgroundService
@@ -38,6 +40,7 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
         do
         {
             await RoundAsync("agent", () => TendAgentAsync(stoppingToken), stoppingToken);
+            await RoundAsync("certificates", () => TellAsync(stoppingToken), stoppingToken);
             await RoundAsync("divergence", () => LookAsync(stoppingToken), stoppingToken);
             await Task.WhenAll(peers.All.Select(p =>
                 RoundAsync(p.Name, () => ExchangeAsync(p.Name, stoppingToken), stoppingToken)));
@@ -65,6 +68,12 @@ internal sealed partial class Reconciler(LocalSide here, AgentClient agent, Grou
         {
             LogReconcileFailed(e, who);
         }
+    }
+
+    private async Task<bool> TellAsync(CancellationToken ct)
+    {
+        await certificates.TellAgainAsync(ct);
+        return true;
     }
 
     private async Task<bool> TendAgentAsync(CancellationToken ct)

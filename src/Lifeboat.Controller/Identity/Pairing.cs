@@ -125,7 +125,7 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
 
     private void Trust(PairingSide other, string caPem)
     {
-        identity.Trust(other.Site, X509Certificate2.CreateFromPem(caPem));
+        identity.Trust(other.Site, [X509Certificate2.CreateFromPem(caPem)], null);
         peers.Save(new StoredPeer(other.Site, other.Url, other.Link, other.CaFingerprint, time.GetUtcNow()));
         LogSitePaired(other.Site, other.Url, other.CaFingerprint);
     }
@@ -137,7 +137,7 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
             $"Make a new one at site {site.Name}; it is good once, for 15 minutes.");
     }
 
-    private static X509Certificate2 ReadCa(string pem, string name)
+    internal static X509Certificate2 ReadCa(string pem, string name)
     {
         try
         {

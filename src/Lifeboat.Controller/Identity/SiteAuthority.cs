@@ -2,7 +2,9 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
 
 namespace Lifeboat.Controller.Identity;
 
@@ -14,7 +16,7 @@ internal static class SiteAuthority
 {
     // A host clock that is a little behind must not find the certificate not yet valid.
     private static readonly TimeSpan Backdated = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan Life = TimeSpan.FromDays(3650);
+    public static readonly TimeSpan Life = TimeSpan.FromDays(3650);
 
     public static void Create(SitePaths paths, SiteConfiguration site, TimeProvider time)
     {
@@ -23,8 +25,45 @@ internal static class SiteAuthority
         using var ca = SelfSigned(site.Name, caKey, from);
         PrivateFile.Write(paths.CaKey, caKey.ExportPkcs8PrivateKeyPem());
         PrivateFile.Write(paths.CaCertificate, ca.ExportCertificatePem());
-        Issue(ca, caKey, site, "controller", paths.ControllerCertificate, paths.ControllerKey, from);
-        Issue(ca, caKey, site, "agent", paths.AgentCertificate, paths.AgentKey, from);
+        IssueBoth(ca, caKey, paths, site, from, Life - Backdated);
+    }
+
+    /// <summary>A CA in the place of the present one; nothing is written yet.</summary>
+    public static NextCa NewCa(SiteConfiguration site, TimeProvider time)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var ca = SelfSigned(site.Name, key, time.GetUtcNow() - Backdated);
+        return new NextCa(ca.ExportCertificatePem(), key.ExportPkcs8PrivateKeyPem());
+    }
+
+    /// <summary>New certificates of the CA that is there.</summary>
+    /// <param name="former">When those before began: the new ones begin later, so that they can be told apart.</param>
+    /// <returns>When the new ones begin.</returns>
+    public static DateTimeOffset Renew(
+        SitePaths paths, SiteConfiguration site, TimeSpan life, DateTime former, TimeProvider time)
+    {
+        using var caKey = ECDsa.Create();
+        caKey.ImportFromPem(File.ReadAllText(paths.CaKey));
+        using var ca = X509Certificate2.CreateFromPem(File.ReadAllText(paths.CaCertificate));
+        using var known = ca.GetECDsaPublicKey();
+        if (known?.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(caKey.ExportSubjectPublicKeyInfo()) != true)
+            throw new ProblemException(ReasonCode.Unexpected, "the site's CA and its key do not fit each other",
+                "A change of the CA was cut off: make a new one with `site rotate-certificates --ca`.");
+        var from = time.GetUtcNow() - Backdated;
+        var least = new DateTimeOffset(former.ToUniversalTime()).AddSeconds(1);
+        if (from < least) from = least;
+        // Certificates know whole seconds, and none is good for longer than its CA.
+        from = DateTimeOffset.FromUnixTimeSeconds(from.ToUnixTimeSeconds());
+        var end = new DateTimeOffset(ca.NotAfter.ToUniversalTime());
+        IssueBoth(ca, caKey, paths, site, from, from + life < end ? life : end - from);
+        return from;
+    }
+
+    private static void IssueBoth(X509Certificate2 ca, ECDsa caKey, SitePaths paths, SiteConfiguration site,
+        DateTimeOffset from, TimeSpan life)
+    {
+        Issue(ca, caKey, site, "controller", paths.ControllerCertificate, paths.ControllerKey, from, life);
+        Issue(ca, caKey, site, "agent", paths.AgentCertificate, paths.AgentKey, from, life);
     }
 
     private static X509Certificate2 SelfSigned(string site, ECDsa key, DateTimeOffset from)
@@ -38,7 +77,7 @@ internal static class SiteAuthority
     }
 
     private static void Issue(X509Certificate2 ca, ECDsa caKey, SiteConfiguration site, string role,
-        string certificateFile, string keyFile, DateTimeOffset from)
+        string certificateFile, string keyFile, DateTimeOffset from, TimeSpan life)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={site.Name}, OU={role}", key, HashAlgorithmName.SHA256);
@@ -49,7 +88,7 @@ internal static class SiteAuthority
         request.CertificateExtensions.Add(AlternativeNames(site));
         request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(ca, true, false));
         using var certificate = request.Create(ca.SubjectName, X509SignatureGenerator.CreateForECDsa(caKey), from,
-            from + Life - Backdated, RandomNumberGenerator.GetBytes(16));
+            from + life, RandomNumberGenerator.GetBytes(16));
         PrivateFile.Write(keyFile, key.ExportPkcs8PrivateKeyPem());
         PrivateFile.Write(certificateFile, certificate.ExportCertificatePem());
     }
@@ -65,5 +104,15 @@ internal static class SiteAuthority
             names.AddIpAddress(address);
         }
         return names.Build();
+    }
+}
+
+/// <summary>A CA that is not in use yet.</summary>
+internal sealed record NextCa(string CertificatePem, string KeyPem)
+{
+    public void Write(SitePaths paths)
+    {
+        PrivateFile.Write(paths.CaKey, KeyPem);
+        PrivateFile.Write(paths.CaCertificate, CertificatePem);
     }
 }

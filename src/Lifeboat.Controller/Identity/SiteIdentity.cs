@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection;
 
 namespace Lifeboat.Controller.Identity;
 
@@ -10,37 +13,69 @@ namespace Lifeboat.Controller.Identity;
 internal sealed class SiteIdentity : IDisposable
 {
     private readonly SitePaths _paths;
-    private readonly ConcurrentDictionary<string, X509Certificate2> _anchors = new();
+    private readonly TimeProvider _time;
+    private volatile Own _own;
 
-    public SiteIdentity(SitePaths paths)
+    public SiteIdentity(SitePaths paths, TimeProvider time)
     {
-        _paths = paths;
-        Ca = X509Certificate2.CreateFromPem(File.ReadAllText(paths.CaCertificate));
-        Controller = X509Certificate2.CreateFromPemFile(paths.ControllerCertificate, paths.ControllerKey);
-        foreach (var file in Directory.EnumerateFiles(paths.TrustAnchors, "*.pem"))
-            _anchors[Path.GetFileNameWithoutExtension(file)] = X509Certificate2.CreateFromPem(File.ReadAllText(file));
+        (_paths, _time) = (paths, time);
+        _own = Read(paths);
     }
 
-    public X509Certificate2 Ca { get; }
-    public X509Certificate2 Controller { get; }
+    public X509Certificate2 Ca => _own.Ca;
+    public X509Certificate2 Controller => _own.Controller;
     public string CaPem => Ca.ExportCertificatePem();
 
     public static string FingerprintOf(X509Certificate2 certificate) =>
         Convert.ToHexStringLower(SHA256.HashData(certificate.RawData));
 
-    public X509Certificate2? Anchor(string site) => _anchors.GetValueOrDefault(site);
+    /// <summary>Takes over what was written anew. The former ones stay with the connections that use them.</summary>
+    public void Reload() => _own = Read(_paths);
 
-    public void Trust(string site, X509Certificate2 ca)
+    /// <param name="cas">The present one first.</param>
+    /// <param name="former">What the site has said of those that it replaced.</param>
+    public void Trust(string site, IReadOnlyList<X509Certificate2> cas, FormerCertificates? former)
     {
-        PrivateFile.Write(_paths.TrustAnchor(site), ca.ExportCertificatePem());
-        _anchors[site] = ca;
+        PrivateFile.Write(_paths.TrustAnchor(site),
+            string.Concat(cas.Select(ca => ca.ExportCertificatePem() + "\n")));
+        if (former is null) File.Delete(_paths.FormerCertificates(site));
+        else PrivateFile.Write(_paths.FormerCertificates(site),
+            JsonSerializer.Serialize(former, ContractJson.Indented));
     }
 
     /// <summary>The paired site whose controller the certificate belongs to; null: none of them.</summary>
     public string? PeerOf(X509Certificate2 certificate)
     {
         var site = certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false);
-        return Anchor(site) is { } anchor && IsControllerOf(certificate, site, anchor) ? site : null;
+        // The name becomes part of a path: it is checked before anything else is done with it.
+        if (!EntityName.IsValid(site) || Unit(certificate) != "controller") return null;
+        try
+        {
+            using var trust = PeerTrust.Read(_paths, site);
+            return trust is not null && trust.Problem(certificate, null, _time.GetUtcNow()) is null ? site : null;
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException
+            or JsonException)
+        {
+            return null; // who cannot be looked up is not trusted
+        }
+    }
+
+    /// <summary>This site's certificates, and the CAs of paired sites, as far as they can be read.</summary>
+    public IReadOnlyList<CertificateInfo> Certificates()
+    {
+        var own = _own;
+        using var agent = X509Certificate2.CreateFromPem(File.ReadAllText(_paths.AgentCertificate));
+        var all = new List<CertificateInfo>
+        {
+            InfoOf(own.Ca, "ca"), InfoOf(own.Controller, "controller"), InfoOf(agent, "agent"),
+        };
+        foreach (var file in Directory.EnumerateFiles(_paths.TrustAnchors, "*.pem").Order(StringComparer.Ordinal))
+        {
+            using var ca = X509Certificate2.CreateFromPem(File.ReadAllText(file));
+            all.Add(InfoOf(ca, "ca"));
+        }
+        return all;
     }
 
     public static bool IsControllerOf(X509Certificate2 certificate, string site, X509Certificate2 anchor) =>
@@ -49,10 +84,19 @@ internal sealed class SiteIdentity : IDisposable
 
     public void Dispose()
     {
-        Ca.Dispose();
-        Controller.Dispose();
-        foreach (var anchor in _anchors.Values) anchor.Dispose();
+        _own.Ca.Dispose();
+        _own.Controller.Dispose();
     }
+
+    private static Own Read(SitePaths paths) => new(
+        X509Certificate2.CreateFromPem(File.ReadAllText(paths.CaCertificate)),
+        X509Certificate2.CreateFromPemFile(paths.ControllerCertificate, paths.ControllerKey));
+
+    private static CertificateInfo InfoOf(X509Certificate2 certificate, string role) => new(
+        certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false), role, certificate.NotBefore,
+        certificate.NotAfter);
+
+    private sealed record Own(X509Certificate2 Ca, X509Certificate2 Controller);
 
     private static string? Unit(X509Certificate2 certificate) =>
         certificate.SubjectName.EnumerateRelativeDistinguishedNames()

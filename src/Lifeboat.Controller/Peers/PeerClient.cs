@@ -18,14 +18,15 @@ internal sealed class PeerClient : IDisposable
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly string _site;
-    private readonly HttpClient _http;
+    private readonly Func<HttpClient> _connect;
+    private volatile HttpClient _http;
     private readonly TimeProvider _time;
     private long _requests;
 
     public PeerClient(string site, string url, SiteIdentity identity, TimeProvider time)
     {
         (_site, _time) = (site, time);
-        _http = new HttpClient(new SocketsHttpHandler
+        _connect = () => new HttpClient(new SocketsHttpHandler
         {
             UseProxy = false,
             AllowAutoRedirect = false,
@@ -34,18 +35,23 @@ internal sealed class PeerClient : IDisposable
             SslOptions = new SslClientAuthenticationOptions
             {
                 EnabledSslProtocols = SslProtocols.Tls13,
-                ClientCertificates = [identity.Controller],
                 LocalCertificateSelectionCallback = (_, _, _, _, _) => identity.Controller,
                 RemoteCertificateValidationCallback = (_, certificate, _, _) =>
-                    certificate is X509Certificate2 shown && identity.Anchor(site) is { } anchor
-                    && SiteIdentity.IsControllerOf(shown, site, anchor),
+                    certificate is X509Certificate2 shown && identity.PeerOf(shown) == site,
             },
         })
         {
             BaseAddress = new Uri(url.TrimEnd('/') + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
         };
+        _http = _connect();
     }
+
+    /// <summary>
+    /// Connects anew from now on: the site has another certificate. Requests under way end on their connection, and the
+    /// former client is left to the garbage collector.
+    /// </summary>
+    public void Renew() => _http = _connect();
 
     public long Requests => Interlocked.Read(ref _requests);
     public DateTimeOffset? LastSeen { get; private set; }

@@ -26,6 +26,12 @@ internal sealed class PeerDirectory(PeerStore store, SiteIdentity identity, Time
         return (peer, new PeerClient(name, peer.Url, identity, time));
     }).Client;
 
+    /// <summary>Every connection made from now on shows the site's present certificate.</summary>
+    public void Renew()
+    {
+        foreach (var (_, client) in _clients.Values) client.Renew();
+    }
+
     public PeerSide Side(string site) => new(site, Client(site));
 
     public long RequestsTo(string site) => _clients.TryGetValue(site, out var known) ? known.Client.Requests : 0;

@@ -3,6 +3,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Peers;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
@@ -31,6 +32,10 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
     /// <summary>Deletes the group there: its source or replica, and tells what it was deleted as.</summary>
     public Task RemoveGroupAsync(GroupDefinition removed, CancellationToken ct) =>
         client.TellAsync(HttpMethod.Post, $"{Group(removed.Name)}/remove", removed, SourceLimit, ct);
+
+    /// <summary>Says what to trust of this site from now on.</summary>
+    public Task TrustAsync(TrustNotice notice, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Put, "peer/v1/trust", notice, TimeSpan.Zero, ct);
 
     public Task StartSourceAsync(string group, CancellationToken ct) =>
         client.TellAsync(HttpMethod.Post, $"{Group(group)}/source/start", null, SourceLimit, ct);

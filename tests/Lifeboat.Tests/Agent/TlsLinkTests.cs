@@ -128,7 +128,7 @@ public sealed class TlsLinkTests
         using var client = new TcpClient();
         await client.ConnectAsync(listener.Address);
         await using var tls = new SslStream(client.GetStream());
-        var options = new LinkIdentity(a.Paths).ClientOptions("site-b", new LinkVerdict());
+        var options = new LinkIdentity(a.Paths, TimeProvider.System).ClientOptions("site-b", new LinkVerdict());
         options.ApplicationProtocols = [LinkIdentity.Protocol(1)];
         await tls.AuthenticateAsClientAsync(options, None);
         var welcome = new byte[4 + "lifeboat-link/1".Length];
@@ -147,7 +147,7 @@ public sealed class TlsLinkTests
         using var client = new TcpClient();
         await client.ConnectAsync(listener.Address);
         await using var tls = new SslStream(client.GetStream());
-        var options = new LinkIdentity(a.Paths).ClientOptions("site-b", new LinkVerdict());
+        var options = new LinkIdentity(a.Paths, TimeProvider.System).ClientOptions("site-b", new LinkVerdict());
         options.ApplicationProtocols = [LinkIdentity.Protocol(99)];
 
         await Assert.ThrowsAsync<AuthenticationException>(() => tls.AuthenticateAsClientAsync(options, None));
