@@ -12,6 +12,7 @@ internal static class CommandTree
         ["link"] = "Links to paired sites",
         ["instance"] = "The virtual machines of this site",
         ["group"] = "Protection groups",
+        ["volume"] = "Volumes of protection groups, where their instances run",
         ["application"] = "Applications: groups that share recovery points",
         ["seed"] = "Seeds: disks carried to the recovery site instead of sent",
         ["point"] = "Recovery points and views of them",

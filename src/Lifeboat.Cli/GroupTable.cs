@@ -19,6 +19,7 @@ internal static class GroupTable
             ("recovery site", group.Definition.RecoverySite),
             ("epoch", group.Definition.Epoch.ToString()),
             ("instances", string.Join(", ", group.Definition.Members.Select(m => m.Instance))),
+            ("volumes", source is null ? null : string.Join("; ", source.Volumes.Select(Volume))),
             ("phase", source is null ? null : Phase(source)),
             ("lag", source is null ? null : Show.Span(source.Lag)),
             ("link", source is null ? null : Link(source)),
@@ -57,6 +58,9 @@ internal static class GroupTable
             + (scrub.Checksums < 1 ? $"; {scrub.Checksums:P0} of the base has checksums" : "")
             + (scrub.Found > 0 ? $"; {scrub.Found} damages found" : "")
             + (scrub.Problem is { } problem ? $"; held up: {problem}" : "");
+
+    private static string Volume(VolumeStatus volume) => $"{volume.Name} {Show.Bytes(volume.SizeBytes)}, "
+        + (volume.Captured ? "captured" : volume.Detail ?? "not captured");
 
     private static string Phase(SourceStatus source) =>
         source.Phase is SourcePhase.Streaming ? "streaming"

@@ -50,6 +50,8 @@ internal static class Inputs
         DefaultValueFactory = _ => [],
     };
 
+    public static Argument<string> Volume() => new("volume") { Description = "Volume, INSTANCE.DISK" };
+
     public static Option<bool> NoWait() => new("--no-wait") { Description = "Return when the run is started" };
 
     public static Option<bool> DryRun() => new("--dry-run")

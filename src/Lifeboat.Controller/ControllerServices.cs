@@ -33,6 +33,7 @@ internal static class ControllerServices
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
         services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
             .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>().AddSingleton<GroupSuspension>()
+            .AddSingleton<GroupVolumes>()
             .AddSingleton<DivergenceStore>().AddSingleton<DivergenceWatch>().AddSingleton<Divergences>();
         services.AddSingleton<ApplicationCatalog>().AddSingleton<SharedCheckpoint>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()

@@ -36,22 +36,8 @@ internal sealed partial class QmpDiskTap
         return map is { DirtyBytes: 0 } ? DiskPresence.Unplugged : DiskPresence.Doubtful;
     }
 
-    private async Task<bool> IsUnpluggedAsync(Attachment attachment)
-    {
-        try
-        {
-            return await monitor.TalkAsync(
-                qmp => IsUnpluggedAsync(qmp, attachment, CancellationToken.None), CancellationToken.None);
-        }
-        catch (TapException)
-        {
-            return false; // nobody to ask, or the node went with the device: then the connection will say so
-        }
-    }
-
     private async Task<bool> IsUnpluggedAsync(QmpClient qmp, Attachment attachment, CancellationToken ct)
     {
-        if (BlockNode.TopOf(await qmp.ExecuteAsync("query-block", null, ct), volume.Device) is not null) return false;
         var prefix = TapNames.MapPrefix(attachment.Replica);
         var maps = (await MapsAsync(qmp, attachment.Node, ct))
             .Where(m => m.Name.StartsWith(prefix, StringComparison.Ordinal)).ToList();

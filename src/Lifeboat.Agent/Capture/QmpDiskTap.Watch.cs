@@ -57,12 +57,15 @@ internal sealed partial class QmpDiskTap
             var ended = await Task.WhenAny(
                 attachment.Connection.Ended, Task.Delay(Timeout.InfiniteTimeSpan, tick.Token));
             if (ended == attachment.Connection.Ended) break;
-            if (await IsUnpluggedAsync(attachment))
+            switch (await WatchOnceAsync(attachment))
             {
-                if (attachment.EndAs(TapEnd.Unplugged)) LogEnded(volume.Name, TapEnd.Unplugged, "taken out");
-                return;
+                case TapEnd.Unplugged:
+                    if (attachment.EndAs(TapEnd.Unplugged)) LogEnded(volume.Name, TapEnd.Unplugged, "taken out");
+                    return;
+                case TapEnd.MirrorFailed:
+                    attachment.Connection.LetGo("its mirror has ended");
+                    break;
             }
-            if (!await MayBeMirroringAsync(attachment)) attachment.Connection.LetGo("its mirror has ended");
         }
         var why = await attachment.Connection.Ended;
         var end = await HasExitedAsync(attachment, why) ? TapEnd.InstanceGone : TapEnd.MirrorFailed;
@@ -83,17 +86,24 @@ internal sealed partial class QmpDiskTap
         return true;
     }
 
-    private async Task<bool> MayBeMirroringAsync(Attachment attachment)
+    /// <returns>How it has ended; null: it goes on, as far as anybody can say.</returns>
+    private async Task<TapEnd?> WatchOnceAsync(Attachment attachment)
     {
         try
         {
-            return await monitor.TalkAsync(
-                qmp => IsIntactAsync(qmp, attachment, CancellationToken.None), CancellationToken.None);
+            return await monitor.TalkAsync<TapEnd?>(async qmp =>
+            {
+                var blocks = await qmp.ExecuteAsync("query-block", null, CancellationToken.None);
+                if (BlockNode.TopOf(blocks, volume.Device) is not null)
+                    return await IsIntactAsync(qmp, attachment, CancellationToken.None) ? null : TapEnd.MirrorFailed;
+                return await IsUnpluggedAsync(qmp, attachment, CancellationToken.None)
+                    ? TapEnd.Unplugged : TapEnd.MirrorFailed;
+            }, CancellationToken.None);
         }
         catch (TapException)
         {
-            // Nobody to ask: the monitor is busy, or QEMU is gone and the connection will say so.
-            return true;
+            // Nobody to ask: the monitor is busy, or QEMU or the node is gone and the connection will say so.
+            return null;
         }
     }
 }

@@ -98,6 +98,20 @@ public sealed partial class ControllerClient : IDisposable
     public Task DeleteGroupAsync(string group, CancellationToken ct) =>
         TellAsync(HttpMethod.Delete, $"v1/groups/{Escape(group)}", null, ct);
 
+    public Task<GroupInfo> ReleaseVolumeAsync(
+        string group, string volume, ReleaseVolumeRequest request, CancellationToken ct) =>
+        AskAsync<GroupInfo>(HttpMethod.Post, VolumePath(group, volume, "release"), request, ct);
+
+    public Task<GroupInfo> CaptureVolumeAsync(string group, string volume, CancellationToken ct) =>
+        AskAsync<GroupInfo>(HttpMethod.Post, VolumePath(group, volume, "capture"), null, ct);
+
+    public Task<GroupInfo> ResizeVolumeAsync(
+        string group, string volume, ResizeVolumeRequest request, CancellationToken ct) =>
+        AskAsync<GroupInfo>(HttpMethod.Post, VolumePath(group, volume, "resize"), request, ct);
+
+    private static string VolumePath(string group, string volume, string verb) =>
+        $"v1/groups/{Escape(group)}/volumes/{Escape(volume)}/{verb}";
+
     /// <summary>Asked at another site than the primary one: WrongSite.</summary>
     public Task<GroupInfo> SuspendGroupAsync(string group, SuspendGroupRequest request, CancellationToken ct) =>
         AskAsync<GroupInfo>(HttpMethod.Post, $"v1/groups/{Escape(group)}/suspend", request, ct);

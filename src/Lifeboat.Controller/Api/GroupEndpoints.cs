@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Sides;
@@ -10,7 +11,8 @@ namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/groups`: what is protected.</summary>
 internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, GroupRemoval removal,
-    PolicyEditing policies, GroupSuspension suspension, GroupOverview overview, Divergences divergences)
+    PolicyEditing policies, GroupSuspension suspension, GroupVolumes volumes,
+    GroupOverview overview, Divergences divergences)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -41,6 +43,15 @@ internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, Gro
             CancellationToken ct) => await overview.OfAsync(await suspension.SuspendAsync(group, request, ct), ct));
         routes.MapPost("/v1/groups/{group}/resume", async (string group, CancellationToken ct) =>
             await overview.OfAsync(await suspension.ResumeAsync(group, ct), ct));
+        const string one = "/v1/groups/{group}/volumes/{volume}";
+        routes.MapPost(one + "/release", async (string group, string volume, ReleaseVolumeRequest request,
+            CancellationToken ct) =>
+            await overview.OfAsync(await volumes.ReleaseAsync(group, volume, request, ct), ct));
+        routes.MapPost(one + "/capture", async (string group, string volume, CancellationToken ct) =>
+            await overview.OfAsync(await volumes.CaptureAsync(group, volume, ct), ct));
+        routes.MapPost(one + "/resize", async (string group, string volume, ResizeVolumeRequest request,
+            CancellationToken ct) =>
+            await overview.OfAsync(await volumes.ResizeAsync(group, volume, request, ct), ct));
         routes.MapDelete("/v1/groups/{group}", async (string group, CancellationToken ct) =>
         {
             await removal.RemoveAsync(group, ct);

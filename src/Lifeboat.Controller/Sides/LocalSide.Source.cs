@@ -145,13 +145,8 @@ internal sealed partial class LocalSide
         var disk = instance.Disks.FirstOrDefault(d => d.Name == volume.Disk)
             ?? throw new ProblemException(ReasonCode.VolumeUnknown,
                 $"{instance.Name} has no disk {volume.Disk} any more");
-        if (disk.SizeBytes != volume.SizeBytes)
-        {
-            throw new ProblemException(ReasonCode.WrongState,
-                $"{volume.Name} is {disk.SizeBytes} bytes now; the group knows it with {volume.SizeBytes}",
-                "Delete the group and create it again.");
-        }
+        // The agent looks for itself how long it is now; the group may know an older size.
         return new SourceVolume(volume.Index, volume.Name, instance.Name, instance.QmpSocket, disk.Device,
-            disk.SizeBytes);
+            volume.SizeBytes);
     }
 }

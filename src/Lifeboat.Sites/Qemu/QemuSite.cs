@@ -150,7 +150,7 @@ internal sealed partial class QemuSite : ISite
     {
         var ownFile = disk.Place is DiskPlace.File or DiskPlace.Native or DiskPlace.Pivoting;
         return new SiteDisk(disk.Name, disk.Device, ownFile ? disk.File : null, ownFile ? disk.Format : null,
-            disk.SizeBytes, disk.Place is DiskPlace.File or DiskPlace.Native);
+            ownFile ? ImageLength.Of(disk) : disk.SizeBytes, disk.Place is DiskPlace.File or DiskPlace.Native);
     }
 
     private async Task<InstancePower> PowerAsync(InstanceRecord record, HostProcess? process, CancellationToken ct)

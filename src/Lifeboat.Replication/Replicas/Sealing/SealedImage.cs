@@ -5,7 +5,7 @@ using Lifeboat.Replication.Replicas.Checksums;
 namespace Lifeboat.Replication.Replicas.Sealing;
 
 /// <summary>A base image that is encrypted where it lies; it has the size and the holes of a plain one.</summary>
-internal sealed class SealedImage : IBaseImage
+internal sealed class SealedImage : IBaseImage, IGrowingImage
 {
     private readonly IBaseImage _image;
     private readonly SectorCipher _cipher;
@@ -19,6 +19,10 @@ internal sealed class SealedImage : IBaseImage
     }
 
     public long SizeBytes => _image.SizeBytes;
+
+    public ValueTask GrowAsync(long sizeBytes, CancellationToken ct) => _image is IGrowingImage growing
+        ? growing.GrowAsync(sizeBytes, ct)
+        : throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall, "the image below cannot grow");
 
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
