@@ -2,6 +2,7 @@
 using System.Security.Cryptography;
 using Lifeboat.Agent.Keys;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Journaling.Sealing;
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
@@ -12,6 +13,7 @@ using Lifeboat.Replication.Receiving;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Replication.Replicas.Sealing;
 using Lifeboat.Volumes.Files;
+using Lifeboat.Volumes.Qemu;
 using Microsoft.Extensions.Logging;
 using EngineVolume = Lifeboat.Replication.Replicas.ReplicaVolume;
 
@@ -62,7 +64,9 @@ internal sealed partial class HostedReplica : IAsyncDisposable
 
     public static string DirectoryOf(AgentParts parts, string group) => Path.Combine(parts.Paths.Replicas, group);
 
-    public static FileReplicaStore Store(AgentParts parts) => new(parts.Paths.Replicas);
+    // What is there is opened by the driver that made it.
+    public static QemuReplicaStore Store(AgentParts parts) => new(parts.Paths.Replicas, parts.Paths.Run, parts.Time,
+        SiteConfiguration.Read(parts.Paths.Root).ReplicaFormat == "qcow2");
 
     public static async Task<HostedReplica> OpenAsync(ReplicaSpec spec, AgentParts parts, CancellationToken ct)
     {

@@ -26,6 +26,8 @@ public sealed record SiteConfiguration
     /// <summary>The driver's options; absent: its defaults.</summary>
     public JsonElement? Options { get; init; }
 
+    /// <summary>Of base images made from now on: `raw` files, or `qcow2` behind QEMU's storage daemon.</summary>
+    public string ReplicaFormat { get; init; } = "raw";
     /// <summary>Absent: what is made from now on is not encrypted.</summary>
     public EncryptionSettings? Encryption { get; init; }
 
@@ -58,6 +60,8 @@ public sealed record SiteConfiguration
             yield return $"linkListen is '{LinkListen}'; it must be address:port";
         if (LinkAdvertise is { } advertised && !IsHostAndPort(advertised))
             yield return $"linkAdvertise is '{advertised}'; it must be host:port";
+        if (ReplicaFormat is not ("raw" or "qcow2"))
+            yield return $"replicaFormat is '{ReplicaFormat}'; it must be raw or qcow2";
         foreach (var problem in Encryption?.Problems() ?? []) yield return problem;
     }
 

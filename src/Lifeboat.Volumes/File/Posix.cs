@@ -46,6 +46,11 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int descriptor);
 
+    public const int Terminate = 15;
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    public static partial int Kill(int process, int signal);
+
     /// <summary>fsync of a directory, which .NET cannot open as a file.</summary>
     /// <returns>0, or errno.</returns>
     public static int SyncDirectory(string path)

@@ -24,7 +24,9 @@ internal sealed class FailingMedium : IAsyncDisposable
         var medium = new FailingMedium(directory);
         await using (var file = File.Create(medium._image)) file.SetLength(bytes);
         await File.WriteAllBytesAsync(medium.Disk, []);
-        return await medium.TryServeAsync(null) ? medium : null;
+        if (await medium.TryServeAsync(null)) return medium;
+        await medium.StopAsync();
+        return null;
     }
 
     /// <summary>Nobody may have it open.</summary>

@@ -126,6 +126,8 @@ public sealed class FlippedBitTests : TwoAgents
         var before = await ProtectedQemu.WaitAsync(A, s => s.Phase == SourcePhase.Streaming);
         for (var i = 0; i < 6; i++)
         {
+            // A flip is for a session, not for a handshake.
+            await ProtectedQemu.WaitAsync(A, s => s is { Phase: SourcePhase.Streaming, Reason: ReasonCode.None });
             var accepted = proxy.Accepted;
             proxy.FlipBit(forth: i % 3 != 2);
             await vm.Qemu.WriteAsync(0, (byte)(i + 1), i * (4 << 20), 1 << 20);

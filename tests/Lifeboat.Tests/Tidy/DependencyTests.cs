@@ -13,7 +13,7 @@ public sealed class DependencyTests
         ["Qemu"] = [],
         ["Journaling"] = ["Protection"],
         ["Replication"] = ["Journaling"],
-        ["Volumes"] = ["Replication"],
+        ["Volumes"] = ["Nbd", "Replication"],
         ["Contracts"] = ["Protection"],
         ["Sites"] = ["Contracts", "Qemu"],
         ["Recovery"] = ["Sites"],

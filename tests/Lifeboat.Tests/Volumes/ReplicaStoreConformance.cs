@@ -110,6 +110,22 @@ public abstract class ReplicaStoreConformance
     }
 
     [Fact]
+    public async Task An_image_of_its_own_can_grow_and_what_is_new_reads_as_zeroes()
+    {
+        await using (var image = await Open().OpenAsync(Spec(), Ct))
+        {
+            await image.WriteAsync(Size - 4096, Filled(4096, 7), Ct);
+            await Assert.IsAssignableFrom<IGrowingImage>(image).GrowAsync(2 * Size, Ct);
+            Assert.Equal(2 * Size, image.SizeBytes);
+            await image.WriteAsync(2 * Size - 512, Filled(512, 8), Ct);
+            await image.FlushAsync(Ct);
+        }
+        await using var again = await Open().OpenAsync(Spec() with { SizeBytes = 2 * Size }, Ct);
+        var bytes = await ReadAsync(again);
+        Assert.Equal([7, 0, 8], new[] { bytes[Size - 1], bytes[Size], bytes[2 * Size - 1] });
+    }
+
+    [Fact]
     public async Task Deleting_twice_is_the_same_as_once()
     {
         await using (var image = await Open().OpenAsync(Spec(), Ct)) await image.WriteAsync(0, Filled(512, 2), Ct);

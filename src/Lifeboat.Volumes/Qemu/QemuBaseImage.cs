@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Nbd;
+using Lifeboat.Replication.Replicas;
+using Lifeboat.Volumes.Files;
+
+namespace Lifeboat.Volumes.Qemu;
+
+// Invariants
+//   A daemon that ended is started anew with the next call. What it had been given and did not flush may be lost, so
+//   the flush that follows fails, once: whoever wrote does it again.
+internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
+{
+    private readonly Func<CancellationToken, Task<(StorageDaemon Daemon, NbdClient Client)>> _start;
+    private readonly SemaphoreSlim _starting = new(1, 1);
+    private (StorageDaemon Daemon, NbdClient Client) _served;
+    private readonly string _file;
+    private volatile bool _unflushed, _lost, _ended;
+    private long _size;
+
+    private QemuBaseImage(long sizeBytes, string file, (StorageDaemon Daemon, NbdClient Client) served,
+        Func<CancellationToken, Task<(StorageDaemon Daemon, NbdClient Client)>> start) =>
+        (_size, _file, _served, _start) = (sizeBytes, file, served, start);
+
+    public long SizeBytes => Volatile.Read(ref _size);
+
+    internal int DaemonProcess => _served.Daemon.ProcessId;
+
+    public static async Task<QemuBaseImage> OpenAsync(BaseImageSpec spec, string file,
+        Func<CancellationToken, Task<(StorageDaemon Daemon, NbdClient Client)>> start, CancellationToken ct)
+    {
+        var image = new QemuBaseImage(spec.SizeBytes, file, await start(ct), start);
+        if (image._served.Client.Info.Size is var size && size >= spec.SizeBytes) return image;
+        await image.DisposeAsync();
+        throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall,
+            $"{file} has {size} bytes, volume {spec.Volume} needs {spec.SizeBytes}");
+    }
+
+    public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
+    {
+        Check(offset, buffer.Length);
+        var client = await ClientAsync(ct);
+        try
+        {
+            await RunAsync(() => client.ReadAsync(offset, buffer, ct), StorageFault.Unreadable);
+        }
+        catch (StorageException) when (client.Ended.IsCompleted)
+        {
+            // Who only reads has lost nothing with a daemon that ended.
+            var next = await ClientAsync(ct);
+            await RunAsync(() => next.ReadAsync(offset, buffer, ct), StorageFault.Unreadable);
+        }
+    }
+
+    public async ValueTask GrowAsync(long sizeBytes, CancellationToken ct)
+    {
+        await FlushAsync(ct);
+        await _starting.WaitAsync(ct);
+        try
+        {
+            if (_served.Client.Info.Size < sizeBytes)
+            {
+                await EndAsync();
+                await QemuImg.RunAsync(["resize", "-q", "-f", "qcow2", _file, $"{sizeBytes}"], ct);
+                using (var file = RawFile.Open(_file, FileMode.Open)) file.Flush();
+                await StartAsync(ct);
+            }
+            Volatile.Write(ref _size, Math.Max(SizeBytes, sizeBytes));
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
+    {
+        Check(offset, data.Length);
+        var client = await ClientAsync(ct);
+        _unflushed = true;
+        await RunAsync(() => client.WriteAsync(offset, data, fua: false, ct), StorageFault.Io);
+    }
+
+    public async ValueTask ZeroAsync(long offset, long length, CancellationToken ct)
+    {
+        Check(offset, length);
+        if (length == 0) return;
+        var client = await ClientAsync(ct);
+        _unflushed = true;
+        await RunAsync(() => client.ZeroAsync(offset, length, NbdZeroFlags.None, ct), StorageFault.Io);
+    }
+
+    public async ValueTask FlushAsync(CancellationToken ct)
+    {
+        var client = await ClientAsync(ct);
+        if (_lost)
+        {
+            _lost = _unflushed = false;
+            throw new StorageException(StorageFault.Io, "qemu-storage-daemon ended before what it had was flushed");
+        }
+        await RunAsync(() => client.FlushAsync(ct), StorageFault.Io);
+        _unflushed = false;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await EndAsync();
+        _starting.Dispose();
+    }
+
+    private bool IsServed => !_ended && !_served.Client.Ended.IsCompleted;
+
+    // Once: what follows it may fail, and is tried again later.
+    private async Task EndAsync()
+    {
+        if (_ended) return;
+        _ended = true;
+        await _served.Client.DisposeAsync();
+        await _served.Daemon.DisposeAsync();
+    }
+
+    private async Task StartAsync(CancellationToken ct)
+    {
+        _served = await _start(ct);
+        _ended = false;
+    }
+
+    private async ValueTask<NbdClient> ClientAsync(CancellationToken ct)
+    {
+        if (IsServed) return _served.Client;
+        await _starting.WaitAsync(ct);
+        try
+        {
+            if (IsServed) return _served.Client;
+            if (_unflushed) _lost = true;
+            await EndAsync();
+            await StartAsync(ct);
+            return _served.Client;
+        }
+        finally
+        {
+            _starting.Release();
+        }
+    }
+
+    private static async ValueTask RunAsync(Func<Task> call, StorageFault medium)
+    {
+        try
+        {
+            await call();
+        }
+        catch (NbdException e)
+        {
+            throw new StorageException(e.Error switch
+            {
+                NbdError.NoSpace => StorageFault.Full,
+                NbdError.Io => medium,
+                _ => StorageFault.Io,
+            }, $"the image's store: {e.Message}", e);
+        }
+    }
+
+    private void Check(long offset, long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(offset, SizeBytes - length, nameof(length));
+    }
+}

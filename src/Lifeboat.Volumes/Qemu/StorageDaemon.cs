@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Nbd;
+
+namespace Lifeboat.Volumes.Qemu;
+
+/// <summary>
+/// A qemu-storage-daemon of ours that serves one image over NBD on a unix socket. It outlives an agent that is killed;
+/// the next one ends it in an orderly way first, since it has the image locked.
+/// </summary>
+internal sealed class StorageDaemon : IAsyncDisposable
+{
+    public const string Export = "base";
+
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(30);
+    private readonly Process _process;
+    private readonly Task<string> _said;
+
+    private StorageDaemon(Process process)
+    {
+        _process = process;
+        _said = process.StandardError.ReadToEndAsync();
+    }
+
+    public int ProcessId => _process.Id;
+
+    /// <param name="blockdev">The node named `base`, as `--blockdev` takes it.</param>
+    /// <param name="place">Path of the socket without its extension; a pid file stands beside.</param>
+    /// <exception cref="StorageException">It cannot be started, or says why it does not serve the image.</exception>
+    public static async Task<(StorageDaemon Daemon, NbdClient Client)> StartAsync(
+        string blockdev, string place, TimeProvider time, CancellationToken ct)
+    {
+        await EndPredecessorAsync(place, ct);
+        File.Delete(place + ".sock");
+        var start = new ProcessStartInfo("qemu-storage-daemon",
+        [
+            "--blockdev", blockdev, "--nbd-server", $"addr.type=unix,addr.path={place}.sock,max-connections=4",
+            "--export", $"type=nbd,id={Export},node-name={Export},name={Export},writable=on",
+            "--pidfile", place + ".pid",
+        ])
+        {
+            RedirectStandardError = true, UseShellExecute = false,
+        };
+        var daemon = new StorageDaemon(Run(start));
+        try
+        {
+            return (daemon, await daemon.ConnectAsync(place + ".sock", time, ct));
+        }
+        catch
+        {
+            await daemon.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        // TERM: it flushes and closes the image.
+        if (!_process.HasExited) Terminate(_process.Id);
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private async Task<NbdClient> ConnectAsync(string socket, TimeProvider time, CancellationToken ct)
+    {
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await NbdClient.ConnectAsync(new UnixDomainSocketEndPoint(socket),
+                    new NbdClientOptions { Export = Export, Time = time }, ct);
+            }
+            catch (NbdException e)
+            {
+                if (_process.HasExited)
+                    throw new StorageException(
+                        StorageFault.Io, $"qemu-storage-daemon ended: {(await _said).Trim()}", e);
+                if (time.GetElapsedTime(started) > StartLimit)
+                    throw new StorageException(StorageFault.Io, $"qemu-storage-daemon does not serve: {e.Message}", e);
+            }
+            await Task.Delay(TimeSpan.FromMilliseconds(20), time, ct);
+        }
+    }
+
+    private static Process Run(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new StorageException(StorageFault.Io, $"qemu-storage-daemon cannot be started: {e.Message}", e);
+        }
+    }
+
+    private static async Task EndPredecessorAsync(string place, CancellationToken ct)
+    {
+        var file = place + ".pid";
+        if (!File.Exists(file) || !int.TryParse(
+            (await File.ReadAllTextAsync(file, ct)).Trim(), CultureInfo.InvariantCulture, out var pid)) return;
+        // A number alone says nothing: another process may have it by now.
+        var commandLine = $"/proc/{pid}/cmdline";
+        if (!File.Exists(commandLine)
+            || !(await File.ReadAllTextAsync(commandLine, ct)).Contains(file, StringComparison.Ordinal)) return;
+        try
+        {
+            using var left = Process.GetProcessById(pid);
+            Terminate(pid);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            limit.CancelAfter(EndLimit);
+            await left.WaitForExitAsync(limit.Token);
+        }
+        catch (ArgumentException)
+        {
+            // It is gone.
+        }
+    }
+
+    private static void Terminate(int pid) => _ = Files.Posix.Kill(pid, Files.Posix.Terminate);
+}
