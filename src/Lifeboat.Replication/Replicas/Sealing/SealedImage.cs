@@ -42,12 +42,6 @@ internal sealed class SealedImage : IBaseImage, IGrowingImage
         return _bytes.ZeroAsync(offset, length, ct);
     }
 
-    public ValueTask GrowAsync(long sizeBytes, CancellationToken ct) =>
-        _image is IGrowingImage growing && sizeBytes % SectorCipher.SectorBytes == 0
-            ? growing.GrowAsync(sizeBytes, ct)
-            : throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall,
-                $"the image has {SizeBytes} bytes and cannot have {sizeBytes}");
-
     public ValueTask FlushAsync(CancellationToken ct) => _image.FlushAsync(ct);
 
     public ValueTask DisposeAsync()
