@@ -27,12 +27,18 @@ internal static class NbdServe
             "outbox" => Outbox(long.Parse(argument), stop.Token),
             _ => new MemoryExport("", long.Parse(argument)),
         };
-        var endPoint = new UnixDomainSocketEndPoint(socket);
-        await using var server = NbdServer.Listen(endPoint, new NbdExports(export), NbdServerOptions.Default);
+        // For the one who compares the two: the same process has both.
+        await using var beside = kind == "outbox"
+            ? Listen(socket + ".memory", new MemoryExport("", long.Parse(argument)))
+            : null;
+        await using var server = Listen(socket, export);
         await Console.In.ReadToEndAsync();
         await stop.CancelAsync();
         return 0;
     }
+
+    private static NbdServer Listen(string socket, INbdExport export) =>
+        NbdServer.Listen(new UnixDomainSocketEndPoint(socket), new NbdExports(export), NbdServerOptions.Default);
 
     // As in the agent: the stream's order, records in its outbox, frames packed for a site that takes no time.
     private static CaptureConnection Outbox(long size, CancellationToken ct)
