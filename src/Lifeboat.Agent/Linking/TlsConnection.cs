@@ -13,7 +13,7 @@ internal sealed class TlsConnection(SslStream stream, LinkStream wire, Socket so
 {
     private const int HeaderBytes = 4;
     private const int OneRecord = 16 << 10;
-    private byte[] _outgoing = new byte[64 << 10];
+    private readonly byte[] _outgoing = new byte[OneRecord];
     private byte[] _incoming = new byte[256 << 10];
     private int _start;
     private int _end;
@@ -30,15 +30,18 @@ internal sealed class TlsConnection(SslStream stream, LinkStream wire, Socket so
     {
         if (message.Length > ILinkConnection.MessageMax)
             throw new LinkException(LinkFault.Protocol, $"a message of {message.Length} bytes is too long to send");
-        var length = HeaderBytes + message.Length;
-        if (_outgoing.Length < length) _outgoing = new byte[Math.Max(length, _outgoing.Length * 2)];
-        BinaryPrimitives.WriteInt32LittleEndian(_outgoing, message.Length);
-        message.CopyTo(_outgoing.AsMemory(HeaderBytes));
+        // A short message goes into one record with its length; a long one is not copied for the sake of that.
+        var head = _outgoing.AsMemory(0, HeaderBytes);
+        BinaryPrimitives.WriteInt32LittleEndian(head.Span, message.Length);
+        var isShort = HeaderBytes + message.Length <= OneRecord;
+        if (isShort) message.CopyTo(_outgoing.AsMemory(HeaderBytes));
         await DoAsync(async () =>
         {
-            if (length > OneRecord) wire.Gather();
-            await stream.WriteAsync(_outgoing.AsMemory(0, length), ct);
-            if (length > OneRecord) await wire.FlushAsync(ct);
+            if (!isShort) wire.Gather();
+            await stream.WriteAsync(isShort ? _outgoing.AsMemory(0, HeaderBytes + message.Length) : head, ct);
+            if (isShort) return 0;
+            await stream.WriteAsync(message, ct);
+            await wire.FlushAsync(ct);
             return 0;
         });
     }
