@@ -22,14 +22,9 @@ internal static partial class Posix
     public const int PunchHole = 0x02;
     public const int SeekEnd = 2;
     public const int SeekData = 3;
-    public const int StartWriting = 2; // SYNC_FILE_RANGE_WRITE
 
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     public static partial int DataSync(SafeFileHandle file);
-
-    /// <summary>A hint: what goes wrong is still told by the next <see cref="DataSync"/>.</summary>
-    [LibraryImport("libc", EntryPoint = "sync_file_range")]
-    public static partial int SyncRange(SafeFileHandle file, long offset, long length, uint flags);
 
     [LibraryImport("libc", EntryPoint = "fallocate64", SetLastError = true)]
     public static partial int Allocate(SafeFileHandle file, int mode, long offset, long length);

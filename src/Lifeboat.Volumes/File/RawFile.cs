@@ -12,13 +12,10 @@ namespace Lifeboat.Volumes.Files;
 internal sealed class RawFile(SafeFileHandle handle, string path) : IDisposable
 {
     private const int ZeroesBytes = 1 << 20;
-    private const int StartBytes = 1 << 20;
 
     private static readonly byte[] Zeroes = new byte[ZeroesBytes];
 
     private volatile bool _cannotPunch;
-    private volatile bool _isFlushed;
-    private long _from, _to; // the last writes in a row that the disk has not been given
 
     public string Path => path;
 
@@ -73,7 +70,6 @@ internal sealed class RawFile(SafeFileHandle handle, string path) : IDisposable
         {
             throw StorageErrors.From(e, path);
         }
-        if (_isFlushed) StartWriting(offset, data.Length);
     }
 
     /// <summary>Punches a hole where the file system can, else writes zeroes. Never changes the length.</summary>
@@ -118,21 +114,9 @@ internal sealed class RawFile(SafeFileHandle handle, string path) : IDisposable
     public void Flush()
     {
         if (Posix.DataSync(handle) != 0) throw Error("fdatasync");
-        _isFlushed = true;
     }
 
     public void Dispose() => handle.Dispose();
-
-    // A file that was flushed will be again: what is written in a row goes to the disk meanwhile, so that the flush
-    // finds little left to wait for. A hint, so races between writers do no harm.
-    private void StartWriting(long offset, int length)
-    {
-        if (offset != _to) _from = offset;
-        _to = offset + length;
-        if (_to - _from < StartBytes) return;
-        _ = Posix.SyncRange(handle, _from, _to - _from, Posix.StartWriting);
-        _from = _to;
-    }
 
     private StorageException Error(string what) =>
         StorageErrors.FromErrno(Marshal.GetLastPInvokeError(), what, path);
