@@ -160,8 +160,8 @@ internal static class NbdServerBenchmark
         return new Sample(ops / seconds, p50, cpu / 1000.0 / ops);
     }
 
-    // How long a request takes has two modes on a virtual machine, by where its threads happen to run and sleep, and they
-    // last for seconds. So the two take turns every few milliseconds, in one process of ours on either side.
+    // How long a request takes has two modes on a virtual machine, by where its threads happen to run and sleep, and
+    // they last for seconds. So the two take turns every few milliseconds, in one process of ours on either side.
     private static void PrintAdded(MeasuredServer server, bool smoke)
     {
         using var memory = new LoadClient($"{server.Socket}.memory", Workload.All[0], Size);

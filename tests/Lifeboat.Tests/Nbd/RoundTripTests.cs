@@ -52,6 +52,27 @@ public sealed class RoundTripTests
         });
     }
 
+    // Found while it lingers, or slept for; and a client in no hurry.
+    [Theory]
+    [InlineData(0)]
+    [InlineData(50)]
+    [InlineData(10_000)]
+    public async Task Requests_are_served_however_long_the_server_lingers(int microseconds)
+    {
+        var options = NbdServerOptions.Default with { Linger = TimeSpan.FromMicroseconds(microseconds) };
+        Assert.Empty(options.Problems());
+        await using var fixture = new NbdFixture(new MemoryExport("disk", Mebibyte), options);
+        await using var client = await fixture.ConnectAsync(Ct);
+        for (var i = 0; i < 40; i++)
+        {
+            await client.WriteAsync(i * 4096, Pattern(4096, i), fua: false, Ct);
+            if (i % 8 == 0) await Task.Delay(15, Ct);
+        }
+        var back = new byte[4096];
+        await client.ReadAsync(39 * 4096, back, Ct);
+        Assert.Equal(Pattern(4096, 39), back);
+    }
+
     [Fact]
     public async Task Long_and_short_writes_in_flight_do_not_mix()
     {
