@@ -15,8 +15,10 @@ public sealed class StripeTests : TwoAgents
     public async Task Two_paths_carry_one_stream_and_when_one_falls_silent_the_other_has_it_all()
     {
         await using var vm = await ProtectedQemu.StartAsync(1);
+        // One that takes everything at once would be left with all of it.
         await using var first = Proxy();
         await using var second = Proxy();
+        first.Conditions = second.Conditions = new LinkConditions { BytesPerSecond = 4 << 20 };
         await A.Client.PutLinkAsync(B.Name, new LinkSettings
         {
             Compression = CompressionMode.None,

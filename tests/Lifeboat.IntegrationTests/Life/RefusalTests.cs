@@ -74,7 +74,7 @@ public sealed class RefusalTests
         Assert.Equal(ReasonCode.None, (await AfterRestartAsync(pair, ct)).Reason);
     }
 
-    /// <summary>A controller reads its trust anchors when it starts: kills b's, and asks a for what b knows.</summary>
+    /// <summary>Kills b's controller, so that a has to connect anew, and asks a for what b knows.</summary>
     private static async Task<CommandAnswer> AfterRestartAsync(FieldPair pair, CancellationToken ct)
     {
         Assert.True(pair.B.Kill("controller"));
