@@ -10,10 +10,11 @@ internal sealed class ApplicationListCommand() : LifeboatCommand("application", 
         var applications = await session.Controller.ApplicationsAsync(ct);
         session.Output.Write(applications, table =>
         {
-            table.AddColumns("application", "group", "primary", "recovery");
+            table.AddColumns("application", "group", "lives at", "replicated to", "volumes");
             foreach (var application in applications)
                 foreach (var group in application.Groups)
-                    table.AddRow(application.Name, group.Group, group.PrimarySite, group.RecoverySite);
+                    table.AddRow(application.Name, group.Group, group.PrimarySite, group.RecoverySite,
+                        string.Join(", ", group.Volumes));
         });
         return ExitCode.Ok;
     }

@@ -6,7 +6,9 @@ namespace Lifeboat.Contracts.Api;
 /// <summary>Groups that share cuts.</summary>
 public sealed record ApplicationInfo(string Name, IReadOnlyList<ApplicationMember> Groups);
 
-public sealed record ApplicationMember(string Group, string PrimarySite, string RecoverySite);
+/// <param name="PrimarySite">Where its volumes live; groups of one application may live at different sites.</param>
+public sealed record ApplicationMember(string Group, string PrimarySite, string RecoverySite,
+    IReadOnlyList<string> Volumes);
 
 /// <summary>Cuts one point over all groups of an application.</summary>
 public sealed record CreateSharedPointRequest(string? Label = null);

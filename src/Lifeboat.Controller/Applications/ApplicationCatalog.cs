@@ -7,6 +7,7 @@ using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Controller.Applications;
 
@@ -27,7 +28,7 @@ internal sealed class ApplicationCatalog(LocalSide here, GroupStore groups, Poin
            group record.Definition by record.Definition.Application into application
            orderby application.Key
            select new ApplicationInfo(application.Key, [.. application.Select(g =>
-               new ApplicationMember(g.Name, g.PrimarySite, g.RecoverySite))]),
+               new ApplicationMember(g.Name, g.PrimarySite, g.RecoverySite, [.. g.Volumes.Select(v => v.Name)]))]),
     ];
 
     public IReadOnlyList<GroupDefinition> Groups(string application)
@@ -47,13 +48,17 @@ internal sealed class ApplicationCatalog(LocalSide here, GroupStore groups, Poin
         [
             .. from entry in lists.SelectMany(l => l.Item2.Select(p => (l.Name, Point: p)))
                group entry by entry.Point.Id into shared
-               where shared.Count() == members.Count
+               where shared.Count() == members.Count && IsShared(shared.First().Point, members)
                let first = shared.First().Point
                orderby first.CutAt
                select new SharedPoint(shared.Key, first.CutAt, first.Label,
                    shared.ToDictionary(s => s.Name, s => s.Point)),
         ];
     }
+
+    // Over one group "every group has it" says nothing: a shared cut is told by its label, which it always has.
+    private static bool IsShared(RecoveryPoint point, IReadOnlyList<GroupDefinition> members) =>
+        !point.IsOrigin && (members.Count > 1 || point.Label is not null);
 
     public Task<SharedPointResult> CreateAsync(
         string application, CreateSharedPointRequest request, CancellationToken ct)
@@ -63,7 +68,7 @@ internal sealed class ApplicationCatalog(LocalSide here, GroupStore groups, Poin
         var members = Groups(application);
         if (members.Where(m => m.PrimarySite != here.Name).ToList() is { Count: > 0 } elsewhere)
             throw new ProblemException(ReasonCode.WrongSite,
-                "a shared point is cut where the instances of all its groups run",
+                "a shared point is cut where the instances of all its groups run: these live at more than one site",
                 string.Join("; ", elsewhere.Select(g => $"{g.Name} is primary at site {g.PrimarySite}")));
         // Labelled, so that retention treats it the same in every group.
         return checkpoint.TakeAsync([new AgentCutMember(agent, [.. members.Select(m => m.Name)])],

@@ -32,6 +32,10 @@ internal static class GroupStates
             return new(GroupState.Degraded, facts.AgentReason, "the agent of this site does not answer");
         if (Suspended(facts) is { } suspended && facts.Source?.Phase is not (SourcePhase.Fenced or SourcePhase.Stopped))
             return suspended;
+        // The definition says that it goes on, the source has not got so far.
+        if (facts.Source is { Reason: ReasonCode.SuspendedByOperator, Phase: not (SourcePhase.Fenced
+            or SourcePhase.Stopped) })
+            return new(GroupState.Suspended, ReasonCode.SuspendedByOperator, "resumes now");
         return facts.Source is { } source ? Streaming(facts, source)
             : new(GroupState.Initializing, ReasonCode.None, "the source is being set up");
     }

@@ -51,7 +51,7 @@ internal sealed partial class LocalSide
             PrimarySite = group.PrimarySite,
             Epoch = group.Epoch,
             Retention = group.Policy.Retention,
-            Keep = new KeptSeed(pin, $"state of {name} in epoch {epoch}", epoch, time.GetUtcNow()),
+            Keep = new KeptSeed(pin, $"{pin}: state of {name} in epoch {epoch}", epoch, time.GetUtcNow()),
             // As long as they are: what the group knows of their size may be older.
             Volumes = [.. group.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, disks[v.Name].SizeBytes,
                 disks[v.Name].File, null, disks[v.Name].Format))],

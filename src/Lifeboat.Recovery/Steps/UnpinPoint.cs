@@ -15,7 +15,8 @@ public sealed record UnpinPoint : IStep
     public async Task<StepOutcome> RunAsync(StepContext context, CancellationToken ct)
     {
         var group = await context.GroupAsync(ct);
-        if (group.Fork is { Loser: null } fork && context.Run.Find<PickedPoint>()?.Point.Id == fork.PointId)
+        if (group.Fork is { Loser: null, Sequence: > 0 } fork
+            && context.Run.Find<PickedPoint>()?.Point.Id == fork.PointId)
             await context.Here.PinAsync(group.Name, new PinRequest(fork.KeptName, fork.PointId), ct);
         await context.Here.UnpinAsync(context.Run.Group, context.Tag, ct);
         return StepOutcome.Saw();

@@ -79,6 +79,17 @@ public sealed class GroupStatesTests
     public void A_run_that_moves_the_group_is_its_state(RunKind run, GroupState state) =>
         Assert.Equal(state, GroupStates.Of(AtB() with { Run = run }).State);
 
+    [Theory]
+    [InlineData(SourcePhase.Streaming)]
+    [InlineData(SourcePhase.Detached)]
+    public void A_source_that_has_not_gone_on_yet_is_no_protected_one(SourcePhase phase)
+    {
+        var source = Source(phase) with { Reason = ReasonCode.SuspendedByOperator };
+        var found = GroupStates.Of(AtA() with { Source = source });
+        Assert.Equal((GroupState.Suspended, ReasonCode.SuspendedByOperator, "resumes now"),
+            (found.State, found.Reason, found.Detail));
+    }
+
     private static GroupFacts AtA() => new(RecoveryWorld.Definition, "a", Source(SourcePhase.Streaming), true, null,
         false, ReasonCode.None, null, true, Now);
 
