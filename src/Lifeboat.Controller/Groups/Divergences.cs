@@ -47,7 +47,8 @@ internal sealed class Divergences(LocalSide here, PeerDirectory peers, Divergenc
     /// <exception cref="ProblemException">WrongState: nothing to choose about, or `newest` cannot be told.</exception>
     public async Task<Resolution> ResolutionAsync(GroupDefinition group, ForkChoice choice, CancellationToken ct)
     {
-        if (store.Of(group) is null)
+        if (group.Fork is not { Loser: null } fork
+            || store.Of(group) is null && await LooksOpenAsync(group, fork, ct) is null)
         {
             throw new ProblemException(ReasonCode.WrongState, $"group {group.Name} is not diverged",
                 "There is nothing to choose about; after a failover from a dead site, reprotect or fail back.");
