@@ -32,7 +32,7 @@ internal sealed class BareQemu : IAsyncDisposable
     public string Image(int disk) => Path.Combine(Directory, $"disk{disk}.raw");
 
     public static async Task<BareQemu> StartAsync(string directory, int disks, long sizeBytes, string format = "raw",
-        bool scsi = false)
+        bool scsi = false, int blockBytes = 512)
     {
         var start = new ProcessStartInfo("qemu-system-x86_64") { RedirectStandardOutput = true };
         string[] fixedPart =
@@ -61,7 +61,8 @@ internal sealed class BareQemu : IAsyncDisposable
                 [
                     "-blockdev", $"driver=file,node-name=file{disk},filename={image},discard=unmap",
                     "-blockdev", $"driver={format},node-name=disk{disk},file=file{disk},discard=unmap",
-                    "-device", $"scsi-hd,drive=disk{disk},id=front{disk},bus=bus.0",
+                    "-device", $"scsi-hd,drive=disk{disk},id=front{disk},bus=bus.0,"
+                        + $"logical_block_size={blockBytes},physical_block_size={blockBytes}",
                 ];
                 foreach (var argument in arguments) start.ArgumentList.Add(argument);
                 continue;
