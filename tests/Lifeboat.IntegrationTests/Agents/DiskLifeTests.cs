@@ -111,6 +111,32 @@ public sealed class DiskLifeTests : TwoAgents
         await vm.AssertPointIsTheDisksAsync(A, B);
     }
 
+    [Fact]
+    public async Task A_disk_that_is_added_enters_by_a_batch_and_older_points_are_without_it()
+    {
+        await using var vm = await ProtectedQemu.StartAsync(disks: 2);
+        await vm.Qemu.WriteAsync(1, 0x71, 1 << 20, 64 << 10);
+        var (replica, source) = (vm.ReplicaSpec(A.Name), vm.SourceSpec(B.Name, B.LinkAddress));
+        await B.Client.PutReplicaAsync(replica with { Volumes = [replica.Volumes[0]] }, None);
+        await A.Client.PutSourceAsync(source with { Volumes = [source.Volumes[0]] }, None);
+        await ProtectedQemu.WaitAsync(A, s => s.Phase == SourcePhase.Streaming);
+        var before = await PointAsync();
+
+        await B.Client.PutReplicaAsync(replica, None);
+        await PointAsync(); // the old source goes on meanwhile
+        await A.Client.PutSourceAsync(source, None);
+        await ProtectedQemu.WaitAsync(A, s => s.Phase == SourcePhase.Streaming && s.Volumes.Count == 2);
+        await vm.AssertPointIsTheDisksAsync(A, B);
+
+        var view = await B.Client.OpenViewAsync(Group, new ViewRequest("old", before.Id, null, false), None);
+        Assert.Equal(["vm.disk0"], view.Volumes.Select(v => v.Name));
+        await B.Client.CloseViewAsync(Group, "old", None);
+        await B.StopAsync();
+        await B.StartAsync();
+        await ProtectedQemu.WaitAsync(A, s => s.Phase == SourcePhase.Streaming && s.Reason == ReasonCode.None);
+        await vm.AssertPointIsTheDisksAsync(A, B);
+    }
+
     private async Task<RecoveryPoint> PointAsync()
     {
         var made = await A.Client.CheckpointAsync(
