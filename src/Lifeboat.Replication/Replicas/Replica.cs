@@ -53,7 +53,8 @@ public sealed partial class Replica : IAsyncDisposable
         _stream = new StreamState(manifest.StreamId, manifest.InBatch);
         // One that the group was given since has no bytes yet.
         _volumeSizes = new VolumeSizes([.. manifest.Volumes, .. definition.Volumes
-            .Where(v => manifest.Volumes.All(m => m.Index != v.Index)).Select(v => new ManifestVolume(v.Index, v.Name, 0))]);
+            .Where(v => manifest.Volumes.All(m => m.Index != v.Index))
+            .Select(v => new ManifestVolume(v.Index, v.Name, 0))]);
     }
 
     /// <summary>What it was opened as; the epoch may have risen since.</summary>
