@@ -9,7 +9,7 @@ using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.IntegrationTests.Agents;
 
-/// <summary>The smallest and the longest disk, with blocks of 512 and of 4096 bytes: synced, streamed, read back.</summary>
+/// <summary>The smallest and the longest disk, blocks of 512 and of 4096 bytes: synced, streamed, read back.</summary>
 public sealed class DiskSizesTests(ITestOutputHelper output) : TwoAgents
 {
     private const string Group = ProtectedQemu.Group;
