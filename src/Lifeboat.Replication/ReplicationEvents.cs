@@ -23,6 +23,7 @@ internal static class ReplicationEvents
     public const int VolumeReleased = 2041;
     public const int VolumeBack = 2042;
     public const int VolumeAbsent = 2043;
+    public const int VolumeUnwatched = 2044;
     public const int RungChanged = 2014;
     public const int LogRefused = 2015;
     public const int LogFound = 2016;

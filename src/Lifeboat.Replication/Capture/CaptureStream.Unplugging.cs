@@ -5,6 +5,7 @@ namespace Lifeboat.Replication.Capture;
 //
 //   WHOLE ──unplugged──► AT REST: nothing of it is missing; every cut looks whether it still is out
 //   else  ──unplugged──► ABSENT: what it had is not all there; points go on without it and say so
+//   AT REST ──its instance ended──► ABSENT: nobody can say whether it was in again for a moment before
 //   both  ──plugged in──► a batch opens, and it is attached and pulled as any volume that was lost
 public sealed partial class CaptureStream
 {
@@ -35,6 +36,20 @@ public sealed partial class CaptureStream
             state.Absent = _volumes.Any(v => v != state && !v.Absent);
         }
         _toTend.Set();
+    }
+
+    /// <summary>It was at rest, and nobody can vouch for that any more; the others go on without it.</summary>
+    /// <returns>Whether that changed anything.</returns>
+    internal bool MarkUnwatched(ushort volume)
+    {
+        lock (_gate)
+        {
+            var state = _byIndex[volume];
+            if (_closed || !state.AtRest || !_volumes.Any(v => v != state && !v.Absent)) return false;
+            (state.AtRest, state.Whole, state.Absent) = (false, false, true);
+        }
+        _toTend.Set();
+        return true;
     }
 
     /// <summary>It is in again, or nobody can vouch for it any more.</summary>

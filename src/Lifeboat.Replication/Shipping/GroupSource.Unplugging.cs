@@ -16,6 +16,8 @@ public sealed partial class GroupSource
         var volume = slot.Disk.Index;
         if (!stream.IsOut(volume)) return false;
         if (await LookAsync(slot, ct) is not { } presence) return true;
+        if (presence == DiskPresence.NobodyThere) NoteNobody(stream, slot);
+        else if (presence == DiskPresence.Unplugged) slot.MissingSince = null;
         if (presence is DiskPresence.Unplugged or DiskPresence.NobodyThere) return true;
         // Of a disk that was never whole nothing can get worse.
         if (presence == DiskPresence.Doubtful && !stream.IsAtRest(volume)) return true;
@@ -23,6 +25,15 @@ public sealed partial class GroupSource
         stream.MarkPlugged(volume);
         slot.MissingSince = null;
         return presence == DiskPresence.Doubtful;
+    }
+
+    // It may have been in again, and written to, before the instance ended: nobody can say. Others go on without it.
+    private void NoteNobody(CaptureStream stream, TapSlot slot)
+    {
+        slot.MissingSince ??= _time.GetUtcNow();
+        if (_time.GetUtcNow() - slot.MissingSince < AbsentAfter || !stream.MarkUnwatched(slot.Disk.Index)) return;
+        slot.Detail = "out when its instance ended: points are without what was written to it since";
+        LogVolumeUnwatched(_options.Group, slot.Disk.Name);
     }
 
     private void NoteMissing(CaptureStream stream, TapSlot slot, TapFault fault)
@@ -70,13 +81,13 @@ public sealed partial class GroupSource
         }
     }
 
-    // It was at rest at the cut and is out now, untouched; else it may have been written in between.
+    // It was at rest at the cut and is out now, untouched; else it may have been written in between. That its instance
+    // has ended proves nothing: it may have been plugged in, written and ended since the last look.
     private async Task<bool> StillRestsAsync(CaptureStream stream, TapSlot slot, CancellationToken ct)
     {
         try
         {
-            return await LookAsync(slot, ct) is DiskPresence.Unplugged or DiskPresence.NobodyThere
-                && stream.IsAtRest(slot.Disk.Index);
+            return await LookAsync(slot, ct) is DiskPresence.Unplugged && stream.IsAtRest(slot.Disk.Index);
         }
         catch (OperationCanceledException)
         {
@@ -89,13 +100,18 @@ public sealed partial class GroupSource
         var absent = stream.Absent();
         if (absent.Count == 0) return note;
         var names = _slots.Where(s => absent.Contains(s.Disk.Index)).Select(s => s.Disk.Name);
-        var without = $"without {string.Join(", ", names)}, unplugged before all of it was copied";
+        var without = $"without {string.Join(", ", names)}, unplugged and not known to be copied whole";
         return note is null ? without : $"{note}; {without}";
     }
 
     [LoggerMessage(ReplicationEvents.VolumeBack, LogLevel.Information,
         "Volume {Volume} of {Group} is not out any more: {Presence}")]
     private partial void LogVolumeBack(string group, string volume, DiskPresence presence);
+
+    [LoggerMessage(ReplicationEvents.VolumeUnwatched, LogLevel.Warning,
+        "Volume {Volume} of {Group} was unplugged when its instance ended, and may have been written since: " +
+        "points are without that")]
+    private partial void LogVolumeUnwatched(string group, string volume);
 
     [LoggerMessage(ReplicationEvents.VolumeAbsent, LogLevel.Warning,
         "Volume {Volume} of {Group} is unplugged and was not copied whole: points are without it")]
