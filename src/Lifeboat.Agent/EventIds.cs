@@ -33,6 +33,7 @@ internal static class EventIds
     public const int JournalFailed = 4045;
     public const int ReplicaDamaged = 4046;
     public const int ReplicaRepaired = 4047;
+    public const int NoMapsFolder = 4048;
     public const int RequestFailed = 4050;
     public const int AgentStarted = 4051;
     public const int WatchdogRestarted = 4052;

@@ -37,6 +37,8 @@ internal sealed record EngineFlaws
     public bool ReplayFromShipped { get; init; }
     /// <summary>A clean shutdown is cut although volumes are not whole.</summary>
     public bool CutUnwhole { get; init; }
+    /// <summary>Change maps are trusted whatever the replica says it has.</summary>
+    public bool TrustMaps { get; init; }
     /// <summary>A resync by change map sends the whole disk.</summary>
     public bool CopyAll { get; init; }
     /// <summary>Digests are of the newest sequence instead of the one before the attach.</summary>

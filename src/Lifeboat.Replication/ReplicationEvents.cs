@@ -30,6 +30,8 @@ internal static class ReplicationEvents
     public const int LogUnreadable = 2017;
     public const int Suspended = 2018;
     public const int Resumed = 2019;
+    public const int BasisUnreadable = 2020;
+    public const int BasisUnwritten = 2021;
     public const int ReceiverAccepted = 2100;
     public const int ReceiverRefused = 2101;
     public const int ReceiverEnded = 2102;

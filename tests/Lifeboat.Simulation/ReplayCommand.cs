@@ -16,7 +16,6 @@ internal static class ReplayCommand
             {
                 Flaw = arguments.Text("--flaw"),
                 CrashStates = arguments.Number("--states", 0),
-                RestoresReplicas = arguments.Has("--restore"),
                 Trace = trace,
             },
             _ => null,

@@ -13,7 +13,6 @@ internal static class SwarmCommand
         var swarm = new Swarm(first, last, arguments.Jobs, seed => new SimulationOptions(seed)
         {
             Flaw = flaw,
-            RestoresReplicas = arguments.Has("--restore"),
         })
         {
             GoesOn = arguments.Has("--keep-going"),

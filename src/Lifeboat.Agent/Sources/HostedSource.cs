@@ -48,6 +48,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Policy = spec.Policy,
             Budget = parts.Links.Of(spec.RecoverySite),
             Log = log,
+            Maps = MapsStorage(spec.Group, parts),
             Suspension = spec.Suspension,
             Seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
         }, parts.Link, parts.Time, parts.Logs.CreateLogger<GroupSource>());
@@ -122,6 +123,24 @@ internal sealed partial class HostedSource : IAsyncDisposable
     /// <summary>The log that takes what does not fit the memory of the outbox, a folder for each group.</summary>
     public static string LogFolder(AgentParts parts, string group) =>
         Path.Combine(parts.Paths.AgentState, "outbox", group);
+
+    /// <summary>Where it is kept from where on the change maps are complete, a folder for each group.</summary>
+    public static string MapsFolder(AgentParts parts, string group) =>
+        Path.Combine(parts.Paths.AgentState, "maps", group);
+
+    // Without a disk for it maps are trusted as long as this agent lives; the next one compares.
+    private static FileStorage? MapsStorage(string group, AgentParts parts)
+    {
+        try
+        {
+            return new FileStorage(MapsFolder(parts, group));
+        }
+        catch (StorageException e)
+        {
+            LogNoMaps(parts.Logs.CreateLogger<HostedSource>(), group, e.Message);
+            return null;
+        }
+    }
 
     // Without a disk for it the group is protected all the same: memory, then change map.
     // The same when it would have to be encrypted and cannot be.
@@ -207,6 +226,9 @@ internal sealed partial class HostedSource : IAsyncDisposable
             LogFailed(e, Spec.Group);
         }
     }
+
+    [LoggerMessage(EventIds.NoMapsFolder, LogLevel.Error, "Nothing can be kept of the change maps of {Group}: {Detail}")]
+    private static partial void LogNoMaps(ILogger logger, string group, string detail);
 
     [LoggerMessage(EventIds.NoOutboxLog, LogLevel.Error, "There is no outbox log for {Group}: {Detail}")]
     private static partial void LogNoLog(ILogger logger, string group, string detail);

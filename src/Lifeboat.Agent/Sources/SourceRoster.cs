@@ -83,7 +83,7 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
                     $"capture of group {group} has stopped, but traces are left in its instances",
                     "Repeat the request when their monitors answer.", problems);
             await source.DisposeAsync();
-            if (uninstall) DeleteLog(group);
+            if (uninstall) DeleteFolders(group);
             await _files.DeleteAsync(group, ct);
             _sources.TryRemove(group, out _);
             LogRemoved(group);
@@ -94,10 +94,10 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
         }
     }
 
-    private void DeleteLog(string group)
+    private void DeleteFolders(string group)
     {
-        var folder = HostedSource.LogFolder(parts, group);
-        if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        foreach (var folder in new[] { HostedSource.LogFolder(parts, group), HostedSource.MapsFolder(parts, group) })
+            if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
     }
 
     public async ValueTask DisposeAsync()

@@ -160,6 +160,9 @@ public sealed partial class GroupSource
         // Less durable than it once said: it was restored from an older copy, and change maps know nothing of that.
         if (sameReplica && reply.Durable < _durableKnown) _compareAll = true;
         Volatile.Write(ref _durableKnown, reply.Durable);
+        // The same with an agent that has forgotten what it once said, or a copy of a history that was given up.
+        var fits = await BasisFitsAsync(reply, ct);
+        if (!fits) _compareAll = true;
         _seeded = reply.Seeded;
         if (_stream is { IsGivenUp: false } stream && sameReplica && FollowsOn(stream, reply))
         {
@@ -176,7 +179,9 @@ public sealed partial class GroupSource
         }
         Leave(ReasonCode.Resync, null);
         _replica = reply.Replica;
-        return BeginStream(reply, await LeftAsync(reply, ct));
+        var begun = BeginStream(reply, await LeftAsync(reply, ct));
+        if (fits) await BeginInBasisAsync(begun, reply.Durable, ct);
+        return begun;
     }
 
     // The receiver is inside our stream, or still where our stream began.

@@ -163,10 +163,12 @@ public sealed partial class GroupSource
     {
         if (_batchEnd is not { } batch) return;
         if (!_flaws.ForgetGapEarly && !await stream.WaitDurableAsync(batch.End, ct)) return;
+        var moved = _flaws.ForgetGapEarly || await TryMoveBasisAsync(stream, batch.End, ct);
         foreach (var slot in batch.Slots)
         {
             slot.Pulled = false;
             slot.Lost = [];
+            if (!moved) continue;
             try
             {
                 await slot.Tap.ForgetGapAsync(ct);
@@ -214,10 +216,13 @@ public sealed partial class GroupSource
     private async Task SettledAsync(CaptureStream stream, TapSlot slot, CancellationToken ct)
     {
         if (_flaws.RotateEarly) return;
-        if (!await stream.WaitDurableAsync(stream.LastSequence, ct))
+        var settled = stream.LastSequence;
+        if (!await stream.WaitDurableAsync(settled, ct))
             throw new TapException(TapFault.Refused, "capture was given up");
         if (slot.Sink is not { } sink || !await slot.Tap.StillMirroringAsync(ct) || !stream.IsOpen(sink))
             throw new TapException(TapFault.Refused, "the mirror has ended");
+        if (!await TryMoveBasisAsync(stream, settled, ct))
+            throw new TapException(TapFault.Refused, "it cannot be written down where the fresh map begins");
     }
 
     private async Task WatchEndAsync(CaptureStream stream, TapSlot slot, VolumeSink sink)

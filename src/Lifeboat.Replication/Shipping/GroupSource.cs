@@ -38,6 +38,7 @@ public sealed partial class GroupSource
     private readonly TapSlot[] _slots;
     private readonly PointLedger _points;
     private readonly LinkBudget _budget;
+    private readonly MapBasis _basis;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
@@ -70,6 +71,7 @@ public sealed partial class GroupSource
             .Select(v => new TapSlot(v, new Backoff(options.RetryMin, options.RetryMax, _chance)))];
         _points = new PointLedger(time);
         _budget = options.Budget ?? new LinkBudget(time);
+        _basis = new MapBasis(options.Maps);
         _shipRate = options.Policy.ShipCalendar();
         _priority = (int)options.Policy.Priority;
         _state = new SourceState(GroupSourcePhase.Detached, ReasonCode.LinkDown, null, time.GetUtcNow());

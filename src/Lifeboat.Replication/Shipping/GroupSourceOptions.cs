@@ -48,6 +48,11 @@ public sealed record GroupSourceOptions
     public long LogReserveBytes { get; init; } = 256 << 20;
     /// <summary>Memory of the outbox above which the oldest records go to the log; null: half of it.</summary>
     public long? LogAboveBytes { get; init; }
+    /// <summary>
+    /// Where it is kept from where on the change maps are complete, a folder of this group alone; null: a source that
+    /// begins anew trusts no map, and compares.
+    /// </summary>
+    public IStorage? Maps { get; init; }
     /// <summary>Suspended from the start.</summary>
     public Suspension? Suspension { get; init; }
 

@@ -36,8 +36,7 @@ public sealed class Climate
             Guest.BytesPerSecond > 400_000 ? [0, 2] : Guest.BytesPerSecond > 150_000 ? [0, 2, 5] : [0, 2, 5, 15]));
         FaultEvery = TimeSpan.FromMilliseconds(prng.Pick<int>([700, 2000, 6000]));
         // A seed leaves out some kinds of fault, so that others can go on for long in peace.
-        var allowed = Enum.GetValues<Fault>().Except([Fault.HalfOpen]).Where(_ => prng.Chance(0.6))
-            .Where(f => f != Fault.RestoreReplica || options.RestoresReplicas).ToList();
+        var allowed = Enum.GetValues<Fault>().Except([Fault.HalfOpen]).Where(_ => prng.Chance(0.6)).ToList();
         var compression = prng.Pick<CompressionMode>(
             [CompressionMode.Auto, CompressionMode.Auto, CompressionMode.None, CompressionMode.Lz4]);
         // One in four: one of the sites is of the release before.

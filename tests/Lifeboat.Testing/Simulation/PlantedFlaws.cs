@@ -24,6 +24,7 @@ public static class PlantedFlaws
         ["rotate-early"] = new() { RotateEarly = true },
         ["replay-from-shipped"] = new() { ReplayFromShipped = true },
         ["cut-unwhole"] = new() { CutUnwhole = true },
+        ["trust-maps"] = new() { TrustMaps = true },
         ["copy-all"] = new() { CopyAll = true },
         ["digest-newest"] = new() { DigestNewest = true },
         ["fold-past-views"] = new() { FoldPastViews = true },

@@ -14,8 +14,6 @@ public sealed record SimulationOptions(ulong Seed)
     public int VolumesMax { get; init; } = int.MaxValue;
     /// <summary>The first storm lasts at most so long.</summary>
     public int StormSecondsMax { get; init; } = int.MaxValue;
-    /// <summary>Replicas are put back as they were a while ago, too.</summary>
-    public bool RestoresReplicas { get; init; }
     /// <summary>The story ends when the first storm is over and the group is protected again.</summary>
     public bool StormOnly { get; init; }
     /// <summary>Look at most at so many states of disks after a crash beside the run; 0: none.</summary>

@@ -19,6 +19,7 @@ namespace Lifeboat.Tests.Replication;
 internal sealed class SourceWorld
 {
     public const int DiskBytes = 3 << 20;
+    private readonly SimulatedDisk _mapsDisk;
     private const string Address = "west:7000";
     private readonly SimulatedScheduler _scheduler;
     private int _agents;
@@ -33,6 +34,7 @@ internal sealed class SourceWorld
         Listen(Spawn("recovery"), c => Site.ServeAsync(c));
         Agent = Spawn("agent");
         LogDisk = new SimulatedDisk(Prng.Fork(), Network.Wires.Clock);
+        _mapsDisk = new SimulatedDisk(new Prng(Prng.Seed));
     }
 
     public Prng Prng { get; }
@@ -76,6 +78,7 @@ internal sealed class SourceWorld
             Budget = Budget = new LinkBudget(Agent.Clock) { Settings = Link },
             Log = HasLog ? new SimulatedStorage(LogDisk, "outbox") : null,
             LogReserveBytes = 0,
+            Maps = new SimulatedStorage(_mapsDisk),
             LogAboveBytes = LogAboveBytes,
             Suspension = Suspension,
         }, Network.LinkOf("east", Agent), Agent.Clock, Log, Flaws);
@@ -87,6 +90,7 @@ internal sealed class SourceWorld
     {
         Agent.Kill();
         LogDisk.KillProcesses();
+        _mapsDisk.KillProcesses();
         foreach (var tap in Taps) tap.LetGo();
         Agent = Spawn($"agent{++_agents}");
         Start();

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Linking;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Replication.Shipping;
+
+// Whether the change maps may be trusted: what is written down of where they begin, and when that moves.
+//
+// Invariants
+//   A map is dropped only after it is written down what a replica must have to do without it.
+//   A position that fits is followed by positions that fit; one that does not is compared until a gap is forgotten.
+public sealed partial class GroupSource
+{
+    private async Task<bool> BasisFitsAsync(HelloReply reply, CancellationToken ct)
+    {
+        try
+        {
+            return _flaws.TrustMaps || await _basis.FitsAsync(reply, ct);
+        }
+        catch (StorageException e)
+        {
+            LogBasisUnreadable(_options.Group, e.Message);
+            return false;
+        }
+    }
+
+    private async Task BeginInBasisAsync(CaptureStream stream, long from, CancellationToken ct)
+    {
+        try
+        {
+            await _basis.BeginAsync(stream.StreamId, from, ct);
+        }
+        catch (StorageException e)
+        {
+            // An agent that starts again from here compares.
+            LogBasisUnwritten(_options.Group, e.Message);
+        }
+    }
+
+    private async Task<bool> TryMoveBasisAsync(CaptureStream stream, long sequence, CancellationToken ct)
+    {
+        try
+        {
+            await _basis.MoveAsync(_replica, stream.StreamId, sequence, ct);
+            return true;
+        }
+        catch (StorageException e)
+        {
+            LogBasisUnwritten(_options.Group, e.Message);
+            return false;
+        }
+    }
+
+    [LoggerMessage(ReplicationEvents.BasisUnreadable, LogLevel.Warning,
+        "Where the change maps of {Group} begin cannot be read, so the replica is compared: {Detail}")]
+    private partial void LogBasisUnreadable(string group, string detail);
+
+    [LoggerMessage(ReplicationEvents.BasisUnwritten, LogLevel.Warning,
+        "Where the change maps of {Group} begin cannot be written down, so they are kept: {Detail}")]
+    private partial void LogBasisUnwritten(string group, string detail);
+}
