@@ -42,6 +42,7 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
         if (!done)
             world.Violate("I9", $"not protected {ProtectedWithin} after the last fault: {status?.Phase} "
                 + $"{status?.Reason} {status?.Detail}");
+        world.WasProtected = true;
         world.Say("director", $"protected after {TimeSpan.FromTicks(world.Scheduler.Now - since)}");
         await AuditAsync(all: false);
     }

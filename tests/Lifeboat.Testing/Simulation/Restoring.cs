@@ -36,6 +36,7 @@ internal sealed class Restoring
     {
         if (_host.ReplicaWanted != _wanted || _host.Views.Count > 0) return false;
         if (_host.World.Oracle.FenceOf(_wanted) is not null) return false;
+        if (_newest is null && _host.World.WasProtected) return false;
         _host.Crash();
         _host.Disk.PutBack(_copy);
         _wanted.Forget(_durable, _newest);

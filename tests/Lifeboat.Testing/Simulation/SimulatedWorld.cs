@@ -52,6 +52,8 @@ public sealed class SimulatedWorld
     /// <summary>The guest's disks when it was shut down for a planned move: what must come up at the other
     /// side.</summary>
     public SimulatedInstance? NothingMayBeLost { get; set; }
+    /// <summary>There is a point, and who runs a move relies on it: no replica is put back that has none.</summary>
+    public bool WasProtected { get; set; }
 
     internal EngineFlaws Flaws { get; }
     internal ResyncLedger Resyncs { get; }
