@@ -227,7 +227,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(EventIds.NoMapsFolder, LogLevel.Error, "Nothing can be kept of the change maps of {Group}: {Detail}")]
+    [LoggerMessage(EventIds.NoMapsFolder, LogLevel.Error, "Nothing is kept of the change maps of {Group}: {Detail}")]
     private static partial void LogNoMaps(ILogger logger, string group, string detail);
 
     [LoggerMessage(EventIds.NoOutboxLog, LogLevel.Error, "There is no outbox log for {Group}: {Detail}")]
