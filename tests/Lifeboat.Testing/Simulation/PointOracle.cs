@@ -58,7 +58,7 @@ public sealed class PointOracle(SimulatedWorld world)
     public void Check(RecoveryPoint point, IReadOnlyList<byte[]> content, string where)
     {
         world.Count("points checked");
-        if (!_sources.TryGetValue(point.Epoch, out var source))
+        if ((_sources.GetValueOrDefault(point.Epoch) ?? Returned(point)) is not { } source)
         {
             world.Violate("I2", $"point {point.Sequence} of epoch {point.Epoch}, which had no source");
             return;
@@ -70,6 +70,15 @@ public sealed class PointOracle(SimulatedWorld world)
             found = $"cut at {TimeSpan.FromTicks(cut):mm\\:ss\\.fffffff}: {fault}";
         }
         world.Violate("I1", $"{where}: point at sequence {point.Sequence} of epoch {point.Epoch}, {found}");
+    }
+
+    // A failover that was rolled back gives the site it left another epoch, which that site may not have heard of: what
+    // is kept of it is of that epoch, and it wrote in the one before.
+    private EpochSource? Returned(RecoveryPoint point)
+    {
+        if (!point.IsOrigin || !_primaries.TryGetValue(point.Epoch, out var site)) return null;
+        return _sources.Where(s => s.Key < point.Epoch && _primaries.GetValueOrDefault(s.Key) == site)
+            .OrderByDescending(s => s.Key.Value).Select(s => s.Value).FirstOrDefault();
     }
 
     // A point says so when it is without a volume that was unplugged.
