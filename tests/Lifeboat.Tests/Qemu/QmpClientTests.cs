@@ -7,10 +7,11 @@ namespace Lifeboat.Tests.Qemu;
 public sealed class QmpClientTests
 {
     private static readonly CancellationToken None = CancellationToken.None;
-    private static readonly QmpOptions Quick = new()
+    // For a peer that answers: however busy the machine is.
+    private static readonly QmpOptions Patient = new()
     {
-        ConnectLimit = TimeSpan.FromMilliseconds(400),
-        CommandLimit = TimeSpan.FromMilliseconds(400),
+        ConnectLimit = TimeSpan.FromSeconds(30),
+        CommandLimit = TimeSpan.FromSeconds(30),
         LineBytesMax = 64 << 10,
     };
 
@@ -59,7 +60,8 @@ public sealed class QmpClientTests
     {
         await using var peer = new ScriptedPeer(c => c.StayAsync());
 
-        var busy = await Assert.ThrowsAsync<QmpException>(() => ConnectAsync(peer));
+        var quick = Patient with { ConnectLimit = TimeSpan.FromMilliseconds(400) };
+        var busy = await Assert.ThrowsAsync<QmpException>(() => ConnectAsync(peer, quick));
 
         Assert.Equal(QmpFault.Busy, busy.Fault);
     }
@@ -104,7 +106,7 @@ public sealed class QmpClientTests
     public async Task Nobody_there_is_unreachable()
     {
         var gone = await Assert.ThrowsAsync<QmpException>(
-            () => QmpClient.ConnectAsync("/nonexistent/qmp.sock", Quick, TimeProvider.System, None));
+            () => QmpClient.ConnectAsync("/nonexistent/qmp.sock", Patient, TimeProvider.System, None));
 
         Assert.Equal(QmpFault.Unreachable, gone.Fault);
     }
@@ -122,7 +124,7 @@ public sealed class QmpClientTests
             await c.SayAsync("""{"return": "right", "id": 3}""");
             await c.StayAsync();
         }));
-        await using var qmp = await ConnectAsync(peer);
+        await using var qmp = await ConnectAsync(peer, Patient with { CommandLimit = TimeSpan.FromSeconds(2) });
 
         var late = await Assert.ThrowsAsync<QmpException>(() => qmp.ExecuteAsync("slow", null, None));
         answerLate.SetResult();
@@ -175,8 +177,7 @@ public sealed class QmpClientTests
             await c.HearAsync();
             while (true) await c.SayAsync(new byte[8192]);
         }));
-        await using var qmp = await QmpClient.ConnectAsync(
-            peer.Path, Quick with { CommandLimit = TimeSpan.FromSeconds(20) }, TimeProvider.System, None);
+        await using var qmp = await ConnectAsync(peer);
 
         Assert.Equal(40_000, (await qmp.ExecuteAsync("long", null, None)).GetString()!.Length);
         var endless = await Assert.ThrowsAsync<QmpException>(() => qmp.ExecuteAsync("endless", null, None));
@@ -184,6 +185,6 @@ public sealed class QmpClientTests
         Assert.Equal(QmpFault.Protocol, endless.Fault);
     }
 
-    private static Task<QmpClient> ConnectAsync(ScriptedPeer peer) =>
-        QmpClient.ConnectAsync(peer.Path, Quick, TimeProvider.System, None);
+    private static Task<QmpClient> ConnectAsync(ScriptedPeer peer, QmpOptions? options = null) =>
+        QmpClient.ConnectAsync(peer.Path, options ?? Patient, TimeProvider.System, None);
 }
