@@ -22,17 +22,18 @@ internal sealed partial class HostedReplica
         {
             var volumes = new List<VolumeDigest>();
             var chunk = new byte[DigestTree.ChunkBytes];
-            foreach (var volume in Spec.Volumes.OrderBy(v => v.Index))
+            // As long as they were then: a volume may have grown since, or have been added.
+            foreach (var volume in Spec.Volumes.OrderBy(v => v.Index).Where(v => view.Sizes.ContainsKey(v.Index)))
             {
-                var tree = new DigestTree();
-                for (var at = 0L; at < volume.SizeBytes; at += chunk.Length)
+                var (tree, size) = (new DigestTree(), view.Sizes[volume.Index]);
+                for (var at = 0L; at < size; at += chunk.Length)
                 {
                     any.Token.ThrowIfCancellationRequested();
-                    var part = chunk.AsMemory(0, (int)Math.Min(chunk.Length, volume.SizeBytes - at));
+                    var part = chunk.AsMemory(0, (int)Math.Min(chunk.Length, size - at));
                     await view.ReadAsync(volume.Index, at, part, any.Token);
                     tree.Add(part.Span);
                 }
-                volumes.Add(new VolumeDigest(volume.Index, volume.Name, volume.SizeBytes, tree.Finish()));
+                volumes.Add(new VolumeDigest(volume.Index, volume.Name, size, tree.Finish()));
             }
             return GroupDigest.Of(point, sequence, volumes);
         }

@@ -51,7 +51,7 @@ internal sealed class ReplicaCompare(Replica replica, CompareRequest request, Ti
             var view = await replica.OpenViewAsync(View, request.Sequence, writable: false, ct);
             try
             {
-                _total = Math.Max(1, request.Files.Sum(f => SizeOf(f.Index)));
+                _total = Math.Max(1, request.Files.Sum(f => LengthOf(view, f)));
                 for (var i = 0; i < request.Files.Count; i++) await CompareAsync(view, i, ct);
             }
             finally
@@ -76,13 +76,15 @@ internal sealed class ReplicaCompare(Replica replica, CompareRequest request, Ti
         var (volume, file) = (request.Files[index].Index, request.Files[index].File);
         using var handle = File.OpenHandle(file, FileMode.Open, FileAccess.Read,
             FileShare.ReadWrite | FileShare.Delete, FileOptions.Asynchronous);
-        var size = SizeOf(volume);
+        var (size, known) = (LengthOf(view, request.Files[index]), view.Sizes.GetValueOrDefault(volume));
         var (then, now) = (new byte[Window], new byte[Window]);
         var before = false;
         for (long at = 0; at < size; at += Window)
         {
             var length = (int)Math.Min(Window, size - at);
-            await view.ReadAsync(volume, at, then.AsMemory(0, length), ct);
+            var held = (int)Math.Clamp(known - at, 0, length);
+            then.AsSpan(held, length - held).Clear();
+            if (held > 0) await view.ReadAsync(volume, at, then.AsMemory(0, held), ct);
             now.AsSpan(0, length).Clear();
             await RandomAccess.ReadAsync(handle, now.AsMemory(0, length), at, ct);
             Count(then.AsSpan(0, length), now.AsSpan(0, length), index, ref before);
@@ -102,5 +104,7 @@ internal sealed class ReplicaCompare(Replica replica, CompareRequest request, Ti
         }
     }
 
-    private long SizeOf(ushort volume) => replica.Definition.Volumes.First(v => v.Index == volume).SizeBytes;
+    // The disk may have grown since, and what it has more differs where it is not zero.
+    private static long LengthOf(PointInTimeView view, ComparedFile file) =>
+        Math.Max(view.Sizes.GetValueOrDefault(file.Index), new FileInfo(file.File).Length);
 }

@@ -30,9 +30,10 @@ internal sealed partial class HostedSource
             {
                 var volume = Spec.Volumes[i];
                 var stopped = request.Stopped.FirstOrDefault(s => s.Index == volume.Index);
-                volumes.Add(new VolumeDigest(volume.Index, volume.Name, volume.SizeBytes, stopped is null
+                var (size, digest) = stopped is null
                     ? await DigestAsync(_taps[i], volume, any.Token)
-                    : await DigestAsync(stopped.File, volume, any.Token)));
+                    : await DigestAsync(stopped.File, volume, any.Token);
+                volumes.Add(new VolumeDigest(volume.Index, volume.Name, size, digest));
             }
             return GroupDigest.Of(null, null, volumes);
         }
@@ -42,15 +43,16 @@ internal sealed partial class HostedSource
         }
     }
 
-    private static async Task<string> DigestAsync(QmpDiskTap tap, SourceVolume volume, CancellationToken ct)
+    // A disk may have grown since the group was told its size.
+    private static async Task<(long SizeBytes, string Digest)> DigestAsync(QmpDiskTap tap, SourceVolume volume, CancellationToken ct)
     {
         try
         {
             await RequirePausedAsync(tap, volume, ct);
             await using var disk = await tap.OpenSeedAsync(ct);
-            var digest = await DigestAsync(volume, async (at, part) => await disk.ReadAsync(at, part, ct));
+            var digest = await DigestAsync(disk.Info.Size, async (at, part) => await disk.ReadAsync(at, part, ct));
             await RequirePausedAsync(tap, volume, ct);
-            return digest;
+            return (disk.Info.Size, digest);
         }
         catch (NbdException e)
         {
@@ -71,17 +73,18 @@ internal sealed partial class HostedSource
                 "Pause it or shut it down; a point cut after that has the same digest.");
     }
 
-    private static async Task<string> DigestAsync(string file, SourceVolume volume, CancellationToken ct)
+    private static async Task<(long SizeBytes, string Digest)> DigestAsync(string file, SourceVolume volume, CancellationToken ct)
     {
         try
         {
             using var disk = File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            return await DigestAsync(volume, async (at, part) =>
+            var size = Math.Max(volume.SizeBytes, RandomAccess.GetLength(disk) & ~511L);
+            return (size, await DigestAsync(size, async (at, part) =>
             {
                 if (await RandomAccess.ReadAsync(disk, part, at, ct) < part.Length)
                     throw new ProblemException(ReasonCode.InvalidRequest,
                         $"{file} is shorter than volume {volume.Name} of {volume.SizeBytes} bytes");
-            });
+            }));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -89,13 +92,13 @@ internal sealed partial class HostedSource
         }
     }
 
-    private static async Task<string> DigestAsync(SourceVolume volume, Func<long, Memory<byte>, Task> read)
+    private static async Task<string> DigestAsync(long size, Func<long, Memory<byte>, Task> read)
     {
         var tree = new DigestTree();
         var chunk = new byte[DigestTree.ChunkBytes];
-        for (var at = 0L; at < volume.SizeBytes; at += chunk.Length)
+        for (var at = 0L; at < size; at += chunk.Length)
         {
-            var part = chunk.AsMemory(0, (int)Math.Min(chunk.Length, volume.SizeBytes - at));
+            var part = chunk.AsMemory(0, (int)Math.Min(chunk.Length, size - at));
             await read(at, part);
             tree.Add(part.Span);
         }

@@ -35,6 +35,15 @@ public sealed class DigestTests : TwoAgents
         Assert.Equal(replica.Digest, (await B.Client.PointDigestAsync(ProtectedQemu.Group, point, None)).Digest);
         Assert.Empty((await B.Client.ReplicaAsync(ProtectedQemu.Group, None)).Views);
 
+        const long grown = ProtectedQemu.DiskBytes + (16 << 20);
+        await A.Client.ResizeVolumeAsync(ProtectedQemu.Group, "vm.disk1", new ResizeVolumeRequest(grown), None);
+        await vm.Qemu.WriteAsync(1, 0x35, grown - 4096, 4096);
+        await ProtectedQemu.WaitAsync(A, s => s.Phase == SourcePhase.Streaming && s.Volumes[1].SizeBytes == grown);
+        var longer = await B.Client.PointDigestAsync(ProtectedQemu.Group, await CutAsync(), None);
+        Assert.Equal(grown, longer.Volumes[1].SizeBytes);
+        Assert.Equal(longer.Digest, (await A.Client.SourceDigestAsync(ProtectedQemu.Group, Live, None)).Digest);
+        Assert.Equal(replica.Digest, (await B.Client.PointDigestAsync(ProtectedQemu.Group, point, None)).Digest);
+
         await vm.Qemu.AskAsync("cont");
         var refused = await Assert.ThrowsAsync<ProblemException>(
             () => A.Client.SourceDigestAsync(ProtectedQemu.Group, Live, None));

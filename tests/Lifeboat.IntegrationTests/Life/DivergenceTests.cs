@@ -20,8 +20,7 @@ public sealed class DivergenceTests
     [Fact]
     public Task Both_sides_write_and_one_goes_on_without_losing_the_other() => WithPairAsync(KeepPrimaryAsync);
 
-    /// <summary>Three more partitions, in a few minutes: `--explicit only`.</summary>
-    [Fact(Explicit = true)]
+    [Fact]
     public Task Both_sides_write_and_the_other_choices_do_what_they_say() => WithPairAsync(async (pair, vm, ct) =>
     {
         await NewestAsync(pair, vm, ct);
