@@ -44,7 +44,8 @@ internal sealed partial class HostedSource
     }
 
     // A disk may have grown since the group was told its size.
-    private static async Task<(long SizeBytes, string Digest)> DigestAsync(QmpDiskTap tap, SourceVolume volume, CancellationToken ct)
+    private static async Task<(long SizeBytes, string Digest)> DigestAsync(
+        QmpDiskTap tap, SourceVolume volume, CancellationToken ct)
     {
         try
         {
@@ -73,7 +74,8 @@ internal sealed partial class HostedSource
                 "Pause it or shut it down; a point cut after that has the same digest.");
     }
 
-    private static async Task<(long SizeBytes, string Digest)> DigestAsync(string file, SourceVolume volume, CancellationToken ct)
+    private static async Task<(long SizeBytes, string Digest)> DigestAsync(
+        string file, SourceVolume volume, CancellationToken ct)
     {
         try
         {
