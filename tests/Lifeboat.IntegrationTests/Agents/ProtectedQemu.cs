@@ -66,9 +66,12 @@ internal sealed class ProtectedQemu : IAsyncDisposable
         }
     }
 
-    /// <summary>Cuts a checkpoint, waits for its seal and compares every disk with the point, byte for byte.</summary>
+    /// <summary>
+    /// Once it streams: cuts a checkpoint, waits for its seal and compares every disk with the point, byte for byte.
+    /// </summary>
     public async Task AssertPointIsTheDisksAsync(AgentSite from, AgentSite to)
     {
+        await WaitAsync(from, s => s.Phase == SourcePhase.Streaming);
         var made = await from.Client.CheckpointAsync(
             Group, new CheckpointRequest(false, false, "test", TimeSpan.FromSeconds(30)), CancellationToken.None);
         Assert.True(made.Sealed);
