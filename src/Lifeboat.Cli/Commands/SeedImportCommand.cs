@@ -1,32 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.CommandLine;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
 
 namespace Lifeboat.Cli.Commands;
 
-internal sealed class SeedImportCommand : LifeboatCommand
+internal sealed class SeedImportCommand() : SeedCommand("import",
+    "Let the replica of a group begin with a seed that was carried here, at the recovery site",
+    "--from", "The directory GROUP.seed, or the one that it lies in")
 {
-    private readonly Argument<string> _group = Inputs.Group();
-    private readonly Option<DirectoryInfo> _from = new("--from")
-    {
-        Description = "The directory GROUP.seed, or the one that it lies in",
-        Required = true,
-    };
-
-    public SeedImportCommand() : base("seed", "import",
-        "Let the replica of a group begin with a seed that was carried here, at the recovery site")
-    {
-        Add(_group);
-        Add(_from);
-    }
-
-    protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
-    {
-        var group = parsed.GetRequiredValue(_group);
-        var from = new SeedRequest(parsed.GetRequiredValue(_from).FullName);
-        var seed = await SeedWatch.FollowAsync(
-            session, group, session.Controller.ImportSeedAsync(group, from, ct), ct);
-        SeedWatch.Write(session.Output, seed);
-        return ExitCode.Ok;
-    }
+    private protected override Task<SeedInfo> AskAsync(
+        ControllerClient controller, string group, SeedRequest request, CancellationToken ct) =>
+        controller.ImportSeedAsync(group, request, ct);
 }
