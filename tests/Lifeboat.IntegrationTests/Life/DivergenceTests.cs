@@ -69,55 +69,56 @@ public sealed class DivergenceTests
     // Site a's guest ends first, so b wrote last: b goes on, and a's state is kept at a.
     private static async Task NewestAsync(FieldPair pair, OracleVm vm, CancellationToken ct)
     {
-        var (home, away) = await DivergeAsync(pair, pair.A, pair.B, vm, ct);
+        var runs = await DivergeAsync(pair, pair.A, pair.B, vm, ct);
         var fork = await ForkAsync(pair, pair.B, "newest", ct);
         await pair.A.MustAsync(["instance", "stop", vm.Options.Name], ct);
         await Task.Delay(TimeSpan.FromSeconds(5), pair.Time, ct);
-        await AcksAsync(pair, vm, away, 5, ct);
-        var (run, kept) = await ResolveAsync(pair.B, "newest", ct);
+        await AcksAsync(pair, vm, runs.Away, 5, ct);
+        var (run, kept, _) = await TakingGoesOnAsync(pair, (pair.A, pair.B), vm, runs, fork, "newest", ct);
         Assert.Contains(run.Steps.Single(s => s.Name == "check-winner").Evidence,
             e => e.StartsWith("newest: b wrote last", StringComparison.Ordinal));
-        var group = await pair.UntilProtectedAsync(pair.B, Limit, ct);
-        Assert.Equal("b", group.Definition.PrimarySite);
-        await AcksAsync(pair, vm, away, 10, ct);
-        var lost = await ProveKeptAsync(pair, pair.A, kept!.Value, vm, home, ct);
-        await MovedLittleAsync(pair, pair.B, pair.A, run, fork, lost, "newest", ct);
-        await BootsAsync(pair.A, kept.Value, ct);
+        await BootsAsync(pair.A, kept, ct);
     }
 
     // The other way round: a takes over from b and goes on, and b's state is there as volumes.
     private static async Task BothAsVolumesAsync(FieldPair pair, OracleVm vm, CancellationToken ct)
     {
-        var (home, away) = await DivergeAsync(pair, pair.B, pair.A, vm, ct);
+        var runs = await DivergeAsync(pair, pair.B, pair.A, vm, ct);
         var fork = await ForkAsync(pair, pair.A, "both", ct);
-        var (run, kept) = await ResolveAsync(pair.A, "both-as-volumes", ct);
-        await pair.UntilProtectedAsync(pair.A, Limit, ct);
-        await AcksAsync(pair, vm, away, 10, ct);
-        var images = await ProveKeptAsync(pair, pair.B, kept!.Value, vm, home, ct);
-        await MovedLittleAsync(pair, pair.A, pair.B, run, fork, images, "both-as-volumes", ct);
-
+        var (run, kept, images) =
+            await TakingGoesOnAsync(pair, (pair.B, pair.A), vm, runs, fork, "both-as-volumes", ct);
         var uris = run.Steps.Single(s => s.Name == "open-kept").Evidence
             .Where(e => e.Contains("nbd+unix", StringComparison.Ordinal))
             .Select(e => e[e.IndexOf("nbd+", StringComparison.Ordinal)..]);
         foreach (var (uri, image) in uris.Zip(images))
             await HostCommand.MustAsync("qemu-img", ["compare", "-f", "raw", "-F", "raw", uri, image], ct);
-        await BootsAsync(pair.B, kept.Value, ct);
+        await BootsAsync(pair.B, kept, ct);
     }
 
     // And once more: whoever took over goes on.
     private static async Task KeepRecoveryAsync(FieldPair pair, OracleVm vm, CancellationToken ct)
     {
-        var (home, away) = await DivergeAsync(pair, pair.A, pair.B, vm, ct);
+        var runs = await DivergeAsync(pair, pair.A, pair.B, vm, ct);
         var fork = await ForkAsync(pair, pair.B, "recovery", ct);
-        var (run, kept) = await ResolveAsync(pair.B, "recovery", ct);
-        await pair.UntilProtectedAsync(pair.B, Limit, ct);
-        await AcksAsync(pair, vm, away, 10, ct);
-        var lost = await ProveKeptAsync(pair, pair.A, kept!.Value, vm, home, ct);
-        await MovedLittleAsync(pair, pair.B, pair.A, run, fork, lost, "keep-recovery", ct);
+        var (_, kept, _) = await TakingGoesOnAsync(pair, (pair.A, pair.B), vm, runs, fork, "recovery", ct);
         // What gave way at a the first time is there too: the roles have turned twice since.
         var points = await pair.A.AskAsync<List<RecoveryPoint>>(["point", "list", FieldPair.Group], ct);
         Assert.Equal(2, points.Count(p => p.IsOrigin));
-        await BootsAsync(pair.A, kept.Value, ct);
+        await BootsAsync(pair.A, kept, ct);
+    }
+
+    // The site that took over goes on, little is moved, and all that the one that was left had is kept there.
+    private static async Task<(RunInfo Run, Guid Kept, string[] Images)> TakingGoesOnAsync(FieldPair pair,
+        (FieldSite Left, FieldSite Taking) sites, OracleVm vm, (ulong Home, ulong Away) runs, string[] fork,
+        string choice, CancellationToken ct)
+    {
+        var (run, kept) = await ResolveAsync(sites.Taking, choice, ct);
+        var group = await pair.UntilProtectedAsync(sites.Taking, Limit, ct);
+        Assert.Equal(sites.Taking.Name, group.Definition.PrimarySite);
+        await AcksAsync(pair, vm, runs.Away, 10, ct);
+        var images = await ProveKeptAsync(pair, sites.Left, kept!.Value, vm, runs.Home, ct);
+        await MovedLittleAsync(pair, sites.Taking, sites.Left, run, fork, images, choice, ct);
+        return (run, kept.Value, images);
     }
 
     /// <summary>The disks of the last point that both sides have in common, at the site that took over.</summary>

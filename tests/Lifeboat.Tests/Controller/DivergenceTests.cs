@@ -65,12 +65,7 @@ public sealed class DivergenceTests
     public async Task A_site_that_was_down_has_not_diverged()
     {
         await using var sites = await TwoSites.StartAsync();
-        await sites.ProtectAsync();
-        await UntilAsync(sites.B, GroupState.Protected);
-        await sites.LoseAAsync();
-        Assert.Equal(RunState.Succeeded, (await sites.RunAsync(sites.B, RunKind.Failover)).State);
-        await sites.BringABackAsync();
-        await UntilAsync(sites.A, g => g.Definition.PrimarySite == "b");
+        await sites.FailOverWithADeadAsync();
         await RefusedAsync(ReasonCode.WrongState,
             () => sites.B.Client.StartRunAsync("shop", Request(ForkChoice.KeepRecovery), Ct));
         Assert.Equal(GroupState.FailedOver, (await sites.A.Client.GroupAsync("shop", Ct)).State);

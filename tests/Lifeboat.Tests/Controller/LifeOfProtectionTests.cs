@@ -63,12 +63,7 @@ public sealed class LifeOfProtectionTests
     public async Task A_failback_without_a_reprotect_before_does_it_itself()
     {
         await using var sites = await TwoSites.StartAsync();
-        await sites.ProtectAsync();
-        await UntilAsync(sites.B, GroupState.Protected);
-        await sites.LoseAAsync();
-        Assert.Equal(RunState.Succeeded, (await sites.RunAsync(sites.B, RunKind.Failover)).State);
-        await sites.BringABackAsync();
-        await UntilAsync(sites.A, g => g.Definition.PrimarySite == "b");
+        await sites.FailOverWithADeadAsync();
         var failback = await sites.RunAsync(sites.A, RunKind.Failback);
         Assert.True(failback.State is RunState.Succeeded, $"{failback.State} {failback.Detail}");
         Assert.Equal(2, failback.Steps.Count(s => s.Name == "wait-sealed"));

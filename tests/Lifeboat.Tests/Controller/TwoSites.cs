@@ -64,6 +64,17 @@ internal sealed class TwoSites : IAsyncDisposable
         await A.StartControllerAsync();
     }
 
+    /// <summary>Protected, then failed over to b with a dead; a is back and knows it.</summary>
+    public async Task FailOverWithADeadAsync()
+    {
+        await ProtectAsync();
+        await UntilAsync(B, GroupState.Protected);
+        await LoseAAsync();
+        Assert.Equal(RunState.Succeeded, (await RunAsync(B, RunKind.Failover)).State);
+        await BringABackAsync();
+        await UntilAsync(A, g => g.Definition.PrimarySite == "b");
+    }
+
     public Task<RunInfo> RunAsync(TestSite at, RunKind kind) => RunAsync(at, new StartRunRequest { Kind = kind });
 
     public async Task<RunInfo> RunAsync(TestSite at, StartRunRequest request)
