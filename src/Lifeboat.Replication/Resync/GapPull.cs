@@ -20,7 +20,7 @@ namespace Lifeboat.Replication.Resync;
 // Restartable: the cursor stands where everything before it is in the stream, so a new session goes on from there.
 internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounters counters)
 {
-    private const int AskBytes = DigestTree.NodeBytes;
+    private const int AskBytes = TreeCompare.NodeBytes;
     private const long LongZeroes = 1 << 20;
     private const int Fine = 4096;
     private const int PartBytes = 64 << 10;
@@ -37,7 +37,7 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
     {
         if (task.Kind != SyncKind.Allocation && !await stream.WaitDurableAsync(task.Sequence, ct)) return false;
         _window = new DiskWindow(task.Tap, task.SizeBytes, counters);
-        var tree = new DigestTree(task, digests, _window, counters);
+        var tree = new TreeCompare(task, digests, _window, counters);
         while (_cursor < task.SizeBytes)
         {
             var from = _cursor / AskBytes * AskBytes;
@@ -63,7 +63,7 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
     }
 
     /// <param name="differ">What a compare has found to differ; null: all that the extents name is pulled.</param>
-    private async Task<bool> PullWindowAsync(DigestTree tree, IReadOnlyList<GapExtent> extents,
+    private async Task<bool> PullWindowAsync(TreeCompare tree, IReadOnlyList<GapExtent> extents,
         List<PullArea>? differ, long to, CancellationToken ct)
     {
         _window.Start = _cursor;
@@ -109,7 +109,7 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
         return areas;
     }
 
-    private async Task<List<PullArea>> CompareFineAsync(DigestTree tree, List<PullArea> areas, CancellationToken ct)
+    private async Task<List<PullArea>> CompareFineAsync(TreeCompare tree, List<PullArea> areas, CancellationToken ct)
     {
         var clusters = PullArea.Clusters(areas, ClusterGap);
         var replies = new Task<byte[]>[clusters.Count];

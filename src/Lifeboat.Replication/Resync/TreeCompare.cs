@@ -8,7 +8,7 @@ namespace Lifeboat.Replication.Resync;
 // Compares a disk with its replica by a tree of digests, from the top: a node of 64 MiB that is equal costs 16 bytes
 // of the link and a quarter of a request; of one that differs the 64 leaves are asked for. The other side works on the
 // next nodes while this one reads the disk. What is known to be zeroes is neither read nor hashed.
-internal sealed class DigestTree(GapPullTask task, DigestLine line, DiskWindow window, SyncCounters counters)
+internal sealed class TreeCompare(GapPullTask task, DigestLine line, DiskWindow window, SyncCounters counters)
 {
     public const int NodeBytes = DigestRequest.NodeBytes;
     private const int LeafBytes = DigestRequest.LeafBytes;
