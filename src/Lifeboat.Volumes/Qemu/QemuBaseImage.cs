@@ -15,7 +15,9 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
     private readonly SemaphoreSlim _starting = new(1, 1);
     private (StorageDaemon Daemon, NbdClient Client) _served;
     private readonly string _file;
-    private volatile bool _unflushed, _lost, _ended;
+    private volatile bool _lost, _ended;
+    // Changes that the daemon has said yes to; and how many of them a flush has covered, which may run beside others.
+    private long _changed, _flushed;
     private long _size;
 
     private QemuBaseImage(long sizeBytes, string file, (StorageDaemon Daemon, NbdClient Client) served,
@@ -77,8 +79,8 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
     {
         Check(offset, data.Length);
         var client = await ClientAsync(ct);
-        _unflushed = true;
         await RunAsync(() => client.WriteAsync(offset, data, fua: false, ct), StorageFault.Io);
+        NoteChanged(client);
     }
 
     public async ValueTask ZeroAsync(long offset, long length, CancellationToken ct)
@@ -86,20 +88,21 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
         Check(offset, length);
         if (length == 0) return;
         var client = await ClientAsync(ct);
-        _unflushed = true;
         await RunAsync(() => client.ZeroAsync(offset, length, NbdZeroFlags.None, ct), StorageFault.Io);
+        NoteChanged(client);
     }
 
     public async ValueTask FlushAsync(CancellationToken ct)
     {
         var client = await ClientAsync(ct);
+        var covered = Interlocked.Read(ref _changed);
         if (_lost)
         {
-            _lost = _unflushed = false;
+            _lost = false;
             throw new StorageException(StorageFault.Io, "qemu-storage-daemon ended before what it had was flushed");
         }
         await RunAsync(() => client.FlushAsync(ct), StorageFault.Io);
-        _unflushed = false;
+        Interlocked.Exchange(ref _flushed, covered);
     }
 
     public async ValueTask DisposeAsync()
@@ -109,6 +112,13 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
     }
 
     private bool IsServed => !_ended && !_served.Client.Ended.IsCompleted;
+
+    // A daemon that has ended is looked at once: what is counted later than that says by itself that it may be lost.
+    private void NoteChanged(NbdClient client)
+    {
+        Interlocked.Increment(ref _changed);
+        if (client.Ended.IsCompleted) _lost = true;
+    }
 
     // Once: what follows it may fail, and is tried again later.
     private async Task EndAsync()
@@ -132,7 +142,8 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
         try
         {
             if (IsServed) return _served.Client;
-            if (_unflushed) _lost = true;
+            var changed = Interlocked.Read(ref _changed);
+            if (changed != Interlocked.Exchange(ref _flushed, changed)) _lost = true;
             await EndAsync();
             await StartAsync(ct);
             return _served.Client;
