@@ -57,6 +57,24 @@ public sealed class StripedConnectionTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task A_host_that_stood_still_does_not_give_its_paths_up()
+    {
+        var time = new HandClock();
+        await using var near = new StripedConnection("b", 3, Timings, time);
+        var (pipe, meter) = (new Pipe(), new PathMeter());
+        Assert.True(near.TryAdd(pipe.Near, meter, out var ended));
+
+        time.Advance(5 * Timings.PathDeadAfter);
+        // The first may have left before.
+        for (var pings = 0; pings < 3;)
+            if (MessageCodec.Open((await pipe.Far.ReceiveAsync(None))!.Value, out _) == MessageKind.Ping) pings++;
+
+        Assert.Equal(1, meter.State("").Up);
+        Assert.False(ended.IsCompleted);
+        pipe.Break();
+    }
+
+    [Fact]
     public async Task It_ends_when_no_path_is_left_and_what_came_in_order_is_still_handed_out()
     {
         await _near.SendAsync(new byte[] { 1, 2, 3 }, None);

@@ -146,15 +146,19 @@ internal sealed partial class StripedConnection
     }
 
     // A path that carries nothing is asked now and then; what came in is told with it, so that little is sent twice.
+    // What we ourselves were late by is not the path's silence: a host that stood still would give all of them up.
     private async Task WatchAsync(StripePath path, CancellationToken ct)
     {
-        var (bytes, heard) = (path.Connection.ReceivedBytes, _time.GetTimestamp());
+        var interval = _timings.PathPingInterval;
+        var (bytes, looked, silence) = (path.Connection.ReceivedBytes, _time.GetTimestamp(), TimeSpan.Zero);
         while (true)
         {
-            await Task.Delay(_timings.PathPingInterval, _time, ct);
-            if (path.Connection.ReceivedBytes is var now && now != bytes)
-                (bytes, heard) = (now, _time.GetTimestamp());
-            if (_time.GetElapsedTime(heard) is var silence && silence >= _timings.PathDeadAfter)
+            await Task.Delay(interval, _time, ct);
+            var (now, passed) = (path.Connection.ReceivedBytes, _time.GetElapsedTime(looked));
+            looked = _time.GetTimestamp();
+            silence = now != bytes ? TimeSpan.Zero : silence + (passed < 2 * interval ? passed : 2 * interval);
+            bytes = now;
+            if (silence >= _timings.PathDeadAfter)
                 throw new LinkException(LinkFault.Broken, $"nothing heard for {silence.TotalSeconds:F1} s");
             lock (_gate) path.PingDue = path.AckDue = true;
             path.Wake.Set();
