@@ -20,6 +20,8 @@ internal static class GroupTable
             ("epoch", group.Definition.Epoch.ToString()),
             ("instances", string.Join(", ", group.Definition.Members.Select(m => m.Instance))),
             ("volumes", source is null ? null : string.Join("; ", source.Volumes.Select(Volume))),
+            ("unprotected", Unprotected(group)),
+            ("left behind", Former(group)),
             ("phase", source is null ? null : Phase(source)),
             ("lag", source is null ? null : Show.Span(source.Lag)),
             ("link", source is null ? null : Link(source)),
@@ -49,6 +51,17 @@ internal static class GroupTable
         ? string.Join("; ", damages.Take(4).Select(d => $"{d} found {Show.Time(d.FoundAt)}, "
             + (d.MendedAt is { } at ? $"points from {at} on are sound" : "waiting for the source")))
             + (damages.Count > 4 ? $"; and {damages.Count - 4} more" : "")
+        : null;
+
+    /// <summary>Disks of the group's instances that are not replicated, and what to do; null: there are none.</summary>
+    public static string? Unprotected(GroupInfo group) => group.Source is { Unprotected: { Count: > 0 } disks }
+        ? string.Join("; ", disks.Select(d => $"{d.Volume} {Show.Bytes(d.SizeBytes)}: "
+            + d.Advice(group.Definition.Name, group.Definition.PrimarySite)))
+        : null;
+
+    private static string? Former(GroupInfo group) => group.Definition.Former is { Count: > 0 } former
+        ? string.Join("; ", former.Select(f => $"{f.Volume.Name} {Show.Bytes(f.Volume.SizeBytes)}, given up in epoch "
+            + $"{f.GivenUp} for a point that is older; its state stays at {f.Site}"))
         : null;
 
     private static string? Scrub(GroupInfo group, TimeProvider time) => group.Replica?.Scrub is not { } scrub ? null

@@ -30,10 +30,11 @@ internal static class ControllerServices
             .AddSingleton<CertificateRotation>();
         services.AddSingleton<BootFiles>().AddSingleton<SourceSightings>().AddSingleton<GroupLocks>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<LocalSide>(p, SiteName(p)));
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<PluggedDisks>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
         services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
             .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>().AddSingleton<GroupSuspension>()
-            .AddSingleton<GroupVolumes>()
+            .AddSingleton<GroupVolumes>().AddSingleton<VolumeProtection>()
             .AddSingleton<DivergenceStore>().AddSingleton<DivergenceWatch>().AddSingleton<Divergences>();
         services.AddSingleton<ApplicationCatalog>().AddSingleton<SharedCheckpoint>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()

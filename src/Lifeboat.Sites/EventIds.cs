@@ -19,4 +19,5 @@ internal static class EventIds
     public const int WayInOpened = 7012;
     public const int ShutDownByAgentRefused = 7013;
     public const int InstanceRestarted = 7014;
+    public const int DiskTakenIn = 7015;
 }

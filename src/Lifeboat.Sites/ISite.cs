@@ -39,6 +39,17 @@ public interface IAdoptsInstances
     Task<SiteInstance> AdoptAsync(AdoptRequest request, CancellationToken ct);
 }
 
+/// <summary>Can see disks that were plugged into a running instance after the site got to know it.</summary>
+public interface ISeesPluggedDisks
+{
+    /// <summary>Disks that a running instance has now and the site's record of it has not. Changes nothing.</summary>
+    /// <exception cref="SiteException">InstanceUnknown, MonitorUnreachable, Timeout.</exception>
+    Task<IReadOnlyList<PluggedDisk>> PluggedAsync(string instance, CancellationToken ct);
+    /// <summary>Puts such a disk into the site's record; one that is there already stays as it is.</summary>
+    /// <exception cref="SiteException">As above; Refused: it has no such disk, or one of an unknown kind.</exception>
+    Task<SiteInstance> TakeInAsync(string instance, string disk, CancellationToken ct);
+}
+
 /// <summary>Can make isolated networks for drills.</summary>
 public interface IMakesBubbles
 {

@@ -51,7 +51,16 @@ internal sealed partial class ReplicaRoster
     }
 
     /// <exception cref="ProblemException">GroupUnknown: neither a replica nor a kept state.</exception>
-    public IReadOnlyList<RecoveryPoint> Points(string group) => [.. HoldersOf(group).SelectMany(h => h.Points)];
+    public IReadOnlyList<RecoveryPoint> Points(string group) =>
+        [.. HoldersOf(group).SelectMany(h => h.Spec.Keep is null ? h.Points : [Without(h.Points[0], h.Spec)])];
+
+    // Kept before the group was given a volume.
+    private RecoveryPoint Without(RecoveryPoint kept, ReplicaSpec spec)
+    {
+        if (!_replicas.TryGetValue(spec.Group, out var replica)) return kept;
+        List<string> later = [.. replica.Spec.Volumes.Select(v => v.Name).Except(spec.Volumes.Select(v => v.Name))];
+        return later.Count == 0 ? kept : kept with { Without = later };
+    }
 
     public Task PinAsync(string group, PinRequest pin, CancellationToken ct) => HolderOf(group, pin.PointId)
         .PinAsync(pin, ct);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
+using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Cli.Commands;
 
@@ -28,8 +29,12 @@ internal sealed class PointListCommand : LifeboatCommand
             table.AddColumns("point", "cut at", "consistency", "state", "epoch", "sequence", "label", "note");
             foreach (var p in points)
                 table.AddRow(p.Id.ToString(), Show.Time(p.CutAt), Show.Name(p.Consistency), Show.Name(p.State),
-                    p.Epoch.ToString(), $"{p.Sequence}", p.Label ?? "", p.Note ?? "");
+                    p.Epoch.ToString(), $"{p.Sequence}", p.Label ?? "", Note(p));
         });
         return ExitCode.Ok;
     }
+
+    private static string Note(RecoveryPoint point) => point.Without is { } later
+        ? string.Join("; ", new[] { point.Note, $"before {string.Join(", ", later)}" }.OfType<string>())
+        : point.Note ?? "";
 }

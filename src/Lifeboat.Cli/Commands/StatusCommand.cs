@@ -28,6 +28,9 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
         });
         foreach (var g in groups.Where(g => g.Replica is { Damages.Count: > 0 }))
             session.Output.Talk($"replica of {g.Definition.Name} is damaged: {GroupTable.Damage(g)}");
+        foreach (var g in groups)
+            if (GroupTable.Unprotected(g) is { } disks)
+                session.Output.Talk($"not protected, though its instance is in {g.Definition.Name}: {disks}");
         foreach (var peer in site.Peers.Where(p => !p.Reachable))
             session.Output.Talk($"site {peer.Name} does not answer at {peer.ControllerUrl} ({Show.Name(peer.Reason)})");
         foreach (var c in site.Certificates.Where(c => c.NotAfter - session.Time.GetUtcNow() < ExpiryWarning))
@@ -40,6 +43,8 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
 
     private static string Advice(GroupInfo group, string here) => group.State switch
     {
+        GroupState.Protected when group.Source?.Unprotected is [{ Problem: null } disk, ..] =>
+            $"lifeboat volume protect {group.Definition.Name} {disk.Volume}, at {group.Definition.PrimarySite}",
         GroupState.Protected or GroupState.Initializing or GroupState.Resyncing or GroupState.Reprotecting => "nothing",
         GroupState.FailingOver => "wait for the run",
         GroupState.FailedOver =>

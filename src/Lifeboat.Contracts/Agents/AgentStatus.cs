@@ -85,6 +85,21 @@ public sealed record SourceStatus
     /// <summary>How the last quiesce that the policy asked for went; null: there was none yet.</summary>
     public QuiesceReport? LastQuiesce { get; init; }
     public required IReadOnlyList<VolumeStatus> Volumes { get; init; }
+    /// <summary>Disks of the group's instances that are in no group; looked for by the controller, not the
+    /// agent.</summary>
+    public IReadOnlyList<UnprotectedDisk> Unprotected { get; init; } = [];
+}
+
+/// <summary>A disk that an instance was given after it was protected, and that is not replicated.</summary>
+/// <param name="Problem">Why it cannot be taken into the group; null: it can, with `volume protect`.</param>
+public sealed record UnprotectedDisk(string Instance, string Disk, long SizeBytes, string? Problem)
+{
+    [System.Text.Json.Serialization.JsonIgnore]
+    public string Volume => $"{Instance}.{Disk}";
+
+    /// <summary>What to do about it.</summary>
+    public string Advice(string group, string site) => Problem is { } problem
+        ? $"it cannot be protected: it {problem}" : $"`lifeboat volume protect {group} {Volume}` at {site} takes it in";
 }
 
 /// <param name="PointId">The point that was cut; null: none, the policy is strict or nothing is captured.</param>

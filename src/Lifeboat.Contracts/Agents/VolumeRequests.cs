@@ -20,5 +20,11 @@ public sealed record ReleaseVolumeRequest(TimeSpan For, string Reason)
     }
 }
 
+/// <summary>Takes a disk of a protected instance into its group.</summary>
+/// <param name="TargetDisk">
+/// An existing raw file or block device at the recovery site that takes the copy; null: a file of the agent there.
+/// </param>
+public sealed record ProtectVolumeRequest(string? TargetDisk = null);
+
 /// <param name="SizeBytes">The new size, a multiple of 512; never less than before.</param>
 public sealed record ResizeVolumeRequest(long SizeBytes);

@@ -109,6 +109,11 @@ public sealed partial class ControllerClient : IDisposable
         string group, string volume, ResizeVolumeRequest request, CancellationToken ct) =>
         AskAsync<GroupInfo>(HttpMethod.Post, VolumePath(group, volume, "resize"), request, ct);
 
+    /// <summary>Takes a disk into its group, at both sites; returns before its first copy is made.</summary>
+    public Task<GroupInfo> ProtectVolumeAsync(
+        string group, string volume, ProtectVolumeRequest request, CancellationToken ct) =>
+        AskAsync<GroupInfo>(HttpMethod.Post, VolumePath(group, volume, "protect"), request, ct);
+
     private static string VolumePath(string group, string volume, string verb) =>
         $"v1/groups/{Escape(group)}/volumes/{Escape(volume)}/{verb}";
 

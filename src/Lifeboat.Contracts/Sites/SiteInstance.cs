@@ -17,5 +17,9 @@ public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted
 /// <param name="Native">False while it still reads from a point-in-time view.</param>
 public sealed record SiteDisk(string Name, string Device, string? File, string? Format, long SizeBytes, bool Native);
 
+/// <summary>A disk of a running instance that its site has no record of.</summary>
+/// <param name="Problem">Why it cannot be protected; null: it can.</param>
+public sealed record PluggedDisk(InstanceDisk Disk, string? Problem);
+
 /// <param name="Name">The name it gets at this site.</param>
 public sealed record AdoptRequest(string Name, string QmpSocket, string? GuestAgentSocket);

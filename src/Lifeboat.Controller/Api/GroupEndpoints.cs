@@ -12,6 +12,7 @@ namespace Lifeboat.Controller.Api;
 /// <summary>`/v1/groups`: what is protected.</summary>
 internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, GroupRemoval removal,
     PolicyEditing policies, GroupSuspension suspension, GroupVolumes volumes,
+    VolumeProtection protection,
     GroupOverview overview, Divergences divergences)
 {
     public void Map(IEndpointRouteBuilder routes)
@@ -52,6 +53,9 @@ internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, Gro
         routes.MapPost(one + "/resize", async (string group, string volume, ResizeVolumeRequest request,
             CancellationToken ct) =>
             await overview.OfAsync(await volumes.ResizeAsync(group, volume, request, ct), ct));
+        routes.MapPost(one + "/protect", async (string group, string volume, ProtectVolumeRequest request,
+            CancellationToken ct) =>
+            await overview.OfAsync(await protection.ProtectAsync(group, volume, request, ct), ct));
         routes.MapDelete("/v1/groups/{group}", async (string group, CancellationToken ct) =>
         {
             await removal.RemoveAsync(group, ct);

@@ -23,7 +23,7 @@ namespace Lifeboat.Controller.DesiredState;
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
 internal sealed partial class Reconciler(CertificateRotation certificates,
     LocalSide here, AgentClient agent, GroupStore groups, SpecStore specs,
-    PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, TimeProvider time,
+    PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, PluggedDisks plugged, TimeProvider time,
     ILogger<Reconciler> logger)
     : BackgroundService
 {
@@ -120,6 +120,7 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
     private async Task<bool> LookAsync(CancellationToken ct)
     {
         await divergences.LookAsync(ct);
+        await plugged.LookAsync(ct);
         return false;
     }
 

@@ -55,6 +55,10 @@ internal static class GroupStates
                 $"lag {source.Lag.TotalSeconds:0} s is over the RPO target"),
         SourcePhase.Streaming when source.LastSealed is null =>
             new(GroupState.Initializing, ReasonCode.InitialSync, "waiting for the first sealed point"),
+        SourcePhase.Streaming when source.Reason is ReasonCode.None && source.Unprotected is [var disk, ..] others =>
+            new(GroupState.Protected, ReasonCode.VolumeUnprotected, $"{disk.Volume} is not protected: "
+                + disk.Advice(facts.Group.Name, facts.Here)
+                + (others.Count > 1 ? $"; and {others.Count - 1} more" : "")),
         // Recovery is as good as ever; but a promise of the policy is not kept, and why is said.
         SourcePhase.Streaming when source.Reason is ReasonCode.None
             && source.LastQuiesce is { Reason: not ReasonCode.None } quiesce =>

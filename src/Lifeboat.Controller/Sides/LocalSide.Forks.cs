@@ -37,8 +37,9 @@ internal sealed partial class LocalSide
     private async Task<RecoveryPoint> KeepAsync(GroupDefinition group, string pin, CancellationToken ct)
     {
         if ((await KeptAsync(group.Name, ct)).FirstOrDefault(k => k.Name == pin) is { } known) return known.Point;
-        var disks = await DisksAsync(group, ct);
-        if (group.Volumes.FirstOrDefault(v => !disks.ContainsKey(v.Name)) is { } bare)
+        var held = Held(group).ToList();
+        var disks = await DisksAsync(held, ct);
+        if (held.FirstOrDefault(v => !disks.ContainsKey(v.Name)) is { } bare)
         {
             throw new ProblemException(ReasonCode.WrongState, $"{bare.Name} at {name} is no file of this host",
                 "Its state cannot be kept as a point, so no replica was made; the disk is left as it is. "
@@ -53,7 +54,7 @@ internal sealed partial class LocalSide
             Retention = group.Policy.Retention,
             Keep = new KeptSeed(pin, $"{pin}: state of {name} in epoch {epoch}", epoch, time.GetUtcNow()),
             // As long as they are: what the group knows of their size may be older.
-            Volumes = [.. group.Volumes.Select(v => new ReplicaVolume(v.Index, v.Name, disks[v.Name].SizeBytes,
+            Volumes = [.. held.Select((v, i) => new ReplicaVolume((ushort)i, v.Name, disks[v.Name].SizeBytes,
                 disks[v.Name].File, null, disks[v.Name].Format))],
         }, ct);
         return kept.Point;
@@ -72,7 +73,7 @@ internal sealed partial class LocalSide
         var definition = Require(group);
         var fork = definition.Fork
             ?? throw new ProblemException(ReasonCode.WrongState, $"group {group} has no fork: its history is one");
-        var disks = await DisksAsync(definition, ct);
+        var disks = await DisksAsync(Held(definition), ct);
         var left = fork.LeftSite == name;
         // A state that was kept is the other side's alone: after a failover to it nothing is common.
         var (from, report) = fork.Sequence == 0 ? (ChangesFrom.Nowhere, new ChangeReport(true, 1, [],
@@ -89,13 +90,14 @@ internal sealed partial class LocalSide
 
     /// <summary>Newest write to a disk of the group here, by this host's clock; null: it has no files here.</summary>
     public async Task<DateTimeOffset?> LastWrittenAsync(GroupDefinition group, CancellationToken ct) =>
-        LastWritten(await DisksAsync(group, ct));
+        LastWritten(await DisksAsync(Held(group), ct));
 
     private async Task<ChangeReport> MapsAsync(GroupDefinition group, CancellationToken ct)
     {
         try
         {
-            var volumes = VolumesOf(group, await InstancesAsync(group, ct));
+            var instances = await InstancesAsync(group, ct);
+            SourceVolume[] volumes = [.. Held(group).Select(v => Volume(v, instances[v.Instance]))];
             return await agent.ChangesAsync(new ChangeMapRequest(volumes), ct);
         }
         catch (ProblemException e)

@@ -25,7 +25,8 @@ internal sealed partial class LocalSide
             await agent.PutReplicaAsync(known.Spec, ct);
             return;
         }
-        var seeds = seeded ? await DisksAsync(definition, ct) : [];
+        var seeds = seeded ? await DisksAsync(definition.Volumes, ct) : [];
+        if (seeded) await TellLeftAsync(definition, ct);
         // What is left of an earlier stint. Only now is it dropped: up to here it could still be recovered from.
         await agent.DeleteReplicaAsync(group, ct);
         var spec = new ReplicaSpec
@@ -127,14 +128,14 @@ internal sealed partial class LocalSide
     private string? TargetOf(GroupDefinition group, GroupVolume volume) =>
         group.TargetDisks.FirstOrDefault(t => t.Site == name && t.Volume == volume.Name)?.Path;
 
-    /// <summary>The group's disks as this site last ran them, by volume; those it has not got are left out.</summary>
-    private async Task<Dictionary<string, SiteDisk>> DisksAsync(GroupDefinition group, CancellationToken ct)
+    /// <summary>Disks as this site last ran them, by volume; those it has not got are left out.</summary>
+    private async Task<Dictionary<string, SiteDisk>> DisksAsync(IEnumerable<GroupVolume> volumes, CancellationToken ct)
     {
         var seeds = new Dictionary<string, SiteDisk>();
-        foreach (var member in group.Members)
+        foreach (var member in volumes.GroupBy(v => v.Instance))
         {
-            if (await FindInstanceAsync(member.Instance, ct) is not { } instance) continue;
-            foreach (var volume in member.Volumes)
+            if (await FindInstanceAsync(member.Key, ct) is not { } instance) continue;
+            foreach (var volume in member)
             {
                 var disk = instance.Disks.FirstOrDefault(d => d.Name == volume.Disk);
                 if (disk is { File: { } file, Native: true } && File.Exists(file)) seeds[volume.Name] = disk;

@@ -71,7 +71,7 @@ internal sealed partial class LocalSide
     {
         try
         {
-            return await agent.SourceAsync(group, ct);
+            return await agent.SourceAsync(group, ct) with { Unprotected = plugged.Of(group) };
         }
         catch (ProblemException e) when (e.Reason is ReasonCode.GroupUnknown)
         {

@@ -20,7 +20,7 @@ namespace Lifeboat.Controller.Sides;
 // epochs and no source of a site that is not primary runs. Each is checked again at every call, so that a call which
 // was cut off is simply repeated.
 internal sealed partial class LocalSide(string name, ISite site, AgentClient agent, GroupStore groups, SpecStore specs,
-    BootFiles boot, PeerDirectory peers, SourceSightings sightings, GroupLocks locks, TimeProvider time,
+    BootFiles boot, PeerDirectory peers, PluggedDisks plugged, SourceSightings sightings, GroupLocks locks, TimeProvider time,
     ILogger<LocalSide> logger) : IOwnSide
 {
     public string Name => name;
@@ -46,6 +46,8 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
         }
         if (definition.Supersedes(known?.Definition))
         {
+            // First: a volume that is known before there is a place for it would end the stream.
+            await MakeRoomAsync(definition, ct);
             groups.Save(new GroupRecord(definition, Removed: false));
             LogGroupLearned(definition.Name, definition.Epoch, definition.Version, definition.PrimarySite);
         }

@@ -25,6 +25,8 @@ public sealed record GroupDefinition
     public IReadOnlyList<string> Checks { get; init; } = [];
     /// <summary>Disks that a site was told to keep the replica in.</summary>
     public IReadOnlyList<TargetDisk> TargetDisks { get; init; } = [];
+    /// <summary>Volumes that a failover to an older point left behind, until they are in the group again.</summary>
+    public IReadOnlyList<FormerVolume> Former { get; init; } = [];
     /// <summary>Shipping is stopped on purpose; one whose time is over is none.</summary>
     public Suspension? Suspension { get; init; }
 
@@ -40,6 +42,60 @@ public sealed record GroupDefinition
 
     /// <summary>What is wrong with it; a definition of another site is not believed before this is empty.</summary>
     public IEnumerable<string> Problems() => GroupDefinitionRules.Problems(this);
+
+    /// <summary>
+    /// The group without the volumes that the point of a failover is older than, and the disks of its instances without
+    /// them. Volumes are only ever added behind those that are there, so the others keep their indexes.
+    /// </summary>
+    /// <param name="site">Where their state stays.</param>
+    /// <param name="epoch">That the failover raises the group to.</param>
+    public GroupDefinition GivingUp(IReadOnlyCollection<string> volumes, string site, Epoch epoch)
+    {
+        var gone = Volumes.Where(v => volumes.Contains(v.Name)).ToList();
+        if (gone.Count == 0) return this;
+        var former = from m in Members
+                     from v in m.Volumes.Where(gone.Contains)
+                     select new FormerVolume(v, m.Description.Disks.First(d => d.Name == v.Disk), site, epoch);
+        return this with
+        {
+            Former = [.. Former, .. former],
+            Members = [.. Members.Select(m => Without(m, [.. m.Volumes.Where(gone.Contains)]))],
+        };
+    }
+
+    /// <summary>The group with one more volume, behind those that it has.</summary>
+    /// <param name="disk">Of that member; it may be in its description already.</param>
+    /// <param name="target">What the recovery site keeps its base image in; null: a file of the agent's.</param>
+    public GroupDefinition With(string instance, InstanceDisk disk, string? target)
+    {
+        var volume = new GroupVolume((ushort)Volumes.Count(), $"{instance}.{disk.Name}", instance, disk.Name,
+            disk.SizeBytes);
+        var others = TargetDisks.Where(t => t.Volume != volume.Name);
+        return this with
+        {
+            Members = [.. Members.Select(m => m.Instance == instance ? With(m, volume, disk) : m)],
+            TargetDisks = target is null ? [.. others] : [.. others, new TargetDisk(RecoverySite, volume.Name, target)],
+            Former = [.. Former.Where(f => f.Volume.Name != volume.Name)],
+        };
+    }
+
+    private static GroupMember With(GroupMember member, GroupVolume volume, InstanceDisk disk) => member with
+    {
+        Volumes = [.. member.Volumes, volume],
+        Description = member.Description with
+        {
+            Disks = [.. member.Description.Disks.Where(d => d.Name != disk.Name), disk],
+        },
+    };
+
+    private static GroupMember Without(GroupMember member, IReadOnlyList<GroupVolume> gone) => member with
+    {
+        Volumes = [.. member.Volumes.Except(gone)],
+        Description = member.Description with
+        {
+            Disks = [.. member.Description.Disks.Where(d => gone.All(v => v.Disk != d.Name))],
+        },
+    };
 
     public bool Supersedes(GroupDefinition? other) =>
         other is null || Epoch > other.Epoch || (Epoch == other.Epoch && Version > other.Version);

@@ -13,6 +13,7 @@ internal static class GroupDefinitionRules
     public static IEnumerable<string> Problems(GroupDefinition group) =>
         Names(group).Concat(Members(group)).Concat(Volumes(group)).Concat(group.Policy.Problems())
             .Concat(group.Suspension?.Problems() ?? [])
+            .Concat(Former(group))
             .Concat(group.Checks.Select(c => Check.Parse(c).Problem).OfType<string>());
 
     private static IEnumerable<string> Names(GroupDefinition group)
@@ -60,6 +61,19 @@ internal static class GroupDefinitionRules
         if (!volumes.Select((v, i) => v.Index == i).All(same => same)) yield return "volumes are not numbered 0, 1, 2…";
         foreach (var volume in volumes.Where(v => v.SizeBytes <= 0 || v.SizeBytes % SectorBytes != 0))
             yield return $"{volume.Name}: sizeBytes is {volume.SizeBytes}; it must be a multiple of {SectorBytes}";
+    }
+
+    // Their names become names of files too, where their state is kept.
+    private static IEnumerable<string> Former(GroupDefinition group)
+    {
+        foreach (var former in group.Former)
+        {
+            if (!IsSite(group, former.Site)) yield return $"former volume '{former.Volume.Name}' is at another site";
+            if (former.Disk.Name != former.Volume.Disk
+                || former.Volume.Name != $"{former.Volume.Instance}.{former.Volume.Disk}"
+                || group.Members.All(m => m.Instance != former.Volume.Instance))
+                yield return $"former volume '{former.Volume.Name}' is of no member";
+        }
     }
 
     private static IEnumerable<string> BootFiles(InstanceDescription description) =>

@@ -24,6 +24,9 @@ public sealed record RecoveryPoint(
     Guid Id, long Sequence, Epoch Epoch, DateTimeOffset CutAt, Consistency Consistency, PointState State,
     string? Label, string? Note, IReadOnlyDictionary<string, Consistency> Quiesced)
 {
+    /// <summary>Volumes of the group that were added after the point and are not in it; null: none.</summary>
+    public IReadOnlyList<string>? Without { get; init; }
+
     /// <summary>
     /// What the site itself held before it became the recovery site: the state that gave way when both sides had
     /// written. Never taken as the newest point; only by its id.

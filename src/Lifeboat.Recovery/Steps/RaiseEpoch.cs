@@ -32,10 +32,19 @@ public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Site
                 $"group {now.Name} is already in epoch {now.Epoch}; this run wanted {To.Epoch}",
                 $"Its primary site is {now.PrimarySite}.");
         }
-        var next = now.Epoch == To.Epoch ? now : InRoles(now, To) with { Fork = ForkOf(now, context) };
+        var next = now.Epoch == To.Epoch ? now
+            : GivingUp(InRoles(now, To) with { Fork = ForkOf(now, context) }, context);
         Invariant.Holds(next.PrimarySite == To.Primary, "an epoch has one primary site");
         foreach (var site in Ordered(context)) await site.SetGroupAsync(next, ct);
-        return StepOutcome.Saw($"{next.PrimarySite} is primary in epoch {next.Epoch}");
+        return StepOutcome.Saw($"{next.PrimarySite} is primary in epoch {next.Epoch}") with
+        {
+            Warnings =
+            [
+                .. next.Former.Where(f => f.GivenUp == next.Epoch).Select(f =>
+                    $"the group goes on without {f.Volume.Name}: the point is older than that volume; "
+                    + $"its state stays on its disk at {f.Site}"),
+            ],
+        };
     }
 
     public async Task UndoAsync(StepContext context, CancellationToken ct)
@@ -47,7 +56,12 @@ public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Site
         }
         if (now.Epoch < To.Epoch) return;
         var back = now.Epoch == To.Epoch
-            ? InRoles(now, From with { Epoch = To.Epoch.Next() }) with { Fork = context.Run.Before.Fork }
+            ? InRoles(now, From with { Epoch = To.Epoch.Next() }) with
+            {
+                Fork = context.Run.Before.Fork,
+                Members = context.Run.Before.Members,
+                Former = context.Run.Before.Former,
+            }
             : now;
         foreach (var site in Ordered(context)) await site.SetGroupAsync(back, ct);
     }
@@ -59,6 +73,11 @@ public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Site
         return new GroupFork(point.Id, point.Sequence, point.CutAt, From.Epoch, To.Epoch, context.Time.GetUtcNow(),
             From.Primary);
     }
+
+    // A volume that was added after the point is not among the disks that the instances will run from.
+    private GroupDefinition GivingUp(GroupDefinition next, StepContext context) =>
+        Forks && context.Output<PickedPoint>().Point.Without is { } later
+            ? next.GivingUp([.. later], From.Primary, To.Epoch) : next;
 
     private static GroupDefinition InRoles(GroupDefinition group, Roles roles) => group with
     {

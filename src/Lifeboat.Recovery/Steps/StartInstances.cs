@@ -30,7 +30,7 @@ public sealed record StartInstances(bool InBubble) : IUndoableStep
         {
             foreach (var member in rank)
             {
-                await context.Here.StartAsync(RequestFor(context, member), ct);
+                await context.Here.StartAsync(RequestFor(context, group, member), ct);
                 started.Add(new(member.Instance, NameOf(context, member), context.Time.GetUtcNow()));
                 context.Report((double)started.Count / ranks.Sum(r => r.Count()), member.Instance);
             }
@@ -68,15 +68,19 @@ public sealed record StartInstances(bool InBubble) : IUndoableStep
     private string NameOf(StepContext context, GroupMember member) =>
         InBubble ? CopyName(context.Tag, member.Instance) : member.Instance;
 
-    private StartRequest RequestFor(StepContext context, GroupMember member)
+    private StartRequest RequestFor(StepContext context, GroupDefinition group, GroupMember member)
     {
         var view = context.Output<OpenedView>().View;
+        // A kept state may have a volume that the group has given up since.
+        var former = group.Former.Where(f => f.Volume.Instance == member.Instance
+            && member.Volumes.All(v => v.Name != f.Volume.Name)).DistinctBy(f => f.Volume.Name).ToList();
+        IReadOnlyList<GroupVolume> volumes = [.. member.Volumes, .. former.Select(f => f.Volume)];
         // A disk that was plugged in after the point is not in it, and one that has grown since is as long as it was.
-        var disks = from volume in member.Volumes
+        var disks = from volume in volumes
                     let source = view.Volumes.FirstOrDefault(v => v.Name == volume.Name)
                     where source is not null
                     select new DiskSource(volume.Disk, null, source.Socket, source.Export, KeepWrites: !InBubble);
-        var sizes = member.Volumes.Join(view.Volumes, v => v.Name, v => v.Name, (v, s) => (v.Disk, s.SizeBytes))
+        var sizes = volumes.Join(view.Volumes, v => v.Name, v => v.Name, (v, s) => (v.Disk, s.SizeBytes))
             .ToDictionary(s => s.Disk, s => s.SizeBytes);
         return new StartRequest
         {
@@ -86,7 +90,7 @@ public sealed record StartInstances(bool InBubble) : IUndoableStep
                 Name = NameOf(context, member),
                 Disks =
                 [
-                    .. member.Description.Disks.Where(d => sizes.ContainsKey(d.Name))
+                    .. member.Description.Disks.Concat(former.Select(f => f.Disk)).Where(d => sizes.ContainsKey(d.Name))
                         .Select(d => d with { SizeBytes = sizes[d.Name] }),
                 ],
             },

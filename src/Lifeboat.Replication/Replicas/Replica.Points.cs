@@ -86,7 +86,11 @@ public sealed partial class Replica
     {
         State = IsDamaged(point.Sequence) ? PointState.Damaged
             : IsPinned(point) ? PointState.Pinned : PointState.Sealed,
+        Without = Later(point) is { Count: > 0 } later ? later : null,
     };
+
+    private List<string> Later(RecoveryPoint point) => [.. _volumeSizes.LaterThan(point.Sequence)
+        .Select(index => Definition.Volumes.FirstOrDefault(v => v.Index == index)?.Name).OfType<string>()];
 
     private bool IsPinned(RecoveryPoint point) => _manifest.Pins.Any(p => p.PointId == point.Id);
 

@@ -7,10 +7,17 @@ namespace Lifeboat.Replication.Replicas;
 /// How long each volume is at each sequence. A volume that a group was given later has no bytes before its first size.
 /// Changed by the receiver alone; read from any thread.
 /// </summary>
-internal sealed class VolumeSizes(IEnumerable<ManifestVolume> atBase)
+internal sealed class VolumeSizes
 {
-    private volatile IReadOnlyDictionary<ushort, Step[]> _steps =
-        atBase.ToDictionary(v => v.Index, v => new[] { new Step(0, v.SizeBytes) });
+    private volatile IReadOnlyDictionary<ushort, Step[]> _steps;
+    // Those that are not there from the base on: few, and asked for at every point.
+    private volatile ushort[] _late;
+
+    public VolumeSizes(IEnumerable<ManifestVolume> atBase)
+    {
+        _steps = atBase.ToDictionary(v => v.Index, v => new[] { new Step(0, v.SizeBytes) });
+        _late = LateOf(_steps);
+    }
 
     /// <summary>Behind the last record.</summary>
     public IReadOnlyDictionary<ushort, long> Latest => _steps.ToDictionary(s => s.Key, s => s.Value[^1].SizeBytes);
@@ -22,13 +29,20 @@ internal sealed class VolumeSizes(IEnumerable<ManifestVolume> atBase)
 
     public long At(ushort volume, long sequence) => At(sequence).GetValueOrDefault(volume);
 
+    /// <summary>Volumes that come later than a sequence, by index.</summary>
+    public IEnumerable<ushort> LaterThan(long sequence) => _late.Where(v => At(v, sequence) == 0).Order();
+
     public void Add(in RecordHeader header)
     {
         if (header.Kind != RecordKind.VolumeSize) return;
         var (volume, step) = (header.Volume, new Step(header.Sequence, header.Offset));
         if (_steps.TryGetValue(volume, out var before) && before[^1].SizeBytes == step.SizeBytes) return;
         _steps = new Dictionary<ushort, Step[]>(_steps) { [volume] = [.. before ?? [], step] };
+        if (before is null) _late = LateOf(_steps);
     }
+
+    private static ushort[] LateOf(IReadOnlyDictionary<ushort, Step[]> steps) =>
+        [.. steps.Where(s => s.Value[0] is { From: > 0 } or { SizeBytes: 0 }).Select(s => s.Key)];
 
     private readonly record struct Step(long From, long SizeBytes);
 }

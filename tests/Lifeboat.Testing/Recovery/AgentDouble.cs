@@ -121,8 +121,8 @@ public sealed class AgentDouble
             ReceivedBytes = 0,
             RefusedFrames = 0,
             Points = replica.Points.Count,
-            Newest = replica.Points.LastOrDefault(),
-            Oldest = replica.Points.FirstOrDefault(),
+            Newest = replica.Told.LastOrDefault(),
+            Oldest = replica.Told.FirstOrDefault(),
             Views = [.. replica.Views.Keys],
         };
     }
@@ -164,7 +164,7 @@ public sealed class AgentDouble
         foreach (var kept in KeptOf(group).ToList()) _replicas.Remove(kept.Spec.Key);
     }
 
-    public IReadOnlyList<RecoveryPoint> Points(string group) => [.. Holders(group).SelectMany(h => h.Points)];
+    public IReadOnlyList<RecoveryPoint> Points(string group) => [.. Holders(group).SelectMany(h => h.Told)];
 
     public ReplicaStatus RaiseEpoch(string group, Epoch epoch)
     {
@@ -193,7 +193,7 @@ public sealed class AgentDouble
         var point = replica.Points.Single(p => p.Id == request.PointId);
         var view = new ViewInfo(request.Name, point.Sequence, point.Id, request.Writable,
         [
-            .. replica.Spec.Volumes.Select(v => new ViewVolume(v.Index, v.Name,
+            .. replica.Spec.Volumes.Where(v => replica.Has(point, v)).Select(v => new ViewVolume(v.Index, v.Name,
                 $"/{Site}/views/{request.Name}/{v.Index}.sock", v.Name, v.SizeBytes)),
         ]);
         return replica.Views[request.Name] = view;
@@ -236,6 +236,8 @@ public sealed class AgentDouble
         if (!other._replicas.TryGetValue(source.Spec.Group, out var replica) || replica.Spec.PrimarySite != Site)
             return (SourcePhase.Detached, ReasonCode.NotAllowed);
         if (source.Spec.Epoch < replica.Spec.Epoch) return (SourcePhase.Fenced, ReasonCode.StaleEpoch);
+        if (source.Spec.Volumes.Any(v => replica.Spec.Volumes.All(r => (r.Index, r.Name) != (v.Index, v.Name))))
+            return (SourcePhase.Detached, ReasonCode.VolumeUnknown);
         replica.Source = source;
         return (SourcePhase.Streaming, ReasonCode.None);
     }
@@ -250,6 +252,7 @@ public sealed class AgentDouble
         source.Sequence = Math.Max(source.Sequence, replica.Points.LastOrDefault()?.Sequence ?? 0);
         source.LastSealed = Cut(source, consistency, label);
         replica.Points.Add(source.LastSealed);
+        replica.Volumes[source.LastSealed.Id] = [.. source.Spec.Volumes.Select(v => v.Name)];
         return source.LastSealed;
     }
 
@@ -276,6 +279,16 @@ public sealed class AgentDouble
         public required Guid Id { get; init; }
         public Source? Source { get; set; }
         public List<RecoveryPoint> Points { get; } = [];
+        /// <summary>By point, the volumes that it has; one that is not here has all.</summary>
+        public Dictionary<Guid, string[]> Volumes { get; } = [];
+        public IEnumerable<RecoveryPoint> Told => Points.Select(p => p with { Without = Later(p) });
+
+        public bool Has(RecoveryPoint point, ReplicaVolume volume) =>
+            !Volumes.TryGetValue(point.Id, out var had) || had.Contains(volume.Name);
+
+        private List<string>? Later(RecoveryPoint point) =>
+            Spec.Volumes.Where(v => !Has(point, v)).Select(v => v.Name).ToList() is { Count: > 0 } later ? later : null;
+
         public SortedDictionary<string, Guid> Pins { get; } = new(StringComparer.Ordinal);
         public SortedDictionary<string, ViewInfo> Views { get; } = new(StringComparer.Ordinal);
     }

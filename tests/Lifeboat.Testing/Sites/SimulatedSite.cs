@@ -131,13 +131,14 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
         : throw new SiteException(SiteFault.InstanceUnknown, $"{name}: there is no instance '{instance}'");
 
     private SiteInstance Describe(string instance, Entry entry) => new(instance, entry.Power, entry.Adopted,
-        entry.Request.Description, entry.Qmp, entry.Agent,
+        Described(entry), entry.Qmp, entry.Agent,
         entry.Power == InstancePower.Stopped ? null : entry.ProcessId,
-        [.. entry.Request.Description.Disks.OrderBy(d => d.Order).Select(d => new SiteDisk(d.Name, d.Name,
+        [.. Described(entry).Disks.OrderBy(d => d.Order).Select(d => new SiteDisk(d.Name, d.Name,
             entry.NativeDisks ? FileOf(instance, entry, d.Name) : null, "raw", d.SizeBytes, entry.NativeDisks))]);
 
     private string FileOf(string instance, Entry entry, string disk) =>
-        entry.Request.Disks.FirstOrDefault(d => d.Disk == disk)?.File ?? $"/{name}/{instance}/disks/{disk}.raw";
+        entry.Request.Disks.FirstOrDefault(d => d.Disk == disk)?.File
+        ?? Path.Combine(DiskFolder ?? $"/{name}/{instance}/disks", $"{disk}.raw");
 
     private async Task<T> CallAsync<T>(string call, string subject, Func<T> effect, CancellationToken ct)
     {
@@ -168,5 +169,7 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
         public InstancePower Power { get; set; }
         public bool NativeDisks { get; set; }
         public SimulatedGuest Guest { get; } = new();
+        public List<PluggedDisk> Plugged { get; } = [];
+        public List<InstanceDisk> TakenIn { get; } = [];
     }
 }

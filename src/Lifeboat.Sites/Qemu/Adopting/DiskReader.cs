@@ -20,13 +20,13 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
         var found = new List<Found>();
         foreach (var entry in (await tree.QueryAsync("query-block", ct)).EnumerateArray())
         {
-            var qdev = Text(entry, "qdev");
-            if (qdev.StartsWith("/machine/system.flash", StringComparison.Ordinal)
-                || Text(entry, "device").StartsWith("pflash", StringComparison.Ordinal)) HasFirmwareFlash = true;
-            else if (qdev.Length > 0 && entry.TryGetProperty("inserted", out var inserted)
-                && !inserted.GetProperty("ro").GetBoolean()
-                && await FindAsync(entry, inserted, qdev, ct) is { } disk) found.Add(disk);
+            if (IsFlash(entry)) HasFirmwareFlash = true;
+            else if (await FindAsync(entry, ct) is { } disk) found.Add(disk);
         }
+        if (found.FirstOrDefault(d => d.Bus.Length == 0) is { } strange)
+            throw new SiteException(SiteFault.Refused,
+                $"{instance}: the writable disk '{strange.Qdev}' {Unknown(strange)}. "
+                + "Leaving it out would protect half of the instance");
         if (found.Count == 0)
             throw new SiteException(SiteFault.Refused,
                 $"{instance} has no writable disk, so there is nothing to protect");
@@ -37,8 +37,35 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
         return [.. ordered.Select((f, order) => Finish(f, order, names))];
     }
 
-    private async Task<Found?> FindAsync(JsonElement entry, JsonElement inserted, string qdev, CancellationToken ct)
+    /// <summary>The disks that QEMU has besides those known; one of an unknown kind has a problem.</summary>
+    /// <param name="firstOrder">Place of the first of them in the instance.</param>
+    public async Task<IReadOnlyList<ReadDisk>> ReadPluggedAsync(
+        IReadOnlyList<DiskRecord> known, int firstOrder, CancellationToken ct)
     {
+        var names = known.Select(d => d.Name).ToHashSet(StringComparer.Ordinal);
+        var plugged = new List<ReadDisk>();
+        foreach (var entry in (await tree.QueryAsync("query-block", ct)).EnumerateArray())
+        {
+            if (known.Any(d => IsNamed(entry, d.Device)) || await FindAsync(entry, ct) is not { } disk) continue;
+            var read = Finish(disk, firstOrder + plugged.Count, names);
+            plugged.Add(disk.Bus.Length > 0 ? read : read with { Problem = Unknown(disk) });
+        }
+        return plugged;
+    }
+
+    // As the agent finds a device: by the name of its drive, its id, or a path that has the id in it.
+    private static bool IsNamed(JsonElement entry, string device) => device.Length > 0
+        && (Text(entry, "device") == device || Text(entry, "qdev") is var qdev && (qdev == device
+            || qdev.Split('/', StringSplitOptions.RemoveEmptyEntries).Contains(device, StringComparer.Ordinal)));
+
+    private static string Unknown(Found disk) =>
+        $"is a '{disk.Type}'; known are virtio-blk, scsi-hd, ide-hd, nvme";
+
+    private async Task<Found?> FindAsync(JsonElement entry, CancellationToken ct)
+    {
+        var qdev = Text(entry, "qdev");
+        if (qdev.Length == 0 || !entry.TryGetProperty("inserted", out var inserted)
+            || inserted.GetProperty("ro").GetBoolean() || IsFlash(entry)) return null;
         var path = qdev.StartsWith('/') ? qdev : "/machine/peripheral/" + qdev;
         const string backend = "/virtio-backend";
         if (path.EndsWith(backend, StringComparison.Ordinal)) path = path[..^backend.Length];
@@ -49,15 +76,13 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
             "scsi-hd" or "scsi-block" => "scsi",
             "ide-hd" => "ide",
             "nvme" or "nvme-ns" => "nvme",
-            _ => throw new SiteException(SiteFault.Refused,
-                $"{instance}: the writable disk '{qdev}' is a '{type}'; known are virtio-blk, scsi-hd, ide-hd, nvme. "
-                + "Leaving it out would protect half of the instance"),
+            _ => "",
         };
         var unit = await NumberAsync(path, "scsi-id", ct) is var target and >= 0
             ? target * 256 + Math.Max(0, await NumberAsync(path, "lun", ct))
             : Math.Max(0, await NumberAsync(path, "unit", ct));
         var image = inserted.GetProperty("image");
-        return new Found(Text(entry, "device"), qdev, path, bus, await NumberAsync(path, "bootindex", ct),
+        return new Found(Text(entry, "device"), qdev, path, type, bus, await NumberAsync(path, "bootindex", ct),
             await tree.PciAddressAsync(path, ct), unit, await tree.TextAsync(path, "serial", ct),
             image.GetProperty("virtual-size").GetInt64(), FileOf(Text(image, "filename")), Text(inserted, "drv"));
     }
@@ -68,7 +93,8 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
         var id = disk.Path.StartsWith("/machine/peripheral/", StringComparison.Ordinal)
             ? disk.Path["/machine/peripheral/".Length..] : disk.Drive;
         var name = Clean(id);
-        if (!EntityName.IsValid(name) || !taken.Add(name)) taken.Add(name = $"disk{order}");
+        if (!EntityName.IsValid(name) || !taken.Add(name))
+            for (var n = order; !taken.Add(name = $"disk{n}");) n++;
         var device = disk.Drive.Length > 0 ? disk.Drive : disk.Qdev;
         return new ReadDisk(
             new InstanceDisk(name, disk.Bus, order, disk.SizeBytes, disk.Serial.Length > 0 ? disk.Serial : null),
@@ -94,6 +120,10 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
         return File.Exists(path) ? path : null;
     }
 
+    private static bool IsFlash(JsonElement entry) =>
+        Text(entry, "qdev").StartsWith("/machine/system.flash", StringComparison.Ordinal)
+        || Text(entry, "device").StartsWith("pflash", StringComparison.Ordinal);
+
     private static string Clean(string id) => string.Concat(
         id.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')).Trim('-');
 
@@ -101,6 +131,6 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
         element.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String
             ? value.GetString()! : "";
 
-    private sealed record Found(string Drive, string Qdev, string Path, string Bus, int BootIndex, int PciAddress,
+    private sealed record Found(string Drive, string Qdev, string Path, string Type, string Bus, int BootIndex, int PciAddress,
         int Unit, string Serial, long SizeBytes, string? File, string Format);
 }

@@ -15,7 +15,7 @@ internal sealed class InstanceReader(ObjectTree tree, string name, HostProcess p
 {
     public async Task<ReadInstance> ReadAsync(CancellationToken ct)
     {
-        var disks = new DiskReader(tree, name, Absolute);
+        var disks = new DiskReader(tree, name, path => process.Absolute(path));
         var read = await disks.ReadAsync(ct);
         var devices = await tree.DevicesAsync(ct);
         var ports = await PortsAsync(devices, ct);
@@ -60,7 +60,7 @@ internal sealed class InstanceReader(ObjectTree tree, string name, HostProcess p
         var kernel = await tree.TextAsync("/machine", "kernel", ct);
         if (kernel.Length == 0) return null;
         var initrd = await tree.TextAsync("/machine", "initrd", ct);
-        return new KernelBoot(Absolute(kernel), initrd.Length > 0 ? Absolute(initrd) : null,
+        return new KernelBoot(process.Absolute(kernel), initrd.Length > 0 ? process.Absolute(initrd) : null,
             await tree.TextAsync("/machine", "append", ct));
     }
 
@@ -103,14 +103,7 @@ internal sealed class InstanceReader(ObjectTree tree, string name, HostProcess p
             return null;
         return await tree.GetAsync($"/chardevs/{label}", "addr", ct) is { ValueKind: JsonValueKind.Object } address
             && address.TryGetProperty("path", out var path) && path.GetString() is { Length: > 0 } text
-            ? Absolute(text) : null;
-    }
-
-    private string Absolute(string path)
-    {
-        if (Path.IsPathRooted(path)) return path;
-        var started = new FileInfo($"/proc/{process.Id}/cwd").LinkTarget;
-        return started is null ? Path.GetFullPath(path) : Path.GetFullPath(path, started);
+            ? process.Absolute(text) : null;
     }
 
     private static string Cut(string text, string end) =>
@@ -122,4 +115,5 @@ internal sealed class InstanceReader(ObjectTree tree, string name, HostProcess p
 internal sealed record ReadInstance(HostProcess Process, InstanceDescription Description,
     IReadOnlyList<DiskRecord> Disks);
 
-internal sealed record ReadDisk(InstanceDisk Description, DiskRecord Record);
+/// <param name="Problem">Why it cannot be protected; null: it can.</param>
+internal sealed record ReadDisk(InstanceDisk Description, DiskRecord Record, string? Problem = null);

@@ -51,6 +51,14 @@ internal readonly partial record struct HostProcess(int Id, long StartTicks)
         where process is not null
         select process;
 
+    /// <summary>A file name as the process means it: relative ones from the directory it was started in.</summary>
+    public string Absolute(string path)
+    {
+        if (Path.IsPathRooted(path)) return path;
+        var started = new FileInfo($"/proc/{Id}/cwd").LinkTarget;
+        return started is null ? Path.GetFullPath(path) : Path.GetFullPath(path, started);
+    }
+
     public void ReloadConfiguration() => Signal(SigHup);
 
     /// <summary>Kills it and returns true once it is gone; false when it is still there at the limit.</summary>
