@@ -19,7 +19,7 @@ internal sealed partial class LocalSide
         && group.Suspension?.Holds(time.GetUtcNow()) != true;
 
     /// <summary>A disk of an instance here, in the site's record from now on.</summary>
-    /// <exception cref="ProblemException">VolumeUnknown with those that there are; WrongState: it is not up.</exception>
+    /// <exception cref="ProblemException">VolumeUnknown with those it has; WrongState: it is not up.</exception>
     public async Task<InstanceDisk> TakeInDiskAsync(string instance, string disk, CancellationToken ct)
     {
         var found = await AskSiteAsync(site.GetAsync(instance, ct));
@@ -61,7 +61,8 @@ internal sealed partial class LocalSide
         {
             throw new ProblemException(ReasonCode.Conflict,
                 $"{added[0].Name} cannot enter group {group.Name}: points of it are open at site {name}",
-                $"Open: {string.Join(", ", views)}. Wait for the drill's end, or close them with `lifeboat point close`.");
+                $"Open: {string.Join(", ", views)}. Wait for the drill's end, or close them with "
+                + "`lifeboat point close`.");
         }
         var spec = replica.Spec with { Volumes = [.. replica.Spec.Volumes, .. added] };
         await agent.PutReplicaAsync(spec, ct);

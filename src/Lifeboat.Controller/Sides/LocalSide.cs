@@ -20,8 +20,8 @@ namespace Lifeboat.Controller.Sides;
 // epochs and no source of a site that is not primary runs. Each is checked again at every call, so that a call which
 // was cut off is simply repeated.
 internal sealed partial class LocalSide(string name, ISite site, AgentClient agent, GroupStore groups, SpecStore specs,
-    BootFiles boot, PeerDirectory peers, PluggedDisks plugged, SourceSightings sightings, GroupLocks locks, TimeProvider time,
-    ILogger<LocalSide> logger) : IOwnSide
+    BootFiles boot, PeerDirectory peers, PluggedDisks plugged, SourceSightings sightings, GroupLocks locks,
+    TimeProvider time, ILogger<LocalSide> logger) : IOwnSide
 {
     public string Name => name;
 

@@ -25,7 +25,8 @@ internal sealed partial class QemuSite : ISeesPluggedDisks
                 ?? throw new SiteException(SiteFault.Refused, $"{instance} has no disk '{disk}'; plugged in since it "
                     + $"is known here: {(plugged.Count == 0 ? "none"
                         : string.Join(", ", plugged.Select(d => d.Description.Name)))}");
-            if (found.Problem is { } problem) throw new SiteException(SiteFault.Refused, $"{instance}.{disk}: {problem}");
+            if (found.Problem is { } problem)
+                throw new SiteException(SiteFault.Refused, $"{instance}.{disk} {problem}");
             var taken = _store.Write(record with
             {
                 Description = record.Description with { Disks = [.. record.Description.Disks, found.Description] },

@@ -131,6 +131,6 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
         element.TryGetProperty(property, out var value) && value.ValueKind == JsonValueKind.String
             ? value.GetString()! : "";
 
-    private sealed record Found(string Drive, string Qdev, string Path, string Type, string Bus, int BootIndex, int PciAddress,
-        int Unit, string Serial, long SizeBytes, string? File, string Format);
+    private sealed record Found(string Drive, string Qdev, string Path, string Type, string Bus, int BootIndex,
+        int PciAddress, int Unit, string Serial, long SizeBytes, string? File, string Format);
 }
