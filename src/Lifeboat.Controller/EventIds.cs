@@ -22,7 +22,7 @@ internal static class EventIds
     public const int CertificatesRotated = 5050;
     public const int PeerNotTold = 5051;
     public const int Diverged = 5030;
-    public const int DiskUnprotected = 5060;
-    public const int VolumeAdded = 5061;
-    public const int VolumeLeft = 5062;
+    public const int DiskUnprotected = 5070;
+    public const int VolumeAdded = 5071;
+    public const int VolumeLeft = 5072;
 }
