@@ -23,6 +23,7 @@ internal static class GroupTable
             ("unprotected", Unprotected(group)),
             ("left behind", Former(group)),
             ("phase", source is null ? null : Phase(source)),
+            ("forecast", source?.Forecast is { } f ? Forecast(f, source.Reason) : null),
             ("lag", source is null ? null : Show.Span(source.Lag)),
             ("link", source is null ? null : Link(source)),
             ("unsent writes", source?.Outbox is { } o ? Outbox(o) : null),
@@ -78,6 +79,19 @@ internal static class GroupTable
     private static string Phase(SourceStatus source) =>
         source.Phase is SourcePhase.Streaming ? "streaming"
         : $"{Show.Name(source.Phase)} {source.ResyncProgress:P0} ({Show.Name(source.Reason)}) {source.Detail}";
+
+    /// <summary>What a sync under way has done, of how much, at which pace, and how long it will take.</summary>
+    public static string Forecast(SyncForecastStatus forecast, Protection.ReasonCode reason)
+    {
+        var of = forecast.ToMoveBytes is not { } bytes ? "what it finds"
+            : forecast.Basis is ForecastBasis.Extrapolated ? $"about {Show.Bytes(bytes)}" : Show.Bytes(bytes);
+        return Show.Name(forecast.Kind) + (reason is Protection.ReasonCode.None ? "" : $" ({Show.Name(reason)})")
+            + $": {Show.Bytes(forecast.MovedBytes)} of {of} moved"
+            + (forecast.ToCompareBytes == 0 ? "" : $", {Show.Bytes(forecast.ComparedBytes)} of "
+                + $"{Show.Bytes(forecast.ToCompareBytes)} compared")
+            + (forecast.BytesPerSecond is { } pace ? $", {Show.Bytes((long)pace)}/s" : "")
+            + (forecast.Left is { } left ? $", about {Show.Span(left)} left" : ", time left not known yet");
+    }
 
     private static string Quiesce(QuiesceReport report) => $"{Show.Time(report.At)}: " + (report.Reached is { } reached
         ? Show.Name(reached) : "no point") + (report.Reason is Protection.ReasonCode.None ? ""

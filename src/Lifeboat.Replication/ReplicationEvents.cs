@@ -18,6 +18,8 @@ internal static class ReplicationEvents
     public const int PointWithdrawn = 2011;
     public const int DetachFailed = 2012;
     public const int SourceFailed = 2013;
+    public const int SyncBegan = 2025;
+    public const int SyncEnded = 2026;
     public const int ResendAsked = 2030;
     public const int VolumeResized = 2040;
     public const int VolumeReleased = 2041;

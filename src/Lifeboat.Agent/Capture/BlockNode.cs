@@ -5,7 +5,9 @@ using Lifeboat.Replication.Capture;
 namespace Lifeboat.Agent.Capture;
 
 /// <summary>The top node of a device, as `query-block` shows it.</summary>
-internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IReadOnlyList<DirtyBitmap> Bitmaps)
+/// <param name="StoredBytes">That its file takes; null: QEMU does not say.</param>
+internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IReadOnlyList<DirtyBitmap> Bitmaps,
+    long? StoredBytes = null)
 {
     /// <summary>The node that the device's requests go to first; null: there is no such device or no medium.</summary>
     public static string? TopOf(JsonElement queryBlock, string device)
@@ -30,7 +32,9 @@ internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IRe
                 inserted.GetProperty("image").GetProperty("virtual-size").GetInt64(),
                 inserted.TryGetProperty("dirty-bitmaps", out var maps)
                     ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)]
-                    : []);
+                    : [],
+                inserted.GetProperty("image").TryGetProperty("actual-size", out var stored)
+                    ? stored.GetInt64() : null);
         }
         var known = queryBlock.EnumerateArray().Select(Describe);
         throw new TapException(TapFault.DiskNotFound, $"no device '{device}'; there are: {string.Join(", ", known)}");

@@ -47,8 +47,9 @@ internal sealed partial class QmpDiskTap
             throw new TapException(TapFault.SizeChanged, $"{volume.Name} has {size} bytes, had {node.SizeBytes}");
         await FreezeMapsAsync(qmp, node.Name, number, replica, ours, old, ct);
         var gap = old.Count == 0
-            ? new GapMap(GapKind.Allocation, null)
-            : new GapMap(GapKind.Known, await MergeAsync(qmp, node.Name, old, ct));
+            ? new GapMap(GapKind.Allocation, null, null, node.StoredBytes)
+            : new GapMap(GapKind.Known, await MergeAsync(qmp, node.Name, old, ct), old.Sum(m => m.DirtyBytes),
+                node.StoredBytes);
         await monitor.Pull.ExportAsync(qmp, _names.Export, node.Name, gap.BitmapName, ct);
         return new Attachment(connection, node.Name, number, replica, gap)
         {

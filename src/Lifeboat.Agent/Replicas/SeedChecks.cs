@@ -4,6 +4,7 @@ using Lifeboat.Agent.Sources;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
+using Lifeboat.Replication.Resync;
 using Lifeboat.Volumes.Files.Seeds;
 
 namespace Lifeboat.Agent.Replicas;
@@ -26,9 +27,14 @@ internal sealed class SeedChecks(TimeProvider time)
         try
         {
             var done = 0L;
+            var pace = new Pace(time);
             // Blocking reads of a whole medium: not on a thread that others wait for.
             var manifest = await Task.Run(() => SeedDirectory.Verify(seed, problems, (m, bytes) =>
-                _running[group] = new SeedProgress(SeedWork.Verifying, since, done += bytes, m.FileBytes), ct), ct);
+            {
+                pace.Note(done += bytes);
+                _running[group] = new SeedProgress(SeedWork.Verifying, since, done, m.FileBytes,
+                    Pace.For(m.FileBytes - done, pace.PerSecond(done)));
+            }, ct), ct);
             return manifest is not null
                 ? SeedExport.InfoOf(manifest, seed)
                 : throw new ProblemException(ReasonCode.InvalidRequest,

@@ -6,6 +6,7 @@ using Lifeboat.Journaling.Storage;
 using Lifeboat.Nbd;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Resync;
 using Lifeboat.Volumes.Files.Seeds;
 
 namespace Lifeboat.Agent.Sources;
@@ -15,10 +16,19 @@ namespace Lifeboat.Agent.Sources;
 internal sealed class SeedExport(SourceSpec spec, IReadOnlyList<QmpDiskTap> taps, string site, TimeProvider time)
 {
     private const long StatusBytes = 256L << 20;
-    private long _done, _total;
+    private readonly long _total = spec.Volumes.Sum(v => v.SizeBytes);
+    private readonly Pace _pace = new(time);
+    private long _done;
 
     public DateTimeOffset Since { get; } = time.GetUtcNow();
-    public SeedProgress Progress => new(SeedWork.Exporting, Since, Volatile.Read(ref _done), Volatile.Read(ref _total));
+    public SeedProgress Progress
+    {
+        get
+        {
+            var done = Volatile.Read(ref _done);
+            return new(SeedWork.Exporting, Since, done, _total, Pace.For(_total - done, _pace.PerSecond(done)));
+        }
+    }
 
     /// <exception cref="ProblemException">
     /// Conflict: a seed of the group is there already. TargetFull: nothing is left there. MonitorUnreachable: the
@@ -55,7 +65,6 @@ internal sealed class SeedExport(SourceSpec spec, IReadOnlyList<QmpDiskTap> taps
 
     private async Task CopyAsync(QmpDiskTap tap, SourceVolume volume, SeedWriter writer, CancellationToken ct)
     {
-        Interlocked.Add(ref _total, volume.SizeBytes);
         try
         {
             await using var disk = await tap.OpenSeedAsync(ct);
@@ -109,7 +118,7 @@ internal sealed class SeedExport(SourceSpec spec, IReadOnlyList<QmpDiskTap> taps
                 await disk.ReadAsync(at, chunk, ct);
                 writer.Add(at, chunk.Span);
             }
-            Interlocked.Add(ref _done, chunk.Length);
+            _pace.Note(Interlocked.Add(ref _done, chunk.Length));
         }
     }
 }

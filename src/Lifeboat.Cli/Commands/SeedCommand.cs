@@ -42,9 +42,8 @@ internal abstract class SeedCommand : LifeboatCommand
             ct.ThrowIfCancellationRequested();
             var now = await session.Controller.SeedProgressAsync(group, ct);
             if (now.Work is SeedWork.None || now.Done == 0) continue;
-            var took = session.Time.GetUtcNow() - now.Since;
-            session.Output.Talk($"{Show.Name(now.Work)}: {Show.Bytes(now.Done)} of {Show.Bytes(now.Total)}, "
-                + $"about {Show.Span(took * ((double)(now.Total - now.Done) / now.Done))} left");
+            session.Output.Talk($"{Show.Name(now.Work)}: {Show.Bytes(now.Done)} of {Show.Bytes(now.Total)}"
+                + (now.Left is { } left ? $", about {Show.Span(left)} left" : ""));
         }
         return await work;
     }

@@ -29,6 +29,9 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
         foreach (var g in groups.Where(g => g.Replica is { Damages.Count: > 0 }))
             session.Output.Talk($"replica of {g.Definition.Name} is damaged: {GroupTable.Damage(g)}");
         foreach (var g in groups)
+            if (g.Source is { Forecast: { } forecast } source)
+                session.Output.Talk($"{g.Definition.Name}: {GroupTable.Forecast(forecast, source.Reason)}");
+        foreach (var g in groups)
             if (GroupTable.Unprotected(g) is { } disks)
                 session.Output.Talk($"not protected, though its instance is in {g.Definition.Name}: {disks}");
         foreach (var peer in site.Peers.Where(p => !p.Reachable))

@@ -25,6 +25,24 @@ public enum SourcePhase
 /// <summary>How the last sync found what to send.</summary>
 public enum ResyncKind { None = 0, Allocation = 1, ChangeMap = 2, HashCompare = 3, Replay = 4 }
 
+/// <summary>How it is known what a sync has to move. Numbers are stored and never change.</summary>
+public enum ForecastBasis
+{
+    Unknown = 0,
+    /// <summary>What the change map marks, what is stored, what the outbox holds: not more than that.</summary>
+    Counted = 1,
+    /// <summary>From what was found so far, as if the rest were like it.</summary>
+    Extrapolated = 2,
+}
+
+/// <summary>What a sync that is under way has done and has yet to do.</summary>
+/// <param name="ToMoveBytes">Payload from its beginning to its end, moved ones too; null: it cannot be told.</param>
+/// <param name="ToCompareBytes">Of volumes that are compared by digests, all; 0: nothing is compared.</param>
+/// <param name="BytesPerSecond">Payload, measured; null: not long enough under way.</param>
+/// <param name="Left">At the pace measured, or at the link's cap while none is; null: it cannot be told.</param>
+public sealed record SyncForecastStatus(ResyncKind Kind, DateTimeOffset Since, ForecastBasis Basis, long? ToMoveBytes,
+    long MovedBytes, long ToCompareBytes, long ComparedBytes, double? BytesPerSecond, TimeSpan? Left);
+
 /// <summary>How records travel. Numbers are on the wire and never change.</summary>
 public enum FramePacking { None = 0, Lz4 = 1, Zstd = 2 }
 
@@ -80,6 +98,8 @@ public sealed record SourceStatus
     /// <summary>Bytes of digests asked for and given, with their messages; none of it is in the moved bytes.</summary>
     public long ResyncDigestBytes { get; init; }
     public required double ResyncProgress { get; init; }
+    /// <summary>Of the sync that is under way; null: none is, or nothing of it has begun.</summary>
+    public SyncForecastStatus? Forecast { get; init; }
     public required long Attaches { get; init; }
     public RecoveryPoint? LastSealed { get; init; }
     /// <summary>How the last quiesce that the policy asked for went; null: there was none yet.</summary>

@@ -15,8 +15,9 @@ public sealed record SeedInfo(string Directory, string Group, string PrimarySite
 public sealed record SeedVolumeInfo(ushort Index, string Name, long SizeBytes, string File);
 
 /// <summary>How far the work on a seed is.</summary>
-/// <param name="Total">Bytes to read as far as is known.</param>
-public sealed record SeedProgress(SeedWork Work, DateTimeOffset Since, long Done, long Total);
+/// <param name="Total">Bytes to read.</param>
+/// <param name="Left">At the pace of the last seconds; null: it cannot be told yet.</param>
+public sealed record SeedProgress(SeedWork Work, DateTimeOffset Since, long Done, long Total, TimeSpan? Left = null);
 
 /// <summary>Numbers are on the wire and never change.</summary>
 public enum SeedWork { None = 0, Exporting = 1, Verifying = 2, Importing = 3 }

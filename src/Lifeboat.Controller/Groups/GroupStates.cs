@@ -45,8 +45,9 @@ internal static class GroupStates
         SourcePhase.Detached =>
             new(GroupState.Degraded, Because(source.Reason, ReasonCode.CaptureLost), source.Detail),
         SourcePhase.InitialSync => new(GroupState.Initializing, ReasonCode.InitialSync,
-            $"{source.ResyncProgress:P0} of the first copy"),
-        SourcePhase.Resyncing => new(GroupState.Resyncing, ReasonCode.Resync, $"{source.ResyncProgress:P0}"),
+            $"{source.ResyncProgress:P0} of the first copy{Left(source)}"),
+        SourcePhase.Resyncing => new(GroupState.Resyncing, ReasonCode.Resync,
+            $"{source.ResyncProgress:P0}{Left(source)}"),
         SourcePhase.Fenced => new(GroupState.Diverged, ReasonCode.PrimaryMoved,
             source.Detail ?? "the recovery site refused this source: another site is primary"),
         SourcePhase.Stopped => new(GroupState.Error, Because(source.Reason, ReasonCode.CaptureLost), source.Detail),
@@ -92,6 +93,10 @@ internal static class GroupStates
                 $"the newest point is of {newest.CutAt:u}: older than the RPO target")
             : new(GroupState.Protected, replica.Reason, replica.Detail);
     }
+
+    private static string Left(SourceStatus source) => source.Forecast?.Left is { } left
+        ? $", about {(left < TimeSpan.FromMinutes(2) ? $"{Math.Ceiling(left.TotalSeconds):0} s"
+            : $"{Math.Ceiling(left.TotalMinutes):0} min")} left" : "";
 
     // On purpose: no lag and no silence is worth an alarm until its time is over.
     private static GroupCondition? Suspended(GroupFacts facts) =>

@@ -34,7 +34,10 @@ internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
 
     public void Save(GroupRecord record)
     {
+        var moved = Find(record.Definition.Name) is { } known && known.Definition.Epoch != record.Definition.Epoch;
         using var connection = database.Open();
+        // Another epoch is another stretch of its life: it is not protected, or failed over, since before that.
+        if (moved) connection.Execute("DELETE FROM group_states WHERE name = @Name", new { record.Definition.Name });
         connection.Execute("""
             INSERT INTO groups(name, removed, definition) VALUES(@Name, @Removed, @Definition)
             ON CONFLICT(name) DO UPDATE SET removed = excluded.removed, definition = excluded.definition

@@ -112,7 +112,9 @@ public enum GapKind
     Allocation = 2,
 }
 
-public sealed record GapMap(GapKind Kind, string? BitmapName);
+/// <param name="MarkedBytes">That a known map marks, or more; null: not counted.</param>
+/// <param name="StoredBytes">That the disk takes where it lies, about what a copy of it reads; null: not known.</param>
+public sealed record GapMap(GapKind Kind, string? BitmapName, long? MarkedBytes = null, long? StoredBytes = null);
 
 /// <param name="Zero">Reads as zeroes; no need to read it.</param>
 public readonly record struct GapExtent(long Offset, long Length, bool Zero);

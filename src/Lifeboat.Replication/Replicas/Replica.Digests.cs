@@ -11,6 +11,8 @@ namespace Lifeboat.Replication.Replicas;
 public sealed partial class Replica
 {
     private static readonly TimeSpan DigestIdleLimit = TimeSpan.FromSeconds(60);
+    // The batch that was compared for is through: whoever asks after that is late, or has not begun one yet.
+    private static readonly TimeSpan DigestIdleOutside = TimeSpan.FromSeconds(5);
     private const int DigestReadBytes = 1 << 20;
     private const int NodesRemembered = 64;
 
@@ -120,7 +122,8 @@ public sealed partial class Replica
         await _digestGate.EnterAsync(ct);
         try
         {
-            if (_time.GetElapsedTime(_digestUsed) > DigestIdleLimit) ReleaseDigests();
+            var limit = InBatch ? DigestIdleLimit : DigestIdleOutside;
+            if (_time.GetElapsedTime(_digestUsed) > limit) ReleaseDigests();
         }
         finally
         {

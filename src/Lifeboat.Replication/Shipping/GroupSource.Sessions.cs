@@ -147,9 +147,10 @@ public sealed partial class GroupSource
     }
 
     // What an earlier stream left is with the recovery site: the next session begins a new one.
-    private static async Task<SessionEnd> SentAsync(CaptureStream left, CancellationToken ct)
+    private async Task<SessionEnd> SentAsync(CaptureStream left, CancellationToken ct)
     {
         await left.WaitDurableAsync(left.LastSequence, ct);
+        TellEnded(_sync);
         return new SessionEnd(ReasonCode.Resync, "what the log had of an earlier stream is durable there");
     }
 
@@ -170,7 +171,7 @@ public sealed partial class GroupSource
             if (stream.TryReplayFrom(reply.Durable))
             {
                 var syncing = stream.InBatch || _batchEnd is not null;
-                if (!syncing && waiting > 0) _sync = new SyncCounters(SyncKind.Replay);
+                if (!syncing && waiting > 0) _sync = NewReplay(waiting, ReasonCode.LinkDown);
                 NoteRung();
                 SetState(syncing ? SyncPhase(stream) : GroupSourcePhase.Streaming,
                     syncing ? SyncReason(stream) : ReasonCode.None, null);
@@ -206,7 +207,7 @@ public sealed partial class GroupSource
             ?? new CaptureStream(StreamOptions(id, reply), _time, _flaws, EndsOf(id, reply));
         foreach (var slot in _slots) slot.BeginStream();
         _statesSizes = reply.Sizes is not null;
-        _sync = new SyncCounters(left is null ? SyncKind.None : SyncKind.Replay);
+        _sync = left is null ? NewSync(SyncKind.None) : NewReplay(left.OutboxBytes, ReasonCode.Resync);
         _stream = stream;
         _toSpill.Set();
         _toRead.Set();

@@ -22,6 +22,7 @@ public sealed partial class GroupSource
             await ForgetGapsAsync(stream, ct);
             BeginResend(stream);
             await AttachMissingAsync(stream, ct);
+            TellSync(stream);
             foreach (var slot in _slots)
                 if (slot is { Pull: { } pull, Sink: { } sink } && stream.IsOpen(sink))
                     await PullAsync(stream, slot, pull, digests, ct);
@@ -100,8 +101,9 @@ public sealed partial class GroupSource
             slot.Detail = null;
             slot.MissingSince = null;
             // A batch of its own: the counters begin anew.
-            if (!first && Array.TrueForAll(_slots, s => s.Pull is null)) _sync = new SyncCounters(SyncKind.None);
-            slot.Pull = new GapPull(TaskOf(slot, sink, map, sequence, nothing), stream, _sync);
+            if (!first && Array.TrueForAll(_slots, s => s.Pull is null)) _sync = NewSync(SyncKind.None);
+            var task = TaskOf(slot, sink, map, sequence, nothing);
+            slot.Pull = new GapPull(task, stream, CountersOf(slot, task.Kind, map));
             LogVolumeAttached(_options.Group, slot.Disk.Name, map.Kind, map.BitmapName);
         }
         catch (TapException e)
@@ -127,8 +129,6 @@ public sealed partial class GroupSource
         var kind = nothing && !_seeded ? SyncKind.Allocation
             : map.Kind == GapKind.Known && !nothing && !_compareAll ? SyncKind.ChangeMap
             : SyncKind.HashCompare;
-        _sync.Include(kind);
-        _sync.AddTotal(slot.SizeBytes);
         // All that is there, not what changed.
         if (kind != SyncKind.ChangeMap) map = new GapMap(GapKind.Allocation, null);
         var window = Math.Min(_options.PullWindowBytes, _options.Policy.OutboxBytes / 8);
@@ -137,6 +137,13 @@ public sealed partial class GroupSource
         if (copyAll) map = new GapMap(GapKind.Allocation, null);
         return new GapPullTask(slot.Tap, sink, map, kind, slot.SizeBytes, sequence,
             _options.CompareChangeMap && !copyAll, window, slot.Lost);
+    }
+
+    private SyncCounters CountersOf(TapSlot slot, SyncKind kind, GapMap map)
+    {
+        var counted = kind == SyncKind.ChangeMap ? map.MarkedBytes : map.StoredBytes;
+        return _sync.Begin(slot.Disk.Index, kind, slot.SizeBytes,
+            counted is { } bytes ? Math.Min(bytes, slot.SizeBytes) : null);
     }
 
     private async Task PullAsync(
@@ -185,6 +192,7 @@ public sealed partial class GroupSource
         if (stream.InBatch) return;
         BehindSince = null;
         SetState(GroupSourcePhase.Streaming, ReasonCode.None, null);
+        TellEnded(_sync);
     }
 
     // After a sealed point the maps hold much that the recovery site has: a fresh one keeps the next gap small.

@@ -47,7 +47,7 @@ public sealed partial class GroupSource
     private volatile SourceState _state;
     private volatile CaptureStream? _stream;
     private volatile FrameFeed? _feed;
-    private volatile SyncCounters _sync = new(SyncKind.None);
+    private volatile SyncCounters _sync;
     private volatile bool _connected;
     private volatile RateCalendar _shipRate;
     private volatile int _priority;
@@ -72,6 +72,7 @@ public sealed partial class GroupSource
         _points = new PointLedger(time);
         _budget = options.Budget ?? new LinkBudget(time);
         _basis = new MapBasis(options.Maps);
+        _sync = NewSync(SyncKind.None);
         _shipRate = options.Policy.ShipCalendar();
         _priority = (int)options.Policy.Priority;
         _state = new SourceState(GroupSourcePhase.Detached, ReasonCode.LinkDown, null, time.GetUtcNow());
@@ -146,6 +147,7 @@ public sealed partial class GroupSource
             SyncMovedBytes = sync.Moved,
             SyncExaminedBytes = sync.Examined,
             SyncDigestBytes = sync.Digests,
+            Forecast = ForecastOf(state, sync, stream?.OutboxBytes ?? 0),
             SyncProgress = state.Phase == GroupSourcePhase.Streaming ? 1 : sync.Progress,
             Attaches = Volatile.Read(ref _attaches),
             LastSealed = _points.LastSealed,

@@ -3,6 +3,7 @@ using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Resync;
 
 namespace Lifeboat.Replication.Shipping;
 
@@ -66,6 +67,8 @@ public sealed record SourceSnapshot
     public required long SyncExaminedBytes { get; init; }
     /// <summary>Bytes of requests for digests and their answers, in both directions.</summary>
     public long SyncDigestBytes { get; init; }
+    /// <summary>Of the sync that is under way; null: none is, or nothing of it has begun.</summary>
+    public SyncForecast? Forecast { get; init; }
     /// <summary>0 to 1.</summary>
     public required double SyncProgress { get; init; }
     public required long Attaches { get; init; }

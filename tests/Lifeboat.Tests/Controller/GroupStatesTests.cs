@@ -27,6 +27,25 @@ public sealed class GroupStatesTests
     }
 
     [Fact]
+    public void A_sync_says_how_long_it_will_take_when_that_can_be_told()
+    {
+        string? Told(SourcePhase phase, TimeSpan? left) => GroupStates.Of(AtA() with
+        {
+            Source = Source(phase) with
+            {
+                ResyncProgress = 0.25,
+                Forecast = new SyncForecastStatus(ResyncKind.ChangeMap, Now, ForecastBasis.Counted, 40, 10, 0, 0, 1,
+                    left),
+            },
+        }).Detail;
+        Assert.EndsWith("of the first copy, about 90 s left",
+            Told(SourcePhase.InitialSync, TimeSpan.FromSeconds(89.5)), StringComparison.Ordinal);
+        Assert.EndsWith(", about 3 min left",
+            Told(SourcePhase.Resyncing, TimeSpan.FromSeconds(150)), StringComparison.Ordinal);
+        Assert.DoesNotContain("left", Told(SourcePhase.Resyncing, null), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_lag_over_the_target_is_degraded()
     {
         var late = Source(SourcePhase.Streaming) with { Lag = TimeSpan.FromHours(1) };

@@ -34,6 +34,7 @@ internal sealed class ReplicaBench
     }
 
     public Prng Prng { get; }
+    public TimeProvider Time { get; init; } = TimeProvider.System;
     public SimulatedDisk Disk { get; }
     public ModelSource Source { get; }
     public ReplicaDefinition Definition { get; set; }
@@ -55,7 +56,7 @@ internal sealed class ReplicaBench
                 SegmentBytes = 64 << 10, RecycleMax = 1, ReserveBytes = 0, NewSalt = ids.NextUInt64,
             },
         };
-        return Replica.OpenAsync(Definition, options, Storage, Store, TimeProvider.System, Ct);
+        return Replica.OpenAsync(Definition, options, Storage, Store, Time, Ct);
     }
 
     public ValueTask<ReplicaAppendOutcome> AppendAsync(Replica replica, byte[] records, long? first = null) =>

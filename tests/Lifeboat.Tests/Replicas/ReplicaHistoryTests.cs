@@ -3,6 +3,7 @@ using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Replicas;
+using Lifeboat.Tests.Linking;
 
 namespace Lifeboat.Tests.Replicas;
 
@@ -104,6 +105,25 @@ public sealed class ReplicaHistoryTests
         Assert.Equal(11, replica.Points.Count);
         await bench.CheckAsync(view);
         Assert.Equal(view.Sequence, replica.FoldedSequence);
+    }
+
+    [Fact]
+    public async Task A_compare_that_is_through_holds_history_back_for_seconds_only()
+    {
+        var time = new HandClock();
+        var bench = new ReplicaBench(1, TimeSpan.FromSeconds(1)) { Time = time };
+        await using var replica = await bench.StartedAsync();
+        await WriteAndCutAsync(bench, replica, writes: 3);
+        var compared = replica.AppendedSequence;
+        await bench.TakeAsync(replica, bench.Source.BeginBatch(newStream: true));
+        await replica.DigestAsync(0, 0, 4096, 4096, compared, new byte[16], Ct);
+        await bench.TakeAsync(replica, bench.Source.EndBatch());
+        for (var i = 0; i < 5; i++) await WriteAndCutAsync(bench, replica, writes: 3);
+        await bench.FoldAsync(replica);
+        Assert.InRange(replica.FoldedSequence, 0, compared);
+        time.Advance(TimeSpan.FromSeconds(6));
+        await bench.FoldAsync(replica);
+        Assert.InRange(replica.FoldedSequence, compared + 1, replica.AppendedSequence);
     }
 
     [Fact]

@@ -80,8 +80,11 @@ internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
         foreach (var map in _maps) map.Enabled = false;
         if (_maps.Count == 0) _maps.Add(new Map(replica) { Whole = true, Enabled = false });
         _maps.Add(new Map(replica));
-        return Task.FromResult(whole ? new GapMap(GapKind.Allocation, null) : new GapMap(GapKind.Known, "map"));
+        return Task.FromResult(whole ? new GapMap(GapKind.Allocation, null, null, Stored())
+            : new GapMap(GapKind.Known, "map", _maps.Sum(m => m.Enabled ? 0L : m.Dirty.Count * granularity), Stored()));
     }
+
+    private long Stored() => disk.Chunk(granularity).Count(c => c.AsSpan().ContainsAnyExcept((byte)0)) * granularity;
 
     public Task<IReadOnlyList<GapExtent>> GapAsync(GapMap map, long offset, long length, CancellationToken ct)
     {
