@@ -37,7 +37,8 @@ public static partial class AgentHost
         var time = TimeProvider.System;
         using var logs = AgentLog.Create();
         using var pid = await PidFile.TakeAsync(paths, SiteRole.Agent, PredecessorLimit, time, ct)
-            ?? throw new ProblemException(ReasonCode.Conflict, $"site {site.Name} has an agent running already");
+            ?? throw new ProblemException(ReasonCode.Conflict,
+                $"site {site.Name} has an agent at host {site.Host} running already");
         Directory.CreateDirectory(paths.Views);
         using var page = HeartbeatPage.Open(paths.Heartbeat);
         // Whatever a dead predecessor has frozen is thawed by now or as soon as its guest answers.
@@ -59,7 +60,7 @@ public static partial class AgentHost
         var look = new ChangeLook(monitors, time);
         await using var api = await StartApiAsync(paths, sources, cuts, replicas, links, look, () => new AgentStatus(
             site.Name, AgentApi.Version, Environment.ProcessId, started, listener.Address.ToString(), sources.Groups,
-            replicas.Groups), ct);
+            replicas.Groups) { Host = site.Host }, ct);
         LogStarted(logs.CreateLogger(typeof(AgentHost)), site.Name, listener.Address);
         await Task.WhenAll(
             new DeadMan(page, time, logs.CreateLogger<DeadMan>()).RunAsync(left, ct),

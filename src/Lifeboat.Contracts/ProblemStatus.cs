@@ -11,7 +11,8 @@ public static class ProblemStatus
         ReasonCode.InvalidRequest or ReasonCode.Usage => 400,
         ReasonCode.NotAllowed or ReasonCode.PairingTokenRefused or ReasonCode.CertificateRefused => 403,
         ReasonCode.GroupUnknown or ReasonCode.PointUnknown or ReasonCode.InstanceUnknown or ReasonCode.VolumeUnknown
-            or ReasonCode.RunUnknown or ReasonCode.SiteUnknown or ReasonCode.NetworkUnknown => 404,
+            or ReasonCode.RunUnknown or ReasonCode.SiteUnknown or ReasonCode.NetworkUnknown
+            or ReasonCode.HostUnknown => 404,
         ReasonCode.Conflict or ReasonCode.GroupExists or ReasonCode.InstanceExists or ReasonCode.RunInProgress
             or ReasonCode.WrongSite or ReasonCode.WrongState or ReasonCode.StaleEpoch or ReasonCode.PrimaryMoved
             or ReasonCode.NoRecoveryPoint or ReasonCode.Diverged or ReasonCode.BootFileMissing => 409,

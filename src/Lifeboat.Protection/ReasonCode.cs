@@ -63,4 +63,6 @@ public enum ReasonCode
     VolumeReleased = 85,
     VolumeUnplugged = 86,
     VolumeUnprotected = 87,
+    HostUnknown = 90,
+    Migrated = 91,
 }

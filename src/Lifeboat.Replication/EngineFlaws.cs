@@ -21,6 +21,8 @@ internal sealed record EngineFlaws
     public bool LogOutOfOrder { get; init; }
     /// <summary>The receiver takes frames of an older epoch.</summary>
     public bool AcceptOldEpoch { get; init; }
+    /// <summary>The receiver takes a source in that was moved to another agent since.</summary>
+    public bool AcceptOldAgent { get; init; }
     /// <summary>Change maps are dropped before the batch that holds their extents is durable.</summary>
     public bool ForgetGapEarly { get; init; }
     /// <summary>Pulled bytes go over what the guest has written since the attach.</summary>

@@ -43,6 +43,9 @@ internal static class AgentApi
         one.MapGet("", (string group) => sources.Get(group).Status());
         one.MapPut("", (string group, SourceSpec spec, CancellationToken ct) =>
             sources.PutAsync(Problems.Named(spec, spec.Group, group), ct));
+        one.MapPost("/hand-over", (string group, CancellationToken ct) => sources.HandOverAsync(group, ct));
+        one.MapPost("/take-over", (string group, TakeOver request, CancellationToken ct) =>
+            sources.TakeOverAsync(Problems.Named(request, request.Spec.Group, group), ct));
         one.MapDelete("", async (string group, bool? uninstall, CancellationToken ct) =>
         {
             await sources.DeleteAsync(group, uninstall ?? false, ct);
@@ -138,7 +141,7 @@ internal static class AgentApi
         one.MapPost("/epoch", async (string group, EpochRequest request, CancellationToken ct) =>
         {
             var replica = replicas.Get(group);
-            await replica.RaiseEpochAsync(request.Epoch, ct);
+            await replica.RaiseEpochAsync(request.Epoch, request.Moves, ct);
             return replica.Status();
         });
         one.MapPost("/pins", async (string group, PinRequest request, CancellationToken ct) =>

@@ -154,7 +154,8 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         _replica.Retention = spec.Retention;
     }
 
-    public Task RaiseEpochAsync(Epoch epoch, CancellationToken ct) => Receiver.RaiseEpochAsync(epoch, ct);
+    public Task RaiseEpochAsync(Epoch epoch, long moves, CancellationToken ct) =>
+        Receiver.RaiseEpochAsync(epoch, moves, ct);
     public Task PinAsync(PinRequest pin, CancellationToken ct) => _replica.PinAsync(pin.Name, pin.PointId, ct);
     public Task UnpinAsync(string name, CancellationToken ct) => _replica.UnpinAsync(name, ct);
 

@@ -30,7 +30,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     private readonly Task _running;
     private readonly Task _periodic;
 
-    private HostedSource(SourceSpec spec, AgentParts parts, IStorage? log)
+    private HostedSource(SourceSpec spec, AgentParts parts, IStorage? log, bool arrives)
     {
         Spec = spec;
         _parts = parts;
@@ -43,6 +43,8 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Group = spec.Group,
             RecoverySite = spec.RecoverySite,
             Epoch = spec.Epoch,
+            Moves = spec.Moves,
+            Arrives = arrives,
             Target = spec.Target,
             Volumes = [.. disks.Select(d => new SourceDisk(d.Volume.Index, d.Volume.Name, d.Volume.SizeBytes, d.Tap))],
             Policy = spec.Policy,
@@ -60,8 +62,10 @@ internal sealed partial class HostedSource : IAsyncDisposable
 
     public SourceSpec Spec { get; private set; }
 
-    public static async Task<HostedSource> StartAsync(SourceSpec spec, AgentParts parts, CancellationToken ct) =>
-        new(spec, parts, spec.Policy.OutboxLogBytes > 0 ? await LogStorageAsync(spec, parts, ct) : null);
+    /// <param name="arrives">It begins in the place of another agent's.</param>
+    public static async Task<HostedSource> StartAsync(
+        SourceSpec spec, AgentParts parts, bool arrives, CancellationToken ct) =>
+        new(spec, parts, spec.Policy.OutboxLogBytes > 0 ? await LogStorageAsync(spec, parts, ct) : null, arrives);
 
     /// <summary>It ended by a fault of its own and captures nothing; putting it again starts it anew.</summary>
     public bool HasFailed { get; private set; }

@@ -10,6 +10,9 @@ namespace Lifeboat.Agent.Sources;
 /// <summary>The groups this agent is the source of, kept on disk over restarts.</summary>
 internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
 {
+    // Points that were cut and are not sealed go with the source; where the link is well that takes no time.
+    private static readonly TimeSpan HandOverDrain = TimeSpan.FromSeconds(2);
+
     private readonly SpecFiles<SourceSpec> _files = new(Path.Combine(parts.Paths.AgentState, "sources"));
     private readonly ConcurrentDictionary<string, HostedSource> _sources = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _changing = new(1, 1);
@@ -20,7 +23,7 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
     public async Task RestoreAsync(CancellationToken ct)
     {
         foreach (var spec in await _files.LoadAsync(ct))
-            _sources[spec.Group] = await HostedSource.StartAsync(spec, parts, ct);
+            _sources[spec.Group] = await HostedSource.StartAsync(spec, parts, arrives: false, ct);
         LogRestored(_sources.Count);
     }
 
@@ -35,39 +38,47 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
         await _changing.WaitAsync(ct);
         try
         {
-            if (_sources.TryGetValue(spec.Group, out var present))
-            {
-                if (SpecFiles<SourceSpec>.AreSame(present.Spec, spec) && !present.HasFailed) return present.Status();
-                // A volume that has grown since is known by its present size, which is no other source.
-                spec = present.WithSizesOf(spec);
-                if (spec.Policy.CanFollow(present.Spec.Policy) && !present.HasFailed && SpecFiles<SourceSpec>.AreSame(
-                    present.Spec with { Policy = spec.Policy, Suspension = spec.Suspension }, spec))
-                {
-                    await _files.SaveAsync(spec.Group, spec, ct);
-                    present.Apply(spec.Policy);
-                    present.Suspend(spec);
-                    return present.Status();
-                }
-                if (spec.Epoch < present.Spec.Epoch)
-                    throw new ProblemException(ReasonCode.StaleEpoch,
-                        $"group {spec.Group} is in epoch {present.Spec.Epoch} here, the request says {spec.Epoch}");
-            }
-            await SourceChecks.MonitorsAsync(spec, parts.Monitors, ct);
-            await _files.SaveAsync(spec.Group, spec, ct);
-            // From here on it is kept: what follows is done again at the next start if we end in between.
-            if (present is not null)
-            {
-                await present.StopAsync(uninstall: false, ct);
-                await present.DisposeAsync();
-            }
-            var source = await HostedSource.StartAsync(spec, parts, ct);
-            _sources[spec.Group] = source;
-            return source.Status();
+            return await PutInTurnAsync(spec, arrives: false, ct);
         }
         finally
         {
             _changing.Release();
         }
+    }
+
+    private async Task<SourceStatus> PutInTurnAsync(SourceSpec spec, bool arrives, CancellationToken ct)
+    {
+        if (_sources.TryGetValue(spec.Group, out var present))
+        {
+            if (SpecFiles<SourceSpec>.AreSame(present.Spec, spec) && !present.HasFailed) return present.Status();
+            // A volume that has grown since is known by its present size, which is no other source.
+            spec = present.WithSizesOf(spec);
+            if (spec.Policy.CanFollow(present.Spec.Policy) && !present.HasFailed && SpecFiles<SourceSpec>.AreSame(
+                present.Spec with { Policy = spec.Policy, Suspension = spec.Suspension }, spec))
+            {
+                await _files.SaveAsync(spec.Group, spec, ct);
+                present.Apply(spec.Policy);
+                present.Suspend(spec);
+                return present.Status();
+            }
+            if (spec.Epoch < present.Spec.Epoch)
+                throw new ProblemException(ReasonCode.StaleEpoch,
+                    $"group {spec.Group} is in epoch {present.Spec.Epoch} here, the request says {spec.Epoch}");
+            if (spec.Epoch == present.Spec.Epoch && spec.Moves < present.Spec.Moves)
+                throw new ProblemException(ReasonCode.Migrated, $"the source of {spec.Group} was moved "
+                    + $"{present.Spec.Moves} times here, the request says {spec.Moves}");
+        }
+        await SourceChecks.MonitorsAsync(spec, parts.Monitors, ct);
+        await _files.SaveAsync(spec.Group, spec, ct);
+        // From here on it is kept: what follows is done again at the next start if we end in between.
+        if (present is not null)
+        {
+            await present.StopAsync(uninstall: false, ct);
+            await present.DisposeAsync();
+        }
+        var source = await HostedSource.StartAsync(spec, parts, arrives, ct);
+        _sources[spec.Group] = source;
+        return source.Status();
     }
 
     public async Task DeleteAsync(string group, bool uninstall, CancellationToken ct)
@@ -87,6 +98,36 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
             await _files.DeleteAsync(group, ct);
             _sources.TryRemove(group, out _);
             LogRemoved(group);
+        }
+        finally
+        {
+            _changing.Release();
+        }
+    }
+
+    /// <summary>
+    /// Lets go of the disks for another agent. What an earlier, cut off request has given up already is given again.
+    /// </summary>
+    public async Task<HandOver> HandOverAsync(string group, CancellationToken ct)
+    {
+        if (_sources.TryGetValue(group, out var leaving)) await leaving.TryDrainAsync(HandOverDrain, ct);
+        await DeleteAsync(group, uninstall: false, ct);
+        return new HandOver(await HostedSource.ReadBasisAsync(parts, group, ct));
+    }
+
+    /// <summary>Begins in the place of another agent, with what that one knew of the change maps.</summary>
+    public async Task<SourceStatus> TakeOverAsync(TakeOver request, CancellationToken ct)
+    {
+        var spec = request.Spec;
+        SourceChecks.Form(spec);
+        await _changing.WaitAsync(ct);
+        try
+        {
+            var known = _sources.TryGetValue(spec.Group, out var present) && present.Spec.Epoch == spec.Epoch
+                && present.Spec.Moves >= spec.Moves;
+            // What is left of an earlier stint here says nothing of the maps as they are now.
+            if (!known) await HostedSource.WriteBasisAsync(parts, spec.Group, request.MapBasis, ct);
+            return await PutInTurnAsync(spec, arrives: !known, ct);
         }
         finally
         {

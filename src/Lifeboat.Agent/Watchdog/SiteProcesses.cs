@@ -10,9 +10,26 @@ public static class SiteProcesses
     private static readonly TimeSpan Orderly = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
 
-    /// <summary>Starts the watchdog, which starts the rest. One that runs is left alone.</summary>
-    public static void StartWatchdog(string siteDirectory) =>
-        StartWatchdog(siteDirectory, Launcher.OfThisProcess());
+    /// <summary>
+    /// Starts the watchdog, which starts the rest, and those of further agents. One that runs is left alone.
+    /// </summary>
+    public static void StartWatchdog(string siteDirectory)
+    {
+        foreach (var paths in All(siteDirectory)) StartWatchdog(paths.Root, Launcher.OfThisProcess());
+    }
+
+    private static IEnumerable<SitePaths> All(string siteDirectory)
+    {
+        var site = new SitePaths(Path.GetFullPath(siteDirectory));
+        return site.FurtherHosts().Select(site.OfHost).Prepend(site);
+    }
+
+    /// <summary>Whether the site has been started and not been stopped since.</summary>
+    public static bool IsStarted(string siteDirectory)
+    {
+        var paths = new SitePaths(Path.GetFullPath(siteDirectory));
+        return PidFile.Find(paths, SiteRole.Watchdog) is not null && !IsStopping(paths);
+    }
 
     public static void StartWatchdog(string siteDirectory, Launcher launcher)
     {
@@ -22,10 +39,17 @@ public static class SiteProcesses
         if (PidFile.Find(paths, SiteRole.Watchdog) is null) launcher.Start(paths, SiteRole.Watchdog);
     }
 
-    /// <summary>Ends watchdog, controller and agent, in this order; what does not end in time is killed.</summary>
+    /// <summary>
+    /// Ends watchdog, controller and agent, in this order, then those of further agents; what does not end in time is
+    /// killed.
+    /// </summary>
     public static async Task StopAsync(string siteDirectory, TimeProvider time, CancellationToken ct)
     {
-        var paths = new SitePaths(Path.GetFullPath(siteDirectory));
+        foreach (var paths in All(siteDirectory)) await StopAsync(paths, time, ct);
+    }
+
+    private static async Task StopAsync(SitePaths paths, TimeProvider time, CancellationToken ct)
+    {
         if (!Directory.Exists(paths.Run)) return;
         // The agent would bring the watchdog back.
         await File.WriteAllTextAsync(StopMark(paths), "", ct);

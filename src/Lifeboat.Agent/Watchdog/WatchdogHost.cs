@@ -14,7 +14,11 @@ public static class WatchdogHost
     private static readonly TimeSpan PredecessorLimit = TimeSpan.FromSeconds(2);
 
     public static Task RunAsync(string siteDirectory, CancellationToken ct) =>
-        RunAsync(siteDirectory, Launcher.OfThisProcess(), [SiteRole.Agent, SiteRole.Controller], ct);
+        RunAsync(siteDirectory, Launcher.OfThisProcess(), Roles(new SitePaths(siteDirectory)), ct);
+
+    // A further agent is alone in its directory.
+    private static string[] Roles(SitePaths paths) =>
+        File.Exists(paths.AgentFile) ? [SiteRole.Agent] : [SiteRole.Agent, SiteRole.Controller];
 
     /// <param name="roles">What is started and kept running.</param>
     public static async Task RunAsync(

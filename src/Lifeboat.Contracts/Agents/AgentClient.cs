@@ -46,6 +46,14 @@ public sealed class AgentClient : IDisposable
     public Task<SourceStatus> PutSourceAsync(SourceSpec spec, CancellationToken ct) =>
         AskAsync<SourceStatus>(HttpMethod.Put, $"v1/sources/{Escape(spec.Group)}", spec, ct);
 
+    /// <summary>Ends a source for another agent to go on; one that is not there has nothing to give.</summary>
+    public Task<HandOver> HandOverAsync(string group, CancellationToken ct) =>
+        AskAsync<HandOver>(HttpMethod.Post, $"v1/sources/{Escape(group)}/hand-over", null, ct);
+
+    /// <summary>Starts a source in the place of another agent's. Repeating it is putting the source.</summary>
+    public Task<SourceStatus> TakeOverAsync(TakeOver request, CancellationToken ct) =>
+        AskAsync<SourceStatus>(HttpMethod.Post, $"v1/sources/{Escape(request.Spec.Group)}/take-over", request, ct);
+
     public Task<SourceStatus> SourceAsync(string group, CancellationToken ct) =>
         AskAsync<SourceStatus>(HttpMethod.Get, $"v1/sources/{Escape(group)}", null, ct);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
@@ -7,7 +8,11 @@ namespace Lifeboat.Contracts.Agents;
 
 /// <summary>What an agent says of itself; also the health answer.</summary>
 public sealed record AgentStatus(string Site, string Version, int ProcessId, DateTimeOffset StartedAt,
-    string LinkAddress, IReadOnlyList<string> Sources, IReadOnlyList<string> Replicas);
+    string LinkAddress, IReadOnlyList<string> Sources, IReadOnlyList<string> Replicas)
+{
+    /// <summary>The host that it is the agent of.</summary>
+    public string Host { get; init; } = AgentConfiguration.DefaultHost;
+}
 
 /// <summary>Where a source stands. Numbers are stored and never change.</summary>
 public enum SourcePhase

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 
 namespace Lifeboat.Contracts.Agents;
 
@@ -14,13 +16,20 @@ public sealed record SourceSpec
     /// peer.</summary>
     public required string RecoverySite { get; init; }
     public required Epoch Epoch { get; init; }
+    /// <summary>
+    /// How often the source has been moved to another agent (<see cref="GroupDefinition.SourceMoves"/>): within an
+    /// epoch the recovery site refuses a source that has been moved away.
+    /// </summary>
+    public long Moves { get; init; }
+    /// <summary>Whose agent is to be the source.</summary>
+    public string Host { get; init; } = AgentConfiguration.DefaultHost;
     /// <summary>`host:port` of the recovery agent's link listener.</summary>
     public required string Target { get; init; }
     public required IReadOnlyList<SourceVolume> Volumes { get; init; }
     public required IReadOnlyList<SourceInstance> Instances { get; init; }
     public required Protection.Policies.Policy Policy { get; init; }
     /// <summary>Nothing is shipped until its time is over; null: not suspended.</summary>
-    public Protection.Groups.Suspension? Suspension { get; init; }
+    public Suspension? Suspension { get; init; }
 
     /// <summary>With these sizes, where volumes are named so.</summary>
     public SourceSpec Sized(IReadOnlyDictionary<string, long> sizes) => this with

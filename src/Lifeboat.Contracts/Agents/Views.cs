@@ -19,7 +19,8 @@ public sealed record ViewInfo(string Name, long Sequence, Guid? PointId, bool Wr
 /// <param name="Export">NBD export name.</param>
 public sealed record ViewVolume(ushort Index, string Name, string Socket, string Export, long SizeBytes);
 
-public sealed record EpochRequest(Protection.Epoch Epoch);
+/// <param name="Moves">How often the source was moved in this epoch: one that was moved less often is refused.</param>
+public sealed record EpochRequest(Protection.Epoch Epoch, long Moves = 0);
 
 /// <summary>A named lease that keeps a point from expiring. Pinning again under the same name changes
 /// nothing.</summary>

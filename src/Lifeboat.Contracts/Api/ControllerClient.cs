@@ -61,6 +61,10 @@ public sealed partial class ControllerClient : IDisposable
     public Task<SiteInstance> AdoptAsync(AdoptRequest request, CancellationToken ct) =>
         AskAsync<SiteInstance>(HttpMethod.Post, "v1/instances", request, ct);
 
+    /// <summary>Moves a running instance to another host, and its groups' source to the agent there.</summary>
+    public Task<SiteInstance> MigrateInstanceAsync(string instance, MigrateRequest request, CancellationToken ct) =>
+        AskAsync<SiteInstance>(HttpMethod.Post, $"v1/instances/{Escape(instance)}/migrate", request, ct);
+
     public Task<SiteInstance> StartInstanceAsync(StartRequest request, CancellationToken ct) =>
         AskAsync<SiteInstance>(HttpMethod.Post, $"v1/instances/{Escape(request.Instance)}/start", request, ct);
 

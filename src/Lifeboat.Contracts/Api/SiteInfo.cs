@@ -18,12 +18,17 @@ public sealed record SiteInfo
     /// <summary>Null when the agent does not answer; then <see cref="AgentReason"/> says why.</summary>
     public AgentStatus? Agent { get; init; }
     public required ReasonCode AgentReason { get; init; }
+    /// <summary>Further agents of this site, by host.</summary>
+    public IReadOnlyList<HostInfo> Hosts { get; init; } = [];
     public required IReadOnlyList<PeerInfo> Peers { get; init; }
     /// <summary>This site's certificates, and the CAs of the paired ones.</summary>
     public IReadOnlyList<CertificateInfo> Certificates { get; init; } = [];
     /// <summary>Requests made to other sites since the controller started (`lifeboat_peer_requests_total`).</summary>
     public required long PeerRequests { get; init; }
 }
+
+/// <param name="Agent">Null when it does not answer; then the reason says why.</param>
+public sealed record HostInfo(string Host, AgentStatus? Agent, ReasonCode Reason);
 
 /// <param name="CaFingerprint">SHA-256 of the peer's CA certificate, lower-case hex.</param>
 /// <param name="Requests">Requests made to it since this controller started.</param>

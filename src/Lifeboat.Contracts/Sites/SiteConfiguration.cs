@@ -21,6 +21,9 @@ public sealed record SiteConfiguration
     public string? LinkAdvertise { get; init; }
     [JsonIgnore]
     public string LinkAddress => LinkAdvertise ?? LinkListen;
+    /// <summary>The host whose agent has this directory.</summary>
+    [JsonIgnore]
+    public string Host { get; init; } = AgentConfiguration.DefaultHost;
     /// <summary>The site driver that runs the instances.</summary>
     public string Driver { get; init; } = "qemu";
     /// <summary>The driver's options; absent: its defaults.</summary>
@@ -34,11 +37,16 @@ public sealed record SiteConfiguration
     /// <exception cref="ProblemException">Missing, unreadable or with faults; all of them are listed.</exception>
     public static SiteConfiguration Read(string siteDirectory)
     {
-        var path = new SitePaths(siteDirectory).Configuration;
+        var paths = new SitePaths(siteDirectory);
+        var path = paths.Configuration;
         SiteConfiguration? read;
+        AgentConfiguration? further = null;
         try
         {
             read = JsonSerializer.Deserialize<SiteConfiguration>(File.ReadAllBytes(path), ContractJson.Options);
+            if (File.Exists(paths.AgentFile))
+                further = JsonSerializer.Deserialize<AgentConfiguration>(
+                    File.ReadAllBytes(paths.AgentFile), ContractJson.Options);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -46,6 +54,9 @@ public sealed record SiteConfiguration
                 $"{path}: {e.Message}. Make one with `lifeboat site init`.", cause: e);
         }
         var problems = read is null ? ["site.json is empty"] : read.Problems().ToList();
+        problems.AddRange(further?.Problems().Select(p => $"agent.json: {p}") ?? []);
+        if (further is not null && problems.Count == 0)
+            read = read! with { Host = further.Host, LinkListen = further.LinkListen, LinkAdvertise = null };
         return problems.Count == 0
             ? read!
             : throw new ProblemException(ReasonCode.InvalidRequest, $"{path} has faults", null, problems);

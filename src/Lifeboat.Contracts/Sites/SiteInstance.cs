@@ -9,7 +9,11 @@ public enum InstancePower { Running = 1, Paused = 2, ShutDown = 3, Stopped = 4 }
 /// <param name="QmpSocket">Monitor socket that the agent may use for capture.</param>
 /// <param name="Disks">By disk name: where it is now and the device name under which the monitor knows it.</param>
 public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted, InstanceDescription Description,
-    string QmpSocket, string? GuestAgentSocket, int? ProcessId, IReadOnlyList<SiteDisk> Disks);
+    string QmpSocket, string? GuestAgentSocket, int? ProcessId, IReadOnlyList<SiteDisk> Disks)
+{
+    /// <summary>Where it runs: the agent of this host captures it.</summary>
+    public string Host { get; init; } = AgentConfiguration.DefaultHost;
+}
 
 /// <param name="Device">Name for `query-block` (device id or qdev path).</param>
 /// <param name="File">The image file when it is one file of this host; else null.</param>
@@ -22,4 +26,8 @@ public sealed record SiteDisk(string Name, string Device, string? File, string? 
 public sealed record PluggedDisk(InstanceDisk Disk, string? Problem);
 
 /// <param name="Name">The name it gets at this site.</param>
-public sealed record AdoptRequest(string Name, string QmpSocket, string? GuestAgentSocket);
+/// <param name="Host">The host it runs on; null: the one it was known to run on, else the default.</param>
+public sealed record AdoptRequest(string Name, string QmpSocket, string? GuestAgentSocket, string? Host = null);
+
+/// <param name="Host">Where a running instance is moved to.</param>
+public sealed record MigrateRequest(string Host);

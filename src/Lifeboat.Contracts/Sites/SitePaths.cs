@@ -5,6 +5,10 @@ namespace Lifeboat.Contracts.Sites;
 public sealed record SitePaths(string Root)
 {
     public string Configuration => Path.Combine(Root, "site.json");
+    /// <summary>Only in the directory of a further agent: see <see cref="AgentConfiguration"/>.</summary>
+    public string AgentFile => Path.Combine(Root, "agent.json");
+    /// <summary>The directories of further agents, by host.</summary>
+    public string Agents => Path.Combine(Root, "agents");
     public string ControllerSocket => Path.Combine(Root, "controller.sock");
     public string AgentSocket => Path.Combine(Root, "agent.sock");
     public string Run => Path.Combine(Root, "run");
@@ -30,6 +34,17 @@ public sealed record SitePaths(string Root)
     public string Boot => Path.Combine(Root, "boot");
     public string AgentCertificate => Path.Combine(Root, "ca", "agent.pem");
     public string AgentKey => Path.Combine(Root, "ca", "agent.key");
+
+    /// <summary>The directory of the agent of a host; the default host's is the site's own.</summary>
+    public SitePaths OfHost(string host) =>
+        host == AgentConfiguration.DefaultHost ? this : new(Path.Combine(Agents, host));
+
+    /// <summary>Hosts of further agents, as their directories are here.</summary>
+    public IReadOnlyList<string> FurtherHosts() => !Directory.Exists(Agents) ? [] :
+    [
+        .. Directory.EnumerateDirectories(Agents).Where(d => File.Exists(new SitePaths(d).AgentFile))
+            .Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal),
+    ];
 
     /// <summary>CA certificate of a paired site, PEM.</summary>
     public string TrustAnchor(string site) => Path.Combine(Root, "ca", "peers", site + ".pem");

@@ -12,6 +12,8 @@ public sealed record StartRequest
     public required IReadOnlyList<DiskSource> Disks { get; init; }
     /// <summary>Null: the production networks.</summary>
     public string? Bubble { get; init; }
+    /// <summary>Null: the default host.</summary>
+    public string? Host { get; init; }
 }
 
 /// <summary>What a disk starts from.</summary>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json.Serialization;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Protection.Policies;
 
@@ -29,6 +30,13 @@ public sealed record GroupDefinition
     public IReadOnlyList<FormerVolume> Former { get; init; } = [];
     /// <summary>Shipping is stopped on purpose; one whose time is over is none.</summary>
     public Suspension? Suspension { get; init; }
+
+    /// <summary>
+    /// How often the source was moved to another agent of the primary site. Within an epoch it only grows, and the
+    /// recovery site refuses a source that is behind: an agent that comes back does not take its group back.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long SourceMoves { get; init; }
 
     /// <summary>Set by an unplanned failover, cleared by the next move; null: both sides have one history.</summary>
     public GroupFork? Fork { get; init; }

@@ -31,6 +31,7 @@ internal static class GroupDefinitionRules
         if (group.Epoch < Epoch.First) yield return $"epoch is {group.Epoch}; the first is {Epoch.First}";
         if (group.Fork is { } fork && (!IsSite(group, fork.LeftSite) || !IsSite(group, fork.Loser ?? fork.LeftSite)))
             yield return "fork is between other sites than the group";
+        if (group.SourceMoves < 0) yield return $"sourceMoves is {group.SourceMoves}; it is not negative";
         if (group.Version < 1) yield return $"version is {group.Version}; the first is 1";
     }
 

@@ -12,10 +12,14 @@ public sealed record Hello(string Group, Epoch Epoch, Guid Replica, Guid StreamI
 {
     private const int VolumesMax = 1024;
 
+    /// <summary>How often the source was moved to another agent in this epoch; said since link version 4.</summary>
+    public long Moves { get; init; }
+
     public byte[] Encode()
     {
         var group = WireWriter.Utf8(Group, 255);
-        var message = MessageCodec.New(8 + 16 + 16 + 8 + 2 + group.Length + 2 + 10 * Volumes.Count);
+        var message = MessageCodec.New(8 + 16 + 16 + 8 + 2 + group.Length + 2 + 10 * Volumes.Count
+            + (Moves > 0 ? 8 : 0));
         var writer = new WireWriter(message.AsSpan(MessageCodec.HeaderLength));
         writer.Int64(Epoch.Value);
         writer.Guid(Replica);
@@ -28,6 +32,7 @@ public sealed record Hello(string Group, Epoch Epoch, Guid Replica, Guid StreamI
             writer.UInt16(volume.Index);
             writer.Int64(volume.SizeBytes);
         }
+        if (Moves > 0) writer.Int64(Moves);
         MessageCodec.Seal(message, MessageKind.Hello);
         return message;
     }
@@ -45,8 +50,9 @@ public sealed record Hello(string Group, Epoch Epoch, Guid Replica, Guid StreamI
         if (count > VolumesMax) throw MessageCodec.Fault($"{count} volumes");
         var volumes = new HelloVolume[count];
         for (var i = 0; i < count; i++) volumes[i] = new HelloVolume(reader.UInt16(), reader.Count64());
+        var moves = reader.Left > 0 ? reader.Count64() : 0;
         reader.End();
-        return new Hello(group, epoch, replica, stream, durable, volumes);
+        return new Hello(group, epoch, replica, stream, durable, volumes) { Moves = moves };
     }
 }
 

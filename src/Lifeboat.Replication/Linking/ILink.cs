@@ -21,8 +21,8 @@ public interface ILinkConnection : IAsyncDisposable
     const int MessageMax = 9 << 20;
 
     /// <summary>The newest link version, and the oldest that is still spoken. 2: packed frames, resends; 3: digest
-    /// trees, sizes of volumes.</summary>
-    const int VersionNewest = 3, VersionOldest = 1;
+    /// trees, sizes of volumes; 4: how often a source was moved.</summary>
+    const int VersionNewest = 4, VersionOldest = 1;
 
     /// <summary>The site named in the peer's certificate.</summary>
     string PeerSite { get; }

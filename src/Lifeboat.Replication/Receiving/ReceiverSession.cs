@@ -26,6 +26,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     private volatile bool _unacknowledged; // something was appended since a flush last began
 
     public Epoch Epoch => hello.Epoch;
+    public long Moves => hello.Moves;
     public Task Ended => _ended.Task;
     public bool Answered { get; private set; }
 
@@ -41,7 +42,13 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
         using var unpacker = new FrameUnpacker(_accepts);
         try
         {
-            if (hello.Epoch > _replica.Epoch) await _replica.RaiseEpochAsync(hello.Epoch, ct);
+            // What was said before the older session had ended may be over by now.
+            if (!await _replica.TryClaimAsync(hello.Epoch, hello.Moves, ct)
+                && owner.Behind(hello.Epoch, hello.Moves) is { } behind)
+            {
+                await LinkAcceptor.SendLastAsync(connection, behind, owner.Options.Timings, time, any.Token);
+                return behind;
+            }
             var flushed = await _replica.FlushAsync(CancellationToken.None);
             _sealed = _replica.Points is [.., var newest] ? newest.Sequence : 0;
             var reply = new HelloReply(_replica.Epoch, _replica.ReplicaId, _replica.StreamId, flushed.DurableSequence,

@@ -72,7 +72,7 @@ public sealed partial class ReplicaReceiver
         {
             await TakeOverAsync(session, ct);
             var end = await session.RunAsync(ct);
-            if (end.Reason == ReasonCode.StaleEpoch) CountRefused();
+            if (end.Reason is ReasonCode.StaleEpoch or ReasonCode.Migrated) CountRefused();
             _last = new Ending(end.Reason, end.Detail);
             LogEnded(Group, connection.PeerSite, end.Reason, end.Detail);
         }
@@ -95,15 +95,26 @@ public sealed partial class ReplicaReceiver
     }
 
     /// <summary>
-    /// Once this returns no frame of an older epoch is accepted, and a session of one is told so and ended.
+    /// Once this returns no frame of an older epoch is accepted, nor in this epoch one of an agent that the source was
+    /// moved away from, and a session of such is told so and ended.
     /// </summary>
-    public async Task RaiseEpochAsync(Epoch epoch, CancellationToken ct)
+    public async Task RaiseEpochAsync(Epoch epoch, long moves, CancellationToken ct)
     {
-        await _replica.RaiseEpochAsync(epoch, ct);
+        await _replica.RaiseEpochAsync(epoch, moves, ct);
         ReceiverSession? session;
         lock (_gate) session = _session;
-        if (session is not null && session.Epoch < epoch)
-            session.Order(new Refused(ReasonCode.StaleEpoch, epoch, $"the group is in epoch {epoch}"));
+        if (session is not null && Behind(session.Epoch, session.Moves) is { } refused) session.Order(refused);
+    }
+
+    /// <summary>Why a source of this epoch, moved this often, is not heard; null: it is the present one.</summary>
+    internal Refused? Behind(Epoch epoch, long moves)
+    {
+        if (!_replica.IsBehind(epoch, moves)) return null;
+        if (epoch < _replica.Epoch)
+            return _flaws.AcceptOldEpoch ? null : new Refused(ReasonCode.StaleEpoch, _replica.Epoch,
+                $"epoch {epoch} is over, the group is in {_replica.Epoch}");
+        return _flaws.AcceptOldAgent ? null : new Refused(ReasonCode.Migrated, _replica.Epoch,
+            $"the source was moved to another agent (move {_replica.Moves}, this is {moves})");
     }
 
     /// <summary>Ends the session, if one runs, before the replica is closed.</summary>
@@ -126,8 +137,7 @@ public sealed partial class ReplicaReceiver
         var epoch = _replica.Epoch;
         if (peer != _options.PrimarySite)
             return new Refused(ReasonCode.PrimaryMoved, epoch, $"{peer} is not the primary site of {Group}");
-        if (hello.Epoch < epoch && !_flaws.AcceptOldEpoch)
-            return new Refused(ReasonCode.StaleEpoch, epoch, $"epoch {hello.Epoch} is over, the group is in {epoch}");
+        if (Behind(hello.Epoch, hello.Moves) is { } behind) return behind;
         var sizes = _replica.Sizes;
         foreach (var volume in hello.Volumes)
         {

@@ -77,22 +77,38 @@ public sealed partial class Replica : IAsyncDisposable
     /// <summary>Ways to break it on purpose; see <see cref="EngineFlaws"/>.</summary>
     internal EngineFlaws Flaws { get; set; } = EngineFlaws.None;
 
+    /// <summary>How often the source was moved to another agent in this epoch, as far as it was said.</summary>
+    public long Moves => _manifest.Moves;
+
     /// <summary>Once this returns, no record of an older epoch is accepted, also after a crash.</summary>
+    /// <param name="moves">A source of this epoch that was moved less often is behind; see <see cref="Moves"/>.</param>
     /// <exception cref="ReplicaException">EpochWouldFall.</exception>
-    public async Task RaiseEpochAsync(Epoch epoch, CancellationToken ct)
+    public async Task RaiseEpochAsync(Epoch epoch, long moves, CancellationToken ct)
+    {
+        if (!await TryClaimAsync(epoch, moves, ct) && epoch < Epoch)
+            throw new ReplicaException(ReplicaFault.EpochWouldFall, $"epoch {epoch} is older than {Epoch}");
+    }
+
+    /// <summary>For a source that begins: durable when it returns, so that whoever is behind is known.</summary>
+    /// <returns>False: the epoch is older, or in this epoch it was moved to another agent since.</returns>
+    public async Task<bool> TryClaimAsync(Epoch epoch, long moves, CancellationToken ct)
     {
         await _appendGate.EnterAsync(ct);
         try
         {
-            if (epoch < Epoch)
-                throw new ReplicaException(ReplicaFault.EpochWouldFall, $"epoch {epoch} is older than {Epoch}");
-            if (epoch > Epoch) await ChangeAsync(m => m with { Epoch = epoch.Value }, ct);
+            if (IsBehind(epoch, moves)) return false;
+            if (epoch > Epoch || moves > Moves)
+                await ChangeAsync(m => m with { Epoch = epoch.Value, Moves = moves }, ct);
+            return true;
         }
         finally
         {
             _appendGate.Leave();
         }
     }
+
+    /// <summary>An older epoch, or this one before the source was moved as often as is known here.</summary>
+    public bool IsBehind(Epoch epoch, long moves) => epoch < Epoch || (epoch == Epoch && moves < Moves);
 
     /// <summary>Closes files. Views and pins stay leased and are held again when the replica is opened.</summary>
     public async ValueTask DisposeAsync()

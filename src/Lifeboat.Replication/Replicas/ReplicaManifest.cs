@@ -16,13 +16,14 @@ namespace Lifeboat.Replication.Replicas;
 /// <param name="Sums">How far the base images have checksums; null: written before there were any.</param>
 /// <param name="Damages">What was found damaged and is not whole again.</param>
 /// <param name="ScrubbedAt">End of the last full scrub.</param>
+/// <param name="Moves">How often the source was moved in this epoch; written before version 2 knew it: 0.</param>
 /// <param name="Origin">It keeps the state it began with, as its only point.</param>
 internal sealed record ReplicaManifest(
     int Version, Guid ReplicaId, string Group, long Epoch, long Folded, long FoldingTo, Guid StreamId, bool InBatch,
     bool Seeded, IReadOnlyList<ManifestVolume> Volumes, IReadOnlyList<ManifestPin> Pins,
     IReadOnlyList<ManifestView> Views, IReadOnlyList<ManifestSums>? Sums = null,
     IReadOnlyList<ReplicaDamage>? Damages = null, DateTimeOffset? ScrubbedAt = null,
-    ManifestOrigin? Origin = null)
+    ManifestOrigin? Origin = null, long Moves = 0)
 {
     public const int CurrentVersion = 2;
 }

@@ -14,7 +14,7 @@ namespace Lifeboat.Replication.Shipping;
 public sealed partial class GroupSource
 {
     private Guid _replica, _baseStream;
-    private bool _seeded, _compareAll, _statesSizes;
+    private bool _seeded, _compareAll, _statesSizes, _arriving;
     private CancellationToken _runToken;
 
     private async Task<bool> LinkForeverAsync(CancellationToken ct)
@@ -26,9 +26,9 @@ public sealed partial class GroupSource
             var end = await LiveOnceAsync(ct);
             _connected = false;
             LogSessionEnded(_options.Group, end.Reason, end.Detail);
-            if (end.Refused && end.Reason == ReasonCode.StaleEpoch)
+            if (end.Refused && end.Reason is ReasonCode.StaleEpoch or ReasonCode.Migrated)
             {
-                await FenceAsync(end.Detail, ct);
+                await FenceAsync(end.Reason, end.Detail, ct);
                 return true;
             }
             if (end.Reason != ReasonCode.SuspendedByOperator) await Task.Delay(Settle(end), _time, ct);
@@ -123,7 +123,11 @@ public sealed partial class GroupSource
             var known = _stream;
             var hello = new Hello(_options.Group, _options.Epoch, _replica, known?.StreamId ?? Guid.Empty,
                 Volatile.Read(ref _durableKnown),
-                [.. _slots.Select(s => new HelloVolume(s.Disk.Index, s.SizeBytes))]);
+                [.. _slots.Select(s => new HelloVolume(s.Disk.Index, s.SizeBytes))])
+            {
+                // An older peer would not understand, and knows no site with several agents.
+                Moves = connection.Version >= 4 ? _options.Moves : 0,
+            };
             await connection.SendAsync(hello.Encode(), any.Token);
             if (await connection.ReceiveAsync(any.Token) is not { } message)
                 throw new LinkException(LinkFault.Broken, "the peer closed instead of answering");
@@ -273,8 +277,9 @@ public sealed partial class GroupSource
     private GroupSourcePhase SyncPhase(CaptureStream stream) =>
         stream.BaseSequence == 0 ? GroupSourcePhase.InitialSync : GroupSourcePhase.Resyncing;
 
-    private static ReasonCode SyncReason(CaptureStream stream) =>
-        stream.BaseSequence == 0 ? ReasonCode.InitialSync : ReasonCode.Resync;
+    private ReasonCode SyncReason(CaptureStream stream) => stream.BaseSequence == 0 ? ReasonCode.InitialSync
+        : _arriving ? ReasonCode.Migrated
+        : ReasonCode.Resync;
 
     [LoggerMessage(ReplicationEvents.SessionBegan, LogLevel.Information,
         "Source of {Group} connected; the recovery site has {Durable}, stream {StreamId}")]

@@ -53,10 +53,10 @@ public sealed partial class GroupSource
     /// <summary>Lets the guests go on without us at once; capture comes back by itself after a pause.</summary>
     public void GiveUp(ReasonCode reason) => Leave(reason, null);
 
-    private async Task FenceAsync(string detail, CancellationToken ct)
+    private async Task FenceAsync(ReasonCode reason, string detail, CancellationToken ct)
     {
-        Leave(ReasonCode.StaleEpoch, detail);
-        SetState(GroupSourcePhase.Fenced, ReasonCode.StaleEpoch, detail);
+        Leave(reason, detail);
+        SetState(GroupSourcePhase.Fenced, reason, detail);
         foreach (var slot in _slots) await ReleaseAsync(slot, uninstall: false, ct);
     }
 

@@ -186,7 +186,7 @@ public sealed partial class GroupSource
             }
         }
         _batchEnd = null;
-        _compareAll = false;
+        _compareAll = _arriving = false;
         _return.Reset();
         LogGapForgotten(_options.Group, batch.End);
         if (stream.InBatch) return;

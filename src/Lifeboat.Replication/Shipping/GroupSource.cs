@@ -20,12 +20,12 @@ namespace Lifeboat.Replication.Shipping;
 //      ├── link lost or suspended: capture goes on into the outbox (GroupSource.Ladder)┤
 //      ├── outbox full, recovery site full or damaged: let go of the disks, return ◄──┤
 //      │   after a pause with a new stream                                            │
-//      └── (never) ◄── FENCED: our epoch is old ◄─────────────────────────────────────┘
+//      └── (never) ◄── FENCED: our epoch is old, or another agent has the source ◄────┘
 //
 // Invariants
 //   A gap is forgotten only when the end of its batch is durable at the recovery site.
 //   Nothing is acknowledged to a guest by a stream that was given up; no stream begins before the old one was.
-//   After StaleEpoch this object captures nothing any more.
+//   After StaleEpoch or Migrated this object captures nothing any more.
 public sealed partial class GroupSource
 {
     private readonly GroupSourceOptions _options;
@@ -77,6 +77,7 @@ public sealed partial class GroupSource
         _priority = (int)options.Policy.Priority;
         _state = new SourceState(GroupSourcePhase.Detached, ReasonCode.LinkDown, null, time.GetUtcNow());
         _suspension = options.Suspension;
+        _arriving = options.Arrives;
         _rung = new OutboxState(OutboxRung.ChangeMap, ReasonCode.LinkDown, time.GetUtcNow(), 0, 0);
         if (options.Log is { } storage && options.Policy.OutboxLogBytes > 0)
             _log = new OutboxLog(new SectorStorage(storage), new OutboxLogOptions

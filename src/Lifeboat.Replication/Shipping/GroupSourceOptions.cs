@@ -15,6 +15,10 @@ public sealed record GroupSourceOptions
     /// <summary>The expected name in the peer's certificate.</summary>
     public required string RecoverySite { get; init; }
     public required Epoch Epoch { get; init; }
+    /// <summary>How often the source was moved to another agent in this epoch: who was moved less is refused.</summary>
+    public long Moves { get; init; }
+    /// <summary>It begins in the place of another agent: its first resync is for that reason.</summary>
+    public bool Arrives { get; init; }
     /// <summary>`host:port` of the recovery agent's link listener.</summary>
     public required string Target { get; init; }
     public required IReadOnlyList<SourceDisk> Volumes { get; init; }
@@ -59,6 +63,7 @@ public sealed record GroupSourceOptions
     public IEnumerable<string> Problems()
     {
         if (Volumes.Count == 0) yield return "source.volumes is empty";
+        if (Moves < 0) yield return $"source.moves is {Moves}; it is not negative";
         if (Volumes.DistinctBy(v => v.Index).Count() != Volumes.Count) yield return "source.volumes: an index twice";
         if (RetryMin <= TimeSpan.Zero || RetryMax < RetryMin) yield return "source.retryMin..retryMax is no range";
         if (ReturnMin <= TimeSpan.Zero || ReturnMax < ReturnMin) yield return "source.returnMin..returnMax is no range";

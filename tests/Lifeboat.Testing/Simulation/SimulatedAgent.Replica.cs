@@ -29,8 +29,14 @@ public sealed partial class SimulatedAgent
         if (_host.ReplicaWanted is not { } wanted) return;
         if (_replica is not { } replica || _receiver is not { } receiver) throw Unready("the replica is not open");
         if (replica.Epoch >= epoch) return;
-        await RefusingAsync(() => receiver.RaiseEpochAsync(epoch, default));
+        await RefusingAsync(() => receiver.RaiseEpochAsync(epoch, 0, default));
         _world.Oracle.Fenced(wanted, epoch, replica.AppendedSequence);
+    }
+
+    public async Task TellMovesAsync(Epoch epoch, long moves)
+    {
+        if (_host.ReplicaWanted is null || _receiver is not { } receiver) throw Unready("the replica is not open");
+        await RefusingAsync(() => receiver.RaiseEpochAsync(epoch, moves, default));
     }
 
     public async Task DropReplicaAsync(WantedReplica wanted)

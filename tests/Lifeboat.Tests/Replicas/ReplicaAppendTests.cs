@@ -108,12 +108,12 @@ public sealed class ReplicaAppendTests
     {
         await using (var replica = await _bench.StartedAsync())
         {
-            await replica.RaiseEpochAsync(new Epoch(3), Ct);
+            await replica.RaiseEpochAsync(new Epoch(3), 0, Ct);
             Assert.Equal(ReplicaAppendOutcome.StaleEpoch, await _bench.AppendAsync(replica, Source.Write()));
             Assert.Equal(1, replica.RefusedAppends);
             await replica.FlushAsync(Ct);
             var failure = await Assert.ThrowsAsync<ReplicaException>(
-                () => replica.RaiseEpochAsync(new Epoch(2), Ct));
+                () => replica.RaiseEpochAsync(new Epoch(2), 0, Ct));
             Assert.Equal(ReplicaFault.EpochWouldFall, failure.Fault);
         }
         _bench.Disk.Crash();

@@ -48,7 +48,7 @@ public sealed class EngineFlawsTests
         Start();
         _world.Ask(_host.Process, async () =>
         {
-            await _host.Replica.RaiseEpochAsync(new Epoch(4), default);
+            await _host.Replica.RaiseEpochAsync(new Epoch(4), 0, default);
             return true;
         });
         var before = _host.Replica.AppendedSequence;

@@ -51,6 +51,8 @@ public sealed class LinkMessageTests
         Assert.Equal(Frozen.HelloReply2,
             Convert.ToHexString((Reply() with { Accepts = FrameAbilities.All }).Encode()));
         Assert.Equal(Frozen.Hello, Convert.ToHexString(Hello().Encode()));
+        // Since version 4; of a source that was never moved it is as before.
+        Assert.Equal("0700000000000000", Convert.ToHexString((Hello() with { Moves = 7 }).Encode())[^16..]);
         Assert.Equal(Frozen.HelloReply, Convert.ToHexString(Reply().Encode()));
         Assert.Equal(Frozen.Frame, Convert.ToHexString(Frame()));
         Assert.Equal(Frozen.Ack, Convert.ToHexString(new Ack(Id, 9, 7).Encode()));
@@ -70,6 +72,8 @@ public sealed class LinkMessageTests
         var hello = Lifeboat.Replication.Linking.Hello.Decode(Open(Hello().Encode(), MessageKind.Hello).Span);
         Assert.Equal(Hello() with { Volumes = hello.Volumes }, hello);
         Assert.Equal(Hello().Volumes, hello.Volumes);
+        var moved = (Hello() with { Moves = 7 }).Encode();
+        Assert.Equal(7, Lifeboat.Replication.Linking.Hello.Decode(Open(moved, MessageKind.Hello).Span).Moves);
         Assert.Equal(Reply(), HelloReply.Decode(Open(Reply().Encode(), MessageKind.HelloReply).Span));
         var packs = Reply() with { Accepts = FrameAbilities.Lz4 };
         Assert.Equal(packs, HelloReply.Decode(Open(packs.Encode(), MessageKind.HelloReply).Span));

@@ -83,7 +83,7 @@ public sealed class ReplicaReceiverTests
         _world.UntilStreaming();
         _world.Ask(_host.Process, async () =>
         {
-            await _host.Receiver.RaiseEpochAsync(new Epoch(4), default);
+            await _host.Receiver.RaiseEpochAsync(new Epoch(4), 0, default);
             return true;
         });
         _world.Until(() => _world.Status.Phase == GroupSourcePhase.Fenced, "the source is fenced");

@@ -63,6 +63,23 @@ internal sealed class SourceWorld
     public void Listen(SimulatedProcess process, Func<ILinkConnection, Task> serve) =>
         Network.Listen(Address, "west", process, c => process.Start(() => serve(c)));
 
+    /// <summary>How often the source was moved to another agent.</summary>
+    public long Moves { get; private set; }
+
+    /// <summary>
+    /// Another agent becomes the source, with the maps' beginnings as its predecessor left them. That one is still
+    /// there.
+    /// </summary>
+    /// <returns>The former source and its agent.</returns>
+    public (GroupSource Source, SimulatedProcess Agent) MoveToAnotherAgent()
+    {
+        var former = (Source, Agent);
+        Agent = Spawn($"agent{++_agents}");
+        Moves++;
+        Start();
+        return former;
+    }
+
     public void Start(Epoch? epoch = null)
     {
         Source = new GroupSource(new GroupSourceOptions
@@ -70,6 +87,8 @@ internal sealed class SourceWorld
             Group = "db",
             RecoverySite = "west",
             Epoch = epoch ?? new Epoch(3),
+            Moves = Moves,
+            Arrives = Moves > 0,
             Target = Address,
             Volumes = [new SourceDisk(0, "db.0", DiskBytes, Taps[0]), new SourceDisk(1, "db.1", DiskBytes, Taps[1])],
             Policy = Policy,
