@@ -27,11 +27,14 @@ internal static class CommandTree
         root.Add(GlobalOptions.Output);
         var nouns = Nouns.ToDictionary(n => n.Key, n => new Command(n.Key, n.Value));
         foreach (var noun in nouns.Values) root.Add(noun);
-        foreach (var command in Discover())
+        var all = Discover().ToList();
+        // One that is run by itself may be a noun too: `agent`, and `agent list`.
+        foreach (var command in all.Where(c => c.Noun is null))
         {
-            if (command.Noun is null) root.Add(command);
-            else nouns[command.Noun].Add(command);
+            root.Add(command);
+            nouns.Add(command.Name, command);
         }
+        foreach (var command in all.Where(c => c.Noun is not null)) nouns[command.Noun!].Add(command);
         return root;
     }
 

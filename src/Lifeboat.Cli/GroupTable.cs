@@ -15,7 +15,7 @@ internal static class GroupTable
             ("group", group.Definition.Name),
             ("state", $"{State(group)} since {Show.Time(group.Since)}"),
             ("detail", group.Detail),
-            ("primary site", group.Definition.PrimarySite),
+            ("primary site", group.Definition.PrimarySite + (group.Host is { } host ? $", host {host}" : "")),
             ("recovery site", group.Definition.RecoverySite),
             ("epoch", group.Definition.Epoch.ToString()),
             ("instances", string.Join(", ", group.Definition.Members.Select(m => m.Instance))),

@@ -28,13 +28,14 @@ internal static class ControllerServices
             .AddSingleton<IRunStore, SqliteRunStore>();
         services.AddSingleton<PeerDirectory>().AddSingleton<PeerTruce>().AddSingleton<Pairing>()
             .AddSingleton<CertificateRotation>();
-        services.AddSingleton<BootFiles>().AddSingleton<SourceSightings>().AddSingleton<GroupLocks>();
+        services.AddSingleton<SiteAgents>().AddSingleton<BootFiles>().AddSingleton<SourceSightings>()
+            .AddSingleton<GroupLocks>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<LocalSide>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<PluggedDisks>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
         services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
             .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>().AddSingleton<GroupSuspension>()
-            .AddSingleton<GroupVolumes>().AddSingleton<VolumeProtection>()
+            .AddSingleton<GroupVolumes>().AddSingleton<VolumeProtection>().AddSingleton<InstanceHosts>()
             .AddSingleton<DivergenceStore>().AddSingleton<DivergenceWatch>().AddSingleton<Divergences>();
         services.AddSingleton<ApplicationCatalog>().AddSingleton<SharedCheckpoint>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()

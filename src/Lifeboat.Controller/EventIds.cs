@@ -25,4 +25,8 @@ internal static class EventIds
     public const int DiskUnprotected = 5070;
     public const int VolumeAdded = 5071;
     public const int VolumeLeft = 5072;
+    public const int SourceNotHandedOver = 5060;
+    public const int SourceNotGiven = 5061;
+    public const int SourceMoved = 5062;
+    public const int StraySource = 5063;
 }

@@ -39,6 +39,40 @@ public static class SiteInitializer
         PrivateFile.Write(paths.Configuration, JsonSerializer.Serialize(configuration, ContractJson.Indented) + "\n");
     }
 
+    /// <summary>
+    /// Makes the directory of one more agent: all that it will be given when it enrols from a host of its own.
+    /// </summary>
+    /// <exception cref="ProblemException">SiteUnknown, InvalidRequest; Conflict: there is such a host.</exception>
+    public static SitePaths AddAgent(string siteDirectory, AgentConfiguration agent, TimeProvider time)
+    {
+        var site = SiteConfiguration.Read(siteDirectory);
+        var paths = new SitePaths(Path.GetFullPath(siteDirectory));
+        var problems = agent.Problems().ToList();
+        if (File.Exists(paths.AgentFile)) problems.Add($"{paths.Root} is the directory of an agent, not of a site");
+        if (problems.Count > 0)
+            throw new ProblemException(ReasonCode.InvalidRequest, "the agent cannot be added so", null, problems);
+        if (paths.FurtherHosts().Contains(agent.Host))
+            throw new ProblemException(ReasonCode.Conflict, $"site {site.Name} has an agent at host {agent.Host}");
+        var place = paths.OfHost(agent.Host);
+        // Of an attempt that was cut short nothing is worth keeping; it never ran.
+        if (Directory.Exists(place.Root)) Directory.Delete(place.Root, recursive: true);
+        foreach (var folder in new[]
+        {
+            paths.Agents, place.Root, Path.GetDirectoryName(place.AgentKey)!, place.Run, place.Logs, place.Views,
+            place.Replicas,
+        })
+            Directory.CreateDirectory(folder, OwnerOnly);
+        // What is the site's is read where the site has it, so that a new peer or another setting is known at once.
+        File.CreateSymbolicLink(place.Configuration, Path.GetRelativePath(place.Root, paths.Configuration));
+        var trust = Path.GetDirectoryName(place.TrustAnchors)!;
+        Directory.CreateSymbolicLink(place.TrustAnchors, Path.GetRelativePath(trust, paths.TrustAnchors));
+        File.CreateSymbolicLink(place.CaCertificate, Path.GetRelativePath(trust, paths.CaCertificate));
+        SiteAuthority.IssueAgent(paths, site, place, time);
+        // Last: its presence says that the agent is complete.
+        PrivateFile.Write(place.AgentFile, JsonSerializer.Serialize(agent, ContractJson.Indented) + "\n");
+        return place;
+    }
+
     private static IEnumerable<string> Folders(SitePaths paths) =>
     [
         paths.Root, Path.GetDirectoryName(paths.CaKey)!, paths.TrustAnchors, paths.Run, paths.Logs, paths.Instances,

@@ -20,4 +20,8 @@ internal static class EventIds
     public const int ShutDownByAgentRefused = 7013;
     public const int InstanceRestarted = 7014;
     public const int DiskTakenIn = 7015;
+    public const int InstanceMigrated = 7016;
+    public const int MigrationUndone = 7017;
+    public const int MapsStay = 7018;
+    public const int CaptureEnded = 7019;
 }

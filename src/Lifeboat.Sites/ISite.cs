@@ -79,6 +79,18 @@ public interface IMovesToNative
     Task MoveToNativeAsync(string instance, IProgress<double> progress, CancellationToken ct);
 }
 
+/// <summary>Can move a running instance from one of the site's hosts to another.</summary>
+public interface IMigratesInstances
+{
+    /// <summary>
+    /// Returns when it runs there and nowhere else. Change maps in it go along where the platform can do that. Nobody
+    /// may capture its disks; what an agent that is gone has left in it is ended first. Repeating it, or asking again
+    /// after it was cut short, ends in the same state.
+    /// </summary>
+    /// <exception cref="SiteException">It could not be moved, and runs on where it was.</exception>
+    Task MigrateAsync(string instance, string host, CancellationToken ct);
+}
+
 /// <summary>Can look into a running guest, for verification.</summary>
 public interface IProbesGuests
 {

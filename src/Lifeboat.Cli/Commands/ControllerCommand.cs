@@ -18,7 +18,7 @@ internal sealed class ControllerCommand() : LifeboatCommand(null, "controller", 
         using var role = await PidFile.TakeAsync(session.Paths, SiteRole.Controller, PredecessorLimit, session.Time, ct)
             ?? throw new ProblemException(ReasonCode.Conflict, "another controller of this site runs",
                 $"See {session.Paths.PidFile(SiteRole.Controller)}.");
-        await using var eyes = SecondWatch.Start(session.SiteDirectory, session.Time);
+        await using var eyes = SecondWatches.Start(session.SiteDirectory, session.Time);
         await ControllerHost.RunAsync(session.SiteDirectory, ct);
         return ExitCode.Ok;
     }

@@ -15,21 +15,28 @@ internal sealed class InstanceAdoptCommand : LifeboatCommand
 
     private readonly Option<string?> _agent = new("--guest-agent") { Description = "qemu-ga unix socket" };
 
+    private readonly Option<string?> _host = new("--host")
+    {
+        Description = "Host of this site that it runs on (`agent list`); default: where it was known to run",
+    };
+
     public InstanceAdoptCommand() : base("instance", "adopt", "Take in a running QEMU that this site did not start")
     {
         Add(_name);
         Add(_qmp);
         Add(_agent);
+        Add(_host);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var instance = await session.Controller.AdoptAsync(new AdoptRequest(parsed.GetRequiredValue(_name),
             Path.GetFullPath(parsed.GetRequiredValue(_qmp)),
-            parsed.GetValue(_agent) is { } agent ? Path.GetFullPath(agent) : null), ct);
+            parsed.GetValue(_agent) is { } agent ? Path.GetFullPath(agent) : null,
+            parsed.GetValue(_host)), ct);
         session.Output.WriteFacts(instance,
         [
-            ("instance", instance.Name), ("power", Show.Name(instance.Power)),
+            ("instance", instance.Name), ("host", instance.Host), ("power", Show.Name(instance.Power)),
             ("hardware", $"{instance.Description.Machine}, {instance.Description.Cpus} cpus, "
                 + $"{instance.Description.MemoryMiB} MiB"),
             .. instance.Disks.Select(d => ("disk",

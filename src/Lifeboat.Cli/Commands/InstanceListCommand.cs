@@ -10,9 +10,9 @@ internal sealed class InstanceListCommand() : LifeboatCommand("instance", "list"
         var instances = await session.Controller.InstancesAsync(ct);
         session.Output.Write(instances, table =>
         {
-            table.AddColumns("instance", "power", "adopted", "cpus", "memory", "disks");
+            table.AddColumns("instance", "host", "power", "adopted", "cpus", "memory", "disks");
             foreach (var i in instances)
-                table.AddRow(i.Name, Show.Name(i.Power), i.Adopted ? "yes" : "no", $"{i.Description.Cpus}",
+                table.AddRow(i.Name, i.Host, Show.Name(i.Power), i.Adopted ? "yes" : "no", $"{i.Description.Cpus}",
                     $"{i.Description.MemoryMiB} MiB",
                     string.Join(", ", i.Disks.Select(d => $"{d.Name} {Show.Bytes(d.SizeBytes)}")));
         });

@@ -15,6 +15,8 @@ internal sealed class SiteGetCommand()
             ("controller", $"{site.ControllerUrl}, pid {site.ProcessId}"),
             ("agent", site.Agent is { } agent
                 ? $"{site.LinkAddress}, pid {agent.ProcessId}" : Show.Name(site.AgentReason)),
+            .. site.Hosts.Select(h => ($"agent of host {h.Host}", (string?)(h.Agent is { } there
+                ? $"{there.LinkAddress}, pid {there.ProcessId}" : Show.Name(h.Reason)))),
             .. site.Peers.Select(p => ("paired with", (string?)
                 $"{p.Name} at {p.ControllerUrl}: {(p.Reachable ? "reachable" : Show.Name(p.Reason))}")),
             .. site.Certificates.Select(c =>

@@ -8,7 +8,7 @@ using Lifeboat.Protection;
 namespace Lifeboat.Cli.Commands;
 
 internal sealed class SiteStartCommand() : LifeboatCommand("site", "start",
-    "Start watchdog, controller and agent of this site and wait until they answer")
+    "Start watchdog, controller and agents of this site and wait until they answer")
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
@@ -22,7 +22,7 @@ internal sealed class SiteStartCommand() : LifeboatCommand("site", "start",
             try
             {
                 var info = await session.Controller.SiteAsync(ct);
-                if (info.Agent is not null) break;
+                if (info.Agent is not null && info.Hosts.All(h => h.Agent is not null)) break;
             }
             catch (ProblemException e) when (e.Reason == ReasonCode.ControllerUnreachable)
             {

@@ -12,7 +12,7 @@ internal sealed class SiteStopCommand : LifeboatCommand
         Description = "Also stop the instances that this site started",
     };
 
-    public SiteStopCommand() : base("site", "stop", "Stop watchdog, controller and agent; instances go on") =>
+    public SiteStopCommand() : base("site", "stop", "Stop watchdog, controller and agents; instances go on") =>
         Add(_withInstances);
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)

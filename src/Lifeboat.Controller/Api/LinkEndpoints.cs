@@ -2,23 +2,26 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 
 namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/links/{peer}`: caps and compression of what this site ships to a paired one.</summary>
-internal sealed class LinkEndpoints(PeerDirectory peers, SpecStore specs, AgentClient agent)
+internal sealed class LinkEndpoints(PeerDirectory peers, SpecStore specs, SiteAgents agents)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.MapGet("/v1/links/{peer}", async (string peer, CancellationToken ct) =>
         {
             peers.Get(peer);
-            return await agent.LinkAsync(peer, ct);
+            return await agents.Main.LinkAsync(peer, ct);
         });
         routes.MapPatch("/v1/links/{peer}", ChangeAsync);
     }
@@ -32,6 +35,20 @@ internal sealed class LinkEndpoints(PeerDirectory peers, SpecStore specs, AgentC
             throw new ProblemException(ReasonCode.InvalidRequest, $"the link to {peer} would have faults", null,
                 problems);
         specs.SaveLink(peer, settings);
-        return await agent.PutLinkAsync(peer, settings, ct);
+        foreach (var host in agents.Hosts.Where(h => h != AgentConfiguration.DefaultHost))
+            await TryPutAsync(host, peer, settings, ct);
+        return await agents.Main.PutLinkAsync(peer, settings, ct);
+    }
+
+    private async Task TryPutAsync(string host, string peer, LinkSettings settings, CancellationToken ct)
+    {
+        try
+        {
+            await agents.Of(host).PutLinkAsync(peer, settings, ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.AgentUnreachable)
+        {
+            // It is put to it when it is back.
+        }
     }
 }

@@ -9,6 +9,7 @@ using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Builder;
@@ -19,7 +20,7 @@ namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/site`, `/v1/events`, `/metrics`: the site itself and its pairings.</summary>
 internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, PeerDirectory peers, AgentClient agent,
-    AuditLog audit, GroupOverview groups, TimeProvider time,
+    SiteAgents agents, AuditLog audit, GroupOverview groups, TimeProvider time,
     CertificateRotation certificates, SiteIdentity identity)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
@@ -53,6 +54,7 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
             LinkAddress = site.LinkAddress,
             Agent = status,
             AgentReason = reason,
+            Hosts = await agents.FurtherAsync(ct),
             Peers = [.. peers.All.Select(peers.Describe)],
             Certificates = identity.Certificates(),
             PeerRequests = peers.Requests,

@@ -15,7 +15,7 @@ namespace Lifeboat.Controller.Applications;
 /// Applications are what their groups say: nothing of its own is stored, so that both sites know them, and a shared
 /// point is one that every group has, as their journals tell.
 /// </summary>
-internal sealed class ApplicationCatalog(LocalSide here, GroupStore groups, PointCatalog points, AgentClient agent,
+internal sealed class ApplicationCatalog(LocalSide here, GroupStore groups, PointCatalog points,
     SharedCheckpoint checkpoint)
 {
     private const int LabelMax = 200;
@@ -71,7 +71,13 @@ internal sealed class ApplicationCatalog(LocalSide here, GroupStore groups, Poin
                 "a shared point is cut where the instances of all its groups run: these live at more than one site",
                 string.Join("; ", elsewhere.Select(g => $"{g.Name} is primary at site {g.PrimarySite}")));
         // Labelled, so that retention treats it the same in every group.
-        return checkpoint.TakeAsync([new AgentCutMember(agent, [.. members.Select(m => m.Name)])],
+        return checkpoint.TakeAsync(
+            [
+                .. from member in members
+                   group member.Name by here.HostOf(member.Name) into host
+                   orderby host.Key
+                   select new AgentCutMember(here.SourceAgent(host.First()), [.. host]),
+            ],
             request.Label ?? $"shared {application}", SealLimit, ct);
     }
 }

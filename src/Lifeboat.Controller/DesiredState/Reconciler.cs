@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Peers;
@@ -16,22 +18,23 @@ namespace Lifeboat.Controller.DesiredState;
 
 // Every two seconds, for ever:
 //
-//   own agent ── answers? ── started anew or half a minute over? ─► put every wanted source and replica again
+//   own agents ── answers? ── started anew or half a minute over? ─► put every wanted source and replica again
 //                   └─ which sources are connected to replicas here (for an honest RPO)
 //   each peer ── no failover leaves it (I11)? ─► exchange group definitions; the newer wins on both sides
 //
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
 internal sealed partial class Reconciler(CertificateRotation certificates,
-    LocalSide here, AgentClient agent, GroupStore groups, SpecStore specs,
+    LocalSide here, SiteAgents agents, GroupStore groups, SpecStore specs,
     PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, PluggedDisks plugged, TimeProvider time,
     ILogger<Reconciler> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
+    // Those keep no replicas, so nothing that they are asked for takes long.
+    private static readonly TimeSpan FurtherLimit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan PutAgain = TimeSpan.FromSeconds(30);
 
-    private AgentStatus? _agent;
-    private DateTimeOffset _put;
+    private readonly ConcurrentDictionary<string, Tended> _tended = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ReasonCode> _said = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -39,7 +42,10 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
         using var timer = new PeriodicTimer(Period, time);
         do
         {
-            await RoundAsync("agent", () => TendAgentAsync(stoppingToken), stoppingToken);
+            await Task.WhenAll(agents.Hosts.Select(h => h == AgentConfiguration.DefaultHost
+                ? RoundAsync("agent", () => TendAgentAsync(h, stoppingToken), stoppingToken)
+                : RoundAsync($"agent of {h}", () => agents.SoonAsync(
+                    h, FurtherLimit, t => TendAgentAsync(h, t), stoppingToken), stoppingToken)));
             await RoundAsync("certificates", () => TellAsync(stoppingToken), stoppingToken);
             await RoundAsync("divergence", () => LookAsync(stoppingToken), stoppingToken);
             await Task.WhenAll(peers.All.Select(p =>
@@ -76,15 +82,18 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
         return true;
     }
 
-    private async Task<bool> TendAgentAsync(CancellationToken ct)
+    private async Task<bool> TendAgentAsync(string host, CancellationToken ct)
     {
-        var status = await agent.StatusAsync(ct);
+        var status = await agents.StatusAsync(host, ct);
         var now = time.GetUtcNow();
-        if (_agent?.StartedAt != status.StartedAt || _agent.ProcessId != status.ProcessId || now - _put >= PutAgain)
+        await here.DropStraysAsync(host, status.Sources, ct);
+        if (!_tended.TryGetValue(host, out var last) || last.Agent.StartedAt != status.StartedAt
+            || last.Agent.ProcessId != status.ProcessId || now - last.PutAt >= PutAgain)
         {
-            await PutSpecsAsync(status, ct);
-            (_agent, _put) = (status, now);
+            await PutSpecsAsync(host, status, ct);
+            _tended[host] = new Tended(status, now);
         }
+        if (host != AgentConfiguration.DefaultHost) return true;
         foreach (var replica in specs.Replicas().Where(r => r.Active))
         {
             // Looking is enough: it is noted who was connected when.
@@ -93,14 +102,17 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
         return true;
     }
 
-    private async Task PutSpecsAsync(AgentStatus status, CancellationToken ct)
+    // Replicas are kept by the agent that every site has.
+    private async Task PutSpecsAsync(string host, AgentStatus status, CancellationToken ct)
     {
         foreach (var peer in peers.All)
             if (specs.Link(peer.Name) is var link && link != LinkSettings.Default)
-                await agent.PutLinkAsync(peer.Name, link, ct);
-        foreach (var replica in specs.Replicas().Where(r => r.Active))
-            await PutAsync(replica.Spec.Group, () => here.RestoreReplicaAsync(replica.Spec.Group, ct));
-        foreach (var source in specs.Sources().Where(s => s.Active || status.Sources.Contains(s.Spec.Group)))
+                await agents.Of(host).PutLinkAsync(peer.Name, link, ct);
+        if (host == AgentConfiguration.DefaultHost)
+            foreach (var replica in specs.Replicas().Where(r => r.Active))
+                await PutAsync(replica.Spec.Group, () => here.RestoreReplicaAsync(replica.Spec.Group, ct));
+        foreach (var source in specs.Sources()
+            .Where(s => s.Spec.Host == host && (s.Active || status.Sources.Contains(s.Spec.Group))))
             await PutAsync(source.Spec.Group, () => here.RestoreSourceAsync(source.Spec.Group, ct));
     }
 
@@ -136,11 +148,16 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
 
     private void SayOnce(string who, ReasonCode reason, string message)
     {
-        if (_said.TryGetValue(who, out var before) && before == reason) return;
-        lock (_said) _said[who] = reason;
+        lock (_said)
+        {
+            if (_said.TryGetValue(who, out var before) && before == reason) return;
+            _said[who] = reason;
+        }
         if (reason is ReasonCode.None) LogPeerSeen(who);
         else LogPeerLost(who, reason, message);
     }
+
+    private sealed record Tended(AgentStatus Agent, DateTimeOffset PutAt);
 
     [LoggerMessage(EventIds.PeerSeen, LogLevel.Information, "{Who} answers")]
     private partial void LogPeerSeen(string who);

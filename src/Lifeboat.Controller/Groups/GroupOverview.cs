@@ -44,6 +44,7 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
         return new GroupInfo
         {
             Definition = group,
+            Host = SourceWanted(group) ? here.HostOf(group.Name) : null,
             State = condition.State,
             Reason = condition.Reason,
             Detail = condition.Detail,

@@ -8,21 +8,21 @@ using Lifeboat.Protection.Groups;
 namespace Lifeboat.Controller.Groups;
 
 /// <summary>One volume of a group, at the site where its instance runs: released, captured again, resized.</summary>
-internal sealed class GroupVolumes(LocalSide here, AgentClient agent)
+internal sealed class GroupVolumes(LocalSide here)
 {
     /// <exception cref="ProblemException">WrongSite, VolumeUnknown, InvalidRequest, MonitorUnreachable.</exception>
     public async Task<GroupDefinition> ReleaseAsync(
         string group, string volume, ReleaseVolumeRequest request, CancellationToken ct)
     {
         var definition = Own(group);
-        await agent.ReleaseVolumeAsync(group, volume, request, ct);
+        await here.SourceAgent(group).ReleaseVolumeAsync(group, volume, request, ct);
         return definition;
     }
 
     public async Task<GroupDefinition> CaptureAsync(string group, string volume, CancellationToken ct)
     {
         var definition = Own(group);
-        await agent.CaptureVolumeAsync(group, volume, ct);
+        await here.SourceAgent(group).CaptureVolumeAsync(group, volume, ct);
         return definition;
     }
 
@@ -30,7 +30,7 @@ internal sealed class GroupVolumes(LocalSide here, AgentClient agent)
         string group, string volume, ResizeVolumeRequest request, CancellationToken ct)
     {
         var definition = Own(group);
-        await agent.ResizeVolumeAsync(group, volume, request, ct);
+        await here.SourceAgent(group).ResizeVolumeAsync(group, volume, request, ct);
         return definition;
     }
 

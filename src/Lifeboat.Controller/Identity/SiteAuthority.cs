@@ -63,7 +63,23 @@ internal static class SiteAuthority
         DateTimeOffset from, TimeSpan life)
     {
         Issue(ca, caKey, site, "controller", paths.ControllerCertificate, paths.ControllerKey, from, life);
-        Issue(ca, caKey, site, "agent", paths.AgentCertificate, paths.AgentKey, from, life);
+        foreach (var agent in paths.FurtherHosts().Select(paths.OfHost).Prepend(paths))
+            Issue(ca, caKey, site, "agent", agent.AgentCertificate, agent.AgentKey, from, life);
+    }
+
+    /// <summary>A certificate for one more agent, as good as those that the site has now.</summary>
+    public static void IssueAgent(SitePaths site, SiteConfiguration configuration, SitePaths agent, TimeProvider time)
+    {
+        using var caKey = ECDsa.Create();
+        caKey.ImportFromPem(File.ReadAllText(site.CaKey));
+        using var ca = X509Certificate2.CreateFromPem(File.ReadAllText(site.CaCertificate));
+        using var present = X509Certificate2.CreateFromPem(File.ReadAllText(site.ControllerCertificate));
+        // Not before those: what is older than they are passes for replaced.
+        var least = new DateTimeOffset(present.NotBefore.ToUniversalTime());
+        var from = time.GetUtcNow() - Backdated;
+        if (from < least) from = least;
+        var end = new DateTimeOffset(present.NotAfter.ToUniversalTime());
+        Issue(ca, caKey, configuration, "agent", agent.AgentCertificate, agent.AgentKey, from, end - from);
     }
 
     private static X509Certificate2 SelfSigned(string site, ECDsa key, DateTimeOffset from)

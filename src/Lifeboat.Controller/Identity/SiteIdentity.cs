@@ -65,11 +65,12 @@ internal sealed class SiteIdentity : IDisposable
     public IReadOnlyList<CertificateInfo> Certificates()
     {
         var own = _own;
-        using var agent = X509Certificate2.CreateFromPem(File.ReadAllText(_paths.AgentCertificate));
-        var all = new List<CertificateInfo>
+        var all = new List<CertificateInfo> { InfoOf(own.Ca, "ca"), InfoOf(own.Controller, "controller") };
+        foreach (var host in _paths.FurtherHosts().Select(_paths.OfHost).Prepend(_paths))
         {
-            InfoOf(own.Ca, "ca"), InfoOf(own.Controller, "controller"), InfoOf(agent, "agent"),
-        };
+            using var agent = X509Certificate2.CreateFromPem(File.ReadAllText(host.AgentCertificate));
+            all.Add(InfoOf(agent, "agent"));
+        }
         foreach (var file in Directory.EnumerateFiles(_paths.TrustAnchors, "*.pem").Order(StringComparer.Ordinal))
         {
             using var ca = X509Certificate2.CreateFromPem(File.ReadAllText(file));

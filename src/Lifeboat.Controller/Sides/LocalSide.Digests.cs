@@ -42,6 +42,6 @@ internal sealed partial class LocalSide
                         $"{volume.Name} is not one raw file, so it can be read through its instance only",
                         $"Start {member.Instance} paused.");
         }
-        return await agent.SourceDigestAsync(group, new SourceDigestRequest(stopped), ct);
+        return await SourceAgent(group).SourceDigestAsync(group, new SourceDigestRequest(stopped), ct);
     }
 }

@@ -98,7 +98,7 @@ internal sealed partial class LocalSide
         {
             var instances = await InstancesAsync(group, ct);
             SourceVolume[] volumes = [.. Held(group).Select(v => Volume(v, instances[v.Instance]))];
-            return await agent.ChangesAsync(new ChangeMapRequest(volumes), ct);
+            return await agents.Of(HostOf(group, instances)).ChangesAsync(new ChangeMapRequest(volumes), ct);
         }
         catch (ProblemException e)
         {

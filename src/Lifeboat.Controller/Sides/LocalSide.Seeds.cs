@@ -18,7 +18,7 @@ internal sealed partial class LocalSide
         if (definition.PrimarySite != name)
             throw new ProblemException(ReasonCode.WrongSite, $"group {group} runs at site {definition.PrimarySite}",
                 "Ask there.");
-        return await agent.ExportSeedAsync(group, request, ct);
+        return await SourceAgent(group).ExportSeedAsync(group, request, ct);
     }
 
     /// <exception cref="ProblemException">
@@ -62,7 +62,7 @@ internal sealed partial class LocalSide
     public Task<SeedProgress> SeedProgressAsync(string group, CancellationToken ct)
     {
         Require(group);
-        return agent.SeedProgressAsync(group, ct);
+        return SourceAgent(group).SeedProgressAsync(group, ct);
     }
 
     private const string SeedFormat = "lifeboat-seed";

@@ -19,9 +19,7 @@ internal sealed partial class LocalSide
             throw new ProblemException(ReasonCode.PrimaryMoved,
                 $"site {definition.PrimarySite} is primary for group {group}, not {name}");
         }
-        var spec = await SourceSpecAsync(definition, ct);
-        await agent.PutSourceAsync(spec, ct);
-        specs.SaveSource(spec, active: true);
+        await PutSourceAsync(await SourceSpecAsync(definition, ct), ct);
         // A replica from when this was the recovery site is history now: it must never pass for the present one.
         if (specs.Replica(group) is { Active: true } old) specs.SaveReplica(old with { Active = false });
     }
@@ -41,7 +39,7 @@ internal sealed partial class LocalSide
         groups.Save(new GroupRecord(next, Removed: false));
         var spec = source.Spec with { Suspension = suspension };
         specs.SaveSource(spec, active: true);
-        await agent.PutSourceAsync(spec, ct);
+        await agents.Of(spec.Host).PutSourceAsync(spec, ct);
         return next;
     }
 
@@ -55,6 +53,7 @@ internal sealed partial class LocalSide
     // A change map lives in QEMU's memory: where no instance runs any more, nothing is left to uninstall.
     private async Task UninstallAsync(GroupDefinition group, CancellationToken ct)
     {
+        var agent = SourceAgent(group.Name);
         try
         {
             await agent.DeleteSourceAsync(group.Name, uninstall: true, ct);
@@ -71,7 +70,7 @@ internal sealed partial class LocalSide
     {
         try
         {
-            return await agent.SourceAsync(group, ct) with { Unprotected = plugged.Of(group) };
+            return await SourceAgent(group).SourceAsync(group, ct) with { Unprotected = plugged.Of(group) };
         }
         catch (ProblemException e) when (e.Reason is ReasonCode.GroupUnknown)
         {
@@ -80,7 +79,7 @@ internal sealed partial class LocalSide
     }
 
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
-        agent.CheckpointAsync(group, request, ct);
+        SourceAgent(group).CheckpointAsync(group, request, ct);
 
     /// <summary>Puts what is wanted to the agent again; what is not wanted any more is stopped again.</summary>
     public async Task RestoreSourceAsync(string group, CancellationToken ct)
@@ -90,12 +89,10 @@ internal sealed partial class LocalSide
         if (specs.Source(group) is not { } source) return;
         if (!source.Active)
         {
-            await agent.DeleteSourceAsync(group, uninstall: false, ct);
+            await agents.Of(source.Spec.Host).DeleteSourceAsync(group, uninstall: false, ct);
             return;
         }
-        var spec = await RefreshedAsync(source.Spec, ct);
-        await agent.PutSourceAsync(spec, ct);
-        specs.SaveSource(spec, active: true);
+        await PutSourceAsync(await RefreshedAsync(source.Spec, ct), ct);
     }
 
     // While an instance cannot be asked, what was known of it last is the best there is.
@@ -120,6 +117,8 @@ internal sealed partial class LocalSide
             Group = group.Name,
             RecoverySite = group.RecoverySite,
             Epoch = group.Epoch,
+            Moves = group.SourceMoves,
+            Host = HostOf(group, instances),
             Target = peers.Get(group.RecoverySite).Link,
             Volumes = VolumesOf(group, instances),
             Instances = [.. instances.Values.Select(i => new SourceInstance(i.Name, i.QmpSocket, i.GuestAgentSocket))],

@@ -19,9 +19,9 @@ namespace Lifeboat.Controller.Sides;
 // Invariants: a definition kept here never gets older. When a newer one has been set, the replica here refuses older
 // epochs and no source of a site that is not primary runs. Each is checked again at every call, so that a call which
 // was cut off is simply repeated.
-internal sealed partial class LocalSide(string name, ISite site, AgentClient agent, GroupStore groups, SpecStore specs,
-    BootFiles boot, PeerDirectory peers, PluggedDisks plugged, SourceSightings sightings, GroupLocks locks,
-    TimeProvider time, ILogger<LocalSide> logger) : IOwnSide
+internal sealed partial class LocalSide(string name, ISite site, AgentClient agent, SiteAgents agents,
+    GroupStore groups, SpecStore specs, BootFiles boot, PeerDirectory peers, PluggedDisks plugged,
+    SourceSightings sightings, GroupLocks locks, TimeProvider time, ILogger<LocalSide> logger) : IOwnSide
 {
     public string Name => name;
 
@@ -92,7 +92,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
             // The change maps stay: should the move be rolled back, only what changed has to be sent.
             if (source.Active) LogFenced(group.Name, group.PrimarySite, group.Epoch);
             specs.SaveSource(source.Spec, active: false);
-            await agent.DeleteSourceAsync(group.Name, uninstall: false, ct);
+            await agents.Of(source.Spec.Host).DeleteSourceAsync(group.Name, uninstall: false, ct);
         }
         else if (source.Spec.RecoverySite == group.RecoverySite
             && (source.Spec.Epoch < group.Epoch || source.Active && source.Spec.Policy != group.Policy))
@@ -102,9 +102,10 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
                 Epoch = group.Epoch,
                 Policy = group.Policy,
                 Suspension = group.Suspension,
+                Moves = group.SourceMoves,
             };
             specs.SaveSource(spec, active: true);
-            await agent.PutSourceAsync(spec, ct);
+            await agents.Of(spec.Host).PutSourceAsync(spec, ct);
         }
     }
 
@@ -114,7 +115,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
     {
         try
         {
-            await agent.RaiseEpochAsync(group.Name, new EpochRequest(group.Epoch), ct);
+            await agent.RaiseEpochAsync(group.Name, new EpochRequest(group.Epoch, group.SourceMoves), ct);
         }
         catch (ProblemException e) when (e.Reason is ReasonCode.GroupUnknown or ReasonCode.JournalCorrupt)
         {

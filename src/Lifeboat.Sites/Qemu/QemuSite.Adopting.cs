@@ -31,15 +31,18 @@ internal sealed partial class QemuSite : IAdoptsInstances
                     throw new SiteException(SiteFault.InstanceExists,
                         $"another instance '{request.Name}' runs at this site; adopt this one under another name");
                 // The same again: what was read at first stays, the monitor now shows our own capture in it.
-                return await DescribeAsync(_store.Write(other with { Adopted = from }), ct);
+                return await DescribeAsync(
+                    _store.Write(other with { Adopted = from, Host = request.Host ?? other.Host }), ct);
             }
 
+            var before = _store.Read(request.Name);
             var record = new InstanceRecord
             {
                 Name = request.Name,
                 Description = read.Description,
                 Adopted = from,
-                Generation = _store.Read(request.Name)?.Generation ?? 0,
+                Host = request.Host ?? before?.Host,
+                Generation = before?.Generation ?? 0,
                 Disks = read.Disks,
             };
             _store.Write(record);

@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Sites.Qemu.Host;
 using Lifeboat.Sites.Qemu.Instances;
@@ -19,7 +20,8 @@ internal sealed partial class QemuSite
     public Task<SiteInstance> StartAsync(StartRequest request, CancellationToken ct) =>
         AloneAsync(request.Instance, async () =>
         {
-            var had = _store.Read(request.Instance);
+            var found = _store.Read(request.Instance);
+            var had = found is null ? null : await SettleAsync(found, ct);
             var runs = had is not null && ProcessOf(had) is not null;
             var same = had?.Request is { } before && Same(before, request);
             if (runs && !same)
@@ -34,14 +36,14 @@ internal sealed partial class QemuSite
             }
             await CheckFilesAsync(record, ct);
             _store.Write(record);
-            var started = await LaunchAsync(record, ct);
+            var started = await LaunchAsync(record, incoming: false, ct);
             LogStarted(record.Name, started.Id, record.Generation);
             return await DescribeAsync(record, ct);
         }, ct);
 
     private InstanceRecord Plan(StartRequest request, InstanceRecord? had)
     {
-        var folder = _store.Folder(request.Instance);
+        var folder = _store.Folder(request.Instance, request.Host);
         folder.CheckLength();
         var generation = (had?.Generation ?? 0) + 1;
         return new InstanceRecord
@@ -50,6 +52,7 @@ internal sealed partial class QemuSite
             Description = request.Description,
             Request = request,
             Bubble = request.Bubble,
+            Host = request.Host,
             Generation = generation,
             Disks = [.. request.Description.Disks.Select(d => Plan(request, d, folder, generation, had))],
         };
@@ -74,13 +77,14 @@ internal sealed partial class QemuSite
                 $"{request.Instance}: nothing says what disk '{disk.Name}' starts from");
     }
 
-    private async Task<HostProcess> LaunchAsync(InstanceRecord record, CancellationToken ct)
+    /// <param name="incoming">It waits for a guest to be moved into it.</param>
+    private async Task<HostProcess> LaunchAsync(InstanceRecord record, bool incoming, CancellationToken ct)
     {
         // From here until its process is there, the networks are in use.
         _starting[record.Name] = record.Name;
         try
         {
-            return await PlugAndLaunchAsync(record, ct);
+            return await PlugAndLaunchAsync(record, incoming, ct);
         }
         finally
         {
@@ -88,9 +92,10 @@ internal sealed partial class QemuSite
         }
     }
 
-    private async Task<HostProcess> PlugAndLaunchAsync(InstanceRecord record, CancellationToken ct)
+    private async Task<HostProcess> PlugAndLaunchAsync(InstanceRecord record, bool incoming, CancellationToken ct)
     {
-        var folder = _store.Folder(record.Name);
+        var folder = _store.Folder(record);
+        _store.Prepare(folder);
         var kvm = await UseKvmAsync(record.Description.CpuModel);
         IReadOnlyList<string> taps = [];
         IReadOnlyList<string> prefix = [];
@@ -101,20 +106,27 @@ internal sealed partial class QemuSite
             if (record.Bubble is { } bubble && !space.Exists)
                 throw new SiteException(SiteFault.NetworkUnknown, $"there is no bubble '{bubble}'; create it first");
             await EnsureAsync(space, networks, ct);
-            taps = await space.PlugAsync(record.Name, record.Description, networks, ct);
+            taps = await space.PlugAsync(SeatName(record), record.Description, networks, ct);
             prefix = space.Prefix;
         }
-        var command = new QemuCommandLine(record, folder, _options, kvm, taps).Build();
+        var command = new QemuCommandLine(record, folder, _options, kvm, taps, incoming).Build();
         return await QemuProcess.LaunchAsync(folder, [.. prefix, _options.Program, .. command], _options, _time, ct);
     }
+
+    // While it moves, the processes at both hosts have their taps.
+    private static string SeatName(InstanceRecord record) =>
+        record.Host is null or AgentConfiguration.DefaultHost ? record.Name : $"{record.Name}@{record.Host}";
+
+    private Task UnplugAsync(InstanceRecord record, CancellationToken ct) =>
+        SpaceOf(record).UnplugAsync(SeatName(record), record.Description.Nics.Count, ct);
 
     private async Task CheckFilesAsync(InstanceRecord record, CancellationToken ct)
     {
         if (BootGaps(record.Description).FirstOrDefault() is { } missing)
             throw new SiteException(SiteFault.BootFileMissing, $"{record.Name}: {missing}");
         if (Tool.Find(_options.Program) is null) throw Tool.Missing(_options.Program);
-        var folder = _store.Folder(record.Name);
-        _store.Prepare(record.Name);
+        var folder = _store.Folder(record);
+        _store.Prepare(folder);
         if (record.Description.Uefi && !File.Exists(folder.UefiVariables))
             File.Copy(_options.UefiVariables, folder.UefiVariables);
         foreach (var disk in record.Disks)

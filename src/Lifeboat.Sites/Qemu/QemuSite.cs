@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Qemu;
 using Lifeboat.Sites.Qemu.Host;
@@ -45,15 +46,17 @@ internal sealed partial class QemuSite : ISite
     public async Task<IReadOnlyList<SiteInstance>> ListAsync(CancellationToken ct)
     {
         var found = new List<SiteInstance>();
-        foreach (var record in _store.ReadAll()) found.Add(await DescribeAsync(record, ct));
+        foreach (var record in _store.ReadAll()) found.Add(await DescribeAsync(await SettledAsync(record, ct), ct));
         return found;
     }
 
-    public Task<SiteInstance> GetAsync(string instance, CancellationToken ct) => DescribeAsync(Known(instance), ct);
+    public async Task<SiteInstance> GetAsync(string instance, CancellationToken ct) =>
+        await DescribeAsync(await SettledAsync(Known(instance), ct), ct);
 
     public Task StopAsync(string instance, CancellationToken ct) => AloneAsync(instance, async () =>
     {
-        if (_store.Read(instance) is not { } record) return true;
+        if (_store.Read(instance) is not { } found) return true;
+        var record = await SettleAsync(found, ct);
         await StopAsync(record, ct);
         if (record.Adopted is null && record.Bubble is null) await DropUnusedNetworksAsync(ct);
         return true;
@@ -61,7 +64,8 @@ internal sealed partial class QemuSite : ISite
 
     public Task RemoveAsync(string instance, CancellationToken ct) => AloneAsync(instance, async () =>
     {
-        if (_store.Read(instance) is not { } record) return true;
+        if (_store.Read(instance) is not { } found) return true;
+        var record = await SettleAsync(found, ct);
         if (record.Adopted is null) await StopAsync(record, ct);
         _store.Delete(instance);
         if (record.Adopted is null && record.Bubble is null) await DropUnusedNetworksAsync(ct);
@@ -86,7 +90,7 @@ internal sealed partial class QemuSite : ISite
                         + "killed; it may hang in the kernel. It may still write: do not go on before it is gone");
             }
         }
-        if (record.Adopted is null) await SpaceOf(record).UnplugAsync(record.Name, record.Description.Nics.Count, ct);
+        if (record.Adopted is null) await UnplugAsync(record, ct);
     }
 
     private async Task QuitAsync(InstanceRecord record, CancellationToken ct)
@@ -116,7 +120,7 @@ internal sealed partial class QemuSite : ISite
         }
     }
 
-    private static SiteException Translate(string instance, QmpException e) => new(e.Fault switch
+    internal static SiteException Translate(string instance, QmpException e) => new(e.Fault switch
     {
         QmpFault.Timeout => SiteFault.Timeout,
         QmpFault.Refused => SiteFault.Refused,
@@ -125,14 +129,14 @@ internal sealed partial class QemuSite : ISite
 
     // An adopted instance has one monitor for the agent and for us: conversations are short, QEMU queues who comes.
     private string MonitorOf(InstanceRecord record) =>
-        record.Adopted?.QmpSocket ?? _store.Folder(record.Name).SiteQmp;
+        record.Adopted?.QmpSocket ?? _store.Folder(record).SiteQmp;
 
     private string? GuestAgentOf(InstanceRecord record) => record.Adopted is { } adopted ? adopted.GuestAgentSocket
-        : record.Description.GuestAgent ? _store.Folder(record.Name).GuestAgent : null;
+        : record.Description.GuestAgent ? _store.Folder(record).GuestAgent : null;
 
     private HostProcess? ProcessOf(InstanceRecord record)
     {
-        if (record.Adopted is not { } adopted) return QemuProcess.Find(_store.Folder(record.Name));
+        if (record.Adopted is not { } adopted) return QemuProcess.Find(_store.Folder(record));
         var process = new HostProcess(adopted.ProcessId, adopted.StartTicks);
         return process.IsAlive ? process : null;
     }
@@ -141,9 +145,12 @@ internal sealed partial class QemuSite : ISite
     {
         var process = ProcessOf(record);
         return new SiteInstance(record.Name, await PowerAsync(record, process, ct), record.Adopted is not null,
-            record.Description, record.Adopted?.QmpSocket ?? _store.Folder(record.Name).Qmp, GuestAgentOf(record),
+            record.Description, record.Adopted?.QmpSocket ?? _store.Folder(record).Qmp, GuestAgentOf(record),
             process?.Id,
-            [.. record.Description.Disks.OrderBy(d => d.Order).Select(d => Describe(record.Disk(d.Name)))]);
+            [.. record.Description.Disks.OrderBy(d => d.Order).Select(d => Describe(record.Disk(d.Name)))])
+        {
+            Host = record.Host ?? AgentConfiguration.DefaultHost,
+        };
     }
 
     private static SiteDisk Describe(DiskRecord disk)

@@ -19,6 +19,8 @@ public sealed record QemuSiteOptions
     public TimeSpan StartLimit { get; init; } = TimeSpan.FromSeconds(30);
     /// <summary>How long QEMU may take to end by itself when stopped, before it is killed.</summary>
     public TimeSpan QuitLimit { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long the memory of an instance may take to another host before the move is given up.</summary>
+    public TimeSpan MigrateLimit { get; init; } = TimeSpan.FromMinutes(10);
     /// <summary>
     /// How long guests wait for a view that went away (an agent that restarts) before they see an I/O error; seconds.
     /// </summary>
@@ -39,6 +41,7 @@ public sealed record QemuSiteOptions
         if (!Enum.IsDefined(Accelerator)) yield return "options.accelerator must be auto, kvm or tcg";
         if (StartLimit <= TimeSpan.Zero) yield return "options.startLimit must be positive";
         if (QuitLimit <= TimeSpan.Zero) yield return "options.quitLimit must be positive";
+        if (MigrateLimit <= TimeSpan.Zero) yield return "options.migrateLimit must be positive";
         if (ViewReconnectSeconds is < 1 or > 3600)
             yield return $"options.viewReconnectSeconds is {ViewReconnectSeconds}; allowed is 1 to 3600";
         if (MoveBytesPerSecond < 0) yield return "options.moveBytesPerSecond must not be negative";

@@ -131,7 +131,10 @@ public sealed class FieldPair : IAsyncDisposable
 
     /// <summary>Takes the disks of a point out of a site with the product's command and lets the oracle judge
     /// them.</summary>
-    public async Task<OracleProof> ProveAsync(FieldSite site, Guid point, OracleVm vm, OracleExpectation expectation,
+    public Task<OracleProof> ProveAsync(FieldSite site, Guid point, OracleVm vm, OracleExpectation expectation,
+        CancellationToken ct) => ProveAsync(site, point, vm.Options.Name, expectation, ct);
+
+    public async Task<OracleProof> ProveAsync(FieldSite site, Guid point, string guest, OracleExpectation expectation,
         CancellationToken ct)
     {
         var folder = Path.Combine(_directory, $"proof-{point:N}");
@@ -139,7 +142,7 @@ public sealed class FieldPair : IAsyncDisposable
         var files = System.IO.Directory.GetFiles(folder, "*.img").Order(StringComparer.Ordinal).ToArray();
         var images = files.Select(f => new OracleImage(f)).ToArray();
         var proof = await OracleChecker.CheckAsync(images,
-            expectation with { Guest = vm.Options.Name, Witness = Witness.History, WorkDirectory = _directory }, ct);
+            expectation with { Guest = guest, Witness = Witness.History, WorkDirectory = _directory }, ct);
         System.IO.Directory.Delete(folder, recursive: true);
         return proof;
     }

@@ -81,6 +81,18 @@ public sealed class AgentDouble
 
     public void DeleteSource(string group) => _sources.Remove(group);
 
+    /// <summary>What it gives with a source that it has.</summary>
+    public string MapBasis { get; set; } = "{}";
+    public TakeOver? LastTakeOver { get; private set; }
+
+    public HandOver HandOver(string group) => new(_sources.Remove(group) ? MapBasis : null);
+
+    public SourceStatus TakeOver(TakeOver request)
+    {
+        LastTakeOver = request;
+        return PutSource(request.Spec);
+    }
+
     public CheckpointResult Checkpoint(string group, CheckpointRequest request)
     {
         if (!_sources.TryGetValue(group, out var source)) throw Unknown(group, "source");
@@ -166,9 +178,13 @@ public sealed class AgentDouble
 
     public IReadOnlyList<RecoveryPoint> Points(string group) => [.. Holders(group).SelectMany(h => h.Told)];
 
-    public ReplicaStatus RaiseEpoch(string group, Epoch epoch)
+    /// <summary>How often the source was moved, as it was said last.</summary>
+    public long Moves { get; private set; }
+
+    public ReplicaStatus RaiseEpoch(string group, Epoch epoch, long moves = 0)
     {
         var replica = Find(group);
+        Moves = moves;
         if (epoch < replica.Spec.Epoch) throw new ProblemException(ReasonCode.StaleEpoch, "an epoch never falls");
         replica.Spec = replica.Spec with { Epoch = epoch };
         return GetReplica(group);
@@ -238,6 +254,8 @@ public sealed class AgentDouble
         if (source.Spec.Epoch < replica.Spec.Epoch) return (SourcePhase.Fenced, ReasonCode.StaleEpoch);
         if (source.Spec.Volumes.Any(v => replica.Spec.Volumes.All(r => (r.Index, r.Name) != (v.Index, v.Name))))
             return (SourcePhase.Detached, ReasonCode.VolumeUnknown);
+        if (source.Spec.Moves < other.Moves) return (SourcePhase.Fenced, ReasonCode.Migrated);
+        other.Moves = source.Spec.Moves;
         replica.Source = source;
         return (SourcePhase.Streaming, ReasonCode.None);
     }

@@ -21,11 +21,15 @@ public sealed partial class SimulatedSite
         CallAsync(nameof(AdoptAsync), request.Name, () =>
         {
             if (_instances.TryGetValue(request.Name, out var had) && had.Power != InstancePower.Stopped)
+            {
+                if (had.Qmp == request.QmpSocket) had.Host = request.Host ?? had.Host;
                 return had.Qmp == request.QmpSocket ? Describe(request.Name, had)
                     : throw new SiteException(SiteFault.InstanceExists, $"{Name}: another '{request.Name}' runs");
+            }
             if (!_unmanaged.Remove(request.QmpSocket, out var entry))
                 throw new SiteException(SiteFault.MonitorUnreachable,
                     $"{Name}: nothing listens at {request.QmpSocket}");
+            entry.Host = request.Host ?? had?.Host ?? entry.Host;
             _instances[request.Name] = entry;
             return Describe(request.Name, entry);
         }, ct);

@@ -11,7 +11,7 @@ namespace Lifeboat.Testing.Sites;
 /// A site in memory: deterministic, no threads, no real time. It outlives the controllers that use it, as a real one
 /// does. Every call is recorded in <see cref="Calls"/> and can be made to fail, before or after its effect.
 /// </summary>
-public sealed partial class SimulatedSite(string name, TimeProvider time) : ISite
+public sealed partial class SimulatedSite(string name, TimeProvider time) : ISite, IMigratesInstances
 {
     private readonly SortedDictionary<string, Entry> _instances = new(StringComparer.Ordinal);
     private readonly List<string> _calls = [];
@@ -72,6 +72,17 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
         return true;
     }, ct);
 
+    public Task MigrateAsync(string instance, string host, CancellationToken ct) =>
+        CallAsync(nameof(MigrateAsync), instance, () =>
+        {
+            var entry = Find(instance);
+            if (entry.Power is not InstancePower.Running)
+                throw new SiteException(SiteFault.Refused, $"{name}: {instance} does not run");
+            if (entry.Host != host) entry.ProcessId = ++_lastProcess;
+            entry.Host = host;
+            return true;
+        }, ct);
+
     public Task RemoveAsync(string instance, CancellationToken ct) =>
         CallAsync(nameof(RemoveAsync), instance, () => _instances.Remove(instance), ct);
 
@@ -122,6 +133,7 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
             Qmp = $"/{name}/{request.Instance}/qmp.sock",
             Agent = request.Description.GuestAgent ? $"/{name}/{request.Instance}/qga.sock" : null,
             NativeDisks = request.Disks.All(d => d.ViewSocket is null),
+            Host = request.Host ?? AgentConfiguration.DefaultHost,
         };
         _instances[request.Instance] = entry;
         return Describe(request.Instance, entry);
@@ -130,11 +142,12 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
     private Entry Find(string instance) => _instances.TryGetValue(instance, out var entry) ? entry
         : throw new SiteException(SiteFault.InstanceUnknown, $"{name}: there is no instance '{instance}'");
 
-    private SiteInstance Describe(string instance, Entry entry) => new(instance, entry.Power, entry.Adopted,
-        Described(entry), entry.Qmp, entry.Agent,
+    private SiteInstance Describe(string instance, Entry entry) => new SiteInstance(instance, entry.Power,
+        entry.Adopted, Described(entry), entry.Qmp, entry.Agent,
         entry.Power == InstancePower.Stopped ? null : entry.ProcessId,
         [.. Described(entry).Disks.OrderBy(d => d.Order).Select(d => new SiteDisk(d.Name, d.Name,
-            entry.NativeDisks ? FileOf(instance, entry, d.Name) : null, "raw", d.SizeBytes, entry.NativeDisks))]);
+            entry.NativeDisks ? FileOf(instance, entry, d.Name) : null, "raw", d.SizeBytes, entry.NativeDisks))])
+        with { Host = entry.Host };
 
     private string FileOf(string instance, Entry entry, string disk) =>
         entry.Request.Disks.FirstOrDefault(d => d.Disk == disk)?.File
@@ -168,6 +181,7 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
         public int ProcessId { get; set; }
         public InstancePower Power { get; set; }
         public bool NativeDisks { get; set; }
+        public string Host { get; set; } = AgentConfiguration.DefaultHost;
         public SimulatedGuest Guest { get; } = new();
         public List<PluggedDisk> Plugged { get; } = [];
         public List<InstanceDisk> TakenIn { get; } = [];

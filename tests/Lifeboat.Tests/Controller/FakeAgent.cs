@@ -64,6 +64,9 @@ internal static class FakeAgent
         app.MapPut("/v1/sources/{group}", (SourceSpec spec) => Locked(agent, () => agent.PutSource(spec)));
         app.MapGet("/v1/sources/{group}", (string group) => Locked(agent, () => agent.GetSource(group)));
         app.MapDelete("/v1/sources/{group}", (string group) => Locked(agent, () => agent.DeleteSource(group)));
+        app.MapPost("/v1/sources/{group}/hand-over", (string group) => Locked(agent, () => agent.HandOver(group)));
+        app.MapPost("/v1/sources/{group}/take-over", (TakeOver request) =>
+            Locked(agent, () => agent.TakeOver(request)));
         app.MapPost("/v1/sources/{group}/checkpoints", (string group, CheckpointRequest request) =>
             Locked(agent, () => agent.Checkpoint(group, request)));
     }
@@ -83,7 +86,7 @@ internal static class FakeAgent
         app.MapPost(replica + "/compare", (string group, CompareRequest request) =>
             Locked(agent, () => agent.Compare(group, request)));
         app.MapPost(replica + "/epoch", (string group, EpochRequest request) =>
-            Locked(agent, () => agent.RaiseEpoch(group, request.Epoch)));
+            Locked(agent, () => agent.RaiseEpoch(group, request.Epoch, request.Moves)));
         app.MapPost(replica + "/pins", (string group, PinRequest request) =>
             Locked(agent, () => agent.Pin(group, request)));
         app.MapDelete(replica + "/pins/{name}", (string group, string name) =>

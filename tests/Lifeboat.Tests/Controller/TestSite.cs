@@ -18,10 +18,13 @@ internal sealed class TestSite : IAsyncDisposable
 {
     private readonly SiteConfiguration _configuration;
     private WebApplication? _controller;
+    private readonly AgentNetwork _network;
+    private readonly Dictionary<string, WebApplication> _further = [];
     private WebApplication? _agent;
 
     private TestSite(string root, SiteConfiguration configuration, AgentNetwork network)
     {
+        _network = network;
         (Paths, _configuration) = (new SitePaths(root), configuration);
         Site = new SimulatedSite(configuration.Name, TimeProvider.System);
         Agent = new AgentDouble(configuration.Name, configuration.LinkListen, network, TimeProvider.System,
@@ -45,6 +48,26 @@ internal sealed class TestSite : IAsyncDisposable
         await site.StartControllerAsync();
         return site;
     }
+
+    /// <summary>One more agent, as `lifeboat agent add` makes it.</summary>
+    public async Task<AgentDouble> AddHostAsync(string host)
+    {
+        var configuration = new AgentConfiguration(host, $"127.0.0.1:{FreePort()}");
+        var place = SiteInitializer.AddAgent(Paths.Root, configuration, TimeProvider.System);
+        var agent = new AgentDouble(Name, configuration.LinkListen, _network, TimeProvider.System, Guid.NewGuid);
+        await StartHostAsync(host, agent, place);
+        return agent;
+    }
+
+    public Task StartHostAsync(string host, AgentDouble agent) => StartHostAsync(host, agent, Paths.OfHost(host));
+
+    public async Task StopHostAsync(string host)
+    {
+        if (_further.Remove(host, out var agent)) await agent.DisposeAsync();
+    }
+
+    private async Task StartHostAsync(string host, AgentDouble agent, SitePaths place) =>
+        _further[host] = await FakeAgent.StartAsync(agent, place.AgentSocket);
 
     public async Task StartControllerAsync() => _controller = await ControllerHost.StartAsync(Paths, _configuration,
         (_, _, _, _) => Site, TimeProvider.System, TestContext.Current.CancellationToken);
@@ -80,6 +103,7 @@ internal sealed class TestSite : IAsyncDisposable
     {
         await StopControllerAsync();
         if (_agent is not null) await _agent.DisposeAsync();
+        foreach (var agent in _further.Values) await agent.DisposeAsync();
         Client.Dispose();
         Directory.Delete(Paths.Root, recursive: true);
     }

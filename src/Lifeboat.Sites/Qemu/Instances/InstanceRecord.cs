@@ -15,6 +15,12 @@ internal sealed record InstanceRecord
     public StartRequest? Request { get; init; }
     public AdoptedFrom? Adopted { get; init; }
     public string? Bubble { get; init; }
+    /// <summary>Where its process is; null: at the default host.</summary>
+    public string? Host { get; init; }
+    /// <summary>It is being moved there: which of the two processes has the guest is to be asked.</summary>
+    public string? MovesTo { get; init; }
+    /// <summary>It has moved from there; the process that it left may still be there, stopped.</summary>
+    public string? MovedFrom { get; init; }
     /// <summary>Counts start requests under this name; disks of an earlier one are never touched by a later
     /// one.</summary>
     public int Generation { get; init; }

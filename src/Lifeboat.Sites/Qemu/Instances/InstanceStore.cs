@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 
 namespace Lifeboat.Sites.Qemu.Instances;
@@ -15,7 +16,18 @@ internal sealed class InstanceStore(string root)
     {
         if (!EntityName.IsValid(name))
             throw new SiteException(SiteFault.Refused, $"'{name}' cannot name an instance: {EntityName.Rule}");
-        return new InstanceFolder(Path.Combine(root, name));
+        var folder = Path.Combine(root, name);
+        return new InstanceFolder(folder, folder);
+    }
+
+    public InstanceFolder Folder(InstanceRecord record) => Folder(record.Name, record.Host);
+
+    public InstanceFolder Folder(string name, string? host)
+    {
+        var folder = Folder(name);
+        // Hosts cannot have a dot in their names, nor can anything else in the folder begin with it.
+        return host is null or AgentConfiguration.DefaultHost ? folder
+            : folder with { Seat = Path.Combine(folder.Root, "at." + host) };
     }
 
     public InstanceRecord? Read(string name)
@@ -47,12 +59,16 @@ internal sealed class InstanceStore(string root)
     }
 
     /// <summary>Makes the folder; what guests have on disks and consoles is nobody else's business.</summary>
-    public void Prepare(string name) => Directory.CreateDirectory(Folder(name).Root,
-        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    public void Prepare(InstanceFolder folder)
+    {
+        foreach (var path in new[] { folder.Root, folder.Seat })
+            Directory.CreateDirectory(path,
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
 
     public InstanceRecord Write(InstanceRecord record)
     {
-        Prepare(record.Name);
+        Prepare(Folder(record));
         DurableFile.Write(Path.Combine(Folder(record.Name).Root, RecordFile),
             JsonSerializer.SerializeToUtf8Bytes(record, ContractJson.Indented));
         return record;

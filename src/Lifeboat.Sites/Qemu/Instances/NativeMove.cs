@@ -175,7 +175,7 @@ internal sealed class NativeMove(InstanceRecord record, QemuSiteOptions options,
     }
 
     // By device id: the node that the guest's device uses now, below a filter of a job that is still there.
-    private static async Task<Dictionary<string, string>> TopNodesAsync(QmpClient qmp, CancellationToken ct)
+    internal static async Task<Dictionary<string, string>> TopNodesAsync(QmpClient qmp, CancellationToken ct)
     {
         var tops = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var entry in (await qmp.ExecuteAsync("query-block", null, ct)).EnumerateArray())

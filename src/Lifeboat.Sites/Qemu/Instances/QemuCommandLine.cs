@@ -6,9 +6,10 @@ using Lifeboat.Protection.Instances;
 namespace Lifeboat.Sites.Qemu.Instances;
 
 /// <summary>What QEMU is started with: everything said, nothing left to its defaults.</summary>
+/// <param name="Incoming">The guest comes from another process.</param>
 /// <param name="Taps">Interface names, one per network card of the description.</param>
 internal sealed record QemuCommandLine(InstanceRecord Record, InstanceFolder Folder, QemuSiteOptions Options, bool Kvm,
-    IReadOnlyList<string> Taps)
+    IReadOnlyList<string> Taps, bool Incoming = false)
 {
     public const string GuestAgentPort = "org.qemu.guest_agent.0";
 
@@ -29,6 +30,8 @@ internal sealed record QemuCommandLine(InstanceRecord Record, InstanceFolder Fol
         "-action", "shutdown=pause",
         "-rtc", "base=utc",
         .. Monitors(), .. Boot(), .. Disks(), .. Nics(), .. Ports(),
+        // Paused when the guest has come: it runs when it is written down that it is here.
+        .. Incoming ? ["-S", "-incoming", "defer"] : Array.Empty<string>(),
         "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
     ];
 
