@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
 using Lifeboat.Testing.Simulation;
+using Lifeboat.Testing.Simulation.Swarming;
 
 namespace Lifeboat.Simulation;
 
@@ -12,12 +13,17 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
     private readonly SortedDictionary<string, long> _totals = new(StringComparer.Ordinal);
     private readonly List<SimulationResult> _violations = [];
     private readonly Stopwatch _clock = new();
+    private readonly TimeSpan _processorsBefore = Processors;
+    private (TimeSpan Time, TimeSpan Processors) _told;
     private long _next = first, _done;
+    private volatile bool _stopping;
 
     /// <summary>Go on behind a violation.</summary>
     public bool GoesOn { get; init; }
     /// <summary>Said of every violation at once.</summary>
     public bool Quiet { get; init; }
+    /// <summary>Where it is written down what was done; null: nowhere.</summary>
+    public SwarmState? State { get; init; }
     /// <summary>Asked under a lock after every seed: is it enough?</summary>
     public Func<Swarm, bool> Enough { get; init; } = static _ => false;
 
@@ -28,7 +34,12 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
     public ulong TraceHash { get; private set; }
     public TimeSpan Elapsed => _clock.Elapsed;
     public double PerSecond => _done / Math.Max(0.001, Elapsed.TotalSeconds);
-    public string Pace => $"{_done:N0} seeds in {Elapsed.TotalSeconds:F1} s, {PerSecond:F1} seeds/s on {jobs} job(s)";
+    public string Pace => $"{_done:N0} seeds in {Elapsed.TotalSeconds:F1} s, {PerSecond:F1} seeds/s on {jobs} job(s), "
+        + $"{ProcessorTime.TotalMilliseconds / Math.Max(1, _done):F1} ms of CPU a seed";
+    /// <summary>What it took of all processors, the start of the program included.</summary>
+    public TimeSpan ProcessorTime => Processors - _processorsBefore;
+
+    private static TimeSpan Processors => Environment.CpuUsage.TotalTime;
 
     public long Total(string what) => _totals.GetValueOrDefault(what);
 
@@ -39,22 +50,53 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
         for (var i = 0; i < jobs; i++) threads.Add(new Thread(Work));
         threads.ForEach(t => t.Start());
         while (threads.Any(t => !t.Join(TellEvery)))
+        {
             if (!Quiet) Console.Error.WriteLine(Pace);
+            Remember();
+        }
         _clock.Stop();
+        Remember();
+    }
+
+    public bool Stopping => _stopping;
+
+    /// <summary>No world is begun any more.</summary>
+    public void Stop()
+    {
+        lock (_gate) _stopping = true;
+    }
+
+    private void Remember()
+    {
+        if (State is null) return;
+        lock (_gate)
+        {
+            var now = (Time: Elapsed, Processors: ProcessorTime);
+            State.Spent(now.Time - _told.Time, now.Processors - _told.Processors);
+            _told = now;
+            State.Save();
+        }
+    }
+
+    private long? Next()
+    {
+        lock (_gate)
+        {
+            if (_stopping || (_violations.Count > 0 && !GoesOn) || Enough(this)) return null;
+            while (_next <= last && State is { } state && !state.Wants(_next)) _next++;
+            return _next <= last ? _next++ : null;
+        }
     }
 
     private void Work()
     {
-        while (true)
+        while (Next() is { } seed)
         {
-            var seed = Interlocked.Increment(ref _next) - 1;
-            if (seed > last) return;
-            lock (_gate)
-                if ((_violations.Count > 0 && !GoesOn) || Enough(this)) return;
             var result = SimulatedWorld.Run(world((ulong)seed));
             lock (_gate)
             {
                 _done++;
+                State?.Add(result);
                 TraceHash += result.TraceHash;
                 foreach (var (what, count) in result.Counts)
                     _totals[what] = _totals.GetValueOrDefault(what) + count;
