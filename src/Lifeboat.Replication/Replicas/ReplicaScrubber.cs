@@ -34,15 +34,21 @@ public sealed class ReplicaScrubber
     /// <summary>Until cancelled.</summary>
     public async Task RunAsync(CancellationToken ct)
     {
-        var begun = _time.GetUtcNow();
         while (true)
         {
-            var due = _replica.ScrubState.LastPassAt is { } last ? last + _options.Every : begun + _options.FirstAfter;
-            while (!_asked && due - _time.GetUtcNow() is var wait && wait > TimeSpan.Zero)
-                await _woken.WaitAsync(wait < _options.Every ? wait : _options.Every, _time, ct);
+            // By the clock on the wall only what is left of a pause that a restart cut short; a clock that was ahead
+            // when the last pass ended must not put the next one off.
+            var pause = _replica.ScrubState.LastPassAt is { } last
+                ? Within(last + _options.Every - _time.GetUtcNow()) : _options.FirstAfter;
+            var since = _time.GetTimestamp();
+            while (!_asked && pause - _time.GetElapsedTime(since) is { Ticks: > 0 } left)
+                await _woken.WaitAsync(left, _time, ct);
             await PassAsync(ct);
         }
     }
+
+    private TimeSpan Within(TimeSpan pause) =>
+        pause > _options.Every ? _options.Every : pause > TimeSpan.Zero ? pause : TimeSpan.Zero;
 
     private async Task PassAsync(CancellationToken ct)
     {
