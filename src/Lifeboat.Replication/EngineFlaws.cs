@@ -43,8 +43,6 @@ internal sealed record EngineFlaws
     public bool TrustMaps { get; init; }
     /// <summary>A resync by change map sends the whole disk.</summary>
     public bool CopyAll { get; init; }
-    /// <summary>Digests are of the newest sequence instead of the one before the attach.</summary>
-    public bool DigestNewest { get; init; }
     /// <summary>Views and pins do not hold folding back.</summary>
     public bool FoldPastViews { get; init; }
     /// <summary>Folding moves the mark and leaves the base as it was.</summary>

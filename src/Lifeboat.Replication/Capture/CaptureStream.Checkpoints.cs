@@ -97,6 +97,12 @@ public sealed partial class CaptureStream
         return GiveUpLocked(ReasonCode.OutboxFull);
     }
 
+    /// <summary>An append would wait now: a cut is being held.</summary>
+    internal bool WouldWait
+    {
+        get { lock (_gate) return _held && Held() < _options.HoldLimit; }
+    }
+
     private TimeSpan Held() => _time.GetElapsedTime(_heldSince);
 
     private void WaitWhileHeld()

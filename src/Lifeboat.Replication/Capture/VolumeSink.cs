@@ -14,6 +14,8 @@ public sealed class VolumeSink : ICaptureSink
 
     public ushort Volume => State.Index;
     internal StreamVolumeState State { get; }
+    /// <summary>Whoever writes now waits for the end of a hold.</summary>
+    internal bool WouldWait => _stream.WouldWait;
 
     public bool Write(long offset, ReadOnlySpan<byte> data) => _stream.Append(this, offset, data);
     public bool Zero(long offset, long length) => _stream.AppendZero(this, offset, length);

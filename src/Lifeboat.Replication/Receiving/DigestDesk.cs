@@ -50,11 +50,10 @@ internal sealed class DigestDesk(ReplicaReceiver owner, LinkPump pump)
     private async Task<Refused?> AnswerAsync(DigestRequest request, CancellationToken ct)
     {
         var reply = DigestReply.New(request.Id, request.Count, out var digests);
-        var sequence = owner.Flaws.DigestNewest ? _replica.DurableSequence : request.Sequence;
         try
         {
             await _replica.DigestAsync(request.Volume, request.Offset, LengthOf(request),
-                request.BlockBytes, sequence, digests, ct);
+                request.BlockBytes, request.Sequence, digests, ct);
         }
         catch (ReplicaException e)
         {

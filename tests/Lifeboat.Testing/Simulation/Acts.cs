@@ -14,12 +14,14 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
     private static readonly TimeSpan ProtectedWithin = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan MovedWithin = TimeSpan.FromMinutes(8);
     private static readonly long StallMax = TimeSpan.TicksPerSecond;
+    private static readonly long FrozenMax = SimulatedAgent.FreezeMax.Ticks;
     private int _moves;
 
-    public async Task StormAsync(int seconds)
+    /// <param name="decays">Media may decay.</param>
+    public async Task StormAsync(int seconds, bool decays = false)
     {
         world.Say("director", $"storm for {seconds} s");
-        world.Storm.Begin();
+        world.Storm.Begin(decays);
         await LiveAsync(TimeSpan.FromSeconds(seconds), () => false);
         world.Storm.Calm();
     }
@@ -33,18 +35,44 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
         var since = world.Scheduler.Now;
         SourceStatus? status = null;
         var done = await LiveAsync(ProtectedWithin, () =>
+            IsProtected(Source) && (world.Second is not { } second || IsProtected(second.Source)));
+
+        bool IsProtected(SimulatedHost source)
         {
-            var source = Source;
             status = source.Agent is { Process.Alive: true } agent ? agent.SourceStatus() : null;
             return status is { Phase: SourcePhase.Streaming, LastSealed: { } point }
                 && source.Time.MomentsOf(point.CutAt).Any(m => m > since);
-        });
+        }
+
         if (!done)
             world.Violate("I9", $"not protected {ProtectedWithin} after the last fault: {status?.Phase} "
                 + $"{status?.Reason} {status?.Detail}");
+        await SoundAsync(Source.Peer);
+        if (world.Second is { } other) await SoundAsync(other.Source.Peer);
         world.WasProtected = true;
         world.Say("director", $"protected after {TimeSpan.FromTicks(world.Scheduler.Now - since)}");
         await AuditAsync(all: false);
+    }
+
+    // What has decayed is found by scrubbing, and the source brings what is lost.
+    private async Task SoundAsync(SimulatedHost host)
+    {
+        if (host.ReplicaWanted is not { HasDecayed: true } wanted) return;
+        var passes = host.Decay.Passes;
+        SimulatedAgent? agent = null;
+        var done = await LiveAsync(ProtectedWithin, () =>
+        {
+            agent = host.Agent is { Process.Alive: true } alive ? alive : null;
+            // The pass under way may have been past it.
+            if (host.Decay.Passes >= passes + 2) return agent is { IsSound: true };
+            agent?.AskForScrub();
+            return false;
+        });
+        if (!done && host.ReplicaWanted == wanted)
+            world.Violate("I9", $"the replica is not sound {ProtectedWithin} after the last fault: "
+                + $"{host.Decay.Passes - passes} scrubs, lost {agent?.Opened(wanted)?.Lost.Count}: "
+                + string.Join("; ", agent?.Opened(wanted)?.Damages ?? []));
+        await AuditAsync(all: true);
     }
 
     /// <summary>Has a run carried out at a site to its good end, however often its controller dies.</summary>
@@ -53,6 +81,7 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
     {
         world.Say("director", $"{kind} at {at.Name}");
         if (kind is RunKind.PlannedFailover or RunKind.Failback) world.NothingMayBeLost = at.Peer.Instance;
+        if (kind is RunKind.TestFailover) world.Drills.Begin(at);
         var moving = new Moving(at, kind, $"move-{++_moves}", resolution, point);
         director.Start(() => moving.DriveAsync(director, world));
         if (prng.Chance(0.7))
@@ -63,7 +92,11 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
         world.Storm.Calm();
         await LiveAsync(MovedWithin, () => moving.Done is not null);
         world.NothingMayBeLost = null;
-        if (moving.Done is { } run) return run;
+        if (moving.Done is { } run)
+        {
+            world.Drills.End(run);
+            return run;
+        }
         world.Violate("I9", $"{kind} did not succeed within {MovedWithin} after the last fault: {moving.Last}");
         throw new WorldEndedException();
     }
@@ -112,7 +145,15 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
     /// <summary>Opens points of the replica and compares them with what the source went through.</summary>
     public async Task AuditAsync(bool all)
     {
-        if (Source.Peer.Agent is not { Process.Alive: true } agent) return;
+        await AuditAsync(Source.Peer, all);
+        if (world.Second is not { } second) return;
+        await AuditAsync(second.Source.Peer, all);
+        await second.AuditAsync(prng);
+    }
+
+    private async Task AuditAsync(SimulatedHost host, bool all)
+    {
+        if (host.Agent is not { Process.Alive: true } agent) return;
         try
         {
             await agent.Process.CallAsync(() => agent.AuditAsync(prng, all ? 4 : 1));
@@ -144,10 +185,13 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
     private void Watch()
     {
         world.Forks.Watch();
-        foreach (var host in new[] { world.A, world.B })
+        world.Drills.Watch();
+        foreach (var host in world.Hosts)
         {
             if (host.Agent is { Process: { Alive: true, Paused: false } } agent) agent.Watch();
             if (host.Instance is not { Running: true, Guest: { } guest }) continue;
+            if (host.Instance.FrozenSince is { } since && world.Scheduler.Now - since > FrozenMax)
+                world.Violate("I4", $"the guest is frozen since {TimeSpan.FromTicks(since)}");
             var oldest = guest.InFlight.Count == 0 ? 0 : world.Scheduler.Now - guest.InFlight.Min(w => w.Issued);
             if (Math.Max(oldest, guest.WorstStall) > StallMax)
                 world.Violate("I4", $"a guest write waited {TimeSpan.FromTicks(Math.Max(oldest, guest.WorstStall))}");

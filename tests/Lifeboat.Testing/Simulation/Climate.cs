@@ -36,7 +36,8 @@ public sealed class Climate
             Guest.BytesPerSecond > 400_000 ? [0, 2] : Guest.BytesPerSecond > 150_000 ? [0, 2, 5] : [0, 2, 5, 15]));
         FaultEvery = TimeSpan.FromMilliseconds(prng.Pick<int>([700, 2000, 6000]));
         // A seed leaves out some kinds of fault, so that others can go on for long in peace.
-        var allowed = Enum.GetValues<Fault>().Except([Fault.HalfOpen]).Where(_ => prng.Chance(0.6)).ToList();
+        var allowed = Enum.GetValues<Fault>().Except([Fault.HalfOpen])
+            .Where(f => !IsRare(f) && prng.Chance(0.6)).ToList();
         var compression = prng.Pick<CompressionMode>(
             [CompressionMode.Auto, CompressionMode.Auto, CompressionMode.None, CompressionMode.Lz4]);
         // One in four: one of the sites is of the release before.
@@ -58,13 +59,27 @@ public sealed class Climate
         // A peer of the release before cannot be told of a size.
         Grows = prng.Chance(0.3) && LinkVersion == ILinkConnection.VersionNewest;
         Unplugs = prng.Chance(0.2);
+        // What is rarer in life is rarer here, so that it does not crowd out the rest.
+        foreach (var rare in Enum.GetValues<Fault>().Where(IsRare))
+            if (prng.Chance(0.2)) allowed.Add(rare);
+        // What is lost to decay is asked for, which the release before does not understand.
+        if (LinkVersion != ILinkConnection.VersionNewest) allowed.RemoveAll(IsDecay);
+        Scrubs = allowed.Exists(IsDecay);
+        // Few of their strikes meet a replica that may be struck again.
+        if (Scrubs) allowed.AddRange([.. allowed.Where(IsDecay), .. allowed.Where(IsDecay)]);
+        Quiesces = prng.Chance(0.2);
+        SharesCuts = prng.Chance(0.06);
     }
+
+    internal static bool IsRare(Fault fault) => fault > Fault.LongOutage;
+    internal static bool IsDecay(Fault fault) => fault is Fault.FlipBits or Fault.MisdirectWrite;
 
     public override string ToString() =>
         $"disks {string.Join('+', DiskSectors)} sectors, {Guest}, over {BytesPerSecond} B/s at {Latency}, "
         + $"link {LinkVersion} packs {Link.Compression} of {Accepts}, cap {Link.Cap} {string.Join(' ', Link.Windows)}, "
         + $"disk {SlowDisk}, points every {CheckpointInterval} kept {Retention}, "
         + (HasLog ? $"log of {OutboxLogBytes} above {LogAboveBytes} at {SlowLog}, " : "no log, ")
+        + (Quiesces ? "points are quiesced, " : "") + (SharesCuts ? "two groups share cuts, " : "")
         + (Grows ? "disks grow, " : "") + (Unplugs ? "disks come and go, " : "")
         + $"a fault every {FaultEvery} of "
         + string.Join(' ', Allowed);
@@ -88,6 +103,14 @@ public sealed class Climate
     public bool Grows { get; }
     /// <summary>Somebody takes disks out of the running instance and puts them in again.</summary>
     public bool Unplugs { get; }
+    /// <summary>Replicas are scrubbed all the time, because media decay.</summary>
+    public bool Scrubs { get; }
+    /// <summary>The guest is frozen for a point now and then.</summary>
+    public bool Quiesces { get; }
+    /// <summary>
+    /// The application has a second group, at agents of its own at both sites, and points that both groups share.
+    /// </summary>
+    public bool SharesCuts { get; }
     public FrameAbilities Accepts { get; }
     public int LinkVersion { get; }
 }
@@ -117,4 +140,21 @@ public enum Fault
     BreakLogDisk,
     SlowLogDisk,
     LongOutage,
+    // From here on rare ones.
+    /// <summary>Bits turn over on the replica's medium.</summary>
+    FlipBits,
+    /// <summary>A drive puts a write elsewhere in its file, and says that all is well.</summary>
+    MisdirectWrite,
+    /// <summary>A drive's cache says that it flushed; then power is lost.</summary>
+    LyingFlush,
+    SlowReplicaDisk,
+    /// <summary>One direction of the link is dead, the other works.</summary>
+    OneWay,
+    FlappingLink,
+    /// <summary>QEMU answers its monitor late, and captures all the same.</summary>
+    SlowMonitor,
+    /// <summary>What the source's agent keeps on disk is put back as a backup had it.</summary>
+    RestoreSource,
+    /// <summary>An agent that was thought dead says the rest while its successor begins.</summary>
+    SecondSource,
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Records;
+using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
@@ -22,17 +23,21 @@ internal sealed class CrashState(SimulatedWorld world, SimulatedDisk disk, Wante
         {
             disk.Crash(style);
             if (crashAgain) await BreakRecoveryAsync();
-            long durable;
+            var survivor = await Survivor.FindAsync(disk, SimulatedAgent.FolderOf(wanted));
+            long durable, appended;
             await using (var replica = await OpenAsync())
             {
                 await CheckAsync(replica);
-                durable = await LiveOnAsync(replica);
+                durable = await LiveOnAsync(replica, survivor);
+                appended = replica.AppendedSequence;
             }
             disk.Crash(prng.Pick(Enum.GetValues<CrashStyle>()));
             await using var later = await OpenAsync();
             if (later.DurableSequence < durable)
                 Violate("I10", $"after the recovery {durable} was durable, after one more crash "
                     + $"{later.DurableSequence} is");
+            if (later.DurableSequence > appended)
+                Violate("I10", $"{appended} was appended last, after one more crash {later.DurableSequence} is there");
             await CheckAsync(later);
         }
         catch (Exception e)
@@ -103,8 +108,9 @@ internal sealed class CrashState(SimulatedWorld world, SimulatedDisk disk, Wante
     /// <summary>
     /// A new stream goes on where the recovery ended: what survived behind the end must never continue it.
     /// </summary>
-    private async Task<long> LiveOnAsync(Replica replica)
+    private async Task<long> LiveOnAsync(Replica replica, Survivor? survivor)
     {
+        if (survivor is not null && await FillGapAsync(replica, survivor)) return replica.DurableSequence;
         var stream = prng.NextGuid();
         var volume = replica.Definition.Volumes[0].Index;
         var blocks = 1 + prng.Next(4);
@@ -113,12 +119,34 @@ internal sealed class CrashState(SimulatedWorld world, SimulatedDisk disk, Wante
             var first = replica.AppendedSequence + 1;
             var records = i == 0
                 ? Mark(RecordKind.BatchBegin, first, replica.Epoch, stream, volume)
-                : Write(first, replica.Epoch, volume);
+                : Write(first, replica.Epoch, volume, 512 * (1 + prng.Next(8)));
             var outcome = await replica.AppendAsync(replica.Epoch, stream, first, records, default);
             if (outcome != ReplicaAppendOutcome.Appended) Violate("I10", $"a new stream is not taken: {outcome}");
             if (i == 0 || prng.Chance(0.5)) await replica.FlushAsync(default);
         }
         return replica.DurableSequence;
+    }
+
+    // What comes next is as long as what was lost, and has as many records.
+    private async Task<bool> FillGapAsync(Replica replica, Survivor survivor)
+    {
+        var (stream, volume) = (prng.NextGuid(), replica.Definition.Volumes[0].Index);
+        var (first, epoch) = (replica.AppendedSequence + 1, replica.Epoch);
+        var records = new List<byte[]> { Mark(RecordKind.BatchBegin, first, epoch, stream, volume) };
+        var left = survivor.GapBytes - BlockCodec.HeaderLength - records[0].Length;
+        for (var more = survivor.GapRecords - 1; more > 0; more--)
+        {
+            var data = (more > 1 ? 512 : left - RecordCodec.HeaderLength);
+            if (data is < 512 or > 64 << 10) return false;
+            records.Add(Write(first + records.Count, epoch, volume, data));
+            left -= records[^1].Length;
+        }
+        if (left != 0) return false;
+        world.Count("gaps filled before a surviving block");
+        var outcome = await replica.AppendAsync(epoch, stream, first, records.SelectMany(r => r).ToArray(), default);
+        if (outcome != ReplicaAppendOutcome.Appended) Violate("I10", $"a new stream is not taken: {outcome}");
+        if (prng.Chance(0.7)) await replica.FlushAsync(default);
+        return true;
     }
 
     private static byte[] Mark(RecordKind kind, long sequence, Epoch epoch, Guid stream, ushort volume)
@@ -129,9 +157,9 @@ internal sealed class CrashState(SimulatedWorld world, SimulatedDisk disk, Wante
         return record;
     }
 
-    private byte[] Write(long sequence, Epoch epoch, ushort volume)
+    private byte[] Write(long sequence, Epoch epoch, ushort volume, int length)
     {
-        var data = prng.Bytes(512 * (1 + prng.Next(8)));
+        var data = prng.Bytes(length);
         var record = new byte[RecordCodec.SizeOf(data.Length)];
         RecordCodec.Write(record, RecordHeader.Write(volume, sequence, epoch.Value, 0, data.Length, 0), data);
         return record;

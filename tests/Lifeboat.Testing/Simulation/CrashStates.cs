@@ -36,7 +36,8 @@ internal sealed class CrashStates
         if (_stretch > 0) _stretch--;
         else if (_prng.Chance(0.002)) _stretch = _prng.Next(StretchMax);
         else if (!rare || !_prng.Chance(0.2)) return;
-        if (host.ReplicaWanted is not { } wanted || host.Agent is not { Process.Alive: true } agent) return;
+        if (host.Lies || host.ReplicaWanted is not { HasDecayed: false } wanted
+            || host.Agent is not { Process.Alive: true } agent) return;
         var outer = SynchronizationContext.Current;
         _busy = true;
         try

@@ -25,7 +25,7 @@ internal sealed class DiskOperator(SimulatedWorld world, Prng prng)
     public void End()
     {
         _generation++;
-        foreach (var host in new[] { world.A, world.B })
+        foreach (var host in world.Hosts)
         {
             if (host.Instance is not { Running: true } instance) continue;
             foreach (var drive in instance.Disks.Select(d => instance.Drive(d.Index)).Where(d => !d.Plugged))

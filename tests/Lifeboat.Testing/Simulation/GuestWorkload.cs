@@ -48,6 +48,7 @@ public sealed class GuestWorkload(SimulatedInstance instance, GuestOptions optio
         while (!_stopping)
         {
             await process.Clock.DelayAsync(TimeSpan.FromMicroseconds(1 + prng.Next(Options.ThinkMicroseconds)));
+            while (instance.Freezing) await instance.UntilThawedAsync();
             if (_stopping || Choose(process.Scheduler.Now) is not { } write) continue;
             InFlight.Add(write);
             var written = await instance.Drive(write.Disk).WriteAsync(write);

@@ -4,27 +4,56 @@ using Lifeboat.Replication.Linking;
 namespace Lifeboat.Testing.Simulation;
 
 /// <summary>
-/// Remembers how sessions began, and lets one begin again long after: what a source that was thought dead, or a second
-/// copy of it, says (I8). Nothing may come of it but that the living source has to connect anew.
+/// Remembers how sessions began and ended, and lets one begin again long after, or say its rest while another begins:
+/// what a source that was thought dead, or a second copy of it, says (I8). Nothing may come of it but that the living
+/// source has to connect anew.
 /// </summary>
 internal sealed class PastSessions(SimulatedNetwork network)
 {
     private const int SessionsMax = 6, MessagesMax = 40, BytesMax = 128 << 10;
     private readonly List<Session> _sessions = [];
+    private Action<Session>? _ambush;
 
-    public Session Begin(string site, string target, string expectedSite)
+    /// <summary>Whether the last messages of a session are remembered as well.</summary>
+    public bool KeepsEnds { get; set; }
+
+    /// <returns>To be told of all that is said in it.</returns>
+    public Action<byte[]> Begin(string site, string target, string expectedSite)
     {
+        var before = _sessions.FindLast(s => s.Target == target);
         var session = new Session(site, target, expectedSite);
         _sessions.Add(session);
         if (_sessions.Count > SessionsMax) _sessions.RemoveAt(0);
-        return session;
+        if (before is not null && _ambush is { } ambush)
+        {
+            _ambush = null;
+            ambush(before);
+        }
+        return KeepsEnds ? session.SaidToTheEnd : session.Said;
     }
 
     public async Task ReturnAsync(SimulatedProcess process, Prng dice)
     {
         if (_sessions.Count == 0) return;
         var session = dice.Pick(_sessions);
-        byte[][] messages = [.. session.Messages];
+        await SayAsync(session, [.. session.Messages], process, dice);
+    }
+
+    /// <summary>As soon as the next session begins, the one before it says its rest.</summary>
+    public void LieInWait(SimulatedProcess process, Prng dice) => _ambush = before =>
+    {
+        var patience = 4 * network.Latency + TimeSpan.FromMilliseconds(10);
+        process.Start(async () =>
+        {
+            await process.Clock.DelayAsync(patience * dice.NextDouble());
+            await SayAsync(before, before.Rest(), process, dice);
+        });
+    };
+
+    public void LieInWaitNoMore() => _ambush = null;
+
+    private async Task SayAsync(Session session, byte[][] messages, SimulatedProcess process, Prng dice)
+    {
         try
         {
             await using var connection = await network.ConnectAsync(
@@ -42,20 +71,33 @@ internal sealed class PastSessions(SimulatedNetwork network)
         }
     }
 
-    internal sealed class Session(string site, string target, string expectedSite)
+    private sealed class Session(string site, string target, string expectedSite)
     {
-        private int _bytes;
+        private readonly Queue<byte[]> _last = new();
+        private int _bytes, _lastBytes;
 
         public string Site => site;
         public string Target => target;
         public string ExpectedSite => expectedSite;
         public List<byte[]> Messages { get; } = [];
 
+        /// <summary>How it began, and what it said last.</summary>
+        public byte[][] Rest() => Messages.Count == 0 ? [] : [Messages[0], .. _last];
+
         public void Said(byte[] message)
         {
             if (Messages.Count >= MessagesMax || _bytes + message.Length > BytesMax) return;
             _bytes += message.Length;
             Messages.Add(message);
+        }
+
+        public void SaidToTheEnd(byte[] message)
+        {
+            Said(message);
+            if (Messages.Count == 1 && _last.Count == 0 && ReferenceEquals(Messages[0], message)) return;
+            _last.Enqueue(message);
+            _lastBytes += message.Length;
+            while (_last.Count > MessagesMax || _lastBytes > BytesMax) _lastBytes -= _last.Dequeue().Length;
         }
     }
 }

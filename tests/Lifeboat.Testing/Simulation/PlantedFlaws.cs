@@ -26,7 +26,6 @@ public static class PlantedFlaws
         ["cut-unwhole"] = new() { CutUnwhole = true },
         ["trust-maps"] = new() { TrustMaps = true },
         ["copy-all"] = new() { CopyAll = true },
-        ["digest-newest"] = new() { DigestNewest = true },
         ["fold-past-views"] = new() { FoldPastViews = true },
         ["fold-nothing"] = new() { FoldNothing = true },
         ["trim-unfolded"] = new() { TrimUnfolded = true },

@@ -12,7 +12,8 @@ public sealed class PointOracle(SimulatedWorld world)
 {
     private readonly Dictionary<Epoch, string> _primaries = [];
     private readonly Dictionary<Epoch, EpochSource> _sources = [];
-    private readonly Dictionary<Guid, RecoveryPoint> _sealed = [];
+    // A shared point has one id in both groups.
+    private readonly Dictionary<(Guid Id, bool OfSecond), RecoveryPoint> _sealed = [];
     private readonly Dictionary<WantedReplica, (Epoch Epoch, long Appended)> _fences = [];
 
     /// <summary>I2: an epoch has one primary site, whoever says so.</summary>
@@ -66,7 +67,7 @@ public sealed class PointOracle(SimulatedWorld world)
         var found = "its clock never said so";
         foreach (var cut in source.Time.MomentsOf(point.CutAt))
         {
-            if (Fault(source, cut, content, point.Note) is not { } fault) return;
+            if ((Fault(source, cut, content, point.Note) ?? NotAtRest(source, cut, point)) is not { } fault) return;
             found = $"cut at {TimeSpan.FromTicks(cut):mm\\:ss\\.fffffff}: {fault}";
         }
         world.Violate("I1", $"{where}: point at sequence {point.Sequence} of epoch {point.Epoch}, {found}");
@@ -80,6 +81,11 @@ public sealed class PointOracle(SimulatedWorld world)
         return _sources.Where(s => s.Key < point.Epoch && _primaries.GetValueOrDefault(s.Key) == site)
             .OrderByDescending(s => s.Key.Value).Select(s => s.Value).FirstOrDefault();
     }
+
+    // What is called more than crash-consistent was cut while nothing was under way in the guest.
+    private static string? NotAtRest(EpochSource source, long cut, RecoveryPoint point) =>
+        point.Consistency is Consistency.FileSystem or Consistency.Application && !source.Instance.WasFrozenAt(cut)
+            ? $"it is called {point.Consistency}, and the guest was not frozen" : null;
 
     // A point says so when it is without a volume that was unplugged.
     private static string? Fault(EpochSource source, long cut, IReadOnlyList<byte[]> content, string? note)
@@ -109,24 +115,40 @@ public sealed class PointOracle(SimulatedWorld world)
                 + $"{TimeSpan.FromTicks(from)} and lacks one of {TimeSpan.FromTicks(until)}");
     }
 
+    /// <summary>A point that two groups share is one moment of all their disks.</summary>
+    public void CheckShared(RecoveryPoint first, IReadOnlyList<byte[]> here, RecoveryPoint second,
+        IReadOnlyList<byte[]> there)
+    {
+        if (first.Note is not null || second.Note is not null
+            || !_sources.TryGetValue(first.Epoch, out var one) || !_sources.TryGetValue(second.Epoch, out var other))
+            return;
+        world.Count("shared points checked");
+        long from = 0, until = long.MaxValue;
+        foreach (var (source, content) in new[] { (one, here), (other, there) })
+            for (var i = 0; i < content.Count; i++)
+                if (!source.Instance.Disks[i].History.Narrow(content[i], ref from, ref until))
+                    world.Violate("I1", $"shared point {first.Id}: disk {i} holds what its source never held");
+        if (from >= until)
+            world.Violate("I1", $"shared point {first.Id} is no moment of both groups: it holds a write of "
+                + $"{TimeSpan.FromTicks(from)} and lacks one of {TimeSpan.FromTicks(until)}");
+    }
+
     /// <summary>Once sealed, a point is the same for ever.</summary>
     public void Sealed(RecoveryPoint point)
     {
-        if (!_sealed.TryGetValue(point.Id, out var known))
-        {
-            _sealed[point.Id] = point;
-            world.Count("points sealed");
-        }
+        if (_sealed.TryAdd(KeyOf(point), point)) world.Count("points sealed");
         else SameAsSealed(point, "listed");
     }
 
     public void SameAsSealed(RecoveryPoint point, string where)
     {
-        if (!_sealed.TryGetValue(point.Id, out var known)) return;
+        if (!_sealed.TryGetValue(KeyOf(point), out var known)) return;
         if (known.Sequence != point.Sequence || known.CutAt != point.CutAt || known.Epoch != point.Epoch)
             world.Violate("I10", $"{where}: point {point.Id} was {known.Sequence}@{known.Epoch} and is "
                 + $"{point.Sequence}@{point.Epoch}");
     }
+
+    private static (Guid, bool) KeyOf(RecoveryPoint point) => (point.Id, point.Epoch >= SecondGroup.Epochs);
 
     private sealed record EpochSource(SimulatedInstance Instance, HostTime Time);
 }

@@ -10,6 +10,7 @@ namespace Lifeboat.Testing.Simulation;
 internal sealed class QemuMirror
 {
     private const int PlacedEvery = 256;
+    private static readonly TimeSpan WhileHeld = TimeSpan.FromMicroseconds(500);
 
     private readonly SimulatedProcess _qemu, _agent;
     private readonly ICaptureSink _sink;
@@ -91,6 +92,12 @@ internal sealed class QemuMirror
     private void Handle(GuestWrite write, TaskCompletionSource done)
     {
         if (_letGo || Ended) return;
+        // A thread of the gateway would wait in there, and this world has one thread.
+        if (_sink is VolumeSink { WouldWait: true })
+        {
+            _ = new SimulatedTimer(_agent, _ => Handle(write, done), null, WhileHeld, Timeout.InfiniteTimeSpan);
+            return;
+        }
         var offset = (long)write.Sector * GuestWrite.SectorBytes;
         var length = write.Count * GuestWrite.SectorBytes;
         bool taken;

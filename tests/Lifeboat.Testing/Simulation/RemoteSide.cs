@@ -99,7 +99,7 @@ internal sealed class RemoteSide(SimulatedHost caller, SimulatedHost peer, Simul
     {
         Requests++;
         await caller.TravelAsync(network, ct);
-        if (network.Partitioned || peer.Controller is not { Process.Alive: true } controller)
+        if (network.IsCut(caller.Name) || peer.Controller is not { Process.Alive: true } controller)
             throw Unreachable("no answer");
         if (prng.Chance(network.Stormy ? 0.05 : 0)) throw Unreachable("the request was lost");
         // The same request twice, side by side: a client that repeats what it thought lost.
@@ -114,7 +114,8 @@ internal sealed class RemoteSide(SimulatedHost caller, SimulatedHost peer, Simul
             throw Unreachable(e.Message);
         }
         await caller.TravelAsync(network, ct);
-        if (network.Partitioned || prng.Chance(network.Stormy ? 0.05 : 0)) throw Unreachable("the answer was lost");
+        if (network.IsCut(peer.Name) || prng.Chance(network.Stormy ? 0.05 : 0))
+            throw Unreachable("the answer was lost");
         return answer;
     }
 

@@ -26,8 +26,8 @@ internal sealed class Restoring
 
     /// <summary>Null: there is nothing to copy now.</summary>
     public static Restoring? Copy(SimulatedHost host, Prng dice) =>
-        host is { ReplicaWanted: { } wanted, Agent: { Process: { Alive: true, Paused: false } } agent, Views.Count: 0 }
-        && wanted.Durable > 0
+        host is { Lies: false, ReplicaWanted: { Durable: > 0 } wanted, Views.Count: 0 }
+        && host.Agent is { Process: { Alive: true, Paused: false } } agent
             ? new Restoring(host, wanted, agent, dice)
             : null;
 

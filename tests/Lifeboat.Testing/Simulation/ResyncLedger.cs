@@ -71,7 +71,8 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
     {
         var replica = account.Replica;
         account.Grown = null;
-        if (replica.Durable == 0 || account.Sent == 0 || replica.WasPutBack) return disk.SizeBytes;
+        if (replica.Durable == 0 || account.Sent == 0 || replica.WasPutBack || replica.HasDecayed)
+            return disk.SizeBytes;
         if (dirtyBytes is { } dirty) return dirty;
         if (replica.Newest is not { } newest || world.Oracle.CutOf(newest) is not { } cut) return disk.SizeBytes;
         account.Grown = () => disk.History.BlocksSince(cut, BlockBytes / GuestWrite.SectorBytes) * BlockBytes;

@@ -93,6 +93,11 @@ public sealed partial class SimulatedAgent
                 (_replica, _opened) = (replica, wanted);
                 break;
             }
+            catch (ReplicaException e) when (e.Fault == ReplicaFault.Corrupt && wanted.HasDecayed)
+            {
+                _world.Say(Process.Name, $"refuses the replica: {e.Message}");
+                await DeleteRefusedAsync(wanted);
+            }
             catch (Exception e) when (e is StorageException or ReplicaStoreException)
             {
                 _world.Say(Process.Name, $"cannot open the replica: {e.Message}");
@@ -110,6 +115,7 @@ public sealed partial class SimulatedAgent
         if (_replica is not { } replica) return;
         (_replica, _opened) = (null, null);
         _leased.Clear();
+        StopScrubbing();
         await StopServingAsync();
         await replica.DisposeAsync();
     }

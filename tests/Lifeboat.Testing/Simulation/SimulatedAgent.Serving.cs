@@ -22,6 +22,7 @@ public sealed partial class SimulatedAgent
         _receiver = receiver;
         _acceptor.Put(receiver);
         Process.Start(() => FoldAsync(replica));
+        BeginScrubbing(replica);
     }
 
     private async Task StopServingAsync()
@@ -43,6 +44,10 @@ public sealed partial class SimulatedAgent
         {
             await ReopenAsync(replica, e);
         }
+        catch (ReplicaException e) when (_host.ReplicaWanted is { HasDecayed: true })
+        {
+            _world.Say(Process.Name, $"a session ended: {e.Message}");
+        }
     }
 
     private async Task FoldAsync(Replica replica)
@@ -59,6 +64,10 @@ public sealed partial class SimulatedAgent
             catch (StorageException e)
             {
                 await ReopenAsync(replica, e);
+            }
+            catch (ReplicaException e) when (_host.ReplicaWanted is { HasDecayed: true })
+            {
+                _world.Say(Process.Name, $"cannot fold: {e.Message}");
             }
             catch (ObjectDisposedException)
             {

@@ -49,6 +49,7 @@ public sealed partial class SimulatedAgent
         }, _world.Network.LinkOf(_host.Name, Process), Process.Clock, NullLogger<GroupSource>.Instance, _world.Flaws);
         (_source, _sourceEpoch) = (source, epoch);
         Process.Start(() => source.RunAsync(default));
+        if (_world.Climate.Quiesces) Process.Start(() => QuiesceAsync(source));
     }
 
     /// <summary>Passes on what the site was told last.</summary>

@@ -89,6 +89,10 @@ public sealed partial class SimulatedAgent
             _world.Oracle.CheckPrefix(after.Epoch, sequence, content);
             await replica.CloseViewAsync(name, default);
         }
+        catch (ReplicaException e) when (IsRefusedAsDamaged(e))
+        {
+            await CloseAuditAsync(replica, name);
+        }
         catch (ReplicaException e) when (e.Fault == ReplicaFault.SequenceUnknown)
         {
             _world.Count("sequences without a state");
@@ -109,10 +113,34 @@ public sealed partial class SimulatedAgent
             _world.Oracle.Check(point, content, $"audit at {_host.Name}");
             await replica.CloseViewAsync(name, default);
         }
+        catch (ReplicaException e) when (IsRefusedAsDamaged(e))
+        {
+            await CloseAuditAsync(replica, name);
+        }
         catch (ReplicaException e) when (e.Fault == ReplicaFault.SequenceUnknown)
         {
             if (replica == _replica && replica.Points.Any(p => p.Id == point.Id))
                 _world.Violate("I10", $"point at {point.Sequence} is listed and cannot be opened: {e.Message}");
+        }
+        catch (Exception e) when (e is StorageException or ObjectDisposedException)
+        {
+            _world.Count("audits cut short");
+        }
+    }
+
+    // What has decayed is refused, never given.
+    private bool IsRefusedAsDamaged(ReplicaException e)
+    {
+        if (e.Fault != ReplicaFault.Damaged || _host.ReplicaWanted is not { HasDecayed: true }) return false;
+        _world.Count("damaged states refused");
+        return true;
+    }
+
+    private async Task CloseAuditAsync(Replica replica, string name)
+    {
+        try
+        {
+            await replica.CloseViewAsync(name, default);
         }
         catch (Exception e) when (e is StorageException or ObjectDisposedException)
         {

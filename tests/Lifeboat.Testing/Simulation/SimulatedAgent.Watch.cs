@@ -15,6 +15,7 @@ public sealed partial class SimulatedAgent
     {
         if (_replica is { } replica && _opened is { } opened)
         {
+            WatchScrub(replica);
             _world.Oracle.CheckFence(opened, replica.Points);
             foreach (var point in replica.Points) _world.Oracle.Sealed(point);
             if (replica.Points.Count > 0) opened.Promise(replica.DurableSequence, replica.Points[^1]);
@@ -44,6 +45,7 @@ public sealed partial class SimulatedAgent
     private async Task CheckPromisesAsync(Replica replica, WantedReplica wanted)
     {
         _world.Say(Process.Name, $"replica open, durable {replica.DurableSequence}, {replica.Points.Count} points");
+        if (wanted.HasDecayed) CheckAfterDecay(replica, wanted);
         if (replica.DurableSequence < wanted.Durable)
             _world.Violate("I10", $"{_host.Name} acknowledged {wanted.Durable} as durable and has "
                 + $"{replica.DurableSequence} after a restart");

@@ -196,7 +196,7 @@ public sealed class SimulatedConnection
 
         private void Arrive()
         {
-            if (_network.Partitioned)
+            if (_network.IsCut(PeerSite))
             {
                 _network.Stall(this);
                 return;

@@ -42,7 +42,7 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
 
     public async Task<IReadOnlyList<GapExtent>> GapAsync(GapMap map, long offset, long length, CancellationToken ct)
     {
-        var drive = await MonitorAsync(ct);
+        var drive = await ExportAsync(ct);
         return map.Kind == GapKind.Allocation
             ? drive.Disk.Allocation(offset, length)
             : ChangeMap.Union(Frozen(drive), offset, length);
@@ -50,7 +50,7 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
 
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
-        var drive = await MonitorAsync(ct);
+        var drive = await ExportAsync(ct);
         // Two halves: a read is not atomic, the guest writes in the middle of it.
         var half = buffer.Length / 2 / GuestWrite.SectorBytes * GuestWrite.SectorBytes;
         drive.Disk.Read(offset, buffer.Span[..half]);
@@ -159,6 +159,14 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
 
     /// <summary>A command over the monitor: takes a moment, and fails when QEMU is not there.</summary>
     private async Task<QemuDrive> MonitorAsync(CancellationToken ct)
+    {
+        if (instance.MonitorDelay > TimeSpan.Zero)
+            await agent.Clock.DelayAsync(instance.MonitorDelay * _prng.NextDouble(), ct);
+        return await ExportAsync(ct);
+    }
+
+    /// <summary>The same of the export that gaps are read through, which is no slower when the monitor is.</summary>
+    private async Task<QemuDrive> ExportAsync(CancellationToken ct)
     {
         ct.ThrowIfCancellationRequested();
         if (!instance.Running) throw new TapException(TapFault.MonitorUnreachable, $"{instance.Name} does not run");

@@ -12,7 +12,7 @@ namespace Lifeboat.Testing.Simulation;
 /// One site on one host: its disk, its agent and controller processes, its instance, and what it was asked for (which
 /// a real site keeps in its database and the agent's state). Everything here outlives the processes.
 /// </summary>
-public sealed class SimulatedHost
+public sealed partial class SimulatedHost
 {
     public const string InstanceName = "db1";
     private readonly Prng _prng;
@@ -25,6 +25,7 @@ public sealed class SimulatedHost
         PlantedFlaws.Plant(world.Options.Flaw, Disk);
         LogDisk = new SimulatedDisk(prng.Fork(), world.Wires.Clock);
         Runs = new SimulatedRunStore(this);
+        Decay = new Decay(this);
         // Hosts do not agree on the time.
         Time = new HostTime(TimeSpan.FromMilliseconds(prng.Next(-3000, 3000)));
     }
@@ -68,12 +69,16 @@ public sealed class SimulatedHost
     public long Now => World.Scheduler.Now;
 
     /// <summary>What this site was asked for until now, as one line: repeating a request must not change it.</summary>
-    internal string Wishes => $"group {Group?.Version} epoch {Group?.Epoch} primary {Group?.PrimarySite}, "
+    internal string Wishes =>
+        $"{Production}, views {string.Join(' ', Views.Keys)}, copies {string.Join(' ', Copies)}";
+
+    /// <summary>The same without what drills ask for.</summary>
+    internal string Production => $"group {Group?.Version} epoch {Group?.Epoch} primary {Group?.PrimarySite}, "
         + $"source {SourceWanted}, replica {ReplicaWanted?.Epoch} made {_replicasMade}, "
         + $"kept {string.Join(' ', Kept.Select(k => k.Origin!.Pin))}, "
-        + $"instance {WantRunning} {ShutDown} {StartedFrom}, views {string.Join(' ', Views.Keys)}, "
-        + $"copies {string.Join(' ', Copies)}";
+        + $"instance {WantRunning} {ShutDown} {StartedFrom}";
 
+    internal Decay Decay { get; }
     internal SimulatedHost Peer { get; set; } = null!;
 
     /// <summary>A moment in the life of the calling process, in which it may be killed.</summary>
@@ -116,7 +121,7 @@ public sealed class SimulatedHost
         // Half of the hosts cache what guests write, as cache=writeback does.
         if (_prng.Chance(0.5)) Instance?.LosePageCache();
         Instance?.PowerOff();
-        Disk.Crash();
+        CrashDisk();
         LogDisk.Crash();
     }
 

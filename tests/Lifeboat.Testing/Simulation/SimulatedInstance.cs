@@ -5,7 +5,7 @@ namespace Lifeboat.Testing.Simulation;
 /// A virtual machine: a QEMU process with disks and a guest that writes to them. Nothing of ours runs in it; the
 /// change maps and mirrors live in its memory, the disks outlive it.
 /// </summary>
-public sealed class SimulatedInstance(string name, IReadOnlyList<GuestDisk> disks,
+public sealed partial class SimulatedInstance(string name, IReadOnlyList<GuestDisk> disks,
     Func<string, SimulatedProcess> spawn, Prng prng)
 {
     private readonly List<GuestWrite> _unsettled = [];
@@ -20,12 +20,15 @@ public sealed class SimulatedInstance(string name, IReadOnlyList<GuestDisk> disk
     public Prng Prng => prng;
     /// <summary>Of a change map, bytes.</summary>
     public int Granularity { get; init; } = 4096;
+    /// <summary>The most that an answer of its monitor takes longer.</summary>
+    public TimeSpan MonitorDelay { get; set; }
 
     internal QemuDrive Drive(int disk) => _drives[disk];
 
     public void PowerOn(GuestOptions options, Func<long> nextWrite)
     {
         if (Running) throw new SimulationException($"{name} already runs");
+        ThawBoot();
         var process = Process = spawn(name);
         _drives = [.. disks.Select(d => new QemuDrive(this, d, process))];
         var guest = Guest = new GuestWorkload(this, options, nextWrite, prng);

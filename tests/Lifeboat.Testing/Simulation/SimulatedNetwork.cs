@@ -21,6 +21,8 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     public SimulatedProcess Wires => wires;
     public Prng Prng => prng;
     public bool Partitioned { get; private set; }
+    /// <summary>Nothing that this site sends arrives; null: that of both does.</summary>
+    public string? Mute { get; private set; }
     /// <summary>Single requests between controllers get lost now and then.</summary>
     public bool Stormy { get; set; }
     /// <summary>Told of every message that a process sends.</summary>
@@ -69,8 +71,14 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
         Heal();
     }
 
+    /// <summary>One way: nothing that this site sends arrives until <see cref="Heal"/>.</summary>
+    public void CutOneWay(string from) => Mute = from;
+
+    internal bool IsCut(string from) => Partitioned || Mute == from;
+
     public void Heal()
     {
+        Mute = null;
         if (_held) return;
         Partitioned = false;
         var stalled = _stalled.ToArray();
@@ -107,7 +115,7 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     {
         scheduler.AssertInside();
         await process.Clock.DelayAsync(TimeSpan.FromTicks(2 * Travel()), ct);
-        if (Partitioned)
+        if (Partitioned || Mute is not null)
         {
             await process.Clock.DelayAsync(TimeSpan.FromSeconds(3), ct);
             throw new LinkException(LinkFault.Unreachable, $"{target}: timed out");
@@ -119,7 +127,7 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
         Connections++;
         var connection = new SimulatedConnection(this, (process, site), (listener.Process, listener.Site));
         _open.Add(connection);
-        if (remember) connection.Client.Said = Past.Begin(site, target, expectedSite).Said;
+        if (remember) connection.Client.Said = Past.Begin(site, target, expectedSite);
         listener.Process.Post(() => listener.Accept(connection.Server));
         return connection.Client;
     }

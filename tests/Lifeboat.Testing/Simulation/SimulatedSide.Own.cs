@@ -33,6 +33,7 @@ internal sealed partial class SimulatedSide
     public async Task<SiteInstance> StartAsync(StartRequest request, CancellationToken ct)
     {
         await host.PauseAsync(50_000, ct);
+        host.World.Drills.Starts(host, request);
         var view = request.Disks[0].ViewSocket!;
         if (request.Bubble is not null)
         {
@@ -54,6 +55,7 @@ internal sealed partial class SimulatedSide
     {
         await host.PauseAsync(20_000, ct);
         if (host.Copies.Remove(instance) || instance != SimulatedHost.InstanceName) return;
+        host.World.Drills.Stops(host, instance);
         host.WantRunning = false;
         host.Instance?.PowerOff();
         host.StartedFrom = null;

@@ -74,6 +74,7 @@ internal sealed partial class SimulatedSide(SimulatedHost host, RemoteSide peer)
     public async Task ShutDownAsync(string group, string instance, TimeSpan limit, CancellationToken ct)
     {
         await host.PauseAsync(500, ct);
+        host.World.Drills.Stops(host, instance);
         host.ShutDown = true;
         if (host.Instance is not { Running: true } running) return;
         running.Guest!.Stop();
@@ -97,6 +98,7 @@ internal sealed partial class SimulatedSide(SimulatedHost host, RemoteSide peer)
     public async Task StopAsync(string group, string instance, CancellationToken ct)
     {
         await host.PauseAsync(500, ct);
+        host.World.Drills.Stops(host, instance);
         host.WantRunning = false;
         host.Instance?.PowerOff();
     }

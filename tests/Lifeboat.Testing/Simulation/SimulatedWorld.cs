@@ -30,12 +30,16 @@ public sealed class SimulatedWorld
         Wires = Spawn("wires");
         Network = new SimulatedNetwork(Scheduler, Wires, Prng.Fork());
         Network.Sent = Overheard;
+        Network.Past.KeepsEnds = Climate.Allowed.Contains(Fault.SecondSource);
         Oracle = new PointOracle(this);
         Resyncs = new ResyncLedger(this);
         Forks = new ForkChecks(this);
+        Drills = new DrillChecks(this);
         A = new SimulatedHost(this, "a", Prng.Fork());
         B = new SimulatedHost(this, "b", Prng.Fork());
         (A.Peer, B.Peer) = (B, A);
+        if (Climate.SharesCuts) Second = SecondGroup.Begin(this, Prng.Fork());
+        Hosts = Second is { } second ? [A, B, second.Source, second.Source.Peer] : [A, B];
         Storm = new Storm(this, Prng.Fork());
         if (options.CrashStates > 0) _ = new CrashStates(this, options.CrashStates);
     }
@@ -48,6 +52,7 @@ public sealed class SimulatedWorld
     public PointOracle Oracle { get; }
     public SimulatedHost A { get; }
     public SimulatedHost B { get; }
+    public IReadOnlyList<SimulatedHost> Hosts { get; }
     public Violation? Violation { get; private set; }
     /// <summary>The guest's disks when it was shut down for a planned move: what must come up at the other
     /// side.</summary>
@@ -58,6 +63,9 @@ public sealed class SimulatedWorld
     internal EngineFlaws Flaws { get; }
     internal ResyncLedger Resyncs { get; }
     internal ForkChecks Forks { get; }
+    internal DrillChecks Drills { get; }
+    /// <summary>Another group of the application; null: there is none.</summary>
+    internal SecondGroup? Second { get; }
     internal SimulatedProcess Wires { get; }
     internal Storm Storm { get; }
 
@@ -108,7 +116,7 @@ public sealed class SimulatedWorld
     /// <summary>What a host has promised so far must be there after its crash.</summary>
     public void ExpectDurable()
     {
-        foreach (var host in new[] { A, B })
+        foreach (var host in Hosts)
             if (host.Agent is { Process: { Alive: true, Paused: false } } agent) agent.Watch();
     }
 
@@ -122,13 +130,13 @@ public sealed class SimulatedWorld
                 Violate("I3", $"a planned move to {host.Name} lost writes: disk {i} {fault}");
     }
 
-    public GroupDefinition NewGroup() => new()
+    public GroupDefinition NewGroup(SimulatedHost primary, Epoch epoch) => new()
     {
         Name = "g1",
         Version = 1,
-        Epoch = Epoch.First,
-        PrimarySite = A.Name,
-        RecoverySite = B.Name,
+        Epoch = epoch,
+        PrimarySite = primary.Name,
+        RecoverySite = primary.Peer.Name,
         Policy = Policy.Default with
         {
             CheckpointInterval = Climate.CheckpointInterval,
@@ -170,8 +178,7 @@ public sealed class SimulatedWorld
     // What an acknowledgement says is a promise from the moment it leaves, whether or not anybody hears it.
     private void Overheard(SimulatedProcess sender, ReadOnlyMemory<byte> message)
     {
-        var host = sender == A.Agent?.Process ? A : sender == B.Agent?.Process ? B : null;
-        if (host is null) return;
+        if (HostOf(sender) is not { } host) return;
         var kind = MessageCodec.Open(message, out var payload);
         if (kind == MessageKind.StripePart)
         {
@@ -180,6 +187,13 @@ public sealed class SimulatedWorld
         }
         if (kind == MessageKind.Ack) host.Agent!.Promised(Ack.Decode(payload.Span).Durable);
         else Resyncs.Sent(host, kind, payload);
+    }
+
+    private SimulatedHost? HostOf(SimulatedProcess agent)
+    {
+        foreach (var host in Hosts)
+            if (host.Agent?.Process == agent) return host;
+        return null;
     }
 
     private void Summarize()

@@ -6,13 +6,13 @@ namespace Lifeboat.Testing.Simulation;
 
 /// <summary>Lets things go wrong until it is told to calm down; then everything that is broken is put
 /// right.</summary>
-internal sealed class Storm(SimulatedWorld world, Prng prng)
+internal sealed partial class Storm(SimulatedWorld world, Prng prng)
 {
     private static readonly TimeSpan WatchdogLimit = TimeSpan.FromMilliseconds(250);
     private readonly SimulatedProcess _sky = world.Spawn("sky");
     private readonly Prng _tending = prng.Fork();
     private readonly DiskOperator _operator = new(world, new Prng(world.Options.Seed ^ 0x6707));
-    private bool _raging;
+    private bool _raging, _atSecond;
     private int _generation;
     private int _strikes;
 
@@ -22,9 +22,11 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
     /// <summary>Faults, and what was done to disks.</summary>
     public int Disturbances => _strikes + _operator.Acts;
 
-    public void Begin()
+    /// <param name="decays">Media may decay: both sites are there, and nobody relies on one point.</param>
+    public void Begin(bool decays = false)
     {
         _raging = true;
+        _decays = decays;
         world.Network.Stormy = true;
         var generation = ++_generation;
         _sky.Start(() => RageAsync(generation));
@@ -47,6 +49,7 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
             // A clock that was set back would make it last for an hour more.
             if (host.Suspended is not null) host.Suspend(TimeSpan.Zero);
             host.Agent?.Process.Resume();
+            CalmRarely(host);
             if (host.Instance is { Guest: { } guest }) guest.Options = world.Climate.Guest;
         }
     }
@@ -65,8 +68,9 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
         }
     }
 
-    private IEnumerable<SimulatedHost> Hosts => [world.A, world.B];
-    private SimulatedHost Source => world.A.SourceWanted is not null ? world.A : world.B;
+    private IReadOnlyList<SimulatedHost> Hosts => world.Hosts;
+    private SimulatedHost Source => _atSecond ? world.Second!.Source
+        : world.A.SourceWanted is not null ? world.A : world.B;
     private SimulatedHost Replica => Source.Peer;
 
     private async Task RageAsync(int generation)
@@ -83,6 +87,7 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
             if (world.Options.Spares(_strikes++)) continue;
             world.Say("storm", $"{fault} (strike {_strikes - 1})");
             world.Count($"fault {fault}");
+            _atSecond = world.Second is not null && dice.Chance(0.5);
             Strike(fault, dice);
         }
     }
@@ -97,7 +102,7 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
                 Source.KillAgent();
                 Replica.KillAgent();
                 break;
-            case Fault.HangAgent: Hang(dice.Pick([world.A, world.B]), dice); break;
+            case Fault.HangAgent: Hang(dice.Pick(Hosts), dice); break;
             case Fault.CrashReplicaHost: CrashSomehow(Replica, dice); break;
             case Fault.CrashSourceHost: Source.Crash(); break;
             case Fault.RestartInstance: Source.Instance?.PowerOff(); break;
@@ -124,11 +129,11 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
             case Fault.FillReplicaDisk: FillDisk(Replica, dice); break;
             case Fault.EndMirror: EndMirror(Source, dice); break;
             case Fault.BurstOfWrites: Burst(Source, dice); break;
-            case Fault.JumpClock: Jump(dice.Pick([world.A, world.B]), dice); break;
+            case Fault.JumpClock: Jump(dice.Pick(Hosts), dice); break;
             case Fault.StaleSession: _sky.Start(() => world.Network.Past.ReturnAsync(_sky, dice)); break;
             case Fault.RestoreReplica: Restore(Replica, dice); break;
-            case Fault.KillController: dice.Pick([world.A, world.B]).KillController(); break;
-            default: throw new SimulationException($"no such weather: {fault}");
+            case Fault.KillController: KillController(dice); break;
+            default: StrikeRarely(fault, dice); break;
         }
     }
 
@@ -220,6 +225,12 @@ internal sealed class Storm(SimulatedWorld world, Prng prng)
         if (host.Instance?.Guest is not { } guest) return;
         guest.Options = guest.Options with { ThinkMicroseconds = 10_000, MaxSectors = 64 };
         Later(dice, 100, 1000, () => guest.Options = world.Climate.Guest);
+    }
+
+    private void KillController(Prng dice)
+    {
+        if (_atSecond) world.Second!.KillCoordinator();
+        else dice.Pick([world.A, world.B]).KillController();
     }
 
     private static void StartUnless(SimulatedHost host, Action start)

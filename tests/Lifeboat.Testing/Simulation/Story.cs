@@ -16,7 +16,7 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
     public async Task TellAsync()
     {
         SetUp();
-        await _acts.StormAsync(Math.Min(prng.Next(5, 25), world.Options.StormSecondsMax));
+        await _acts.StormAsync(Math.Min(prng.Next(5, 25), world.Options.StormSecondsMax), decays: true);
         await _acts.ProtectedAsync();
         var act = prng.Next(12);
         switch (world.Options.StormOnly ? 0 : act)
@@ -45,14 +45,14 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
         world.Network.BytesPerSecond = world.Climate.BytesPerSecond;
         world.Network.Version = world.Climate.LinkVersion;
         world.Network.Striped = world.Climate.Link.Paths.Count > 0;
-        foreach (var host in new[] { a, b })
+        foreach (var host in world.Hosts)
         {
             host.Guest = world.Climate.Guest;
             host.Disk.DelayMax = world.Climate.SlowDisk;
             host.LogDisk.DelayMax = world.Climate.SlowLog;
         }
         world.Say("director", world.Climate.ToString());
-        var group = world.NewGroup();
+        var group = world.NewGroup(a, Protection.Epoch.First);
         a.Install(world.NewDisks());
         a.SetGroup(group);
         b.SetGroup(group);
@@ -63,6 +63,7 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
         b.StartAgent();
         a.StartController();
         b.StartController();
+        world.Second?.SetUp();
     }
 
     private async Task DrillAsync()

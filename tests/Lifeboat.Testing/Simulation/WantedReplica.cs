@@ -31,6 +31,15 @@ public sealed class WantedReplica(Epoch epoch, string primarySite, IReadOnlyList
     /// <summary>What a source remembers of it may be void; only what it says itself counts.</summary>
     public bool WasPutBack { get; private set; }
 
+    /// <summary>Its medium has decayed: something of it may be lost, and is found and named.</summary>
+    public bool HasDecayed { get; private set; }
+    /// <summary>Power was lost after that: what a flip took of the end may pass for what a crash tore.</summary>
+    public bool MayHaveTornEnd { get; private set; }
+
+    public void Decays() => (HasDecayed, MayHaveTornEnd) = (true, false);
+
+    public void LostPower() => MayHaveTornEnd = HasDecayed;
+
     public void Promise(long durable) => Durable = Math.Max(Durable, durable);
 
     public void Promise(long durable, RecoveryPoint newest)

@@ -43,6 +43,14 @@ public sealed class SimulatedDisk(Prng prng, TimeProvider? time = null)
     /// </summary>
     public Func<DiskVerb, string, string, bool> LeavesOut { get; set; } = static (_, _, _) => false;
 
+    /// <summary>A cache that lies: it says that it flushed and synced, and did neither.</summary>
+    public bool Lies { get; set; }
+    /// <summary>
+    /// Where in its file a write ends up, of one that a drive puts elsewhere: asked with folder, file, offset, bytes
+    /// and the file's length. Null: every write goes where it should.
+    /// </summary>
+    public Func<string, string, long, int, long, long>? Misdirects { get; set; }
+
     /// <summary>Number of the newest change.</summary>
     internal long Order { get; private set; }
 

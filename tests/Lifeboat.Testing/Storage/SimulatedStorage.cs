@@ -55,7 +55,7 @@ public sealed class SimulatedStorage(SimulatedDisk disk, string folder = "") : I
     {
         var before = disk.Order;
         await EnterAsync(DiskVerb.Sync, "", ct);
-        if (disk.LeavesOut(DiskVerb.Sync, folder, "")) return;
+        if (disk.Lies || disk.LeavesOut(DiskVerb.Sync, folder, "")) return;
         disk.Folder(folder).Sync(before);
         disk.Did(folder, DiskVerb.Sync, "");
     }

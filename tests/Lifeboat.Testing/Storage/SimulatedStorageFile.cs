@@ -40,7 +40,8 @@ internal sealed class SimulatedStorageFile(SimulatedDisk disk, string folder, st
             WriteSome(offset, data);
             throw new StorageException(StorageFault.Full, $"{name}: the simulated disk is full");
         }
-        inode.Write(offset, data.Span, disk.NextOrder());
+        var lands = disk.Misdirects?.Invoke(folder, name, offset, data.Length, inode.Cache.Length) ?? offset;
+        inode.Write(lands, data.Span, disk.NextOrder());
         disk.Did(folder, DiskVerb.Write, name);
     }
 
@@ -64,7 +65,7 @@ internal sealed class SimulatedStorageFile(SimulatedDisk disk, string folder, st
     {
         var before = disk.Order;
         await EnterAsync(DiskVerb.Flush, 0, 0, ct);
-        if (disk.LeavesOut(DiskVerb.Flush, folder, name)) return;
+        if (disk.Lies || disk.LeavesOut(DiskVerb.Flush, folder, name)) return;
         inode.Flush(before);
         disk.Did(folder, DiskVerb.Flush, name);
     }

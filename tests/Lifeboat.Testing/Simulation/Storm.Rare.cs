@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Testing.Storage;
+
+namespace Lifeboat.Testing.Simulation;
+
+// What goes wrong seldom: media that decay or lie, links that are half there, copies of what once was.
+internal sealed partial class Storm
+{
+    private bool _decays;
+
+    private void StrikeRarely(Fault fault, Prng dice)
+    {
+        switch (fault)
+        {
+            case Fault.FlipBits:
+                if (_decays) Replica.Decay.Flip(dice);
+                break;
+            case Fault.MisdirectWrite:
+                if (_decays) Replica.Decay.Misdirect(dice);
+                break;
+            case Fault.LyingFlush:
+                LieAndCrash(Replica, dice);
+                break;
+            case Fault.SlowReplicaDisk:
+                Replica.Disk.DelayMax = TimeSpan.FromMilliseconds(dice.Next(20, 300));
+                Later(dice, 200, 5000, MendSlowDisks);
+                break;
+            case Fault.OneWay:
+                world.Network.CutOneWay(dice.Pick(Hosts).Name);
+                Later(dice, 100, 15_000, world.Network.Heal);
+                break;
+            case Fault.FlappingLink: Flap(dice); break;
+            case Fault.SlowMonitor: SlowMonitor(dice); break;
+            case Fault.RestoreSource: RestoreSource(Source, dice); break;
+            case Fault.SecondSource:
+                if (dice.Chance(0.5)) Source.KillAgent();
+                else world.Network.BreakAll();
+                world.Network.Past.LieInWait(_sky, dice);
+                break;
+            default: throw new SimulationException($"no such weather: {fault}");
+        }
+    }
+
+    private void CalmRarely(SimulatedHost host)
+    {
+        host.Disk.DelayMax = world.Climate.SlowDisk;
+        host.Disk.Misdirects = null;
+        if (host.Instance is { } instance) instance.MonitorDelay = TimeSpan.Zero;
+        world.Network.Past.LieInWaitNoMore();
+        // A drive that lies does so until power is lost: in calm weather it would be left to lie.
+        if (host.Lies) host.Crash();
+    }
+
+    private void LieAndCrash(SimulatedHost host, Prng dice)
+    {
+        if (_decays && host.BeginToLie()) Later(dice, 100, 4000, host.Crash);
+    }
+
+    private void MendSlowDisks()
+    {
+        foreach (var host in Hosts) host.Disk.DelayMax = world.Climate.SlowDisk;
+    }
+
+    private void Flap(Prng dice)
+    {
+        var generation = _generation;
+        var at = 0;
+        for (var times = dice.Next(3, 12); times > 0; times--)
+        {
+            After(TimeSpan.FromMilliseconds(at), () =>
+            {
+                if (generation == _generation) world.Network.Partition();
+            });
+            at += dice.Next(50, 1500);
+            After(TimeSpan.FromMilliseconds(at), world.Network.Heal);
+            at += dice.Next(50, 1500);
+        }
+    }
+
+    private void SlowMonitor(Prng dice)
+    {
+        if (Source.Instance is not { } instance) return;
+        instance.MonitorDelay = TimeSpan.FromMilliseconds(dice.Next(20, 1500));
+        Later(dice, 500, 8000, () => instance.MonitorDelay = TimeSpan.Zero);
+    }
+
+    // One backup for the agent alone, or one for both sites.
+    private void RestoreSource(SimulatedHost host, Prng dice)
+    {
+        if (host.Agent is not { Process: { Alive: true, Paused: false } }) return;
+        var copy = host.LogDisk.Fork(dice.Fork(), ["outbox", "maps"]);
+        copy.Crash(CrashStyle.KeepAll);
+        var replica = dice.Chance(0.5) ? Restoring.Copy(host.Peer, dice.Fork()) : null;
+        Later(dice, 500, 12_000, () =>
+        {
+            if (!_raging || host.SourceWanted is null) return;
+            host.KillAgent();
+            host.LogDisk.PutBack(copy);
+            world.Count("sources put back");
+            if (replica?.PutBack() == true) world.Count("replicas put back");
+        });
+    }
+}
