@@ -131,9 +131,12 @@ internal sealed partial class HostedSource : IAsyncDisposable
     public static string LogFolder(AgentParts parts, string group) =>
         Path.Combine(parts.Paths.AgentState, "outbox", group);
 
-    /// <summary>Where it is kept from where on the change maps are complete, a folder for each group.</summary>
+    /// <summary>
+    /// Where it is kept from where on the change maps are complete, a folder for each group. Not with the site: a backup
+    /// of it would know nothing of the maps that were dropped since.
+    /// </summary>
     public static string MapsFolder(AgentParts parts, string group) =>
-        Path.Combine(parts.Paths.AgentState, "maps", group);
+        Path.Combine(parts.Paths.Volatile, "maps", group);
 
     // Without a disk for it maps are trusted as long as this agent lives; the next one compares.
     private static FileStorage? MapsStorage(string group, AgentParts parts)

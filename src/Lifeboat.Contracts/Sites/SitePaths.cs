@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Lifeboat.Contracts.Sites;
 
 /// <summary>Where things are inside a site directory: one place for the names, for all processes of the site.</summary>
@@ -19,6 +22,12 @@ public sealed record SitePaths(string Root)
     public string Views => Path.Combine(Root, "views");
     /// <summary>What the agent was asked to do; kept over restarts.</summary>
     public string AgentState => Path.Combine(Root, "agent");
+    /// <summary>
+    /// What is true only as long as this host runs, and must not come back with a backup of the site. Outside of the
+    /// site's directory, one for each site of the host.
+    /// </summary>
+    public string Volatile => Path.Combine("/run/lifeboat",
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(Root))))[..16]);
     /// <summary>Certificate of the site's CA, PEM.</summary>
     public string CaCertificate => Path.Combine(Root, "ca", "ca.pem");
     public string CaKey => Path.Combine(Root, "ca", "ca.key");

@@ -43,7 +43,7 @@ public sealed partial class SimulatedAgent
             Seed = _prng.NextUInt64(),
             Log = _world.Climate.HasLog ? new SimulatedStorage(_host.LogDisk, "outbox") : null,
             LogReserveBytes = 0,
-            Maps = new SimulatedStorage(_host.LogDisk, "maps"),
+            Maps = new SimulatedStorage(_host.Memory, "maps"),
             LogAboveBytes = _world.Climate.LogAboveBytes,
             Suspension = _host.Suspended,
         }, _world.Network.LinkOf(_host.Name, Process), Process.Clock, NullLogger<GroupSource>.Instance, _world.Flaws);

@@ -24,6 +24,7 @@ public sealed partial class SimulatedHost
         Disk = new SimulatedDisk(prng.Fork(), world.Wires.Clock);
         PlantedFlaws.Plant(world.Options.Flaw, Disk);
         LogDisk = new SimulatedDisk(prng.Fork(), world.Wires.Clock);
+        Memory = new SimulatedDisk(prng.Fork());
         Runs = new SimulatedRunStore(this);
         Decay = new Decay(this);
         // Hosts do not agree on the time.
@@ -37,6 +38,8 @@ public sealed partial class SimulatedHost
     public SimulatedDisk Disk { get; }
     /// <summary>Another disk, for the source's log alone: it is full, slow or broken by itself.</summary>
     public SimulatedDisk LogDisk { get; }
+    /// <summary>A file system in memory: it is gone with the host, and no backup has it.</summary>
+    public SimulatedDisk Memory { get; }
     /// <summary>The group's source is suspended here, as the site was told; its time may be over.</summary>
     public Suspension? Suspended { get; private set; }
     public SimulatedRunStore Runs { get; }
@@ -101,6 +104,7 @@ public sealed partial class SimulatedHost
         agent.Process.Kill();
         Disk.KillProcesses();
         LogDisk.KillProcesses();
+        Memory.KillProcesses();
     }
 
     public void StartController()
@@ -123,6 +127,7 @@ public sealed partial class SimulatedHost
         Instance?.PowerOff();
         CrashDisk();
         LogDisk.Crash();
+        Memory.Crash(CrashStyle.LoseAll);
     }
 
     /// <summary>An operator suspends the source for so long by this host's clock, or resumes it (zero).</summary>

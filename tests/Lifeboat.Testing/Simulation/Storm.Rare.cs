@@ -88,7 +88,7 @@ internal sealed partial class Storm
     private void RestoreSource(SimulatedHost host, Prng dice)
     {
         if (host.Agent is not { Process: { Alive: true, Paused: false } }) return;
-        var copy = host.LogDisk.Fork(dice.Fork(), ["outbox", "maps"]);
+        var copy = host.LogDisk.Fork(dice.Fork(), ["outbox"]);
         copy.Crash(CrashStyle.KeepAll);
         var replica = dice.Chance(0.5) ? Restoring.Copy(host.Peer, dice.Fork()) : null;
         Later(dice, 500, 12_000, () =>

@@ -46,6 +46,7 @@ internal sealed partial class Storm(SimulatedWorld world, Prng prng)
             host.Disk.CapacityBytes = long.MaxValue;
             host.Disk.Faults = static _ => null;
             Mend(host.LogDisk);
+            Mend(host.Memory);
             // A clock that was set back would make it last for an hour more.
             if (host.Suspended is not null) host.Suspend(TimeSpan.Zero);
             host.Agent?.Process.Resume();
@@ -121,7 +122,10 @@ internal sealed partial class Storm(SimulatedWorld world, Prng prng)
                 Source.LogDisk.CapacityBytes = Source.LogDisk.AllocatedBytes + dice.Next(400_000);
                 MendLater(Source.LogDisk, dice);
                 break;
-            case Fault.BreakLogDisk: BreakLog(Source.LogDisk, dice); break;
+            case Fault.BreakLogDisk:
+                BreakLog(Source.LogDisk, dice);
+                if (dice.Chance(0.5)) BreakLog(Source.Memory, dice);
+                break;
             case Fault.SlowLogDisk:
                 Source.LogDisk.DelayMax = TimeSpan.FromMilliseconds(dice.Next(20, 500));
                 MendLater(Source.LogDisk, dice);

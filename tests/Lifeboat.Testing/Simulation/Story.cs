@@ -162,7 +162,7 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
 
     private async Task FailbackAsync()
     {
-        await _acts.StormAsync(prng.Next(2, 8));
+        await _acts.StormAsync(prng.Next(2, 8), decays: true);
         await _acts.ProtectedAsync();
         await _acts.MoveAsync(world.A, RunKind.Failback);
         await _acts.ProtectedAsync();

@@ -27,7 +27,7 @@ public sealed class SwarmTests
     /// <summary>Those that only a look at disks after a crash shows at once.</summary>
     public static TheoryData<string> StorageFlaws =>
         ["no-flush-of-journal", "no-flush-of-new-segment", "no-flush-of-manifest", "no-sync-of-names",
-            "seal-before-durable"];
+            "no-zeroing-of-tail", "seal-before-durable"];
 
     [Fact]
     public void Two_hundred_worlds_with_faults_hold()
