@@ -37,4 +37,5 @@ internal static class EventIds
     public const int RequestFailed = 4050;
     public const int AgentStarted = 4051;
     public const int WatchdogRestarted = 4052;
+    public const int ImagesLeft = 4058;
 }

@@ -19,7 +19,7 @@ public static class ProblemStatus
         ReasonCode.PointExpired => 410,
         ReasonCode.Timeout => 504,
         ReasonCode.PeerUnreachable or ReasonCode.AgentUnreachable or ReasonCode.ControllerUnreachable
-            or ReasonCode.LinkDown => 502,
+            or ReasonCode.LinkDown or ReasonCode.StoreUnavailable => 502,
         ReasonCode.TargetFull or ReasonCode.SourceFull => 507,
         ReasonCode.Unexpected => 500,
         _ => 422,

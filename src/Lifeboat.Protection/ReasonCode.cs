@@ -65,4 +65,5 @@ public enum ReasonCode
     VolumeUnprotected = 87,
     HostUnknown = 90,
     Migrated = 91,
+    StoreUnavailable = 92,
 }

@@ -72,6 +72,7 @@ internal static partial class Problems
         ReplicaStoreFault.TargetTooSmall => ReasonCode.TargetTooSmall,
         ReplicaStoreFault.TargetMissing or ReplicaStoreFault.SeedUnreadable => ReasonCode.InvalidRequest,
         ReplicaStoreFault.Full => ReasonCode.TargetFull,
+        ReplicaStoreFault.Unavailable => ReasonCode.StoreUnavailable,
     };
 
     private static ReasonCode ReasonOf(ReplicaFault fault) => fault switch

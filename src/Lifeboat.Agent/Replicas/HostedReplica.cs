@@ -14,6 +14,7 @@ using Lifeboat.Replication.Replicas;
 using Lifeboat.Replication.Replicas.Sealing;
 using Lifeboat.Volumes.Files;
 using Lifeboat.Volumes.Qemu;
+using Lifeboat.Volumes.Qemu.Rbd;
 using Microsoft.Extensions.Logging;
 using EngineVolume = Lifeboat.Replication.Replicas.ReplicaVolume;
 
@@ -65,8 +66,18 @@ internal sealed partial class HostedReplica : IAsyncDisposable
     public static string DirectoryOf(AgentParts parts, string group) => Path.Combine(parts.Paths.Replicas, group);
 
     // What is there is opened by the driver that made it.
-    public static QemuReplicaStore Store(AgentParts parts) => new(parts.Paths.Replicas, parts.Paths.Run, parts.Time,
-        SiteConfiguration.Read(parts.Paths.Root).ReplicaFormat == "qcow2");
+    public static QemuReplicaStore Store(AgentParts parts)
+    {
+        var site = SiteConfiguration.Read(parts.Paths.Root);
+        return new QemuReplicaStore(parts.Paths.Replicas, parts.Paths.Run, parts.Time, site.ReplicaFormat switch
+        {
+            "qcow2" => BaseImageForm.Qcow2,
+            "rbd" => BaseImageForm.Rbd,
+            _ => BaseImageForm.Raw,
+        }, site.Rbd is { } rbd ? new RbdPool(
+            new CephAccess(rbd.ConfigurationFile, rbd.User, TimeSpan.FromSeconds(rbd.AnswerSeconds)), rbd.Pool,
+            rbd.Namespace) : null);
+    }
 
     public static async Task<HostedReplica> OpenAsync(ReplicaSpec spec, AgentParts parts, CancellationToken ct)
     {

@@ -23,7 +23,9 @@ internal static class ReplicaChecks
                 problems);
     }
 
-    /// <exception cref="ProblemException">TargetTooSmall, TargetFull, InvalidRequest (target, seed).</exception>
+    /// <exception cref="ProblemException">
+    /// TargetTooSmall, TargetFull, InvalidRequest (target, seed), StoreUnavailable.
+    /// </exception>
     public static async Task PlacesAsync(ReplicaSpec spec, AgentParts parts, CancellationToken ct)
     {
         foreach (var volume in spec.Volumes)
@@ -72,12 +74,18 @@ internal static class ReplicaChecks
             var free = await HostedReplica.Store(parts).FreeBytesAsync(ct);
             if (free < FreeBytesMin)
                 throw new ProblemException(ReasonCode.TargetFull,
-                    $"{directory} has {free >> 20} MiB free; a replica needs {FreeBytesMin >> 20} MiB at least",
+                    $"{directory}, or the pool of base images, has {free >> 20} MiB free; a replica needs "
+                    + $"{FreeBytesMin >> 20} MiB at least",
                     "Make room, or move the site directory to a larger file system.");
             // Free space is no proof of being allowed to write.
             var probe = Path.Combine(directory, ".probe");
             await File.WriteAllBytesAsync(probe, new byte[4096], ct);
             File.Delete(probe);
+        }
+        catch (ReplicaStoreException e) when (e.Fault == ReplicaStoreFault.Unavailable)
+        {
+            throw new ProblemException(
+                ReasonCode.StoreUnavailable, "where base images are kept cannot be reached", e.Message, cause: e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or StorageException
             or ReplicaStoreException)

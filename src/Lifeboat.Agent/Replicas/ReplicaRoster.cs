@@ -58,7 +58,7 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
     }
 
     /// <exception cref="ProblemException">
-    /// GroupUnknown; JournalCorrupt or KeyUnavailable: it cannot be opened.
+    /// GroupUnknown; JournalCorrupt, KeyUnavailable or StoreUnavailable: it cannot be opened.
     /// </exception>
     public HostedReplica Get(string group)
     {
@@ -123,6 +123,8 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
             await hosted.CloseAllViewsAsync(ct);
             await CloseAsync(hosted);
         }
+        // Of images in a cluster nothing would tell any more. One that is gone is missed by a replica that comes back.
+        await RemoveImagesAsync(key, hosted?.Spec, ct);
         _broken.TryRemove(key, out _);
         // The spec goes first: were the files gone and it still there, an empty replica would come back.
         await _files.DeleteAsync(key, ct);
@@ -153,7 +155,7 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
             // As it was before: the old one is opened again, a new one leaves nothing behind. One that is there and
             // cannot be opened now, for want of a key or a disk, is neither.
             if (before is not null) await TryOpenAsync(before, ct);
-            else if (!_broken.ContainsKey(spec.Key)) RemoveFiles(spec.Key);
+            else if (!_broken.ContainsKey(spec.Key)) await RemoveHalfMadeAsync(spec.Key, ct);
             throw;
         }
     }
@@ -183,9 +185,14 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         catch (Exception e) when (e is ReplicaException or ReplicaStoreException or StorageException
             or ProblemException)
         {
-            _broken[spec.Key] = e is ProblemException { Reason: ReasonCode.KeyUnavailable } locked
-                ? (locked.Reason, $"{locked.Message}: {locked.Detail}")
-                : (ReasonCode.JournalCorrupt, e.Message);
+            _broken[spec.Key] = e switch
+            {
+                ProblemException { Reason: ReasonCode.KeyUnavailable } locked =>
+                    (locked.Reason, $"{locked.Message}: {locked.Detail}"),
+                ReplicaStoreException { Fault: ReplicaStoreFault.Unavailable } =>
+                    (ReasonCode.StoreUnavailable, e.Message),
+                _ => (ReasonCode.JournalCorrupt, e.Message),
+            };
             LogNotOpened(e, spec.Key);
         }
     }
@@ -204,6 +211,34 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
         await hosted.DisposeAsync();
     }
 
+    private async Task RemoveImagesAsync(string key, ReplicaSpec? spec, CancellationToken ct)
+    {
+        try
+        {
+            await HostedReplica.Store(_parts).DeleteGroupAsync(key, ct);
+        }
+        catch (ReplicaStoreException)
+        {
+            // It is not removed, so it is there: deleting can be tried again.
+            if (spec is not null) await TryOpenAsync(spec, ct);
+            throw;
+        }
+    }
+
+    // Whoever cannot reach the store that the images would be in has made none, or is told of what he has to remove.
+    private async Task RemoveHalfMadeAsync(string key, CancellationToken ct)
+    {
+        try
+        {
+            await HostedReplica.Store(_parts).DeleteGroupAsync(key, ct);
+        }
+        catch (ReplicaStoreException e)
+        {
+            LogImagesLeft(key, e.Message);
+        }
+        RemoveFiles(key);
+    }
+
     // Disks that the user named lie elsewhere and are left alone.
     private void RemoveFiles(string key)
     {
@@ -218,6 +253,10 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
 
     [LoggerMessage(EventIds.ReplicaRemoved, LogLevel.Information, "Removed the replica of {Group} with its history")]
     private partial void LogRemoved(string group);
+
+    [LoggerMessage(EventIds.ImagesLeft, LogLevel.Warning,
+        "Images of {Group} that were begun may be left in their pool: {Reason}")]
+    private partial void LogImagesLeft(string group, string reason);
 
     [LoggerMessage(EventIds.ReplicaNotOpened, LogLevel.Error, "The replica of {Group} cannot be opened")]
     private partial void LogNotOpened(Exception e, string group);

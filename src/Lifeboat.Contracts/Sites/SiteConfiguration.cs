@@ -29,8 +29,12 @@ public sealed record SiteConfiguration
     /// <summary>The driver's options; absent: its defaults.</summary>
     public JsonElement? Options { get; init; }
 
-    /// <summary>Of base images made from now on: `raw` files, or `qcow2` behind QEMU's storage daemon.</summary>
+    /// <summary>
+    /// Of base images made from now on: `raw` files, or behind QEMU's storage daemon `qcow2` files or `rbd` images.
+    /// </summary>
     public string ReplicaFormat { get; init; } = "raw";
+    /// <summary>Where and how base images in a Ceph cluster are reached; absent: there are none.</summary>
+    public RbdSettings? Rbd { get; init; }
     /// <summary>Absent: what is made from now on is not encrypted.</summary>
     public EncryptionSettings? Encryption { get; init; }
 
@@ -71,8 +75,11 @@ public sealed record SiteConfiguration
             yield return $"linkListen is '{LinkListen}'; it must be address:port";
         if (LinkAdvertise is { } advertised && !IsHostAndPort(advertised))
             yield return $"linkAdvertise is '{advertised}'; it must be host:port";
-        if (ReplicaFormat is not ("raw" or "qcow2"))
-            yield return $"replicaFormat is '{ReplicaFormat}'; it must be raw or qcow2";
+        if (ReplicaFormat is not ("raw" or "qcow2" or "rbd"))
+            yield return $"replicaFormat is '{ReplicaFormat}'; it must be raw, qcow2 or rbd";
+        if (ReplicaFormat == "rbd" && Rbd is null)
+            yield return "replicaFormat is 'rbd' and rbd is missing, which says where: {\"pool\": \"lifeboat\"}";
+        foreach (var problem in Rbd?.Problems() ?? []) yield return problem;
         foreach (var problem in Encryption?.Problems() ?? []) yield return problem;
     }
 

@@ -41,7 +41,7 @@ public interface IGrowingImage
     ValueTask GrowAsync(long sizeBytes, CancellationToken ct);
 }
 
-public enum ReplicaStoreFault { TargetTooSmall = 1, TargetMissing = 2, SeedUnreadable = 3, Full = 4 }
+public enum ReplicaStoreFault { TargetTooSmall = 1, TargetMissing = 2, SeedUnreadable = 3, Full = 4, Unavailable = 5 }
 
 public sealed class ReplicaStoreException(ReplicaStoreFault fault, string message, Exception? cause = null)
     : Exception(message, cause)

@@ -57,4 +57,12 @@ internal static partial class Posix
         _ = Close(descriptor);
         return error;
     }
+
+    /// <summary>Makes the name of a file durable.</summary>
+    /// <exception cref="Journaling.Storage.StorageException">fsync of its directory failed.</exception>
+    public static void SyncDirectoryOf(string file)
+    {
+        var errno = SyncDirectory(Path.GetDirectoryName(file)!);
+        if (errno != 0) throw StorageErrors.FromErrno(errno, "fsync", file);
+    }
 }

@@ -2,40 +2,48 @@
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Nbd;
 using Lifeboat.Replication.Replicas;
-using Lifeboat.Volumes.Files;
 
 namespace Lifeboat.Volumes.Qemu;
 
 // Invariants
 //   A daemon that ended is started anew with the next call. What it had been given and did not flush may be lost, so
 //   the flush that follows fails, once: whoever wrote does it again.
+//   A request that is given up ends its daemon first, so that nothing of it can come later by that way.
 internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
 {
+    private const long SlowestBytesPerSecond = 4 << 20;
+
     private readonly Func<CancellationToken, Task<(StorageDaemon Daemon, NbdClient Client)>> _start;
     private readonly SemaphoreSlim _starting = new(1, 1);
     private (StorageDaemon Daemon, NbdClient Client) _served;
-    private readonly string _file;
+    private readonly BaseImageSpec _spec;
+    private readonly IQemuImages _images;
+    private readonly TimeProvider _time;
     private volatile bool _lost, _ended;
     // Changes that the daemon has said yes to; and how many of them a flush has covered, which may run beside others.
     private long _changed, _flushed;
     private long _size;
 
-    private QemuBaseImage(long sizeBytes, string file, (StorageDaemon Daemon, NbdClient Client) served,
-        Func<CancellationToken, Task<(StorageDaemon Daemon, NbdClient Client)>> start) =>
-        (_size, _file, _served, _start) = (sizeBytes, file, served, start);
+    private QemuBaseImage(BaseImageSpec spec, IQemuImages images, (StorageDaemon Daemon, NbdClient Client) served,
+        Func<CancellationToken, Task<(StorageDaemon Daemon, NbdClient Client)>> start, TimeProvider time)
+    {
+        (_spec, _images, _served, _start, _time) = (spec, images, served, start, time);
+        _size = spec.SizeBytes;
+    }
 
     public long SizeBytes => Volatile.Read(ref _size);
 
     internal int DaemonProcess => _served.Daemon.ProcessId;
 
-    public static async Task<QemuBaseImage> OpenAsync(BaseImageSpec spec, string file,
-        Func<CancellationToken, Task<(StorageDaemon Daemon, NbdClient Client)>> start, CancellationToken ct)
+    public static async Task<QemuBaseImage> OpenAsync(BaseImageSpec spec, IQemuImages images,
+        Func<CancellationToken, Task<(StorageDaemon Daemon, NbdClient Client)>> start, TimeProvider time,
+        CancellationToken ct)
     {
-        var image = new QemuBaseImage(spec.SizeBytes, file, await start(ct), start);
+        var image = new QemuBaseImage(spec, images, await start(ct), start, time);
         if (image._served.Client.Info.Size is var size && size >= spec.SizeBytes) return image;
         await image.DisposeAsync();
         throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall,
-            $"{file} has {size} bytes, volume {spec.Volume} needs {spec.SizeBytes}");
+            $"{images.NameOf(spec)} has {size} bytes, volume {spec.Volume} needs {spec.SizeBytes}");
     }
 
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
@@ -44,13 +52,13 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
         var client = await ClientAsync(ct);
         try
         {
-            await RunAsync(() => client.ReadAsync(offset, buffer, ct), StorageFault.Unreadable);
+            await RunAsync(client, buffer.Length, () => client.ReadAsync(offset, buffer, ct), StorageFault.Unreadable);
         }
         catch (StorageException) when (client.Ended.IsCompleted)
         {
             // Who only reads has lost nothing with a daemon that ended.
             var next = await ClientAsync(ct);
-            await RunAsync(() => next.ReadAsync(offset, buffer, ct), StorageFault.Unreadable);
+            await RunAsync(next, buffer.Length, () => next.ReadAsync(offset, buffer, ct), StorageFault.Unreadable);
         }
     }
 
@@ -63,8 +71,11 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
             if (_served.Client.Info.Size < sizeBytes)
             {
                 await EndAsync();
-                await QemuImg.RunAsync(["resize", "-q", "-f", "qcow2", _file, $"{sizeBytes}"], ct);
-                using (var file = RawFile.Open(_file, FileMode.Open)) file.Flush();
+                await TranslateAsync(async () =>
+                {
+                    await _images.GrowAsync(_spec, sizeBytes, ct);
+                    return true;
+                });
                 await StartAsync(ct);
             }
             Volatile.Write(ref _size, Math.Max(SizeBytes, sizeBytes));
@@ -79,7 +90,7 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
     {
         Check(offset, data.Length);
         var client = await ClientAsync(ct);
-        await RunAsync(() => client.WriteAsync(offset, data, fua: false, ct), StorageFault.Io);
+        await RunAsync(client, data.Length, () => client.WriteAsync(offset, data, fua: false, ct), StorageFault.Io);
         NoteChanged(client);
     }
 
@@ -88,7 +99,8 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
         Check(offset, length);
         if (length == 0) return;
         var client = await ClientAsync(ct);
-        await RunAsync(() => client.ZeroAsync(offset, length, NbdZeroFlags.None, ct), StorageFault.Io);
+        await RunAsync(client, length,
+            () => client.ZeroAsync(offset, length, NbdZeroFlags.None, ct), StorageFault.Io);
         NoteChanged(client);
     }
 
@@ -101,7 +113,7 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
             _lost = false;
             throw new StorageException(StorageFault.Io, "qemu-storage-daemon ended before what it had was flushed");
         }
-        await RunAsync(() => client.FlushAsync(ct), StorageFault.Io);
+        await RunAsync(client, 0, () => client.FlushAsync(ct), StorageFault.Io);
         Interlocked.Exchange(ref _flushed, covered);
     }
 
@@ -131,8 +143,22 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
 
     private async Task StartAsync(CancellationToken ct)
     {
-        _served = await _start(ct);
+        _served = await TranslateAsync(() => _start(ct));
         _ended = false;
+    }
+
+    // Of an image that is open: its failures are those of storage, and no target is too small.
+    private static async Task<T> TranslateAsync<T>(Func<Task<T>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch (ReplicaStoreException e)
+        {
+            throw new StorageException(
+                e.Fault == ReplicaStoreFault.Full ? StorageFault.Full : StorageFault.Io, e.Message, e);
+        }
     }
 
     private async ValueTask<NbdClient> ClientAsync(CancellationToken ct)
@@ -154,11 +180,14 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
         }
     }
 
-    private static async ValueTask RunAsync(Func<Task> call, StorageFault medium)
+    private async ValueTask RunAsync(NbdClient client, long bytes, Func<Task> call, StorageFault medium)
     {
         try
         {
-            await call();
+            var done = call();
+            if (_images.AnswerLimit is { } limit && !done.IsCompleted)
+                await GiveUpAfterAsync(limit + TimeSpan.FromSeconds(bytes / SlowestBytesPerSecond), client, done);
+            await done;
         }
         catch (NbdException e)
         {
@@ -169,6 +198,15 @@ internal sealed class QemuBaseImage : IBaseImage, IGrowingImage
                 _ => StorageFault.Io,
             }, $"the image's store: {e.Message}", e);
         }
+    }
+
+    private async Task GiveUpAfterAsync(TimeSpan limit, NbdClient client, Task done)
+    {
+        using var over = new CancellationTokenSource();
+        if (await Task.WhenAny(done, Task.Delay(limit, _time, over.Token)) != done && _served is var served
+            && served.Client == client)
+            served.Daemon.Kill();
+        await over.CancelAsync();
     }
 
     private void Check(long offset, long length)

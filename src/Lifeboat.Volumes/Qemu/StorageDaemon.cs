@@ -20,10 +20,11 @@ internal sealed class StorageDaemon : IAsyncDisposable
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(30);
     private readonly Process _process;
     private readonly Task<string> _said;
+    private readonly TimeProvider _time;
 
-    private StorageDaemon(Process process)
+    private StorageDaemon(Process process, TimeProvider time)
     {
-        _process = process;
+        (_process, _time) = (process, time);
         _said = process.StandardError.ReadToEndAsync();
     }
 
@@ -35,7 +36,7 @@ internal sealed class StorageDaemon : IAsyncDisposable
     public static async Task<(StorageDaemon Daemon, NbdClient Client)> StartAsync(
         string blockdev, string place, TimeProvider time, CancellationToken ct)
     {
-        await EndPredecessorAsync(place, ct);
+        await EndPredecessorAsync(place, time);
         File.Delete(place + ".sock");
         var start = new ProcessStartInfo("qemu-storage-daemon",
         [
@@ -46,10 +47,10 @@ internal sealed class StorageDaemon : IAsyncDisposable
         {
             RedirectStandardError = true, UseShellExecute = false,
         };
-        var daemon = new StorageDaemon(Run(start));
+        var daemon = new StorageDaemon(Run(start), time);
         try
         {
-            return (daemon, await daemon.ConnectAsync(place + ".sock", time, ct));
+            return (daemon, await daemon.ConnectAsync(place + ".sock", ct));
         }
         catch
         {
@@ -60,31 +61,44 @@ internal sealed class StorageDaemon : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // TERM: it flushes and closes the image.
+        // TERM: it flushes and closes the image. One that cannot, because its image does not answer, is not waited for.
         if (!_process.HasExited) Terminate(_process.Id);
-        await _process.WaitForExitAsync();
+        await WaitOrKillAsync(_process, _time);
         _process.Dispose();
     }
 
-    private async Task<NbdClient> ConnectAsync(string socket, TimeProvider time, CancellationToken ct)
+    /// <summary>At once: its connections end, and what it had not flushed may be lost.</summary>
+    public void Kill()
     {
-        var started = time.GetTimestamp();
+        try
+        {
+            _process.Kill();
+        }
+        catch (InvalidOperationException)
+        {
+            // It has been ended meanwhile.
+        }
+    }
+
+    private async Task<NbdClient> ConnectAsync(string socket, CancellationToken ct)
+    {
+        var started = _time.GetTimestamp();
         while (true)
         {
             try
             {
                 return await NbdClient.ConnectAsync(new UnixDomainSocketEndPoint(socket),
-                    new NbdClientOptions { Export = Export, Time = time }, ct);
+                    new NbdClientOptions { Export = Export, Time = _time }, ct);
             }
             catch (NbdException e)
             {
                 if (_process.HasExited)
                     throw new StorageException(
                         StorageFault.Io, $"qemu-storage-daemon ended: {(await _said).Trim()}", e);
-                if (time.GetElapsedTime(started) > StartLimit)
+                if (_time.GetElapsedTime(started) > StartLimit)
                     throw new StorageException(StorageFault.Io, $"qemu-storage-daemon does not serve: {e.Message}", e);
             }
-            await Task.Delay(TimeSpan.FromMilliseconds(20), time, ct);
+            await Task.Delay(TimeSpan.FromMilliseconds(20), _time, ct);
         }
     }
 
@@ -100,27 +114,35 @@ internal sealed class StorageDaemon : IAsyncDisposable
         }
     }
 
-    private static async Task EndPredecessorAsync(string place, CancellationToken ct)
+    /// <summary>Ends, in an orderly way, the one that a killed agent left at this place.</summary>
+    public static async Task EndPredecessorAsync(string place, TimeProvider time)
     {
         var file = place + ".pid";
         if (!File.Exists(file) || !int.TryParse(
-            (await File.ReadAllTextAsync(file, ct)).Trim(), CultureInfo.InvariantCulture, out var pid)) return;
+            (await File.ReadAllTextAsync(file)).Trim(), CultureInfo.InvariantCulture, out var pid)) return;
         // A number alone says nothing: another process may have it by now.
         var commandLine = $"/proc/{pid}/cmdline";
         if (!File.Exists(commandLine)
-            || !(await File.ReadAllTextAsync(commandLine, ct)).Contains(file, StringComparison.Ordinal)) return;
+            || !(await File.ReadAllTextAsync(commandLine)).Contains(file, StringComparison.Ordinal)) return;
         try
         {
             using var left = Process.GetProcessById(pid);
             Terminate(pid);
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-            limit.CancelAfter(EndLimit);
-            await left.WaitForExitAsync(limit.Token);
+            await WaitOrKillAsync(left, time);
         }
         catch (ArgumentException)
         {
             // It is gone.
         }
+    }
+
+    private static async Task WaitOrKillAsync(Process process, TimeProvider time)
+    {
+        using var over = new CancellationTokenSource();
+        var ended = process.WaitForExitAsync();
+        if (await Task.WhenAny(ended, Task.Delay(EndLimit, time, over.Token)) != ended) process.Kill();
+        await over.CancelAsync();
+        await ended;
     }
 
     private static void Terminate(int pid) => _ = Files.Posix.Kill(pid, Files.Posix.Terminate);

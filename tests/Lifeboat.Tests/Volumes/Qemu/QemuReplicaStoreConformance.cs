@@ -13,7 +13,8 @@ public sealed class QemuReplicaStoreConformance : ReplicaStoreConformance, IDisp
     private readonly TemporaryDirectory _directory = new();
 
     protected override IReplicaStore Open() =>
-        new QemuReplicaStore(_directory["replicas"], _directory["run"], TimeProvider.System);
+        new QemuReplicaStore(
+            _directory["replicas"], _directory["run"], TimeProvider.System, BaseImageForm.Qcow2);
 
     protected override string Put(string name, byte[] content)
     {
