@@ -4,12 +4,12 @@ namespace Lifeboat.Replication.Capture;
 /// <summary>
 /// A disk of a running instance as capture needs it. Sequence (facts: DESIGN §5): <see cref="AttachAsync"/>, then
 /// read the
-/// gap through <see cref="GapAsync"/> and <see cref="ReadAsync"/>, then <see cref="ForgetGapAsync"/> when the batch is
+/// gap through <see cref="IGapReader"/>, then <see cref="ForgetGapAsync"/> when the batch is
 /// durable at the recovery site; in the steady state <see cref="RotateAsync"/>. Whatever breaks, the instance goes
 /// on and
 /// the tap's change map keeps what was not forgotten. Every failure is a <see cref="TapException"/>.
 /// </summary>
-public interface IDiskTap : IAsyncDisposable
+public interface IDiskTap : IGapReader, IAsyncDisposable
 {
     /// <summary>Virtual size in bytes.</summary>
     long SizeBytes { get; }
@@ -24,15 +24,6 @@ public interface IDiskTap : IAsyncDisposable
     /// <param name="replica">The replica that the change map must be relative to; another one makes it
     /// worthless.</param>
     Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct);
-
-    /// <summary>
-    /// Extents of the frozen gap inside the range, in order, not overlapping. With an <see cref="GapKind.Allocation"/>
-    /// map (allowed after any attach): what is allocated; all else reads as zeroes.
-    /// </summary>
-    Task<IReadOnlyList<GapExtent>> GapAsync(GapMap map, long offset, long length, CancellationToken ct);
-
-    /// <summary>Reads the disk as it is now (a later guest write may or may not be seen).</summary>
-    ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct);
 
     /// <summary>The frozen gap is durable at the recovery site: drop it.</summary>
     Task ForgetGapAsync(CancellationToken ct);
