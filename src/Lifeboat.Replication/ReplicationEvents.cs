@@ -34,6 +34,10 @@ internal static class ReplicationEvents
     public const int Resumed = 2019;
     public const int BasisUnreadable = 2020;
     public const int BasisUnwritten = 2021;
+    public const int MomentTaken = 2050;
+    public const int MomentDurable = 2051;
+    public const int MomentGivenUp = 2052;
+    public const int MomentLeft = 2053;
     public const int ReceiverAccepted = 2100;
     public const int ReceiverRefused = 2101;
     public const int ReceiverEnded = 2102;

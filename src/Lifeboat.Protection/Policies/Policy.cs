@@ -12,6 +12,11 @@ public sealed record Policy
     public TimeSpan RtoTarget { get; init; } = TimeSpan.FromMinutes(15);
     /// <summary>Crash-consistent points are cut this often.</summary>
     public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(2);
+    /// <summary>How the source learns what changed.</summary>
+    public ChangeSource Source { get; init; } = ChangeSource.Continuous;
+    /// <summary>From one moment to the next where writes are not captured: what was written since may be lost.
+    /// </summary>
+    public TimeSpan SourcePeriod { get; init; } = TimeSpan.FromMinutes(1);
     /// <summary>Application-consistent points; null: only on request.</summary>
     public TimeSpan? QuiesceInterval { get; init; }
     /// <summary>A point shared by all groups of the application is cut this often; null: only on request. The shortest
@@ -49,7 +54,7 @@ public sealed record Policy
     /// made with differs.
     /// </summary>
     public bool CanFollow(Policy other) =>
-        OutboxBytes == other.OutboxBytes && OutboxLogBytes == other.OutboxLogBytes;
+        OutboxBytes == other.OutboxBytes && OutboxLogBytes == other.OutboxLogBytes && Source == other.Source;
 
     public IEnumerable<string> Problems()
     {
@@ -65,6 +70,7 @@ public sealed record Policy
             yield return $"policy.quiesceLimit is {QuiesceLimit}; allowed is 1 s to 1 min";
         if (QuiesceLabel is { Length: 0 or > 200 }) yield return "policy.quiesceLabel has 1 to 200 characters";
         foreach (var problem in Retention.Problems()) yield return problem;
+        foreach (var problem in SourceProblems()) yield return problem;
         if (OutboxBytes is < 4 << 20 or > 64L << 30)
             yield return $"policy.outboxBytes is {OutboxBytes}; allowed is 4 MiB to 64 GiB";
         if (ShipBytesPerSecond is < DataRate.Least) yield return "policy.shipBytesPerSecond: the least is 64 KiB/s";
@@ -74,6 +80,19 @@ public sealed record Policy
         if (!Enum.IsDefined(Priority)) yield return $"policy.priority {(int)Priority} is not known";
         if (OutboxLogBytes is not 0 and (< 4 << 20 or > 4L << 40))
             yield return $"policy.outboxLogBytes is {OutboxLogBytes}; allowed is 0 (none) or 4 MiB to 4 TiB";
+    }
+
+    private IEnumerable<string> SourceProblems()
+    {
+        if (!Enum.IsDefined(Source)) yield return $"policy.source {(int)Source} is not known";
+        if (SourcePeriod < TimeSpan.FromSeconds(1) || SourcePeriod > TimeSpan.FromDays(31))
+            yield return $"policy.sourcePeriod is {SourcePeriod}; allowed is 1 s to 31 days";
+        if (Source == ChangeSource.Continuous) yield break;
+        if (RpoTarget < SourcePeriod)
+            yield return $"policy.rpoTarget is {RpoTarget}, shorter than policy.sourcePeriod of {SourcePeriod}: "
+                + "it could never be met";
+        if (SharedInterval is not null)
+            yield return "policy.sharedInterval: points are shared only by groups whose source is continuous";
     }
 
     private RateCalendar ReadShipCalendar(ICollection<string> problems) =>

@@ -38,19 +38,25 @@ public interface IMomentTap : IAsyncDisposable
     Task UninstallAsync(CancellationToken ct);
 }
 
-/// <summary>One moment: what changed up to it, and the disks as they were then.</summary>
-/// <remarks>
-/// Disposing drops the images, as when a moment is given up: its changes are then part of the next one's.
-/// </remarks>
-public interface IMoment : IAsyncDisposable
+/// <summary>
+/// One moment: what changed up to it, and the disks as they were then. One that is never forgotten was given up: its
+/// changes are then part of the next one's.
+/// </summary>
+public interface IMoment
 {
-    /// <summary>By the tap's clock, never later than the moment itself: what was acknowledged before is in it.</summary>
+    /// <summary>By the tap's clock, never later than the moment: what was acknowledged before is in it.</summary>
     DateTimeOffset At { get; }
 
     /// <summary>In no order, each volume of the group once.</summary>
     IReadOnlyList<MomentVolume> Volumes { get; }
 
-    /// <summary>The moment is durable at the recovery site: the next one begins where this one was.</summary>
+    /// <summary>The images are needed no more: what they cost the instances ends. Closing twice succeeds.</summary>
+    Task CloseAsync(CancellationToken ct);
+
+    /// <summary>
+    /// The moment is durable at the recovery site: the next one's changes begin where this one was. Only after
+    /// <see cref="CloseAsync"/>.
+    /// </summary>
     Task ForgetAsync(CancellationToken ct);
 }
 

@@ -4,7 +4,7 @@ using Lifeboat.Replication.Capture;
 namespace Lifeboat.Replication.Resync;
 
 /// <summary>A part of a disk in memory, a few megabytes of it at a time.</summary>
-internal sealed class DiskWindow(IDiskTap tap, long sizeBytes, SyncCounters counters)
+internal sealed class DiskWindow(IGapReader disk, long sizeBytes, SyncCounters counters)
 {
     public const int LengthMax = 4 << 20;
     private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(LengthMax, sizeBytes));
@@ -16,7 +16,7 @@ internal sealed class DiskWindow(IDiskTap tap, long sizeBytes, SyncCounters coun
 
     public async ValueTask ReadAsync(long offset, long length, CancellationToken ct)
     {
-        await tap.ReadAsync(offset, At(offset, length), ct);
+        await disk.ReadAsync(offset, At(offset, length), ct);
         counters.AddExamined(length);
     }
 

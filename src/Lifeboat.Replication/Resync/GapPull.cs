@@ -27,7 +27,7 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
     private const int ClusterGap = 128 << 10;
 
     private readonly PullPace _pace = new(stream, task.Sink, task.WindowBytes, counters);
-    private DiskWindow _window = new(task.Tap, 0, counters);
+    private DiskWindow _window = new(task.Disk, 0, counters);
     private long _cursor;
 
     /// <returns>False: the attach is over.</returns>
@@ -36,13 +36,13 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
     public async Task<bool> RunAsync(DigestLine digests, CancellationToken ct)
     {
         if (task.Kind != SyncKind.Allocation && !await stream.WaitDurableAsync(task.Sequence, ct)) return false;
-        _window = new DiskWindow(task.Tap, task.SizeBytes, counters);
+        _window = new DiskWindow(task.Disk, task.SizeBytes, counters);
         var tree = new TreeCompare(task, digests, _window, counters);
         while (_cursor < task.SizeBytes)
         {
             var from = _cursor / AskBytes * AskBytes;
             var askedTo = Math.Min(from + AskBytes, task.SizeBytes);
-            var extents = await task.Tap.GapAsync(task.Map, from, askedTo - from, ct);
+            var extents = await task.Disk.GapAsync(task.Map, from, askedTo - from, ct);
             Check(extents, from, askedTo);
             if (task.Kind == SyncKind.ChangeMap) extents = LostExtents.Unite(extents, task.Lost, from, askedTo);
             var differ = task.Kind == SyncKind.HashCompare
@@ -57,7 +57,7 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
                 stream.Pulled(task.Sink, to);
             }
         }
-        _window = new DiskWindow(task.Tap, 0, counters);
+        _window = new DiskWindow(task.Disk, 0, counters);
         stream.EndPull(task.Sink);
         return true;
     }
@@ -174,5 +174,5 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
 /// <param name="Compare">Narrow a change map by digests.</param>
 /// <param name="WindowBytes">Pulled bytes that may be under way at once.</param>
 /// <param name="Lost">What the recovery site has lost and is brought too.</param>
-internal sealed record GapPullTask(IDiskTap Tap, VolumeSink Sink, GapMap Map, SyncKind Kind, long SizeBytes,
+internal sealed record GapPullTask(IGapReader Disk, VolumeSink Sink, GapMap Map, SyncKind Kind, long SizeBytes,
     long Sequence, bool Compare, long WindowBytes, IReadOnlyList<GapExtent> Lost);

@@ -25,6 +25,8 @@ internal sealed class MapBasis(IStorage? storage)
 
     public Guid Replica { get; private set; }
     public IReadOnlyList<MapPosition> Positions { get; private set; } = [];
+    /// <summary>The moment that the maps begin at, in a group that is read in moments.</summary>
+    public DateTimeOffset? At { get; private set; }
 
     /// <summary>Whether all that this replica lacks is in the maps. Reads the file the first time.</summary>
     public async Task<bool> FitsAsync(HelloReply reply, CancellationToken ct)
@@ -39,22 +41,23 @@ internal sealed class MapBasis(IStorage? storage)
     {
         if (Positions.Any(p => p.Stream == stream)) return Task.CompletedTask;
         Positions = [.. Positions.TakeLast(PositionsMax - 1), new MapPosition(stream, from)];
-        return WriteAsync(Replica, Positions, ct);
+        return WriteAsync(Replica, Positions, At, ct);
     }
 
     /// <summary>To be called before a map is dropped: from now on less than this is not enough.</summary>
     /// <exception cref="StorageException">It is not written down: the map must stay.</exception>
-    public async Task MoveAsync(Guid replica, Guid stream, long sequence, CancellationToken ct)
+    public async Task MoveAsync(Guid replica, Guid stream, long sequence, DateTimeOffset? at, CancellationToken ct)
     {
         IReadOnlyList<MapPosition> positions = [new(stream, sequence)];
-        await WriteAsync(replica, positions, ct);
-        (Replica, Positions) = (replica, positions);
+        await WriteAsync(replica, positions, at, ct);
+        (Replica, Positions, At) = (replica, positions, at);
     }
 
-    private async Task WriteAsync(Guid replica, IReadOnlyList<MapPosition> positions, CancellationToken ct)
+    private async Task WriteAsync(
+        Guid replica, IReadOnlyList<MapPosition> positions, DateTimeOffset? at, CancellationToken ct)
     {
         if (storage is null) return;
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(new MapBasisFile(CurrentVersion, replica, positions), Json);
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(new MapBasisFile(CurrentVersion, replica, positions, at), Json);
         await using (var file = await storage.OpenAsync(Aside, create: true, ct))
         {
             await file.SetLengthAsync(0, ct);
@@ -66,7 +69,7 @@ internal sealed class MapBasis(IStorage? storage)
     private async Task LoadAsync(CancellationToken ct)
     {
         if (storage is not null && await ReadAsync(storage, ct) is { } known)
-            (Replica, Positions) = (known.Replica, known.Positions);
+            (Replica, Positions, At) = (known.Replica, known.Positions, known.At);
         _loaded = true;
     }
 
@@ -87,7 +90,8 @@ internal sealed class MapBasis(IStorage? storage)
         }
     }
 
-    private sealed record MapBasisFile(int Version, Guid Replica, IReadOnlyList<MapPosition> Positions);
+    private sealed record MapBasisFile(
+        int Version, Guid Replica, IReadOnlyList<MapPosition> Positions, DateTimeOffset? At = null);
 }
 
 /// <param name="From">Least sequence of the stream that is enough.</param>

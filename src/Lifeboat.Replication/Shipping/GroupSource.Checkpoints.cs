@@ -39,6 +39,7 @@ public sealed partial class GroupSource
     public async Task<CheckpointOutcome> CheckpointAsync(IReadOnlyDictionary<string, Consistency> quiesced,
         string? label, string? note, Func<Task<bool>> confirm, CancellationToken ct)
     {
+        if (_moments is not null) return await AskMomentAsync(quiesced, label, note, confirm, ct);
         var consistency = quiesced.Count == 0 ? Consistency.Crash : quiesced.Values.Min();
         await _cutting.EnterAsync(ct);
         try
@@ -151,7 +152,7 @@ public sealed partial class GroupSource
         {
             // A change begins a new interval: an hour that became a second must not run to its end.
             var interval = CheckpointInterval * (1 + _points.OpenCount / OpenPointsPerPace);
-            if (await _intervalChanged.WaitAsync(interval, _time, ct)) continue;
+            if (await _intervalChanged.WaitAsync(interval, _time, ct) || _moments is not null) continue;
             if (_stream is { IsGivenUp: false, InBatch: false }) await CheckpointAsync(Nobody, null, null, ct);
         }
     }

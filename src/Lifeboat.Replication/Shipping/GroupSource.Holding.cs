@@ -26,7 +26,8 @@ public sealed partial class GroupSource
         return new SharedCut(this);
     }
 
-    private HeldCut? Hold() => _stream is { IsGivenUp: false } stream ? new HeldCut(this, stream) : null;
+    private HeldCut? Hold() =>
+        _moments is null && _stream is { IsGivenUp: false } stream ? new HeldCut(this, stream) : null;
 
     /// <summary>This group's part in a checkpoint over several groups. One caller at a time.</summary>
     public sealed class SharedCut : IDisposable
@@ -73,7 +74,7 @@ public sealed partial class GroupSource
     }
 
     // Of one stream; that stream may be given up at any moment, which each phase hears of by itself.
-    private sealed class HeldCut(GroupSource source, CaptureStream stream)
+    private sealed class HeldCut(GroupSource source, CaptureStream stream) : IDisposable
     {
         private readonly IReadOnlyList<VolumeSink> _sinks = stream.OpenSinks();
         private readonly IReadOnlyList<ushort> _resting = stream.Resting();
@@ -95,6 +96,8 @@ public sealed partial class GroupSource
         }
 
         public Task<bool> LookAsync(CancellationToken ct) => source.AllIntactAsync(stream, _sinks, _resting, ct);
+
+        public void Dispose() => Settle(agreed: false);
 
         public void Settle(bool agreed)
         {

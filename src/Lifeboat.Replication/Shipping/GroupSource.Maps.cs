@@ -17,7 +17,14 @@ public sealed partial class GroupSource
     {
         try
         {
-            return _flaws.TrustMaps || await _basis.FitsAsync(reply, ct);
+            var fits = await _basis.FitsAsync(reply, ct);
+            // An agent that starts again is as far behind as the one before it was.
+            if (fits && _moments is not null && _basis.At is { } at)
+            {
+                LastMoment ??= at;
+                BehindSince ??= at;
+            }
+            return fits || _flaws.TrustMaps;
         }
         catch (StorageException e)
         {
@@ -39,11 +46,12 @@ public sealed partial class GroupSource
         }
     }
 
-    private async Task<bool> TryMoveBasisAsync(CaptureStream stream, long sequence, CancellationToken ct)
+    private async Task<bool> TryMoveBasisAsync(
+        CaptureStream stream, long sequence, CancellationToken ct, DateTimeOffset? at = null)
     {
         try
         {
-            await _basis.MoveAsync(_replica, stream.StreamId, sequence, ct);
+            await _basis.MoveAsync(_replica, stream.StreamId, sequence, at, ct);
             return true;
         }
         catch (StorageException e)

@@ -15,6 +15,11 @@ public sealed partial class GroupSource
     public async Task ReleaseAsync(string volume, TimeSpan length, string why, CancellationToken ct)
     {
         var slot = SlotOf(volume);
+        if (_moments is not null)
+        {
+            await ReleaseFromMomentsAsync(slot, length, why, ct);
+            return;
+        }
         await slot.Gate.EnterAsync(ct);
         try
         {
@@ -43,6 +48,7 @@ public sealed partial class GroupSource
         slot.Release = null;
         slot.RetryAt = 0;
         _stream?.ToTend.Set();
+        _momentWanted.Set();
     }
 
     /// <exception cref="ArgumentException">No such volume.</exception>

@@ -18,6 +18,7 @@ public sealed partial class GroupSource
     {
         _resend = resend;
         stream.ToTend.Set();
+        _momentWanted.Set();
     }
 
     // Not inside a batch: what it brings may be all that is asked for.

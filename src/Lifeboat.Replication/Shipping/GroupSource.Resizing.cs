@@ -9,16 +9,16 @@ namespace Lifeboat.Replication.Shipping;
 // keeps the size that the volume had then (docs/decisions/0016-a-size-is-a-record.md).
 public sealed partial class GroupSource
 {
-    private bool MayResize(CaptureStream stream, TapSlot slot) => _statesSizes
-        && (slot.Tap.SizeBytes > slot.SizeBytes || (slot.Tap.SizeBytes < slot.SizeBytes && stream.BaseSequence == 0));
+    private bool MayResize(CaptureStream stream, TapSlot slot, long sizeBytes) => _statesSizes
+        && (sizeBytes > slot.SizeBytes || (sizeBytes < slot.SizeBytes && stream.BaseSequence == 0));
 
-    private void NoteSize(CaptureStream stream, TapSlot slot)
+    private void NoteSize(CaptureStream stream, TapSlot slot, long sizeBytes)
     {
         if (!_statesSizes) return;
-        if (MayResize(stream, slot))
+        if (MayResize(stream, slot, sizeBytes))
         {
-            LogVolumeResized(_options.Group, slot.Disk.Name, slot.SizeBytes, slot.Tap.SizeBytes);
-            slot.SizeBytes = slot.Tap.SizeBytes;
+            LogVolumeResized(_options.Group, slot.Disk.Name, slot.SizeBytes, sizeBytes);
+            slot.SizeBytes = sizeBytes;
         }
         // What is new may be anything at a disk of the user's there: it is brought whatever the change map says.
         if (stream.StateSize(slot.Disk.Index, slot.SizeBytes) is { } added) slot.Lost = [.. slot.Lost, added];

@@ -20,11 +20,15 @@ public sealed partial class GroupSource
     private async Task<bool> LinkForeverAsync(CancellationToken ct)
     {
         _runToken = ct;
+        // An agent that was killed in a moment left its images, and the link may be away for long.
+        if (_moments is not null) await InTurnAsync(_moments.Tap.DetachAsync, ct);
         while (true)
         {
+            await DropStaleMomentAsync(ct);
             await WhileSuspendedAsync(ct);
             var end = await LiveOnceAsync(ct);
             _connected = false;
+            _sessionOverAt = _time.GetTimestamp();
             LogSessionEnded(_options.Group, end.Reason, end.Detail);
             if (end.Refused && end.Reason is ReasonCode.StaleEpoch or ReasonCode.Migrated)
             {
@@ -174,7 +178,7 @@ public sealed partial class GroupSource
             var waiting = stream.OutboxBytes;
             if (stream.TryReplayFrom(reply.Durable))
             {
-                var syncing = stream.InBatch || _batchEnd is not null;
+                var syncing = _moments is null ? stream.InBatch || _batchEnd is not null : !_momentInStream;
                 if (!syncing && waiting > 0) _sync = NewReplay(waiting, ReasonCode.LinkDown);
                 NoteRung();
                 SetState(syncing ? SyncPhase(stream) : GroupSourcePhase.Streaming,
@@ -206,6 +210,7 @@ public sealed partial class GroupSource
         _points.DropAbove(left?.LastSequence ?? reply.Durable);
         _baseStream = reply.StreamId;
         _batchEnd = null;
+        _momentInStream = false;
         var id = _chance.NextGuid();
         var stream = left
             ?? new CaptureStream(StreamOptions(id, reply), _time, _flaws, EndsOf(id, reply));

@@ -27,11 +27,10 @@ public sealed partial class GroupSource
         _stop.Cancel();
         if (Volatile.Read(ref _started)) await _ended.Task.ArriveAsync(ct);
         var problems = new List<string>();
-        foreach (var slot in _slots)
-            if (await ReleaseAsync(slot, uninstall, ct) is { } problem) problems.Add($"{slot.Disk.Name}: {problem}");
+        await ReleaseAllAsync(uninstall, problems, ct);
         GiveUpStream(ReasonCode.None);
         if (uninstall && _log is { } log) await TryClearAsync(log, ct);
-        foreach (var slot in _slots) slot.Tap.LetGo();
+        LetGoOfAll();
         SetState(GroupSourcePhase.Stopped, ReasonCode.None, null);
         return problems;
     }
@@ -57,7 +56,7 @@ public sealed partial class GroupSource
     {
         Leave(reason, detail);
         SetState(GroupSourcePhase.Fenced, reason, detail);
-        foreach (var slot in _slots) await ReleaseAsync(slot, uninstall: false, ct);
+        await ReleaseAllAsync(uninstall: false, [], ct);
     }
 
     /// <summary>Gives capture up: the guests go on without us from this moment.</summary>
@@ -65,7 +64,7 @@ public sealed partial class GroupSource
     {
         if (_stream is not { IsGivenUp: false }) return;
         GiveUpStream(reason);
-        foreach (var slot in _slots) slot.Tap.LetGo();
+        LetGoOfAll();
         SetState(GroupSourcePhase.Detached, reason, detail);
         NoteRung();
     }
@@ -78,7 +77,7 @@ public sealed partial class GroupSource
         {
             var reason = await stream.GivenUp.ArriveAsync(_runToken);
             if (stream != _stream) return;
-            foreach (var slot in _slots) slot.Tap.LetGo();
+            LetGoOfAll();
             if (reason is ReasonCode.OutboxFull or ReasonCode.OutboxLogFull or ReasonCode.OutboxLogFailed
                 or ReasonCode.CaptureHung)
                 SetState(GroupSourcePhase.Detached, reason, null);
@@ -97,10 +96,11 @@ public sealed partial class GroupSource
         {
             // Shut down, fenced or failed: nobody will answer the guests any more.
             GiveUpStream(ReasonCode.AgentUnreachable);
-            foreach (var slot in _slots) slot.Tap.LetGo();
+            LetGoOfAll();
             if (_state.Phase is not (GroupSourcePhase.Fenced or GroupSourcePhase.Stopped))
                 SetState(GroupSourcePhase.Stopped, ReasonCode.None, null);
         }
+        EndMoments();
         _ended.TrySetResult();
         Task[] watches;
         lock (_gate) watches = [.. _watches];
@@ -108,24 +108,47 @@ public sealed partial class GroupSource
         if (_log is not null) await _log.DisposeAsync();
     }
 
-    private async Task<string?> ReleaseAsync(TapSlot slot, bool uninstall, CancellationToken ct)
+    private void LetGoOfAll()
+    {
+        if (_moments is { } moments) moments.Tap.LetGo();
+        else
+            foreach (var slot in _slots) slot.Tap.LetGo();
+    }
+
+    private async Task ReleaseAllAsync(bool uninstall, List<string> problems, CancellationToken ct)
+    {
+        if (_moments is { Tap: var moments })
+        {
+            moments.LetGo();
+            var problem = await ReleaseAsync(_options.Group,
+                t => uninstall ? moments.UninstallAsync(t) : moments.DetachAsync(t), ct);
+            if (problem is not null) problems.Add(problem);
+            return;
+        }
+        foreach (var slot in _slots)
+            if (await ReleaseAsync(slot, uninstall, ct) is { } problem) problems.Add($"{slot.Disk.Name}: {problem}");
+    }
+
+    private Task<string?> ReleaseAsync(TapSlot slot, bool uninstall, CancellationToken ct) => ReleaseAsync(
+        slot.Disk.Name, t => uninstall ? slot.Tap.UninstallAsync(t) : slot.Tap.DetachAsync(t), ct);
+
+    private async Task<string?> ReleaseAsync(string what, Func<CancellationToken, Task> release, CancellationToken ct)
     {
         using var limit = new CancellationTokenSource(DetachLimit, _time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
         try
         {
-            if (uninstall) await slot.Tap.UninstallAsync(any.Token);
-            else await slot.Tap.DetachAsync(any.Token);
+            await release(any.Token);
             return null;
         }
         catch (TapException e)
         {
-            LogDetachFailed(_options.Group, slot.Disk.Name, e.Message);
+            LogDetachFailed(_options.Group, what, e.Message);
             return e.Message;
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            LogDetachFailed(_options.Group, slot.Disk.Name, "no answer in time");
+            LogDetachFailed(_options.Group, what, "no answer in time");
             return "no answer in time";
         }
     }

@@ -15,7 +15,11 @@ public sealed partial class GroupSource
     private BatchClose? _batchEnd;
     private long _rotatedAt, _rotatedPoint;
 
-    private async Task TendAsync(CaptureStream stream, DigestLine digests, CancellationToken ct)
+    private Task TendAsync(CaptureStream stream, DigestLine digests, CancellationToken ct) => _moments is null
+        ? TendTapsAsync(stream, digests, ct)
+        : TakeMomentsAsync(stream, digests, ct);
+
+    private async Task TendTapsAsync(CaptureStream stream, DigestLine digests, CancellationToken ct)
     {
         while (true)
         {
@@ -86,7 +90,7 @@ public sealed partial class GroupSource
         var first = slot.Sink is null;
         slot.Pull = null;
         slot.Pulled = false;
-        NoteSize(stream, slot);
+        NoteSize(stream, slot, slot.Tap.SizeBytes);
         var sequence = stream.SequenceBefore(slot.Disk.Index, out var nothing);
         var sink = slot.Sink = stream.BeginVolume(slot.Disk.Index);
         try
@@ -102,7 +106,7 @@ public sealed partial class GroupSource
             slot.MissingSince = null;
             // A batch of its own: the counters begin anew.
             if (!first && Array.TrueForAll(_slots, s => s.Pull is null)) _sync = NewSync(SyncKind.None);
-            var task = TaskOf(slot, sink, map, sequence, nothing);
+            var task = TaskOf(slot, slot.Tap, sink, map, sequence, nothing);
             slot.Pull = new GapPull(task, stream, CountersOf(slot, task.Kind, map));
             LogVolumeAttached(_options.Group, slot.Disk.Name, map.Kind, map.BitmapName);
         }
@@ -112,7 +116,7 @@ public sealed partial class GroupSource
             (slot.Fault, slot.Detail) = (e.Fault, e.Message);
             NoteMissing(stream, slot, e.Fault);
             // The tap knows the new size now: at once again.
-            if (e.Fault == TapFault.SizeChanged && MayResize(stream, slot)) return;
+            if (e.Fault == TapFault.SizeChanged && MayResize(stream, slot, slot.Tap.SizeBytes)) return;
             slot.RetryAt = _time.GetTimestamp() + Ticks(slot.Backoff.Next());
             LogVolumeNotAttached(_options.Group, slot.Disk.Name, e.Fault, e.Message);
         }
@@ -124,7 +128,8 @@ public sealed partial class GroupSource
         }
     }
 
-    private GapPullTask TaskOf(TapSlot slot, VolumeSink sink, GapMap map, long sequence, bool nothing)
+    private GapPullTask TaskOf(
+        TapSlot slot, IGapReader disk, VolumeSink sink, GapMap map, long sequence, bool nothing)
     {
         var kind = nothing && !_seeded ? SyncKind.Allocation
             : map.Kind == GapKind.Known && !nothing && !_compareAll ? SyncKind.ChangeMap
@@ -135,7 +140,7 @@ public sealed partial class GroupSource
         if (CapNow is { } rate) window = Math.Min(window, Math.Max(256 << 10, 2 * rate));
         var copyAll = _flaws.CopyAll && kind == SyncKind.ChangeMap;
         if (copyAll) map = new GapMap(GapKind.Allocation, null);
-        return new GapPullTask(slot.Tap, sink, map, kind, slot.SizeBytes, sequence,
+        return new GapPullTask(disk, sink, map, kind, slot.SizeBytes, sequence,
             _options.CompareChangeMap && !copyAll, window, slot.Lost);
     }
 

@@ -69,6 +69,9 @@ public sealed partial class GroupSource
         _return = new Backoff(options.ReturnMin, options.ReturnMax, _chance);
         _slots = [.. options.Volumes.OrderBy(v => v.Index)
             .Select(v => new TapSlot(v, new Backoff(options.RetryMin, options.RetryMax, _chance)))];
+        _moments = options.Moments;
+        _momentPeriodTicks = options.Moments?.Period.Ticks ?? 0;
+        _momentRetry = new Backoff(options.RetryMin, options.RetryMax, _chance);
         _points = new PointLedger(time);
         _budget = options.Budget ?? new LinkBudget(time);
         _basis = new MapBasis(options.Maps);
@@ -152,6 +155,7 @@ public sealed partial class GroupSource
             SyncProgress = state.Phase == GroupSourcePhase.Streaming ? 1 : sync.Progress,
             Attaches = Volatile.Read(ref _attaches),
             LastSealed = _points.LastSealed,
+            Moments = MomentsNow(),
             Volumes = [.. _slots.Select((s, i) => new VolumeSnapshot(
                 s.Disk.Name, volumes is not null && volumes[i].Attached, s.Detail, s.SizeBytes))],
         };

@@ -5,6 +5,7 @@ using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Moments;
 
 namespace Lifeboat.Replication.Shipping;
 
@@ -57,6 +58,8 @@ public sealed record GroupSourceOptions
     /// begins anew trusts no map, and compares.
     /// </summary>
     public IStorage? Maps { get; init; }
+    /// <summary>Its changes come in moments, and its disks have no taps; null: writes are captured.</summary>
+    public MomentOptions? Moments { get; init; }
     /// <summary>Suspended from the start.</summary>
     public Suspension? Suspension { get; init; }
 
@@ -65,6 +68,10 @@ public sealed record GroupSourceOptions
         if (Volumes.Count == 0) yield return "source.volumes is empty";
         if (Moves < 0) yield return $"source.moves is {Moves}; it is not negative";
         if (Volumes.DistinctBy(v => v.Index).Count() != Volumes.Count) yield return "source.volumes: an index twice";
+        if (Volumes.Any(v => v.Tap is null != Moments is not null))
+            yield return "source.volumes have taps, or source.moments has one";
+        if (Moments is { } moments && moments.Period <= TimeSpan.Zero)
+            yield return "source.moments.period must be positive";
         if (RetryMin <= TimeSpan.Zero || RetryMax < RetryMin) yield return "source.retryMin..retryMax is no range";
         if (ReturnMin <= TimeSpan.Zero || ReturnMax < ReturnMin) yield return "source.returnMin..returnMax is no range";
         if (RotateInterval <= TimeSpan.Zero) yield return "source.rotateInterval must be positive";
@@ -79,5 +86,7 @@ public sealed record GroupSourceOptions
 }
 
 /// <param name="Index">Number of the volume in the group's journal.</param>
-/// <param name="Tap">Owned by the caller, who disposes it after the source has stopped.</param>
-public sealed record SourceDisk(ushort Index, string Name, long SizeBytes, IDiskTap Tap);
+/// <param name="Tap">
+/// Owned by the caller, who disposes it after the source has stopped; null in a group of moments.
+/// </param>
+public sealed record SourceDisk(ushort Index, string Name, long SizeBytes, IDiskTap? Tap);

@@ -3,6 +3,7 @@ using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Moments;
 using Lifeboat.Replication.Resync;
 
 namespace Lifeboat.Replication.Shipping;
@@ -73,6 +74,8 @@ public sealed record SourceSnapshot
     public required double SyncProgress { get; init; }
     public required long Attaches { get; init; }
     public RecoveryPoint? LastSealed { get; init; }
+    /// <summary>Null: writes are captured.</summary>
+    public MomentsSnapshot? Moments { get; init; }
     public required IReadOnlyList<VolumeSnapshot> Volumes { get; init; }
 }
 

@@ -14,7 +14,8 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
     private volatile string? _detail;
 
     public SourceDisk Disk => disk;
-    public IDiskTap Tap => disk.Tap;
+    /// <summary>Of a disk whose writes are captured.</summary>
+    public IDiskTap Tap => disk.Tap ?? throw new InvalidOperationException($"{disk.Name} is read in moments");
     /// <summary>As the disk was when it was last attached.</summary>
     public long SizeBytes { get; set; } = disk.SizeBytes;
     public Backoff Backoff => backoff;

@@ -69,6 +69,7 @@ public sealed class Climate
         if (Scrubs) allowed.AddRange([.. allowed.Where(IsDecay), .. allowed.Where(IsDecay)]);
         Quiesces = prng.Chance(0.2);
         SharesCuts = prng.Chance(0.06);
+        if (prng.Chance(0.15)) Moments = TimeSpan.FromMilliseconds(prng.Next(1000, 4000));
     }
 
     internal static bool IsRare(Fault fault) => fault > Fault.LongOutage;
@@ -80,6 +81,7 @@ public sealed class Climate
         + $"disk {SlowDisk}, points every {CheckpointInterval} kept {Retention}, "
         + (HasLog ? $"log of {OutboxLogBytes} above {LogAboveBytes} at {SlowLog}, " : "no log, ")
         + (Quiesces ? "points are quiesced, " : "") + (SharesCuts ? "two groups share cuts, " : "")
+        + (Moments is { } period ? $"in moments every {period}, " : "")
         + (Grows ? "disks grow, " : "") + (Unplugs ? "disks come and go, " : "")
         + $"a fault every {FaultEvery} of "
         + string.Join(' ', Allowed);
@@ -111,6 +113,8 @@ public sealed class Climate
     /// The application has a second group, at agents of its own at both sites, and points that both groups share.
     /// </summary>
     public bool SharesCuts { get; }
+    /// <summary>Writes are not captured; a moment is read this often. Null: they are.</summary>
+    public TimeSpan? Moments { get; }
     public FrameAbilities Accepts { get; }
     public int LinkVersion { get; }
 }

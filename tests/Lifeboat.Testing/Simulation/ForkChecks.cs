@@ -77,6 +77,8 @@ internal sealed class ForkChecks(SimulatedWorld world)
         if (_joining is not { } joining) return;
         _joining = null;
         if (world.Storm.Disturbances != joining.Strikes) return;
+        // What the winner's guest writes afterwards is pulled as well there; each moment has its own allowance.
+        if (world.Climate.Moments is not null) return;
         var moved = world.Resyncs.SentInto(joining.Winner, joining.Winner.Peer.ReplicaWanted!);
         var (a, b) = (Changed(joining.Fork.A, joining.Fork.Cut), Changed(joining.Fork.B, -1));
         a.UnionWith(b);

@@ -18,6 +18,8 @@ internal sealed class QemuDrive(SimulatedInstance instance, GuestDisk disk, Simu
     public SimulatedProcess Process => process;
     public List<ChangeMap> Maps { get; } = [];
     public QemuMirror? Mirror { get; private set; }
+    /// <summary>The disk as it was at a moment, while somebody reads it.</summary>
+    public MomentImage? Image { get; set; }
 
     /// <returns>False: the disk was taken out meanwhile, nothing was written.</returns>
     public async Task<bool> WriteAsync(GuestWrite write)
@@ -45,9 +47,20 @@ internal sealed class QemuDrive(SimulatedInstance instance, GuestDisk disk, Simu
     /// <summary>No write is in flight while the action runs: what QEMU's drained sections give.</summary>
     public async Task DrainedAsync(Action action)
     {
+        await BeginDrainAsync();
+        action();
+        EndDrain();
+    }
+
+    /// <summary>From the call on no write is begun; when it returns none is in flight.</summary>
+    public async Task BeginDrainAsync()
+    {
         _drains++;
         while (_inFlight > 0) await _changed.Task;
-        action();
+    }
+
+    public void EndDrain()
+    {
         _drains--;
         Changed();
     }

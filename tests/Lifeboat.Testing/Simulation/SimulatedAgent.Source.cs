@@ -2,10 +2,12 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Moments;
 using Lifeboat.Replication.Shipping;
 using Lifeboat.Testing.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -18,6 +20,7 @@ public sealed partial class SimulatedAgent
     private GroupSource? _source;
     private Epoch _sourceEpoch;
     private IReadOnlyList<SimulatedDiskTap> _taps = [];
+    private SimulatedMomentTap? _moments;
 
     public async Task StartSourceAsync()
     {
@@ -26,10 +29,16 @@ public sealed partial class SimulatedAgent
         await StopSourceAsync(uninstall: false);
         if (_host.SourceWanted != epoch || _source is not null) return;
         var instance = _host.Instance!;
-        _taps = [.. instance.Disks.Select(d => new SimulatedDiskTap(instance, d.Index, Process)
+        var policy = _host.Group!.Policy;
+        _moments = policy.Source == ChangeSource.Continuous ? null : new SimulatedMomentTap(instance, Process)
         {
-            Attached = dirty => _world.Resyncs.Attached(_host, d, dirty),
-        })];
+            Taken = (disk, dirty) => _world.Resyncs.Attached(_host, disk, dirty),
+        };
+        _taps = _moments is not null ? [] : [.. instance.Disks.Select(d =>
+            new SimulatedDiskTap(instance, d.Index, Process)
+            {
+                Attached = dirty => _world.Resyncs.Attached(_host, d, dirty),
+            })];
         var source = new GroupSource(new GroupSourceOptions
         {
             Group = "g1",
@@ -37,8 +46,9 @@ public sealed partial class SimulatedAgent
             Epoch = epoch,
             Target = _host.Peer.Address,
             Volumes = [.. instance.Disks.Select(d => new SourceDisk((ushort)d.Index, $"db1.{d.Name}", d.SizeBytes,
-                _taps[d.Index]))],
-            Policy = _host.Group!.Policy,
+                _taps.ElementAtOrDefault(d.Index)))],
+            Moments = _moments is null ? null : new MomentOptions(_moments, policy.SourcePeriod),
+            Policy = policy,
             Budget = new LinkBudget(Process.Clock) { Settings = _world.Climate.Link },
             Seed = _prng.NextUInt64(),
             Log = _world.Climate.HasLog ? new SimulatedStorage(_host.LogDisk, "outbox") : null,
@@ -64,6 +74,7 @@ public sealed partial class SimulatedAgent
         }
         await source.StopAsync(uninstall, default);
         foreach (var tap in _taps) await tap.DisposeAsync();
+        if (_moments is { } moments) await moments.DisposeAsync();
         if (_source == source) _source = null;
     }
 

@@ -139,20 +139,26 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
         return ValueTask.CompletedTask;
     }
 
-    private static string Freeze(QemuDrive drive, Guid replica, SimulatedInstance instance)
+    /// <summary>Another map of the replica begins to record, beside those that there are.</summary>
+    /// <returns>Those.</returns>
+    internal static List<ChangeMap> BeginMap(QemuDrive drive, Guid replica, SimulatedInstance instance)
     {
         var first = drive.Maps.TrueForAll(m => m.Replica != replica);
         drive.Maps.RemoveAll(m => m.Replica != replica);
         if (first)
             drive.Maps.Add(new ChangeMap(drive.NextMapName(replica), replica, drive.Disk.SizeBytes,
                 instance.Granularity, whole: true));
-        foreach (var map in drive.Maps) map.Enabled = false;
+        List<ChangeMap> old = [.. drive.Maps];
         drive.Maps.Add(new ChangeMap(drive.NextMapName(replica), replica, drive.Disk.SizeBytes, instance.Granularity,
             whole: false));
-        return drive.Maps[^2].Name;
+        return old;
     }
 
-    private string Freeze(QemuDrive drive, Guid replica) => Freeze(drive, replica, instance);
+    private string Freeze(QemuDrive drive, Guid replica)
+    {
+        foreach (var map in BeginMap(drive, replica, instance)) map.Enabled = false;
+        return drive.Maps[^2].Name;
+    }
 
     private List<ChangeMap> Frozen(QemuDrive drive) =>
         [.. drive.Maps.Where(m => m.Replica == _replica && !m.Enabled)];

@@ -25,6 +25,16 @@ public sealed partial class SimulatedInstance(string name, IReadOnlyList<GuestDi
 
     internal QemuDrive Drive(int disk) => _drives[disk];
 
+    /// <summary>No write of the guest is in flight, on any disk, while the action runs.</summary>
+    internal async Task DrainedAsync(Action action)
+    {
+        var drives = _drives;
+        var drained = drives.Select(d => d.BeginDrainAsync()).ToList();
+        foreach (var drain in drained) await drain;
+        action();
+        foreach (var drive in drives) drive.EndDrain();
+    }
+
     public void PowerOn(GuestOptions options, Func<long> nextWrite)
     {
         if (Running) throw new SimulationException($"{name} already runs");

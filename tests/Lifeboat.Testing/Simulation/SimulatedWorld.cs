@@ -144,6 +144,8 @@ public sealed class SimulatedWorld
             OutboxBytes = Climate.OutboxBytes,
             OutboxLogBytes = Climate.HasLog ? Climate.OutboxLogBytes : 0,
             RpoTarget = TimeSpan.FromSeconds(15),
+            Source = Climate.Moments is null ? ChangeSource.Continuous : ChangeSource.Bitmap,
+            SourcePeriod = Climate.Moments ?? Policy.Default.SourcePeriod,
         },
         Members =
         [

@@ -5,6 +5,7 @@ using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Replication.Moments;
 using Lifeboat.Replication.Shipping;
 using Lifeboat.Testing;
 using Lifeboat.Testing.Simulation;
@@ -49,6 +50,14 @@ internal sealed class SourceWorld
         CheckpointInterval = TimeSpan.FromMilliseconds(500), OutboxBytes = 4 << 20,
     };
 
+    /// <summary>Its disks are read in moments; null: their writes are captured.</summary>
+    public TestMomentTap? Moments { get; private set; }
+    public TimeSpan MomentPeriod { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>From the next start on.</summary>
+    public TestMomentTap UseMoments() =>
+        Moments = new TestMomentTap([.. Taps.Select(t => t.Disk)], Network.Wires.Clock);
+
     public LinkSettings Link { get; set; } = LinkSettings.Default;
     public LinkBudget Budget { get; private set; } = null!;
     /// <summary>The agent's own disk, for the log; only with <see cref="HasLog"/>.</summary>
@@ -90,7 +99,9 @@ internal sealed class SourceWorld
             Moves = Moves,
             Arrives = Moves > 0,
             Target = Address,
-            Volumes = [new SourceDisk(0, "db.0", DiskBytes, Taps[0]), new SourceDisk(1, "db.1", DiskBytes, Taps[1])],
+            Volumes = [.. Taps.Select((t, i) =>
+                new SourceDisk((ushort)i, $"db.{i}", DiskBytes, Moments is null ? t : null))],
+            Moments = Moments is null ? null : new MomentOptions(Moments, MomentPeriod),
             Policy = Policy,
             Seed = Prng.NextUInt64(),
             RotateInterval = TimeSpan.FromSeconds(2),

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Protection.Policies;
+
+/// <summary>How a group's source learns what its guests write. Numbers are stored and never change.</summary>
+public enum ChangeSource
+{
+    /// <summary>Every write, in order, as it happens.</summary>
+    Continuous = 1,
+    /// <summary>Now and then what QEMU's dirty bitmaps say has changed, read from an image of one moment.</summary>
+    Bitmap = 2,
+}
