@@ -34,6 +34,11 @@ internal static class EventIds
     public const int ReplicaDamaged = 4046;
     public const int ReplicaRepaired = 4047;
     public const int NoMapsFolder = 4048;
+    public const int InstancesPaused = 4060;
+    public const int OverlayFull = 4061;
+    public const int OverlayUnwatched = 4062;
+    public const int MomentNotCleaned = 4063;
+    public const int DeadManContinued = 4064;
     public const int RequestFailed = 4050;
     public const int AgentStarted = 4051;
     public const int WatchdogRestarted = 4052;

@@ -18,6 +18,15 @@ internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IRe
         return null;
     }
 
+    /// <summary>The device's path in QEMU's object tree, or a name that stands for it.</summary>
+    /// <exception cref="TapException">DiskNotFound: nothing of the guest's uses the disk.</exception>
+    public static string PathOf(JsonElement queryBlock, string device)
+    {
+        foreach (var entry in queryBlock.EnumerateArray())
+            if (IsNamed(entry, device) && Text(entry, "qdev") is { Length: > 0 } path) return path;
+        throw new TapException(TapFault.DiskNotFound, $"no device of the guest uses '{device}'");
+    }
+
     /// <exception cref="TapException">DiskNotFound: no such device, or no medium in it.</exception>
     public static BlockNode Find(JsonElement queryBlock, string device)
     {

@@ -16,7 +16,9 @@ internal sealed class PullServer(string socketPath)
     public string SocketPath => socketPath;
 
     /// <summary>Exports a node read-only, with a disabled bitmap as meta context when named.</summary>
-    public async Task ExportAsync(QmpClient qmp, string export, string node, string? bitmap, CancellationToken ct)
+    /// <param name="bitmapNode">Where the bitmap is; null: at the node itself.</param>
+    public async Task ExportAsync(QmpClient qmp, string export, string node, string? bitmap, CancellationToken ct,
+        string? bitmapNode = null)
     {
         // It listens already when another disk is being read, or when an agent died while it read one.
         if (!await ListensAsync(ct)) await StartAsync(qmp, ct);
@@ -24,7 +26,9 @@ internal sealed class PullServer(string socketPath)
         {
             ["id"] = export, ["type"] = "nbd", ["node-name"] = node, ["name"] = export, ["writable"] = false,
         };
-        if (bitmap is not null) arguments["bitmaps"] = new JsonArray(bitmap);
+        if (bitmap is not null)
+            arguments["bitmaps"] = new JsonArray(bitmapNode is null
+                ? bitmap : new JsonObject { ["node"] = bitmapNode, ["name"] = bitmap });
         await qmp.ExecuteAsync("block-export-add", arguments, ct);
     }
 

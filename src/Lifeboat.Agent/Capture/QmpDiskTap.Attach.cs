@@ -143,12 +143,15 @@ internal sealed partial class QmpDiskTap
             last = Math.Max(last, TapNames.NumberOf(job));
             await EndJobAsync(qmp, job, ct);
         }
-        var nodes = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, ct);
-        foreach (var name in nodes.EnumerateArray().Select(n => n.GetProperty("node-name").GetString()!).ToList())
+        foreach (var rank in (await OurNodesAsync(qmp, ct)).GroupBy(_names.RankOf).OrderByDescending(r => r.Key))
         {
-            if (!name.StartsWith(_names.DevicePrefix, StringComparison.Ordinal)) continue;
-            last = Math.Max(last, TapNames.NumberOf(name));
-            await qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = name }, ct);
+            // The guest's device lets go of a filter before it goes, and that of its image before.
+            if (rank.Key == CopierRank) await RestoreTopAsync(qmp, ct);
+            foreach (var name in rank)
+            {
+                last = Math.Max(last, TapNames.NumberOf(name));
+                await qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = name }, ct);
+            }
         }
         return last;
     }

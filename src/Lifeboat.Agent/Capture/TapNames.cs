@@ -20,6 +20,13 @@ internal sealed class TapNames(string device)
     public string Target(long number) => Name("t", number);
     public string Filter(long number) => Name("f", number);
     public string Job(long number) => Name("j", number);
+    /// <summary>Of a moment: what is overwritten since, the filter that copies it there, and the image.</summary>
+    public string Overlay(long number) => Name("o", number);
+    public string Copier(long number) => Name("c", number);
+    public string Image(long number) => Name("s", number);
+    /// <summary>Higher is deleted first: an image is above its filter, a filter above its overlay.</summary>
+    public int RankOf(string node) => !node.StartsWith(DevicePrefix, StringComparison.Ordinal) ? -1
+        : node[DevicePrefix.Length] switch { 's' => 2, 'c' => 1, _ => 0 };
     public string Export => _device + "-pull";
     public string Seed => _device + "-seed";
     /// <summary>The union of the change maps while somebody looks at it, and its export.</summary>

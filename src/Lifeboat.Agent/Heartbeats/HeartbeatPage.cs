@@ -8,7 +8,8 @@ namespace Lifeboat.Agent.Heartbeats;
 // The small file that agent and watchdog share. One writer: the agent, except that the watchdog may free a freeze that
 // it has ended. Layout (little endian, of this host and this version only; a page with another magic is begun anew):
 //   0 magic · 8 process id · 16 its start ticks · 24 counter · 64 + 256 n, n = 0..31: freezes
-//   freeze: 0 deadline, Unix milliseconds, 0 = free, written last · 8 length · 12 guest agent's socket, UTF-8
+//   freeze: 0 deadline, Unix milliseconds, 0 = free, written last · 8 length · 12 guest agent's socket, UTF-8;
+//     `qmp:` and a monitor's socket for an instance that is paused
 internal sealed unsafe class HeartbeatPage : IDisposable
 {
     public const int FreezesMax = 32;
@@ -107,4 +108,14 @@ internal sealed unsafe class HeartbeatPage : IDisposable
 }
 
 /// <param name="Deadline">The watchdog thaws when it has passed, to the millisecond.</param>
-internal readonly record struct Freeze(int Slot, DateTimeOffset Deadline, string GuestAgentSocket);
+internal readonly record struct Freeze(int Slot, DateTimeOffset Deadline, string GuestAgentSocket)
+{
+    private const string Pause = "qmp:";
+
+    /// <summary>What stands for the guest agent's socket when an instance is paused through its monitor.</summary>
+    public static string PauseOf(string monitorSocket) => Pause + monitorSocket;
+
+    /// <summary>The monitor of an instance that is paused; null: it is a freeze by its guest agent.</summary>
+    public string? Monitor => GuestAgentSocket.StartsWith(Pause, StringComparison.Ordinal)
+        ? GuestAgentSocket[Pause.Length..] : null;
+}

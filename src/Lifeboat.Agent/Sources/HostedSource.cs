@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Security.Cryptography;
 using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Capture.Moments;
 using Lifeboat.Agent.Keys;
 using Lifeboat.Agent.Quiesce;
 using Lifeboat.Contracts;
@@ -11,6 +12,7 @@ using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Checkpoints;
+using Lifeboat.Replication.Moments;
 using Lifeboat.Replication.Shipping;
 using Lifeboat.Volumes.Files;
 using Microsoft.Extensions.Logging;
@@ -23,6 +25,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     private readonly AgentParts _parts;
     private readonly GroupSource _source;
     private readonly IReadOnlyList<QmpDiskTap> _taps;
+    private readonly QmpMomentTap? _moments;
     private readonly CancellationTokenSource _stop = new();
     private readonly QuiescedCheckpoint _quiesced;
     private readonly SemaphoreSlim _quiescing = new(1, 1);
@@ -38,6 +41,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
         var disks = spec.Volumes.Select(v => (Volume: v, Tap: new QmpDiskTap(parts.Monitors.Of(v.QmpSocket),
             parts.Gateway, v, parts.Time, parts.Logs.CreateLogger<QmpDiskTap>()))).ToList();
         _taps = [.. disks.Select(d => d.Tap)];
+        _moments = MomentTap(spec, _taps, parts);
         _source = new GroupSource(new GroupSourceOptions
         {
             Group = spec.Group,
@@ -46,7 +50,9 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Moves = spec.Moves,
             Arrives = arrives,
             Target = spec.Target,
-            Volumes = [.. disks.Select(d => new SourceDisk(d.Volume.Index, d.Volume.Name, d.Volume.SizeBytes, d.Tap))],
+            Volumes = [.. disks.Select(d => new SourceDisk(d.Volume.Index, d.Volume.Name, d.Volume.SizeBytes,
+                _moments is null ? d.Tap : null))],
+            Moments = _moments is null ? null : new MomentOptions(_moments, spec.Policy.SourcePeriod),
             Policy = spec.Policy,
             Budget = parts.Links.Of(spec.RecoverySite),
             Log = log,
@@ -104,6 +110,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Attaches = now.Attaches,
             LastSealed = now.LastSealed,
             LastQuiesce = _lastQuiesce,
+            Moments = StatusOf(now.Moments),
             Volumes = [.. now.Volumes.Select(v => new VolumeStatus(v.Name, v.Captured, v.Detail, v.SizeBytes))],
         };
     }
@@ -123,6 +130,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     {
         Spec = Spec with { Policy = policy };
         _source.ChangeCheckpointInterval(policy.CheckpointInterval);
+        _source.ChangeMomentPeriod(policy.SourcePeriod);
         _source.Ship(policy);
         Interlocked.Exchange(ref _policyChanged, NewSignal()).TrySetResult();
     }
@@ -214,6 +222,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
         await _stop.CancelAsync();
         await _running;
         await _periodic;
+        if (_moments is not null) await _moments.DisposeAsync();
         foreach (var tap in _taps) await tap.DisposeAsync();
     }
 

@@ -137,7 +137,8 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
 
     private void DeleteFolders(string group)
     {
-        foreach (var folder in new[] { HostedSource.LogFolder(parts, group), HostedSource.MapsFolder(parts, group) })
+        foreach (var folder in new[] { HostedSource.LogFolder(parts, group), HostedSource.MapsFolder(parts, group),
+            HostedSource.OverlayFolder(parts, group) })
             if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
     }
 

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Lifeboat.Agent.Watchdog;
 
 /// <summary>
-/// Thaws guests that the agent has frozen and not thawed: past the announced deadline, or when the agent is gone. A
-/// guest is frozen for a bounded time, whoever dies.
+/// Thaws guests that the agent has frozen and not thawed, and lets instances go on that it has paused: past the
+/// announced deadline, or when the agent is gone. A guest stands still for a bounded time, whoever dies.
 /// </summary>
 internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILogger<DeadMan> logger)
 {
@@ -45,8 +45,12 @@ internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILo
     {
         try
         {
-            var thawed = await new GuestAgentClient(freeze.GuestAgentSocket, Patience, time).ThawAsync(ct);
-            LogThawed(logger, freeze.GuestAgentSocket, thawed);
+            if (freeze.Monitor is { } monitor) await ContinueAsync(monitor, time, logger, ct);
+            else
+            {
+                var thawed = await new GuestAgentClient(freeze.GuestAgentSocket, Patience, time).ThawAsync(ct);
+                LogThawed(logger, freeze.GuestAgentSocket, thawed);
+            }
             page.Clear(freeze);
         }
         catch (QmpException e) when (e.Fault is QmpFault.Unreachable or QmpFault.Closed)
@@ -63,6 +67,20 @@ internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILo
             // The successor finds the slot and goes on.
         }
     }
+
+    // Only what is paused: one that shut down or failed meanwhile is not ours to start.
+    private static async Task ContinueAsync(string monitor, TimeProvider time, ILogger logger, CancellationToken ct)
+    {
+        await using var qmp = await QmpClient.ConnectAsync(monitor, Patience, time, ct);
+        var status = (await qmp.ExecuteAsync("query-status", null, ct)).GetProperty("status").GetString();
+        if (status != "paused") return;
+        await qmp.ExecuteAsync("cont", null, ct);
+        LogContinued(logger, monitor);
+    }
+
+    [LoggerMessage(EventIds.DeadManContinued, LogLevel.Warning,
+        "Let the instance at {Monitor} go on: whoever paused it did not in time")]
+    private static partial void LogContinued(ILogger logger, string monitor);
 
     [LoggerMessage(EventIds.DeadManThawed, LogLevel.Warning,
         "Thawed {FileSystems} file systems through {Socket}: whoever froze them did not in time")]

@@ -109,6 +109,8 @@ public sealed record SourceStatus
     public RecoveryPoint? LastSealed { get; init; }
     /// <summary>How the last quiesce that the policy asked for went; null: there was none yet.</summary>
     public QuiesceReport? LastQuiesce { get; init; }
+    /// <summary>Of a group that is read in moments; null: its writes are captured.</summary>
+    public MomentsStatus? Moments { get; init; }
     public required IReadOnlyList<VolumeStatus> Volumes { get; init; }
     /// <summary>Disks of the group's instances that are in no group; looked for by the controller, not the
     /// agent.</summary>
@@ -126,6 +128,16 @@ public sealed record UnprotectedDisk(string Instance, string Disk, long SizeByte
     public string Advice(string group, string site) => Problem is { } problem
         ? $"it cannot be protected: it {problem}" : $"`lifeboat volume protect {group} {Volume}` at {site} takes it in";
 }
+
+/// <param name="Period">From one moment to the next.</param>
+/// <param name="Last">The newest that is durable at the recovery site; null: none so far.</param>
+/// <param name="LastBytes">Payload bytes that it moved.</param>
+/// <param name="UnderWay">The one that is being sent now.</param>
+/// <param name="Next">When the next one is due; null: while the group is suspended none is.</param>
+/// <param name="GivenUp">How many were given up since the source began; their changes are in the next one.</param>
+/// <param name="Failure">Why the last one was given up; null: it was not.</param>
+public sealed record MomentsStatus(TimeSpan Period, DateTimeOffset? Last, long LastBytes, DateTimeOffset? UnderWay,
+    DateTimeOffset? Next, long GivenUp, string? Failure);
 
 /// <param name="PointId">The point that was cut; null: none, the policy is strict or nothing is captured.</param>
 /// <param name="Reason">None, or why it is not what the policy asks for.</param>

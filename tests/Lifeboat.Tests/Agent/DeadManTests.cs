@@ -60,6 +60,29 @@ public sealed class DeadManTests : IAsyncDisposable
         await UntilClearedAsync();
     }
 
+    [Theory]
+    [InlineData("paused", true)]
+    [InlineData("shutdown", false)] // it ended meanwhile: not ours to start
+    public async Task An_instance_that_a_dead_agent_has_paused_goes_on(string status, bool continues)
+    {
+        await using var instance = new ScriptedPeer(ScriptedPeer.Qmp(async c =>
+        {
+            Assert.Contains("query-status", await c.HearAsync());
+            await c.SayAsync($$$"""{"return": {"running": false, "status": "{{{status}}}"}, "id": 2}""");
+            if (!continues) return;
+            var asked = await c.HearAsync();
+            await c.SayAsync("""{"return": {}, "id": 3}""");
+            _asked.SetResult(asked);
+        }));
+        _page.Register(ProcessIdentity.Current with { StartTicks = 1 });
+        _page.Announce(Freeze.PauseOf(instance.Path), TimeProvider.System.GetUtcNow() + TimeSpan.FromHours(1));
+
+        Start([]);
+
+        if (continues) Assert.Contains("\"cont\"", await _asked.Task.WaitAsync(TimeSpan.FromSeconds(5)));
+        await UntilClearedAsync();
+    }
+
     [Fact]
     public async Task A_guest_that_is_gone_needs_no_thaw()
     {

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Capture.Moments;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection.Policies;
+using Lifeboat.Replication.Moments;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Agent.Sources;
+
+internal sealed partial class HostedSource
+{
+    private const long OverlayBytesLeast = 1L << 30;
+
+    /// <summary>What guests overwrite while a moment is read, a folder for each group; empty between moments.</summary>
+    public static string OverlayFolder(AgentParts parts, string group) =>
+        Path.Combine(parts.Paths.AgentState, "moments", group);
+
+    // Overlays may take what the log of the outbox may, which a group that is read in moments hardly needs.
+    private static QmpMomentTap? MomentTap(SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, AgentParts parts) =>
+        spec.Policy.Source switch
+        {
+            ChangeSource.Continuous => null,
+            ChangeSource.Bitmap => new QmpMomentTap(disks, parts.Heartbeat, OverlayFolder(parts, spec.Group),
+                Math.Max(spec.Policy.OutboxLogBytes, OverlayBytesLeast), parts.Time,
+                parts.Logs.CreateLogger<QmpMomentTap>()),
+        };
+
+    private static MomentsStatus? StatusOf(MomentsSnapshot? moments) => moments is not { } m ? null
+        : new MomentsStatus(m.Period, m.Last, m.LastBytes, m.UnderWay, m.Next, m.GivenUp, m.Failure);
+}
