@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Cli;
 
@@ -24,6 +25,8 @@ internal static class GroupTable
             ("left behind", Former(group)),
             ("phase", source is null ? null : Phase(source)),
             ("forecast", source?.Forecast is { } f ? Forecast(f, source.Reason) : null),
+            ("source", Source(group.Definition.Policy)),
+            ("moments", source?.Moments is { } moments ? Moments(moments) : null),
             ("lag", source is null ? null : Show.Span(source.Lag)),
             ("link", source is null ? null : Link(source)),
             ("unsent writes", source?.Outbox is { } o ? Outbox(o) : null),
@@ -72,6 +75,17 @@ internal static class GroupTable
             + (scrub.Checksums < 1 ? $"; {scrub.Checksums:P0} of the base has checksums" : "")
             + (scrub.Found > 0 ? $"; {scrub.Found} damages found" : "")
             + (scrub.Problem is { } problem ? $"; held up: {problem}" : "");
+
+    /// <summary>How the group's source learns what changed.</summary>
+    public static string Source(Policy policy) => policy.Source == ChangeSource.Continuous
+        ? Show.Name(policy.Source) : $"{Show.Name(policy.Source)} every {Span.Text(policy.SourcePeriod)}";
+
+    private static string Moments(MomentsStatus moments) =>
+        (moments.Last is { } last ? $"last {Show.Time(last)}, {Show.Bytes(moments.LastBytes)}" : "none yet")
+            + (moments.UnderWay is { } at ? $"; {Show.Time(at)} is being sent"
+                : moments.Next is { } next ? $"; next {Show.Time(next)}" : "")
+            + (moments.GivenUp > 0 ? $"; {moments.GivenUp} given up" : "")
+            + (moments.Failure is { } failure ? $", the last because {failure}" : "");
 
     private static string Volume(VolumeStatus volume) => $"{volume.Name} {Show.Bytes(volume.SizeBytes)}, "
         + (volume.Captured ? "captured" : volume.Detail ?? "not captured");

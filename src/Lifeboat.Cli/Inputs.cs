@@ -73,6 +73,26 @@ internal static class Inputs
         CustomParser = result => ParseDuration(result),
     };
 
+    public static Option<ChangeSource?> Source() => new("--source")
+    {
+        Description = "continuous: every write as it happens; bitmap: now and then what QEMU's bitmaps say changed",
+        HelpName = "SOURCE",
+        CustomParser = ParseSource,
+    };
+
+    public static Option<TimeSpan?> SourcePeriod() =>
+        Duration("--source-period", "From one moment to the next, where the source is not continuous (default 1m)");
+
+    private static ChangeSource? ParseSource(ArgumentResult result)
+    {
+        var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+        foreach (var source in Enum.GetValues<ChangeSource>())
+            if (Show.Name(source) == text) return source;
+        var known = string.Join(", ", Enum.GetValues<ChangeSource>().Select(s => Show.Name(s)));
+        result.AddError($"'{text}' is no source of changes; there are: {known}");
+        return null;
+    }
+
     private static TimeSpan? ParseDuration(ArgumentResult result)
     {
         var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";

@@ -39,6 +39,8 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     private readonly Option<TimeSpan?> _interval =
         Inputs.Duration("--checkpoint-interval", "How often a crash-consistent point is cut");
 
+    private readonly Option<ChangeSource?> _source = Inputs.Source();
+    private readonly Option<TimeSpan?> _period = Inputs.SourcePeriod();
     private readonly Option<TimeSpan?> _quiesce =
         Inputs.Duration("--quiesce-interval", "How often the guests are quiesced for an application-consistent point");
 
@@ -64,7 +66,8 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     public GroupCreateCommand() : base("group", "create", "Protect instances of this site as one group")
     {
         Add(_group);
-        Option[] options = [_instances, _site, _exclude, _targets, _rpo, _rto, _interval, _quiesce, _application,
+        Option[] options = [_instances, _site, _exclude, _targets, _rpo, _rto, _interval, _source, _period, _quiesce,
+            _application,
             _shared, _retention, _outbox, _log,
             _checks, _suspend];
         foreach (var option in options) Add(option);
@@ -73,6 +76,10 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var defaults = Policy.Default;
+        var source = parsed.GetValue(_source) ?? defaults.Source;
+        var period = parsed.GetValue(_period) ?? defaults.SourcePeriod;
+        // The default target is one of captured writes; two periods are what moments can keep to.
+        var rpo = source == ChangeSource.Continuous ? defaults.RpoTarget : 2 * period;
         var group = await session.Controller.CreateGroupAsync(new CreateGroupRequest
         {
             Name = parsed.GetRequiredValue(_group),
@@ -83,7 +90,9 @@ internal sealed class GroupCreateCommand : LifeboatCommand
             Suspend = parsed.GetValue(_suspend) is { } span ? new SuspendGroupRequest("waits for a seed", span) : null,
             Policy = defaults with
             {
-                RpoTarget = parsed.GetValue(_rpo) ?? defaults.RpoTarget,
+                RpoTarget = parsed.GetValue(_rpo) ?? rpo,
+                Source = source,
+                SourcePeriod = period,
                 RtoTarget = parsed.GetValue(_rto) ?? defaults.RtoTarget,
                 CheckpointInterval = parsed.GetValue(_interval) ?? defaults.CheckpointInterval,
                 QuiesceInterval = parsed.GetValue(_quiesce) ?? defaults.QuiesceInterval,

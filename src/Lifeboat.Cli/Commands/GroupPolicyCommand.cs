@@ -13,6 +13,8 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
     private readonly Option<TimeSpan?> _rto = Inputs.Duration("--rto", "RTO target");
     private readonly Option<TimeSpan?> _interval =
         Inputs.Duration("--checkpoint-interval", "How often a crash-consistent point is cut");
+    private readonly Option<ChangeSource?> _source = Inputs.Source();
+    private readonly Option<TimeSpan?> _period = Inputs.SourcePeriod();
     private readonly Option<TimeSpan?> _quiesce = Inputs.Duration("--quiesce-interval",
         "How often the guests are quiesced for an application-consistent point; 0s: only on request");
     private readonly Option<TimeSpan?> _limit =
@@ -38,7 +40,7 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
         "Show or change the policy of a group as it runs, at the site where its instances run")
     {
         Add(_group);
-        Option[] options = [_rpo, _rto, _interval, _quiesce, _limit, _label, _failure, _retention,
+        Option[] options = [_rpo, _rto, _interval, _source, _period, _quiesce, _limit, _label, _failure, _retention,
             _cap, _windows, _zone, _priority];
         foreach (var option in options) Add(option);
     }
@@ -51,6 +53,8 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
             RpoTarget = parsed.GetValue(_rpo),
             RtoTarget = parsed.GetValue(_rto),
             CheckpointInterval = parsed.GetValue(_interval),
+            Source = parsed.GetValue(_source),
+            SourcePeriod = parsed.GetValue(_period),
             QuiesceInterval = parsed.GetValue(_quiesce),
             QuiesceLimit = parsed.GetValue(_limit),
             QuiesceLabel = parsed.GetValue(_label),
@@ -73,6 +77,7 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
         ("rpo target", Span.Text(policy.RpoTarget)),
         ("rto target", Span.Text(policy.RtoTarget)),
         ("checkpoint interval", Span.Text(policy.CheckpointInterval)),
+        ("source", GroupTable.Source(policy)),
         ("quiesce interval", policy.QuiesceInterval is { } interval ? Span.Text(interval) : "only on request"),
         ("quiesce limit", Span.Text(policy.QuiesceLimit)),
         ("quiesce label", policy.QuiesceLabel),

@@ -10,6 +10,8 @@ public sealed record PolicyChange
     public TimeSpan? RpoTarget { get; init; }
     public TimeSpan? RtoTarget { get; init; }
     public TimeSpan? CheckpointInterval { get; init; }
+    public ChangeSource? Source { get; init; }
+    public TimeSpan? SourcePeriod { get; init; }
     /// <summary>Zero: no longer by policy, only on request.</summary>
     public TimeSpan? QuiesceInterval { get; init; }
     public TimeSpan? QuiesceLimit { get; init; }
@@ -34,6 +36,8 @@ public sealed record PolicyChange
             RpoTarget = RpoTarget ?? policy.RpoTarget,
             RtoTarget = RtoTarget ?? policy.RtoTarget,
             CheckpointInterval = CheckpointInterval ?? policy.CheckpointInterval,
+            Source = Source ?? policy.Source,
+            SourcePeriod = SourcePeriod ?? policy.SourcePeriod,
             QuiesceInterval = QuiesceInterval switch
             {
                 null => policy.QuiesceInterval,
