@@ -75,7 +75,8 @@ internal static class Inputs
 
     public static Option<ChangeSource?> Source() => new("--source")
     {
-        Description = "continuous: every write as it happens; bitmap: now and then what QEMU's bitmaps say changed",
+        Description = "continuous: every write as it happens; bitmap: now and then what QEMU's bitmaps say changed; "
+            + "snapshot-diff: now and then what differs between two snapshots of an RBD image",
         HelpName = "SOURCE",
         CustomParser = ParseSource,
     };

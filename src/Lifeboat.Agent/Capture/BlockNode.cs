@@ -57,6 +57,16 @@ internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IRe
             || qdev.Split('/', StringSplitOptions.RemoveEmptyEntries).Contains(device, StringComparer.Ordinal));
     }
 
+    /// <summary>What the device's image is, as QEMU puts it: a path, or `json:` and options.</summary>
+    /// <exception cref="TapException">DiskNotFound: no such device, or no medium in it.</exception>
+    public static string FileOf(JsonElement queryBlock, string device)
+    {
+        foreach (var entry in queryBlock.EnumerateArray())
+            if (IsNamed(entry, device) && entry.TryGetProperty("inserted", out var inserted))
+                return inserted.GetProperty("image").GetProperty("filename").GetString()!;
+        throw new TapException(TapFault.DiskNotFound, $"no device '{device}' with a medium");
+    }
+
     private static string Describe(JsonElement entry) =>
         Text(entry, "device") is { Length: > 0 } name ? name : Text(entry, "qdev");
 

@@ -11,8 +11,11 @@ internal sealed class TapNames(string device)
 {
     public const string Prefix = "lifeboat-";
 
-    private readonly string _device =
-        Prefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(device)))[..8];
+    private readonly string _device = Prefix + KeyOf(device);
+
+    /// <summary>Eight hex digits that stand for a name.</summary>
+    public static string KeyOf(string name) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..8];
 
     /// <summary>What nodes, jobs and exports of this device begin with.</summary>
     public string DevicePrefix => _device + "-";

@@ -4,6 +4,7 @@ using Lifeboat.Agent.Capture.Moments;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Moments;
+using Lifeboat.Replication.Moments.Snapshots;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.Sources;
@@ -17,13 +18,14 @@ internal sealed partial class HostedSource
         Path.Combine(parts.Paths.AgentState, "moments", group);
 
     // Overlays may take what the log of the outbox may, which a group that is read in moments hardly needs.
-    private static QmpMomentTap? MomentTap(SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, AgentParts parts) =>
+    private static IMomentTap? MomentTap(SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, AgentParts parts) =>
         spec.Policy.Source switch
         {
             ChangeSource.Continuous => null,
             ChangeSource.Bitmap => new QmpMomentTap(disks, parts.Heartbeat, OverlayFolder(parts, spec.Group),
                 Math.Max(spec.Policy.OutboxLogBytes, OverlayBytesLeast), parts.Time,
                 parts.Logs.CreateLogger<QmpMomentTap>()),
+            ChangeSource.SnapshotDiff => new SnapshotMomentTap(RbdDisks.Of(spec, disks, parts), parts.Time),
         };
 
     private static MomentsStatus? StatusOf(MomentsSnapshot? moments) => moments is not { } m ? null

@@ -25,7 +25,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     private readonly AgentParts _parts;
     private readonly GroupSource _source;
     private readonly IReadOnlyList<QmpDiskTap> _taps;
-    private readonly QmpMomentTap? _moments;
+    private readonly IMomentTap? _moments;
     private readonly CancellationTokenSource _stop = new();
     private readonly QuiescedCheckpoint _quiesced;
     private readonly SemaphoreSlim _quiescing = new(1, 1);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Capture.Moments;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Qemu;
 using Lifeboat.Replication.Capture;
 
@@ -29,14 +31,22 @@ internal static class SourceChecks
                 var blocks = await monitors.Of(volumes.Key).TalkAsync(
                     qmp => qmp.ExecuteAsync("query-block", null, ct), ct);
                 foreach (var volume in volumes)
+                {
+                    if (spec.Policy.Source == ChangeSource.SnapshotDiff)
+                        _ = RbdDisks.Read(volume, BlockNode.FileOf(blocks, volume.Device), null);
                     if (BlockNode.Find(blocks, volume.Device).SizeBytes is var size && size < volume.SizeBytes)
                         throw new ProblemException(ReasonCode.InvalidRequest,
                             $"volume {volume.Name} is {size} bytes now, the group knows {volume.SizeBytes}",
                             "A disk that became smaller must be protected anew.");
+                }
             }
             catch (TapException e) when (e.Fault == TapFault.DiskNotFound)
             {
                 throw new ProblemException(ReasonCode.VolumeUnknown, e.Message, $"monitor {volumes.Key}", cause: e);
+            }
+            catch (TapException e) when (e is { Fault: TapFault.Refused, InnerException: null })
+            {
+                throw new ProblemException(ReasonCode.InvalidRequest, e.Message, $"monitor {volumes.Key}", cause: e);
             }
             catch (TapException e)
             {

@@ -8,4 +8,6 @@ public enum ChangeSource
     Continuous = 1,
     /// <summary>Now and then what QEMU's dirty bitmaps say has changed, read from an image of one moment.</summary>
     Bitmap = 2,
+    /// <summary>Now and then the difference of two snapshots of the storage that the disks are in (Ceph RBD).</summary>
+    SnapshotDiff = 3,
 }

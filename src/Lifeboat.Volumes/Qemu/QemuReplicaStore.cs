@@ -91,7 +91,8 @@ public sealed class QemuReplicaStore(string root, string sockets, TimeProvider t
     {
         var node = await images.NodeAsync(spec, ct);
         node["node-name"] = StorageDaemon.Export;
-        return await StorageDaemon.StartAsync(node.ToJsonString(), PlaceOf(images.MarkOf(spec)), time, ct);
+        return await StorageDaemon.StartAsync(node.ToJsonString(), PlaceOf(images.MarkOf(spec)), writable: true,
+            time, ct);
     }
 
     private string PlaceOf(string mark) => Path.Combine(sockets, "base-"

@@ -32,16 +32,17 @@ internal sealed class StorageDaemon : IAsyncDisposable
 
     /// <param name="blockdev">The node named `base`, as `--blockdev` takes it.</param>
     /// <param name="place">Path of the socket without its extension; a pid file stands beside.</param>
+    /// <param name="writable">Else its image is only read.</param>
     /// <exception cref="StorageException">It cannot be started, or says why it does not serve the image.</exception>
     public static async Task<(StorageDaemon Daemon, NbdClient Client)> StartAsync(
-        string blockdev, string place, TimeProvider time, CancellationToken ct)
+        string blockdev, string place, bool writable, TimeProvider time, CancellationToken ct)
     {
         await EndPredecessorAsync(place, time);
         File.Delete(place + ".sock");
         var start = new ProcessStartInfo("qemu-storage-daemon",
         [
             "--blockdev", blockdev, "--nbd-server", $"addr.type=unix,addr.path={place}.sock,max-connections=4",
-            "--export", $"type=nbd,id={Export},node-name={Export},name={Export},writable=on",
+            "--export", $"type=nbd,id={Export},node-name={Export},name={Export},writable={(writable ? "on" : "off")}",
             "--pidfile", place + ".pid",
         ])
         {

@@ -19,10 +19,12 @@ internal sealed class ProtectedQemu : IAsyncDisposable
 
     public BareQemu Qemu { get; }
 
-    public static async Task<ProtectedQemu> StartAsync(int disks, bool scsi = false, long sizeBytes = DiskBytes)
+    public static async Task<ProtectedQemu> StartAsync(int disks, bool scsi = false, long sizeBytes = DiskBytes,
+        Func<int, string>? elsewhere = null)
     {
         var directory = Directory.CreateTempSubdirectory("lb-vm").FullName;
-        return new ProtectedQemu(await BareQemu.StartAsync(directory, disks, sizeBytes, scsi: scsi));
+        return new ProtectedQemu(await BareQemu.StartAsync(directory, disks, sizeBytes, scsi: scsi,
+            elsewhere: elsewhere));
     }
 
     public ReplicaSpec ReplicaSpec(string primary) => new()

@@ -31,8 +31,9 @@ internal sealed class BareQemu : IAsyncDisposable
 
     public string Image(int disk) => Path.Combine(Directory, $"disk{disk}.raw");
 
+    /// <param name="elsewhere">Where disks are, as `-drive file=` takes it; null: in files of the directory.</param>
     public static async Task<BareQemu> StartAsync(string directory, int disks, long sizeBytes, string format = "raw",
-        bool scsi = false, int blockBytes = 512)
+        bool scsi = false, int blockBytes = 512, Func<int, string>? elsewhere = null)
     {
         var start = new ProcessStartInfo("qemu-system-x86_64") { RedirectStandardOutput = true };
         string[] fixedPart =
@@ -49,8 +50,8 @@ internal sealed class BareQemu : IAsyncDisposable
         }
         for (var disk = 0; disk < disks; disk++)
         {
-            var image = Path.Combine(directory, $"disk{disk}.raw");
-            if (!File.Exists(image))
+            var image = elsewhere?.Invoke(disk) ?? Path.Combine(directory, $"disk{disk}.raw");
+            if (elsewhere is null && !File.Exists(image))
             {
                 await using var file = File.Create(image);
                 file.SetLength(sizeBytes);

@@ -70,6 +70,7 @@ public sealed class Climate
         Quiesces = prng.Chance(0.2);
         SharesCuts = prng.Chance(0.06);
         if (prng.Chance(0.15)) Moments = TimeSpan.FromMilliseconds(prng.Next(1000, 4000));
+        BySnapshots = Moments is not null && prng.Chance(0.4);
     }
 
     internal static bool IsRare(Fault fault) => fault > Fault.LongOutage;
@@ -81,7 +82,7 @@ public sealed class Climate
         + $"disk {SlowDisk}, points every {CheckpointInterval} kept {Retention}, "
         + (HasLog ? $"log of {OutboxLogBytes} above {LogAboveBytes} at {SlowLog}, " : "no log, ")
         + (Quiesces ? "points are quiesced, " : "") + (SharesCuts ? "two groups share cuts, " : "")
-        + (Moments is { } period ? $"in moments every {period}, " : "")
+        + (Moments is { } period ? $"in moments every {period}{(BySnapshots ? " by snapshots" : "")}, " : "")
         + (Grows ? "disks grow, " : "") + (Unplugs ? "disks come and go, " : "")
         + $"a fault every {FaultEvery} of "
         + string.Join(' ', Allowed);
@@ -115,6 +116,8 @@ public sealed class Climate
     public bool SharesCuts { get; }
     /// <summary>Writes are not captured; a moment is read this often. Null: they are.</summary>
     public TimeSpan? Moments { get; }
+    /// <summary>Moments are snapshots of the storage that the disks are in; else QEMU's.</summary>
+    public bool BySnapshots { get; }
     public FrameAbilities Accepts { get; }
     public int LinkVersion { get; }
 }

@@ -25,6 +25,8 @@ public sealed class GuestDisk
     public int Sectors => _stamps.Length;
     public long SizeBytes => (long)_stamps.Length * GuestWrite.SectorBytes;
     public DiskHistory History { get; }
+    /// <summary>Those that its storage keeps of it, by name: a stamp per sector.</summary>
+    public Dictionary<string, long[]> Snapshots { get; } = [];
 
     public void Apply(GuestWrite write, int sectors)
     {

@@ -8,6 +8,7 @@ using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Moments;
+using Lifeboat.Replication.Moments.Snapshots;
 using Lifeboat.Replication.Shipping;
 using Lifeboat.Testing.Storage;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -20,7 +21,7 @@ public sealed partial class SimulatedAgent
     private GroupSource? _source;
     private Epoch _sourceEpoch;
     private IReadOnlyList<SimulatedDiskTap> _taps = [];
-    private SimulatedMomentTap? _moments;
+    private IMomentTap? _moments;
 
     public async Task StartSourceAsync()
     {
@@ -30,10 +31,7 @@ public sealed partial class SimulatedAgent
         if (_host.SourceWanted != epoch || _source is not null) return;
         var instance = _host.Instance!;
         var policy = _host.Group!.Policy;
-        _moments = policy.Source == ChangeSource.Continuous ? null : new SimulatedMomentTap(instance, Process)
-        {
-            Taken = (disk, dirty) => _world.Resyncs.Attached(_host, disk, dirty),
-        };
+        _moments = MomentTap(policy.Source, instance);
         _taps = _moments is not null ? [] : [.. instance.Disks.Select(d =>
             new SimulatedDiskTap(instance, d.Index, Process)
             {
@@ -60,6 +58,43 @@ public sealed partial class SimulatedAgent
         (_source, _sourceEpoch) = (source, epoch);
         Process.Start(() => source.RunAsync(default));
         if (_world.Climate.Quiesces) Process.Start(() => QuiesceAsync(source));
+    }
+
+    private IMomentTap? MomentTap(ChangeSource source, SimulatedInstance instance) => source switch
+    {
+        ChangeSource.Continuous => null,
+        ChangeSource.Bitmap => new SimulatedMomentTap(instance, Process)
+        {
+            Taken = (disk, dirty) => _world.Resyncs.Attached(_host, disk, dirty),
+        },
+        ChangeSource.SnapshotDiff => new SnapshotMomentTap(
+            new SimulatedDiskSnapshots(instance.Disks, StorageStepAsync,
+                (action, ct) => AtOnceAsync(instance, action, ct))
+            {
+                Listed = (disk, bytes) => _world.Resyncs.Attached(_host, disk, bytes),
+            }, Process.Clock),
+    };
+
+    // The storage is reached over a network, and does now and then what it says it has not.
+    private async Task StorageStepAsync(CancellationToken ct)
+    {
+        await Process.Clock.DelayAsync(TimeSpan.FromMicroseconds(_prng.Next(50, 2000)), ct);
+        if (_prng.Chance(0.01)) throw new TapException(TapFault.MonitorUnreachable, "the storage does not answer");
+    }
+
+    private static async Task AtOnceAsync(SimulatedInstance instance, Action action, CancellationToken ct)
+    {
+        if (!instance.Running) throw new TapException(TapFault.MonitorUnreachable, $"{instance.Name} does not run");
+        if (instance.Disks.Any(d => !instance.Drive(d.Index).Plugged))
+            throw new TapException(TapFault.DiskNotFound, $"{instance.Name} lacks a disk");
+        try
+        {
+            await instance.Process!.CallAsync(() => instance.DrainedAsync(action)).WaitAsync(ct);
+        }
+        catch (ProcessDiedException e)
+        {
+            throw new TapException(TapFault.InstanceGone, $"{instance.Name} is gone", e);
+        }
     }
 
     /// <summary>Passes on what the site was told last.</summary>

@@ -144,7 +144,8 @@ public sealed class SimulatedWorld
             OutboxBytes = Climate.OutboxBytes,
             OutboxLogBytes = Climate.HasLog ? Climate.OutboxLogBytes : 0,
             RpoTarget = TimeSpan.FromSeconds(15),
-            Source = Climate.Moments is null ? ChangeSource.Continuous : ChangeSource.Bitmap,
+            Source = Climate.Moments is null ? ChangeSource.Continuous
+                : Climate.BySnapshots ? ChangeSource.SnapshotDiff : ChangeSource.Bitmap,
             SourcePeriod = Climate.Moments ?? Policy.Default.SourcePeriod,
         },
         Members =

@@ -9,10 +9,10 @@ namespace Lifeboat.Agent.Capture.Moments;
 /// Stops the processors of instances for a moment (QMP `stop`, `cont`). Announced before, as a freeze is: past the
 /// deadline, or when the agent is gone, the watchdog lets them go on. Those that do not run are left as they are.
 /// </summary>
-internal sealed class InstancePause(IEnumerable<QmpClient> instances, HeartbeatPage watched, TimeProvider time)
-    : IAsyncDisposable
+/// <param name="limit">What guests may be paused for.</param>
+internal sealed class InstancePause(
+    IEnumerable<QmpClient> instances, HeartbeatPage watched, TimeSpan limit, TimeProvider time) : IAsyncDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
     private readonly List<(QmpClient Qmp, Freeze Announced)> _paused = [];
     private long _began;
 
@@ -27,12 +27,20 @@ internal sealed class InstancePause(IEnumerable<QmpClient> instances, HeartbeatP
         foreach (var qmp in instances)
         {
             if (!(await qmp.ExecuteAsync("query-status", null, ct)).GetProperty("running").GetBoolean()) continue;
-            if (watched.Announce(Freeze.PauseOf(qmp.SocketPath), time.GetUtcNow() + Limit) is not { } announced)
+            if (watched.Announce(Freeze.PauseOf(qmp.SocketPath), time.GetUtcNow() + limit) is not { } announced)
                 throw new TapException(TapFault.Refused, "no more pauses can be watched over");
             _paused.Add((qmp, announced));
         }
         (_began, Paused) = (time.GetTimestamp(), _paused.Count);
         await Task.WhenAll(_paused.Select(p => p.Qmp.ExecuteAsync("stop", null, CancellationToken.None)));
+    }
+
+    /// <summary>False: somebody let an instance go on meanwhile, as the watchdog does past the limit.</summary>
+    public async Task<bool> HeldAsync(CancellationToken ct)
+    {
+        foreach (var (qmp, _) in _paused)
+            if ((await qmp.ExecuteAsync("query-status", null, ct)).GetProperty("running").GetBoolean()) return false;
+        return true;
     }
 
     public async Task EndAsync()

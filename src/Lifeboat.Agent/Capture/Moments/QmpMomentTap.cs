@@ -19,6 +19,7 @@ namespace Lifeboat.Agent.Capture.Moments;
 internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, HeartbeatPage watched, string folder,
     long overlayBytesMax, TimeProvider time, ILogger<QmpMomentTap> logger) : IMomentTap
 {
+    private static readonly TimeSpan PauseLimit = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DisposeLimit = TimeSpan.FromSeconds(5);
     private readonly IReadOnlyList<QemuMonitor> _monitors =
@@ -113,7 +114,7 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Hear
         }
         // A pause flushes what QEMU and the host have of its disks: most of that is done before it.
         await Task.WhenAll(talks.Values.Select(qmp => ImageFiles.FlushAsync(qmp, FlushLimit, time, ct)));
-        await using var pause = new InstancePause(talks.Values, watched, time);
+        await using var pause = new InstancePause(talks.Values, watched, PauseLimit, time);
         await pause.BeginAsync(ct);
         var moment = time.GetUtcNow();
         await Task.WhenAll(prepared.GroupBy(p => p.Tap.Monitor).Select(async parts =>

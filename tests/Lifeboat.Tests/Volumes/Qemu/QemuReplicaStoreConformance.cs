@@ -60,6 +60,33 @@ public sealed class QemuReplicaStoreConformance : ReplicaStoreConformance, IDisp
     }
 
     [Fact]
+    public async Task A_daemon_that_does_not_answer_in_time_is_ended_and_what_was_asked_of_it_fails_or_is_read_anew()
+    {
+        var images = new ImpatientImages(new Qcow2Images(_directory["replicas"]));
+        Directory.CreateDirectory(_directory["run"]);
+        await images.CreateAsync(Spec(), null, Ct);
+        await using var image = await QemuBaseImage.OpenAsync(Spec(), images, async ct =>
+        {
+            var node = await images.NodeAsync(Spec(), ct);
+            node["node-name"] = StorageDaemon.Export;
+            return await StorageDaemon.StartAsync(
+                node.ToJsonString(), _directory["run/base"], writable: true, TimeProvider.System, ct);
+        }, TimeProvider.System, Ct);
+        await image.WriteAsync(0, Filled(4096, 1), Ct);
+        await image.FlushAsync(Ct);
+
+        var first = image.DaemonProcess;
+        Stop(first);
+        Assert.Equal(1, (await ReadAsync(image))[0]);
+        Assert.NotEqual(first, image.DaemonProcess);
+        Stop(image.DaemonProcess);
+        await Assert.ThrowsAsync<StorageException>(async () => await image.WriteAsync(0, Filled(4096, 2), Ct));
+        await image.WriteAsync(0, Filled(4096, 3), Ct);
+        await image.FlushAsync(Ct);
+        Assert.Equal(3, (await ReadAsync(image))[0]);
+    }
+
+    [Fact]
     public async Task What_the_file_driver_made_stays_with_it()
     {
         await using (var raw = await new FileReplicaStore(_directory["replicas"]).OpenAsync(Spec(), Ct))
@@ -73,6 +100,12 @@ public sealed class QemuReplicaStoreConformance : ReplicaStoreConformance, IDisp
     }
 
     public void Dispose() => _directory.Dispose();
+
+    private static void Stop(int pid)
+    {
+        const int stop = 19;
+        Assert.Equal(0, Posix.Kill(pid, stop));
+    }
 
     private static void Kill(int pid)
     {

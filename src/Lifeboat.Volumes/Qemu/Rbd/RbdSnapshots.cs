@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using Lifeboat.Journaling.Storage;
+using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Moments.Snapshots;
+
+namespace Lifeboat.Volumes.Qemu.Rbd;
+
+/// <summary>
+/// Snapshots of RBD images that instances run on. The librbd in QEMU makes them, asked by way of the image, so they
+/// hold what the guest has written into its cache.
+/// </summary>
+/// <param name="locate">Where the disks of all volumes are now. Failures are <see cref="TapException"/>.</param>
+/// <param name="hold">
+/// Runs what it is given while no instance writes, and fails when one may have. Several images have no moment in common
+/// without it: a group snapshot of Ceph's (16.2) cannot be compared with another one.
+/// </param>
+/// <param name="place">What sockets and pid files of daemons begin with; short.</param>
+public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
+    Func<CancellationToken, Task<IReadOnlyList<RbdDisk>>> locate,
+    Func<Func<CancellationToken, Task>, CancellationToken, Task> hold, string place, TimeProvider time)
+    : IDiskSnapshots
+{
+    // Listing a difference reads the metadata of each object: a terabyte takes a minute.
+    private static readonly TimeSpan DiffLimit = TimeSpan.FromMinutes(30);
+    private static readonly TimeSpan RemoveLimit = TimeSpan.FromMinutes(10);
+    private IReadOnlyList<RbdDisk>? _disks;
+
+    public IReadOnlyList<ushort> Volumes => volumes;
+
+    public async Task<IReadOnlyList<string>> ListAsync(ushort volume, CancellationToken ct)
+    {
+        var told = await RunAsync(await DiskAsync(volume, ct), null, d => ["snap", "ls", "--format", "json", .. d], ct);
+        using var read = JsonDocument.Parse(told);
+        return [.. read.RootElement.EnumerateArray().Select(s => s.GetProperty("name").GetString()!)];
+    }
+
+    public async Task TakeAsync(string name, CancellationToken ct)
+    {
+        // An image that another disk took the place of must not be taken for it.
+        _disks = await locate(ct);
+        if (_disks.Count == 1) await SnapAsync(_disks[0], ct);
+        else await hold(t => Task.WhenAll(_disks.Select(d => SnapAsync(d, t))), ct);
+
+        Task SnapAsync(RbdDisk disk, CancellationToken t) =>
+            RunAsync(disk, null, d => ["snap", "create", "--no-progress", .. d, "--snap", name], t);
+    }
+
+    public async Task RenameAsync(ushort volume, string from, string to, CancellationToken ct)
+    {
+        var disk = await DiskAsync(volume, ct);
+        await RunAsync(disk, null, d => ["snap", "rename", .. d, "--snap", from, .. Destination(disk, to)], ct);
+    }
+
+    public async Task RemoveAsync(ushort volume, string name, CancellationToken ct)
+    {
+        var disk = await DiskAsync(volume, ct);
+        try
+        {
+            await ToolsOf(disk).RbdAsync(["snap", "rm", "--no-progress", .. ImageOf(disk), "--snap", name],
+                RemoveLimit, ct);
+        }
+        catch (CephException e) when (e.Fault == CephFault.NotFound)
+        {
+            // It is gone.
+        }
+        catch (CephException e)
+        {
+            throw Failed(e);
+        }
+    }
+
+    public async Task<IReadOnlyList<GapExtent>> DiffAsync(
+        ushort volume, string? from, string to, CancellationToken ct)
+    {
+        var disk = await DiskAsync(volume, ct);
+        string[] since = from is null ? [] : ["--from-snap", from];
+        var told = await RunAsync(disk, DiffLimit,
+            d => ["diff", "--format", "json", .. d, "--snap", to, .. since], ct);
+        using var read = JsonDocument.Parse(told);
+        return [.. read.RootElement.EnumerateArray().Select(e => new GapExtent(e.GetProperty("offset").GetInt64(),
+            e.GetProperty("length").GetInt64(), e.GetProperty("exists").GetString() != "true"))];
+    }
+
+    public async Task<ISnapshotImage> OpenAsync(ushort volume, string name, CancellationToken ct)
+    {
+        var disk = await DiskAsync(volume, ct);
+        var node = RbdImages.NodeOf(MarkOf(disk), disk.Access);
+        node["snapshot"] = name;
+        node["node-name"] = StorageDaemon.Export;
+        node["read-only"] = true;
+        try
+        {
+            var (daemon, client) = await StorageDaemon.StartAsync(
+                node.ToJsonString(), $"{place}{volume}", writable: false, time, ct);
+            return new RbdSnapshotImage($"{MarkOf(disk)}@{name}", daemon, client);
+        }
+        catch (StorageException e)
+        {
+            throw new TapException(TapFault.Refused, $"{MarkOf(disk)}@{name} cannot be opened: {e.Message}", e);
+        }
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    // An instance that is gone takes none of its images with it: what is left to do with them goes on.
+    private async Task<RbdDisk> DiskAsync(ushort volume, CancellationToken ct)
+    {
+        try
+        {
+            _disks = await locate(ct);
+        }
+        catch (TapException) when (_disks is not null)
+        {
+            // Where they were.
+        }
+        return _disks!.FirstOrDefault(d => d.Volume == volume)
+            ?? throw new TapException(TapFault.DiskNotFound, $"volume {volume} is not among the disks");
+    }
+
+    private async Task<string> RunAsync(
+        RbdDisk disk, TimeSpan? limit, Func<string[], string[]> arguments, CancellationToken ct)
+    {
+        try
+        {
+            return await ToolsOf(disk).RbdAsync(arguments(ImageOf(disk)), limit, ct);
+        }
+        catch (CephException e)
+        {
+            throw Failed(e);
+        }
+    }
+
+    private static TapException Failed(CephException e) => new(e.Fault switch
+    {
+        CephFault.Unreachable => TapFault.MonitorUnreachable,
+        CephFault.NotFound => TapFault.DiskNotFound,
+        CephFault.Exists or CephFault.Busy or CephFault.Full or CephFault.Refused => TapFault.Refused,
+    }, e.Message, e);
+
+    private CephTools ToolsOf(RbdDisk disk) => new(disk.Access, time);
+
+    private static RbdMark MarkOf(RbdDisk disk) => new(disk.Pool, disk.Namespace, disk.Image);
+
+    private static string[] ImageOf(RbdDisk disk) => MarkOf(disk).Arguments;
+
+    private static string[] Destination(RbdDisk disk, string snapshot) => disk.Namespace is { } space
+        ? ["--dest-pool", disk.Pool, "--dest-namespace", space, "--dest", disk.Image, "--dest-snap", snapshot]
+        : ["--dest-pool", disk.Pool, "--dest", disk.Image, "--dest-snap", snapshot];
+}
