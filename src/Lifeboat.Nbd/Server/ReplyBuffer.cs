@@ -3,24 +3,40 @@ using System.Buffers.Binary;
 
 namespace Lifeboat.Nbd;
 
-/// <summary>Gathers answers, so that those of a whole batch leave in one send.</summary>
-internal sealed class ReplyBuffer(Channel channel, Session session)
+/// <summary>
+/// Gathers answers, so that those of a whole batch leave in one send. The data of the first read begins at a cache
+/// line, as in <see cref="RequestBuffer"/>.
+/// </summary>
+internal sealed class ReplyBuffer
 {
+    private const int InitialBytes = 64 * 1024;
     private const int SoftLimit = 256 * 1024;
     private const int ReadHeaderBytes = Wire.ChunkHeaderBytes + 8;
 
-    private byte[] _buffer = GC.AllocateUninitializedArray<byte>(64 * 1024, pinned: true);
+    private readonly Channel _channel;
+    private readonly Session _session;
+    private byte[] _buffer;
+    private int _origin;   // where the first answer stands
     private int _used;
+
+    public ReplyBuffer(Channel channel, Session session)
+    {
+        (_channel, _session) = (channel, session);
+        _buffer = LinedBuffer.Make(InitialBytes, HeaderBytes, out _origin);
+        _used = _origin;
+    }
 
     /// <summary>So much is waiting that it should be sent before more requests are served.</summary>
     public bool IsFull => _used >= SoftLimit;
 
-    public bool HasRoomFor(int readBytes) => _used == 0 || _used + readBytes <= SoftLimit;
+    private int HeaderBytes => _session.Structured ? ReadHeaderBytes : Wire.SimpleReplyBytes;
+
+    public bool HasRoomFor(int readBytes) => _used == _origin || _used + readBytes <= SoftLimit;
 
     public void Send()
     {
-        channel.Send(_buffer.AsSpan(0, _used));
-        _used = 0;
+        _channel.Send(_buffer.AsSpan(_origin, _used - _origin));
+        _used = _origin;
     }
 
     public int Mark() => _used;
@@ -32,7 +48,7 @@ internal sealed class ReplyBuffer(Channel channel, Session session)
     /// <summary>Where the data of a read goes; the answer exists only after <see cref="CommitRead"/>.</summary>
     public Span<byte> BeginRead(ulong cookie, ulong offset, int length)
     {
-        if (!session.Structured)
+        if (!_session.Structured)
         {
             Reserve(Wire.SimpleReplyBytes + length);
             WriteSimple(_buffer.AsSpan(_used), cookie, NbdError.None);
@@ -45,12 +61,11 @@ internal sealed class ReplyBuffer(Channel channel, Session session)
         return _buffer.AsSpan(_used + ReadHeaderBytes, length);
     }
 
-    public void CommitRead(int length) =>
-        _used += length + (session.Structured ? ReadHeaderBytes : Wire.SimpleReplyBytes);
+    public void CommitRead(int length) => _used += length + HeaderBytes;
 
     public void AddReadError(ulong cookie, NbdError error)
     {
-        if (session.Structured)
+        if (_session.Structured)
             AddChunkError(cookie, error);
         else
             AddSimple(cookie, error);
@@ -58,7 +73,7 @@ internal sealed class ReplyBuffer(Channel channel, Session session)
 
     public void AddChunkError(ulong cookie, NbdError error)
     {
-        if (!session.Structured)
+        if (!_session.Structured)
         {
             AddSimple(cookie, error);
             return;
@@ -112,8 +127,9 @@ internal sealed class ReplyBuffer(Channel channel, Session session)
         if (_used + length <= _buffer.Length)
             return;
         var target = Math.Max(_used + length, Math.Min(2 * _buffer.Length, 4 * SoftLimit));
-        var grown = GC.AllocateUninitializedArray<byte>(target, pinned: true);
-        _buffer.AsSpan(0, _used).CopyTo(grown);
-        _buffer = grown;
+        var waiting = _buffer.AsSpan(_origin, _used - _origin);
+        _buffer = LinedBuffer.Make(target, HeaderBytes, out _origin);
+        waiting.CopyTo(_buffer.AsSpan(_origin));
+        _used = _origin + waiting.Length;
     }
 }

@@ -6,6 +6,7 @@ namespace Lifeboat.Nbd;
 /// <summary>
 /// Receives requests. While they are short, one receive brings as many as wait in the socket; after a long write, the
 /// next header is received alone and its payload straight to where it is used, so that large payloads never move.
+/// A payload that comes so begins at a cache line, see <see cref="LinedBuffer"/>.
 /// </summary>
 internal sealed class RequestBuffer(Channel channel, int payloadMax)
 {
@@ -13,7 +14,8 @@ internal sealed class RequestBuffer(Channel channel, int payloadMax)
     private const int LongBytes = 32 * 1024;
     private const int PlacedBytes = 128 * 1024;
 
-    private byte[] _buffer = GC.AllocateUninitializedArray<byte>(InitialBytes, pinned: true);
+    private byte[] _buffer = [];
+    private int _origin;   // where a request stands alone
     private int _head;
     private int _tail;
     private bool _lastWasLong;
@@ -50,7 +52,7 @@ internal sealed class RequestBuffer(Channel channel, int payloadMax)
         if (PayloadBytes(request) is var length && (length < PlacedBytes || length - have < LongBytes))
             return false;
         begun = _buffer.AsSpan(_head + Wire.RequestBytes, have);
-        _head = _tail = 0;
+        _head = _tail = _origin;
         _lastWasLong = true;
         return true;
     }
@@ -62,7 +64,7 @@ internal sealed class RequestBuffer(Channel channel, int payloadMax)
     {
         var have = _tail - _head;
         if (have == 0)
-            _head = _tail = 0;
+            _head = _tail = _origin;
         if (have < Wire.RequestBytes)
             return FillHeader(have);
 
@@ -106,14 +108,15 @@ internal sealed class RequestBuffer(Channel channel, int payloadMax)
     private void MakeRoom(int have, int need)
     {
         // Little is cheap to move and leaves the whole buffer to receive into; much only moves when it must.
-        if (_head + need <= _buffer.Length && (_head == 0 || have >= LongBytes))
+        if (_head + need <= _buffer.Length && (_head == _origin || have >= LongBytes))
             return;
-        var fits = need <= _buffer.Length;
-        var target = fits ? _buffer : GC.AllocateUninitializedArray<byte>(Rounded(need), pinned: true);
-        _buffer.AsSpan(_head, have).CopyTo(target);
-        (_buffer, _head, _tail) = (target, 0, have);
+        var begun = _buffer.AsSpan(_head, have);
+        if (LinedBuffer.LineBytes + need > _buffer.Length)
+            _buffer = LinedBuffer.Make(Rounded(need), Wire.RequestBytes, out _origin);
+        begun.CopyTo(_buffer.AsSpan(_origin));
+        (_head, _tail) = (_origin, _origin + have);
     }
 
-    private int Rounded(int need) =>
-        (int)Math.Min(BitOperations.RoundUpToPowerOf2((uint)need), (uint)payloadMax + Wire.RequestBytes);
+    private int Rounded(int need) => (int)Math.Max(InitialBytes,
+        Math.Min(BitOperations.RoundUpToPowerOf2((uint)need), (uint)payloadMax + Wire.RequestBytes));
 }

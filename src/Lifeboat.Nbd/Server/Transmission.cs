@@ -10,8 +10,8 @@ namespace Lifeboat.Nbd;
 //   No answer leaves before EndOfBatch allowed it.
 //   Once the connection is cut, no further request reaches the export.
 //   The thread never blocks in receive while it holds an answer back.
-//   Held memory: one receive and one reply buffer, neither longer than a header plus PayloadBytesMax; and at most one
-//   place of an export that places its writes.
+//   Held memory: one receive and one reply buffer, neither longer than a header plus PayloadBytesMax and a cache line;
+//   and at most one place of an export that places its writes.
 internal sealed partial class Transmission(Channel channel, Session session, NbdConnection connection, int payloadMax)
 {
     private readonly RequestBuffer _requests = new(channel, payloadMax);
