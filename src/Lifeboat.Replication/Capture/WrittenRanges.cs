@@ -5,7 +5,8 @@ namespace Lifeboat.Replication.Capture;
 
 // What the stream has written to one volume since its attach, exactly: a rounded range would either lose bytes that
 // only the pull can bring or let old pulled bytes overwrite new ones.
-//   Whole 512-byte sectors are bits in pages of 1 MiB; the rare byte ranges inside a sector are kept as they are.
+//   A page of 1 MiB with few ranges keeps them as they are. One with many has bits for whole 512-byte sectors, and the
+//   rare byte ranges inside a sector besides.
 //   Below the floor nothing is kept: the pull has passed there and will not come back.
 internal sealed class WrittenRanges
 {
@@ -79,24 +80,34 @@ internal sealed class WrittenRanges
         return end;
     }
 
+    // Few ranges are kept as they are, at 8 bytes each: scattered writes to a long disk touch all of its pages.
     private sealed class Page
     {
-        private readonly ulong[] _sectors = new ulong[PageSectors / 64];
-        private List<(int Start, int End)>? _parts;
+        private const int FewParts = 8;
+        private const int SectorMask = (1 << SectorShift) - 1;
+
+        private ulong[]? _sectors;
+        private (int Start, int End)[] _parts = [];
+        private int _partCount;
 
         public void Add(int start, int end)
         {
-            const int mask = (1 << SectorShift) - 1;
-            var first = (start + mask) >> SectorShift;
+            if (_sectors is null)
+            {
+                AddPart(start, end);
+                if (_partCount > FewParts) KeepSectors();
+                return;
+            }
+            var first = (start + SectorMask) >> SectorShift;
             var last = end >> SectorShift;
             if (last < first)
             {
                 AddPart(start, end);
                 return;
             }
-            if ((start & mask) != 0) AddPart(start, first << SectorShift);
+            if ((start & SectorMask) != 0) AddPart(start, first << SectorShift);
             for (var s = first; s < last; s++) _sectors[s >> 6] |= 1UL << (s & 63);
-            if ((end & mask) != 0) AddPart(last << SectorShift, end);
+            if ((end & SectorMask) != 0) AddPart(last << SectorShift, end);
         }
 
         public int SkipWritten(int at)
@@ -104,7 +115,7 @@ internal sealed class WrittenRanges
             while (at < 1 << PageShift)
             {
                 var sector = at >> SectorShift;
-                if ((_sectors[sector >> 6] >> (sector & 63) & 1) != 0)
+                if (_sectors is not null && (_sectors[sector >> 6] >> (sector & 63) & 1) != 0)
                 {
                     var run = BitOperations.TrailingZeroCount(~(_sectors[sector >> 6] >> (sector & 63)));
                     at = (sector + Math.Min(run, 64 - (sector & 63))) << SectorShift;
@@ -117,16 +128,22 @@ internal sealed class WrittenRanges
 
         public int SkipUnwritten(int at)
         {
-            var next = NextSector((at + (1 << SectorShift) - 1) >> SectorShift) << SectorShift;
-            if (_parts is null) return next;
-            foreach (var (start, _) in _parts)
+            var next = NextSector((at + SectorMask) >> SectorShift) << SectorShift;
+            foreach (var (start, _) in _parts.AsSpan(0, _partCount))
                 if (start >= at) next = Math.Min(next, start);
             return next;
         }
 
+        private void KeepSectors()
+        {
+            var parts = _parts.AsSpan(0, _partCount);
+            (_sectors, _parts, _partCount) = (new ulong[PageSectors / 64], [], 0);
+            foreach (var (start, end) in parts) Add(start, end);
+        }
+
         private int NextSector(int sector)
         {
-            while (sector < PageSectors)
+            while (_sectors is not null && sector < PageSectors)
             {
                 var bits = _sectors[sector >> 6] >> (sector & 63);
                 if (bits != 0) return sector + BitOperations.TrailingZeroCount(bits);
@@ -137,23 +154,24 @@ internal sealed class WrittenRanges
 
         private int? PartAt(int at)
         {
-            if (_parts is null) return null;
-            foreach (var (start, end) in _parts)
+            foreach (var (start, end) in _parts.AsSpan(0, _partCount))
                 if (start <= at && at < end) return end;
             return null;
         }
 
+        // Parts that touch become one.
         private void AddPart(int start, int end)
         {
-            _parts ??= [];
-            for (var i = _parts.Count - 1; i >= 0; i--)
+            var kept = 0;
+            for (var i = 0; i < _partCount; i++)
             {
-                if (_parts[i].End < start || _parts[i].Start > end) continue;
-                start = Math.Min(start, _parts[i].Start);
-                end = Math.Max(end, _parts[i].End);
-                _parts.RemoveAt(i);
+                var part = _parts[i];
+                if (part.End < start || part.Start > end) _parts[kept++] = part;
+                else (start, end) = (Math.Min(start, part.Start), Math.Max(end, part.End));
             }
-            _parts.Add((start, end));
+            if (kept == _parts.Length) Array.Resize(ref _parts, Math.Max(1, 2 * kept));
+            _parts[kept] = (start, end);
+            _partCount = kept + 1;
         }
     }
 }

@@ -24,7 +24,8 @@ public sealed class WrittenRangesTests
             var length = Math.Min(size - offset, (1 + prng.Next(64)) * granularity);
             ranges.Add(offset, length);
             model.AsSpan(offset, length).Fill(true);
-            if (round % 20 == 0) Compare(ranges, model, prng.Next(size / 2), size / 2 + prng.Next(size / 2));
+            if (round >= 30 && round % 20 != 0) continue;
+            Compare(ranges, model, prng.Next(size / 2), size / 2 + prng.Next(size / 2));
         }
         Compare(ranges, model, 0, size);
     }
