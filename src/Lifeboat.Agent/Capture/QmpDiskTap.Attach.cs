@@ -107,7 +107,8 @@ internal sealed partial class QmpDiskTap
     private async Task FreezeMapsAsync(QmpClient qmp, string node, long number, Guid replica,
         List<DirtyBitmap> ours, List<DirtyBitmap> usable, CancellationToken ct)
     {
-        var actions = new JsonArray(AddMap(node, TapNames.Map(replica, number), MapGranularity, disabled: false));
+        var fresh = AddMap(node, TapNames.Map(replica, number), GranularityBeside(usable), disabled: false);
+        var actions = new JsonArray(fresh);
         var marker = TapNames.WholeMarker(replica);
         if (usable.Count == 0 && ours.All(m => m.Name != marker))
             actions.Add(AddMap(node, marker, MarkerGranularity, disabled: true));

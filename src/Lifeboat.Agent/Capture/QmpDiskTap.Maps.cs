@@ -19,13 +19,20 @@ internal sealed partial class QmpDiskTap
     // Two bits each, and two writes to the same block at once take turns. What it is missing nobody asks.
     private long MirrorGranularity => SizeBytes <= SmallDisk ? 4096 : SizeBytes <= LargeDisk ? 16384 : 65536;
 
+    private bool SparesFineMaps => SizeBytes is > SmallDisk and <= LargeDisk;
+
+    // Of a map that begins to record while these stay.
+    private long GranularityBeside(IEnumerable<DirtyBitmap> others) =>
+        SparesFineMaps && others.Any(m => m.Granularity < CoarseGranularity) ? CoarseGranularity : MapGranularity;
+
     // A fresh map in the place of the old one; or, where two of them would take too much memory, a coarse one that
     // stands in while the fine one is made empty:
     //
     //   fine ──► fine + coarse ──► all captured is durable ──► fine cleared ──► all captured is durable ──► fine
     //
     // Beginning and clearing are transactions, which no write straddles. So a write is in the stream before the first,
-    // or in the coarse map until it is in the fine one alone or durable.
+    // or in the coarse map until it is in the fine one alone or durable. While a gap is there, it is the fine one: an
+    // attach begins a coarse map beside it, and the first rotation when the gap is gone puts a fine one in its place.
     public async Task RotateAsync(Func<CancellationToken, Task> untilDurable, CancellationToken ct)
     {
         var attached = Attached();
@@ -57,14 +64,14 @@ internal sealed partial class QmpDiskTap
     {
         await RequireMirrorAsync(qmp, attached, ct);
         var prefix = TapNames.MapPrefix(attached.Replica);
-        var maps = (await MapsAsync(qmp, attached.Node, ct))
+        var all = await MapsAsync(qmp, attached.Node, ct);
+        var maps = all
             .Where(m => m.Name.StartsWith(prefix, StringComparison.Ordinal) && !attached.IsGap(m.Name)).ToList();
         var number = maps.Select(m => TapNames.NumberOf(m.Name)).Append(attached.Number).Max() + 1;
         var fresh = TapNames.Map(attached.Replica, number);
-        var fine = SizeBytes is > SmallDisk and <= LargeDisk
-            ? maps.Find(m => m.Recording && m.Granularity == MapGranularity)
-            : null;
-        var granularity = fine is null ? MapGranularity : CoarseGranularity;
+        var fine = SparesFineMaps ? maps.Find(m => m.Recording && m.Granularity == MapGranularity) : null;
+        var granularity = fine is null ? GranularityBeside(all.Where(m => m.Name == attached.Gap.BitmapName))
+            : CoarseGranularity;
         var actions = new JsonArray(AddMap(attached.Node, fresh, granularity, disabled: false));
         foreach (var map in maps.Where(m => m.Recording && m != fine))
             actions.Add(MapAction("block-dirty-bitmap-disable", attached.Node, map.Name));

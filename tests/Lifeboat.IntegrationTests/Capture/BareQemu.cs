@@ -133,6 +133,19 @@ internal sealed class BareQemu : IAsyncDisposable
         ];
     }
 
+    /// <summary>Bytes that a bit of each of our change maps stands for, ascending.</summary>
+    public async Task<IReadOnlyList<long>> MapGranularitiesAsync()
+    {
+        var nodes = await AskAsync("query-named-block-nodes", new JsonObject { ["flat"] = true });
+        return
+        [
+            .. nodes.EnumerateArray().Where(n => n.TryGetProperty("dirty-bitmaps", out _))
+                .SelectMany(n => n.GetProperty("dirty-bitmaps").EnumerateArray())
+                .Where(b => b.TryGetProperty("name", out _))
+                .Select(b => b.GetProperty("granularity").GetInt64()).Order(),
+        ];
+    }
+
     public async Task KillAsync()
     {
         _process.Kill();

@@ -157,6 +157,45 @@ public sealed class QmpDiskTapTests
         Assert.Equal(expected, extents.Where(e => !e.Zero).Select(e => e.Offset));
     }
 
+    // A gap and what is written while it is pulled are two maps, of which a long disk has one fine.
+    [Fact]
+    public async Task A_resync_of_a_long_disk_has_one_fine_map()
+    {
+        const long size = 8L << 30;
+        await using var fixture = await TapFixture.StartAsync(sizeBytes: size);
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await using (var first = fixture.NewAgent())
+        {
+            var tap = first.Tap(0, size: size);
+            await tap.AttachAsync(image, fixture.Replica, None);
+            await tap.ForgetGapAsync(None);
+            await fixture.Qemu.WriteAsync(0, 0x71, 1 << 20, 4096);
+        }
+        await using (var second = fixture.NewAgent())
+        {
+            var tap = second.Tap(0, size: size);
+            await tap.AttachAsync(image, fixture.Replica, None);
+            Assert.Equal([4096, 65536], await fixture.Qemu.MapGranularitiesAsync());
+            await fixture.Qemu.WriteAsync(0, 0x72, 2 << 20, 4096);
+            await tap.RotateAsync(_ => Task.CompletedTask, None);
+            Assert.Equal([4096, 65536], await fixture.Qemu.MapGranularitiesAsync());
+            await fixture.Qemu.WriteAsync(0, 0x73, 3 << 20, 4096);
+            await tap.ForgetGapAsync(None);
+            Assert.Equal([65536], await fixture.Qemu.MapGranularitiesAsync());
+            await tap.RotateAsync(_ => fixture.Qemu.WriteAsync(0, 0x74, 4 << 20, 4096), None);
+            Assert.Equal([4096], await fixture.Qemu.MapGranularitiesAsync());
+            await fixture.Qemu.WriteAsync(0, 0x75, 5 << 20, 4096);
+        }
+
+        await using var third = fixture.NewAgent();
+        await using var again = third.Tap(0, size: size);
+        var gap = await again.AttachAsync(image, fixture.Replica, None);
+        var extents = await again.GapAsync(gap, 0, size, None);
+
+        // Since the last rotation began.
+        Assert.Equal([new GapExtent(4 << 20, 4096, false), new GapExtent(5 << 20, 4096, false)], extents);
+    }
+
     [Fact]
     public async Task A_sink_that_gives_up_ends_the_mirror_and_not_the_guest()
     {
