@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Lifeboat.Testing.Nbd;
 
 namespace Lifeboat.Benchmarks.Nbd;
 
 /// <summary>A server process on a unix socket, whose CPU time can be read.</summary>
-internal sealed class MeasuredServer : IDisposable
+internal sealed partial class MeasuredServer : IDisposable
 {
     private readonly Process _process;
 
@@ -38,23 +39,20 @@ internal sealed class MeasuredServer : IDisposable
 
     public long CpuNanoseconds() => CpuNanoseconds(_process.Id);
 
-    /// <summary>Nanoseconds on a CPU, over all threads that live now.</summary>
-    public static long CpuNanoseconds(int processId)
+    /// <summary>Nanoseconds on a CPU, over all threads, those that have ended too.</summary>
+    public static unsafe long CpuNanoseconds(int processId)
     {
-        long total = 0;
-        foreach (var task in Directory.GetDirectories($"/proc/{processId}/task"))
-        {
-            try
-            {
-                total += long.Parse(File.ReadAllText(Path.Combine(task, "schedstat")).Split(' ')[0]);
-            }
-            catch (IOException)
-            {
-                // The thread ended between the listing and the look.
-            }
-        }
-        return total;
+        var now = stackalloc long[2]; // seconds and nanoseconds
+        if (ClockOf(processId, out var clock) != 0 || ReadClock(clock, now) != 0)
+            throw new InvalidOperationException($"process {processId} has ended");
+        return now[0] * 1_000_000_000 + now[1];
     }
+
+    [LibraryImport("libc", EntryPoint = "clock_getcpuclockid")]
+    private static partial int ClockOf(int processId, out int clock);
+
+    [LibraryImport("libc", EntryPoint = "clock_gettime")]
+    private static unsafe partial int ReadClock(int clock, long* now);
 
     /// <summary>A server that died is a finding, not a slow server.</summary>
     public Exception Failed(Exception cause)

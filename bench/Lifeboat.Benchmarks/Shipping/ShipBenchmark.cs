@@ -20,6 +20,7 @@ internal static class ShipBenchmark
 {
     private const string Compiler = "/usr/bin/gcc";
     private const int ContentBytes = 4 << 20;
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
 
     private static readonly CompressionMode[] Modes =
         [CompressionMode.None, CompressionMode.Lz4, CompressionMode.Zstd, CompressionMode.Auto];
@@ -69,7 +70,9 @@ internal static class ShipBenchmark
         foreach (var road in roads)   // compiled for good when it counts
         {
             var often = rounds > 1 && (road == 0 || road == Modes.Length);
-            for (var i = 0; i < (often ? 5 : 1); i++) await RunAsync(road);
+            var began = Stopwatch.GetTimestamp();
+            for (var i = 0; i == 0 || (often && (i < 5 || Stopwatch.GetElapsedTime(began) < WarmUp)); i++)
+                await RunAsync(road);
         }
         var (c, disk) = (new CRun[rounds], new double[rounds]);
         var runs = Roads.Select(_ => new ShipRun[rounds]).ToArray();
