@@ -22,14 +22,20 @@ internal static class BlockCodec
     private const int ChecksumAt = 28;
 
     /// <summary>Writes the head in front of records that stand at offset 32 already.</summary>
-    public static void Seal(Span<byte> block, in BlockHeader header)
+    public static void Seal(Span<byte> block, in BlockHeader header) =>
+        Seal(block, header, Crc32C.Append(0, block.Slice(HeaderLength, header.Length)));
+
+    /// <summary>As above, when the records have been run over.</summary>
+    /// <param name="records"><see cref="Crc32C.Append"/> of them, begun with 0.</param>
+    public static void Seal(Span<byte> block, in BlockHeader header, uint records)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(block, Magic);
         BinaryPrimitives.WriteInt32LittleEndian(block[4..], header.Length);
         BinaryPrimitives.WriteUInt64LittleEndian(block[SaltAt..], header.Salt);
         BinaryPrimitives.WriteInt64LittleEndian(block[16..], header.FirstSequence);
         BinaryPrimitives.WriteInt32LittleEndian(block[24..], header.Count);
-        BinaryPrimitives.WriteUInt32LittleEndian(block[ChecksumAt..], Checksum(block, header.Length));
+        BinaryPrimitives.WriteUInt32LittleEndian(block[ChecksumAt..],
+            ~Crc32C.Join(Crc32C.Append(~0u, block[..ChecksumAt]), records, header.Length));
     }
 
     /// <summary>Reads a head that belongs to this segment and continues the sequence; nothing is proved yet.</summary>

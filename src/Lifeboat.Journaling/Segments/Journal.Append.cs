@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 
@@ -9,9 +11,11 @@ public sealed partial class Journal
 {
     // A segment of tiny records would otherwise have an index larger than its room in memory.
     private const int EntriesMax = 256 << 10;
+    private const int LineBytes = 64;
+    private const int BlockMin = 64 << 10;
 
     private readonly List<RecordEntry> _entries = [];
-    private byte[] _block = new byte[64 << 10];
+    private byte[] _block = [];
 
     /// <summary>
     /// Appends whole records that continue the sequence. They are durable after <see cref="FlushAsync"/>.
@@ -48,12 +52,12 @@ public sealed partial class Journal
     private async ValueTask<AppendOutcome> WriteBlockAsync(Segment segment, ReadOnlyMemory<byte> records, int length,
         CancellationToken ct)
     {
-        if (_block.Length < length) _block = new byte[length];
-        var block = _block.AsMemory(0, length);
+        var block = PlaceFor(segment.Tail, length);
         records.CopyTo(block[BlockCodec.HeaderLength..]);
         var first = segment.LastSequence + 1;
-        var header = new BlockHeader(records.Length, segment.Salt, first, CountOf(block.Span, records.Length, first));
-        BlockCodec.Seal(block.Span, header);
+        var count = CountOf(block.Span, records.Length, first, out var register);
+        var header = new BlockHeader(records.Length, segment.Salt, first, count);
+        BlockCodec.Seal(block.Span, header, register);
         SegmentScan.ReadEntries(block.Span, header, segment.Tail, _entries);
         try
         {
@@ -73,16 +77,28 @@ public sealed partial class Journal
         return AppendOutcome.Appended;
     }
 
-    private static int CountOf(ReadOnlySpan<byte> block, int length, long first)
+    // Stands to a cache line as it will in the file: else the kernel takes a quarter longer to copy it there.
+    private unsafe Memory<byte> PlaceFor(long position, int length)
+    {
+        if (_block.Length < length + LineBytes)
+            _block = GC.AllocateUninitializedArray<byte>(Math.Max(length, BlockMin) + LineBytes, pinned: true);
+        var start = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_block));
+        return _block.AsMemory((int)((position - start) & (LineBytes - 1)), length);
+    }
+
+    private static int CountOf(ReadOnlySpan<byte> block, int length, long first, out uint register)
     {
         var count = 0;
+        register = 0;
         for (var at = BlockCodec.HeaderLength; at < BlockCodec.HeaderLength + length; count++)
         {
-            var outcome = Records.RecordCodec.TryReadHeader(block[at..], out var record);
-            Invariant.Holds(outcome == Records.RecordReadOutcome.Read, "only whole records are appended");
+            var outcome = RecordCodec.TryReadHeader(block[at..], out var record);
+            Invariant.Holds(outcome == RecordReadOutcome.Read, "only whole records are appended");
             Invariant.Holds(record.Sequence == first + count, "sequences are contiguous");
-            at += Records.RecordCodec.SizeOf(record.DataLength);
-            Invariant.Holds(at <= BlockCodec.HeaderLength + length, "only whole records are appended");
+            var size = RecordCodec.SizeOf(record.DataLength);
+            Invariant.Holds(at + size <= BlockCodec.HeaderLength + length, "only whole records are appended");
+            register = RecordCodec.AppendKnown(register, block.Slice(at, size));
+            at += size;
         }
         return count;
     }

@@ -54,6 +54,22 @@ public sealed class RecordCodecTests
         Assert.Equal(Crc32C.Compute(data), ~joined);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(4096)]
+    [InlineData(32 << 10)]
+    [InlineData(262_144)]
+    [InlineData(70_001)]
+    public void Running_on_over_a_known_record_is_running_over_its_bytes(int length)
+    {
+        var record = new byte[RecordCodec.SizeOf(length)];
+        var kind = length == 0 ? RecordKind.BatchEnd : RecordKind.Write;
+        RecordCodec.Write(record, new RecordHeader(kind, RecordFlags.None, 0, length, 7, 1, 0, length, 5),
+            new Prng(9).Bytes(length));
+        foreach (var register in (uint[])[0, ~0u, 0x12345678])
+            Assert.Equal(Crc32C.Append(register, record), RecordCodec.AppendKnown(register, record));
+    }
+
     [Fact]
     public void A_record_sealed_from_a_register_of_its_data_is_the_record()
     {
