@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Buffers;
 using System.Runtime.InteropServices;
 using Lifeboat.Journaling.Indexing;
 using Lifeboat.Journaling.Records;
@@ -22,8 +21,6 @@ namespace Lifeboat.Replication.Replicas;
 internal sealed class FoldRun(
     IReadOnlyDictionary<ushort, long> sizes, StreamState state, int bytesMax, byte[] room)
 {
-    private const int WriteBytes = 1 << 20;
-    private const int GatheredBytes = 64 << 10;
     private const int RoomMin = 1 << 20;
     private const int RoomSpare = 2 << 20;
 
@@ -100,40 +97,39 @@ internal sealed class FoldRun(
         return left;
     }
 
+    // Neighbours go together, so that little is written often and much in pieces that a disk takes at once.
     private async Task ApplyAsync(ExtentMap map, SectorFile image, CancellationToken ct)
     {
-        byte[] gathered = [];
+        IoRoom? room = null;
         var (at, length) = (0L, 0); // what is gathered, and where it goes
         foreach (var extent in map.All())
         {
             if (extent.Source == Extent.Damaged) continue;
-            var gathers = extent is { Source: >= 0, Length: <= GatheredBytes };
-            if (length > 0 && (!gathers || extent.Offset != at + length || length + extent.Length > WriteBytes))
+            if (length > 0 && (extent.Source < 0 || extent.Offset != at + length))
             {
-                await image.WriteAsync(at, gathered.AsMemory(0, length), ct);
+                await image.WriteAsync(at, room!.Memory[..length], ct);
                 length = 0;
             }
-            if (extent.Source == Extent.Zeroes) await image.ZeroAsync(extent.Offset, extent.Length, ct);
-            else if (!gathers) await WriteAsync(image, extent, ct);
-            else
+            if (extent.Source < 0)
             {
-                if (gathered.Length == 0) gathered = ArrayPool<byte>.Shared.Rent(WriteBytes);
-                if (length == 0) at = extent.Offset;
-                _data.AsSpan((int)extent.Source, (int)extent.Length).CopyTo(gathered.AsSpan(length));
-                length += (int)extent.Length;
+                await image.ZeroAsync(extent.Offset, extent.Length, ct);
+                continue;
+            }
+            room ??= IoRoom.Rent();
+            for (var done = 0; done < extent.Length;)
+            {
+                if (length == 0) at = extent.Offset + done;
+                var full = IoRoom.Bytes - (int)(at % IoRoom.BlockBytes); // the next piece begins with a block
+                var count = (int)Math.Min(extent.Length - done, full - length);
+                _data.AsSpan((int)extent.Source + done, count).CopyTo(room.Span[length..]);
+                (length, done) = (length + count, done + count);
+                if (length < full) continue;
+                await image.WriteAsync(at, room.Memory[..length], ct);
+                length = 0;
             }
         }
-        if (length > 0) await image.WriteAsync(at, gathered.AsMemory(0, length), ct);
-        if (gathered.Length > 0) ArrayPool<byte>.Shared.Return(gathered);
-    }
-
-    private async Task WriteAsync(SectorFile image, Extent extent, CancellationToken ct)
-    {
-        for (long done = 0; done < extent.Length; done += WriteBytes)
-        {
-            var count = (int)Math.Min(WriteBytes, extent.Length - done);
-            await image.WriteAsync(extent.Offset + done, _data.AsMemory((int)(extent.Source + done), count), ct);
-        }
+        if (length > 0) await image.WriteAsync(at, room!.Memory[..length], ct);
+        room?.Return();
     }
 
     private void Take(in RecordHeader header, ReadOnlyMemory<byte> data, bool damaged)

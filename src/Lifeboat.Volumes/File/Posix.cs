@@ -41,6 +41,17 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int descriptor);
 
+    /// <summary>The same file once more, to be read and written past the page cache; null: it cannot be.</summary>
+    public static SafeFileHandle? TryOpenPastCache(SafeFileHandle file)
+    {
+        const int readWriteCloseOnExec = 0x2 | 0x80000;
+        var isArm = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm;
+        var direct = isArm ? 0x10000 : 0x4000;
+        // Not by its name, which may have changed.
+        var descriptor = Open($"/proc/self/fd/{file.DangerousGetHandle()}", readWriteCloseOnExec | direct);
+        return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
     public const int Terminate = 15;
 
     [LibraryImport("libc", EntryPoint = "kill")]

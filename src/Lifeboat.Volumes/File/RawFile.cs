@@ -15,6 +15,7 @@ internal sealed class RawFile(SafeFileHandle handle, string path) : IDisposable
 
     private static readonly byte[] Zeroes = new byte[ZeroesBytes];
 
+    private readonly PastCache _pastCache = new(handle);
     private volatile bool _cannotPunch;
 
     public string Path => path;
@@ -64,7 +65,8 @@ internal sealed class RawFile(SafeFileHandle handle, string path) : IDisposable
     {
         try
         {
-            RandomAccess.Write(handle, data, offset);
+            var past = _pastCache.Write(offset, data);
+            if (past < data.Length) RandomAccess.Write(handle, data[past..], offset + past);
         }
         catch (Exception e) when (StorageErrors.IsOurs(e))
         {
@@ -116,7 +118,11 @@ internal sealed class RawFile(SafeFileHandle handle, string path) : IDisposable
         if (Posix.DataSync(handle) != 0) throw Error("fdatasync");
     }
 
-    public void Dispose() => handle.Dispose();
+    public void Dispose()
+    {
+        _pastCache.Dispose();
+        handle.Dispose();
+    }
 
     private StorageException Error(string what) =>
         StorageErrors.FromErrno(Marshal.GetLastPInvokeError(), what, path);
