@@ -49,7 +49,10 @@ public sealed partial class SimulatedHost
     {
         if (ReplicaWanted != refused) return;
         _replicasMade++;
-        ReplicaWanted = new WantedReplica(refused.Epoch, refused.PrimarySite, refused.Volumes, refused.Retention);
+        var anew = new WantedReplica(refused.Epoch, refused.PrimarySite, refused.Volumes, refused.Retention);
+        // The source goes on saying what it knows of the one before until it has heard of this one.
+        anew.Forget(0, null);
+        ReplicaWanted = anew;
         World.Count("replicas refused as damaged");
     }
 
