@@ -25,7 +25,7 @@ internal sealed partial class HostedSource
             ChangeSource.Bitmap => new QmpMomentTap(disks, parts.Heartbeat, OverlayFolder(parts, spec.Group),
                 Math.Max(spec.Policy.OutboxLogBytes, OverlayBytesLeast), parts.Time,
                 parts.Logs.CreateLogger<QmpMomentTap>()),
-            ChangeSource.SnapshotDiff => new SnapshotMomentTap(RbdDisks.Of(spec, disks, parts), parts.Time),
+            ChangeSource.SnapshotDiff => new SnapshotMomentTap(RbdDisks.Of(spec, disks, parts)),
         };
 
     private static MomentsStatus? StatusOf(MomentsSnapshot? moments) => moments is not { } m ? null

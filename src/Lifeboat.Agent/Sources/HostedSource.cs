@@ -140,8 +140,8 @@ internal sealed partial class HostedSource : IAsyncDisposable
         Path.Combine(parts.Paths.AgentState, "outbox", group);
 
     /// <summary>
-    /// Where it is kept from where on the change maps are complete, a folder for each group. Not with the site: a backup
-    /// of it would know nothing of the maps that were dropped since.
+    /// Where it is kept from where on the change maps are complete, a folder for each group. Not with the site: a
+    /// backup of it would know nothing of the maps that were dropped since.
     /// </summary>
     public static string MapsFolder(AgentParts parts, string group) =>
         Path.Combine(parts.Paths.Volatile, "maps", group);

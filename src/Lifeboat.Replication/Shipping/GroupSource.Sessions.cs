@@ -27,8 +27,8 @@ public sealed partial class GroupSource
             await DropStaleMomentAsync(ct);
             await WhileSuspendedAsync(ct);
             var end = await LiveOnceAsync(ct);
+            if (_connected) _sessionOverAt = _time.GetTimestamp();
             _connected = false;
-            _sessionOverAt = _time.GetTimestamp();
             LogSessionEnded(_options.Group, end.Reason, end.Detail);
             if (end.Refused && end.Reason is ReasonCode.StaleEpoch or ReasonCode.Migrated)
             {

@@ -101,6 +101,8 @@ public sealed class RbdTests(CephFixture fixture) : TwoAgents
             Assert.True(disk.AsSpan().SequenceEqual(point), $"{volume.Name} differs");
         }
         await B.Client.CloseViewAsync(ProtectedQemu.Group, "compare", None);
+        // A point is sealed before its moment is forgotten, which takes a storage its time.
+        await ProtectedQemu.WaitAsync(A, s => s.Moments!.UnderWay is null);
     }
 
     private static async Task<List<string>> SnapshotsAsync(CephCluster ceph)

@@ -69,17 +69,16 @@ public sealed partial class SimulatedAgent
         },
         ChangeSource.SnapshotDiff => new SnapshotMomentTap(
             new SimulatedDiskSnapshots(instance.Disks, StorageStepAsync,
-                (action, ct) => AtOnceAsync(instance, action, ct))
+                (action, ct) => AtOnceAsync(instance, action, ct), Process.Clock)
             {
                 Listed = (disk, bytes) => _world.Resyncs.Attached(_host, disk, bytes),
-            }, Process.Clock),
+            }),
     };
 
-    // The storage is reached over a network, and does now and then what it says it has not.
+    // The storage is reached over a network.
     private async Task StorageStepAsync(CancellationToken ct)
     {
         await Process.Clock.DelayAsync(TimeSpan.FromMicroseconds(_prng.Next(50, 2000)), ct);
-        if (_prng.Chance(0.01)) throw new TapException(TapFault.MonitorUnreachable, "the storage does not answer");
     }
 
     private static async Task AtOnceAsync(SimulatedInstance instance, Action action, CancellationToken ct)

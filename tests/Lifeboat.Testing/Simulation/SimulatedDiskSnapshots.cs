@@ -12,7 +12,7 @@ namespace Lifeboat.Testing.Simulation;
 /// <param name="step">Awaited before and behind whatever a call does; it may throw, as a call that was cut off.</param>
 /// <param name="atOnce">Runs it while no write is in flight on any disk.</param>
 public sealed class SimulatedDiskSnapshots(IReadOnlyList<GuestDisk> disks, Func<CancellationToken, Task> step,
-    Func<Action, CancellationToken, Task> atOnce) : IDiskSnapshots
+    Func<Action, CancellationToken, Task> atOnce, TimeProvider time) : IDiskSnapshots
 {
     private const int BlockSectors = 8;
     private const int BlockBytes = BlockSectors * GuestWrite.SectorBytes;
@@ -28,16 +28,19 @@ public sealed class SimulatedDiskSnapshots(IReadOnlyList<GuestDisk> disks, Func<
         return [.. disks[volume].Snapshots.Keys];
     }
 
-    public async Task TakeAsync(string name, CancellationToken ct)
+    public async Task<DateTimeOffset> TakeAsync(string name, CancellationToken ct)
     {
         await step(ct);
+        var at = time.GetUtcNow();
         await atOnce(() =>
         {
+            at = time.GetUtcNow();
             foreach (var disk in disks)
                 if (!disk.Snapshots.TryAdd(name, disk.Snapshot()))
                     throw new TapException(TapFault.Refused, $"{disk.Name} has a snapshot {name}");
         }, ct);
         await step(ct);
+        return at;
     }
 
     public async Task RenameAsync(ushort volume, string from, string to, CancellationToken ct)

@@ -66,11 +66,12 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
     public Task<SiteInstance> StartAsync(StartRequest request, CancellationToken ct) =>
         CallAsync(nameof(StartAsync), request.Instance, () => Start(request), ct);
 
-    public Task StopAsync(string instance, CancellationToken ct) => CallAsync(nameof(StopAsync), instance, () =>
-    {
-        if (_instances.TryGetValue(instance, out var entry)) entry.Power = InstancePower.Stopped;
-        return true;
-    }, ct);
+    public Task StopAsync(string instance, CancellationToken ct) =>
+        CallAsync(nameof(StopAsync), instance, () =>
+        {
+            if (_instances.TryGetValue(instance, out var entry)) entry.Power = InstancePower.Stopped;
+            return true;
+        }, ct);
 
     public Task MigrateAsync(string instance, string host, CancellationToken ct) =>
         CallAsync(nameof(MigrateAsync), instance, () =>

@@ -55,8 +55,9 @@ public sealed class SnapshotMomentTests
         var moment = await tap.TakeAsync(Replica, Ct);
         Assert.Equal(2, _disks[0].Snapshots.Count);
         Assert.All(moment.Volumes, v => Assert.Equal(GapKind.Known, v.Changes.Kind));
-        Assert.Equal([0, 4096], await Task.WhenAll(moment.Volumes.Select(async v =>
-            (await v.Image.GapAsync(v.Changes, 0, v.SizeBytes, Ct)).Sum(e => e.Length))));
+        var listed = await Task.WhenAll(moment.Volumes.Select(async v =>
+            (await v.Image.GapAsync(v.Changes, 0, v.SizeBytes, Ct)).Sum(e => e.Length)));
+        Assert.Equal([0, 4096], listed);
     }
 
     [Fact]
@@ -196,7 +197,7 @@ public sealed class SnapshotMomentTests
     {
         action();
         return Task.CompletedTask;
-    }), TimeProvider.System);
+    }, TimeProvider.System));
 
     private static GuestDisk NewDisk(int index) => new(index, $"disk{index}", new long[Sectors]);
 }

@@ -18,7 +18,7 @@ public sealed class SimulatedDiskSnapshotsConformance : DiskSnapshotsConformance
         {
             action();
             return Task.CompletedTask;
-        }));
+        }, TimeProvider.System));
 
     protected override Task WriteAsync(ushort volume, int offset, int length) => Apply(volume, offset, length, false);
 

@@ -6,8 +6,8 @@ using Lifeboat.Replication.Capture;
 namespace Lifeboat.Agent.Capture.Moments;
 
 /// <summary>
-/// Reads one disk as it was at a moment, over QEMU's NBD export of the image. Connects at the first read: QEMU takes few
-/// connections at once, and disks are read one after the other.
+/// Reads one disk as it was at a moment, over QEMU's NBD export of the image. Connects at the first read: QEMU takes
+/// few connections at once, and disks are read one after the other.
 /// </summary>
 /// <param name="opening">Called before it connects, so that another reader can make room.</param>
 internal sealed class MomentReader(QmpDiskTap tap, GapMap changes, Func<MomentReader, Task> opening,

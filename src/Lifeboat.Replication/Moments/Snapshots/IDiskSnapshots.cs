@@ -20,7 +20,8 @@ public interface IDiskSnapshots : IAsyncDisposable
     /// Makes a snapshot of each volume. All are of one moment between the call and its return, and hold every write
     /// that was acknowledged before the call. Where it fails some may be there.
     /// </summary>
-    Task TakeAsync(string name, CancellationToken ct);
+    /// <returns>That moment; where the storage does not tell it, the latest that is certainly not behind it.</returns>
+    Task<DateTimeOffset> TakeAsync(string name, CancellationToken ct);
 
     /// <summary>Durable when it returns.</summary>
     Task RenameAsync(ushort volume, string from, string to, CancellationToken ct);

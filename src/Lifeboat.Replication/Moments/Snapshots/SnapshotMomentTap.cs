@@ -19,7 +19,7 @@ namespace Lifeboat.Replication.Moments.Snapshots;
 //   The old base goes only after the new one has its name.
 /// <summary>Moments of disks whose storage makes snapshots: what changed is the difference of two.</summary>
 /// <param name="disks">Disposed of with the tap.</param>
-public sealed class SnapshotMomentTap(IDiskSnapshots disks, TimeProvider time) : IMomentTap
+public sealed class SnapshotMomentTap(IDiskSnapshots disks) : IMomentTap
 {
     /// <summary>So many moments that were given up one after the other; then all is compared instead.</summary>
     internal const int OpenMax = 8;
@@ -44,8 +44,7 @@ public sealed class SnapshotMomentTap(IDiskSnapshots disks, TimeProvider time) :
         }
         var name = new SnapshotName(key, highest + 1, Open: true);
         _unread = name;
-        var at = time.GetUtcNow();
-        await disks.TakeAsync(name.ToString(), ct);
+        var at = await disks.TakeAsync(name.ToString(), ct);
         var volumes = new List<MomentVolume>();
         foreach (var volume in disks.Volumes)
         {

@@ -77,6 +77,7 @@ internal sealed class SnapshotReader(IDiskSnapshots disks, ushort volume, IReadO
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, letGo);
         try
         {
+            any.Token.ThrowIfCancellationRequested();
             return await run(any.Token);
         }
         catch (OperationCanceledException e) when (!ct.IsCancellationRequested)

@@ -35,12 +35,20 @@ public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
         return [.. read.RootElement.EnumerateArray().Select(s => s.GetProperty("name").GetString()!)];
     }
 
-    public async Task TakeAsync(string name, CancellationToken ct)
+    public async Task<DateTimeOffset> TakeAsync(string name, CancellationToken ct)
     {
         // An image that another disk took the place of must not be taken for it.
         _disks = await locate(ct);
+        var at = time.GetUtcNow();
         if (_disks.Count == 1) await SnapAsync(_disks[0], ct);
-        else await hold(t => Task.WhenAll(_disks.Select(d => SnapAsync(d, t))), ct);
+        else await hold(SnapAllAsync, ct);
+        return at;
+
+        Task SnapAllAsync(CancellationToken t)
+        {
+            at = time.GetUtcNow();
+            return Task.WhenAll(_disks.Select(d => SnapAsync(d, t)));
+        }
 
         Task SnapAsync(RbdDisk disk, CancellationToken t) =>
             RunAsync(disk, null, d => ["snap", "create", "--no-progress", .. d, "--snap", name], t);
