@@ -11,6 +11,7 @@ namespace Lifeboat.Replication.Shipping;
 // Invariants
 //   A map is dropped only after it is written down what a replica must have to do without it.
 //   A position that fits is followed by positions that fit; one that does not is compared until a gap is forgotten.
+//   The position is the group's: while one of its disks is yet to be compared it does not move, and maps stay.
 public sealed partial class GroupSource
 {
     private async Task<bool> BasisFitsAsync(HelloReply reply, CancellationToken ct)
@@ -49,6 +50,8 @@ public sealed partial class GroupSource
     private async Task<bool> TryMoveBasisAsync(
         CaptureStream stream, long sequence, CancellationToken ct, DateTimeOffset? at = null)
     {
+        // A disk that was away while the others were compared is compared by whoever finds it, this agent or the next.
+        if (Array.Exists(_slots, s => s.Compare)) return false;
         try
         {
             await _basis.MoveAsync(_replica, stream.StreamId, sequence, at, ct);

@@ -177,6 +177,7 @@ public sealed partial class GroupSource
         await InTurnAsync(work.Moment.CloseAsync, ct);
         var point = work.Point!;
         if (!_flaws.ForgetGapEarly && !await stream.WaitDurableAsync(point.Sequence, ct)) return;
+        foreach (var slot in _slots) slot.Compare = false;
         if (await TryMoveBasisAsync(stream, point.Sequence, ct, work.Moment.At))
             await InTurnAsync(work.Moment.ForgetAsync, ct);
         EndMoment(work);
@@ -205,7 +206,7 @@ public sealed partial class GroupSource
             slot.Lost = [];
         }
         (_work, MomentUnderWay, _momentFailure) = (null, null, null);
-        (_momentInStream, _compareAll) = (true, false);
+        _momentInStream = true;
         Volatile.Write(ref _lastMomentBytes, _sync.Moved);
         BehindSince = LastMoment = work.Moment.At;
         _momentRetry.Reset();

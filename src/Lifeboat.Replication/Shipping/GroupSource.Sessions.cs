@@ -14,7 +14,7 @@ namespace Lifeboat.Replication.Shipping;
 public sealed partial class GroupSource
 {
     private Guid _replica, _baseStream;
-    private bool _seeded, _compareAll, _statesSizes, _arriving;
+    private bool _seeded, _statesSizes, _arriving;
     private CancellationToken _runToken;
 
     private async Task<bool> LinkForeverAsync(CancellationToken ct)
@@ -167,11 +167,12 @@ public sealed partial class GroupSource
         var sameReplica = reply.Replica == _replica;
         _points.SealUpTo(sameReplica ? reply.Sealed : 0);
         // Less durable than it once said: it was restored from an older copy, and change maps know nothing of that.
-        if (sameReplica && reply.Durable < _durableKnown) _compareAll = true;
+        var less = sameReplica && reply.Durable < _durableKnown;
         Volatile.Write(ref _durableKnown, reply.Durable);
         // The same with an agent that has forgotten what it once said, or a copy of a history that was given up.
         var fits = await BasisFitsAsync(reply, ct);
-        if (!fits) _compareAll = true;
+        if (less || !fits)
+            foreach (var slot in _slots) slot.Compare = true;
         _seeded = reply.Seeded;
         if (_stream is { IsGivenUp: false } stream && sameReplica && FollowsOn(stream, reply))
         {

@@ -132,7 +132,7 @@ public sealed partial class GroupSource
         TapSlot slot, IGapReader disk, VolumeSink sink, GapMap map, long sequence, bool nothing)
     {
         var kind = nothing && !_seeded ? SyncKind.Allocation
-            : map.Kind == GapKind.Known && !nothing && !_compareAll ? SyncKind.ChangeMap
+            : map.Kind == GapKind.Known && !nothing && !slot.Compare ? SyncKind.ChangeMap
             : SyncKind.HashCompare;
         // All that is there, not what changed.
         if (kind != SyncKind.ChangeMap) map = new GapMap(GapKind.Allocation, null);
@@ -175,6 +175,7 @@ public sealed partial class GroupSource
     {
         if (_batchEnd is not { } batch) return;
         if (!_flaws.ForgetGapEarly && !await stream.WaitDurableAsync(batch.End, ct)) return;
+        foreach (var slot in batch.Slots) slot.Compare = false;
         var moved = _flaws.ForgetGapEarly || await TryMoveBasisAsync(stream, batch.End, ct);
         foreach (var slot in batch.Slots)
         {
@@ -191,7 +192,7 @@ public sealed partial class GroupSource
             }
         }
         _batchEnd = null;
-        _compareAll = _arriving = false;
+        _arriving = false;
         _return.Reset();
         LogGapForgotten(_options.Group, batch.End);
         if (stream.InBatch) return;

@@ -28,6 +28,8 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
     public bool Pulled { get; set; }
     /// <summary>What the recovery site has lost: the next pull brings it too, until its batch is durable.</summary>
     public IReadOnlyList<GapExtent> Lost { get; set; } = [];
+    /// <summary>Its change map says not all that the recovery site lacks, until a compare of it is durable.</summary>
+    public bool Compare { get; set; }
     /// <summary>Completes when the end of the last mirror has been taken note of.</summary>
     public Task Ending { get; set; } = Task.CompletedTask;
     /// <summary>Timestamp before which the next attach is not tried.</summary>
