@@ -14,6 +14,7 @@ internal static class MinimiseCommand
         var world = new SimulationOptions((ulong)arguments.Number("--seed", 0))
         {
             Flaw = arguments.Text("--flaw"),
+            Decay = arguments.Has("--decay"),
             CrashStates = arguments.Number("--states", 0),
         };
         if (SimulatedWorld.Run(world) is { Violation: not null } failed)

@@ -15,6 +15,7 @@ internal static class ReplayCommand
             (null, true) => new SimulationOptions((ulong)arguments.Number("--seed", 0))
             {
                 Flaw = arguments.Text("--flaw"),
+                Decay = arguments.Has("--decay"),
                 CrashStates = arguments.Number("--states", 0),
                 Trace = trace,
             },

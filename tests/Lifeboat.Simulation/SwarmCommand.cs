@@ -20,7 +20,7 @@ internal static class SwarmCommand
         Say(swarm.Totals);
         Console.WriteLine($"seeds {first}..{first + swarm.Done - 1}: {swarm.Pace}, "
             + $"{swarm.Violations.Count} violation(s), traces {swarm.TraceHash:x16}");
-        if (flaw is null) WriteDownLowest(swarm);
+        if (flaw is null) WriteDownLowest(arguments, swarm);
         if (flaw is null) return swarm.Violations.Count == 0 ? 0 : 1;
         Console.WriteLine(swarm.Violations.Count > 0
             ? $"flaw {flaw}: caught by seed {swarm.Violations.Min(v => v.Seed)}"
@@ -58,7 +58,7 @@ internal static class SwarmCommand
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, End);
         swarm.Run();
         Console.WriteLine($"this session: {swarm.Pace}, {swarm.Violations.Count} violation(s)");
-        WriteDownLowest(swarm);
+        WriteDownLowest(arguments, swarm);
         var left = state.LeftOf(first, last);
         var standing = SwarmReport.Write(state, first, last, Console.Out);
         return standing > 0 ? 1 : left > 0 ? Unfinished : 0;
@@ -73,21 +73,24 @@ internal static class SwarmCommand
     private static Swarm Begin(Arguments arguments, string? flaw, SwarmState? state)
     {
         var (first, last) = arguments.Seeds(1000);
-        return new Swarm(first, last, arguments.Jobs, seed => new SimulationOptions(seed) { Flaw = flaw })
+        return new Swarm(first, last, arguments.Jobs, seed => OptionsOf(arguments, seed, flaw))
         {
             GoesOn = arguments.Has("--keep-going"),
             State = state,
         };
     }
 
+    private static SimulationOptions OptionsOf(Arguments arguments, ulong seed, string? flaw) =>
+        new(seed) { Flaw = flaw, Decay = arguments.Has("--decay") };
+
     private static void Say(IReadOnlyDictionary<string, long> totals)
     {
         foreach (var (what, count) in totals) Console.WriteLine($"  {what,-28} {count,14:N0}");
     }
 
-    private static void WriteDownLowest(Swarm swarm)
+    private static void WriteDownLowest(Arguments arguments, Swarm swarm)
     {
         if (swarm.Violations.MinBy(v => v.Seed) is { } found)
-            MinimiseCommand.WriteDown(new SimulationOptions(found.Seed), found, path: null);
+            MinimiseCommand.WriteDown(OptionsOf(arguments, found.Seed, null), found, path: null);
     }
 }

@@ -63,7 +63,7 @@ public sealed class Climate
         foreach (var rare in Enum.GetValues<Fault>().Where(IsRare))
             if (prng.Chance(0.2)) allowed.Add(rare);
         // What is lost to decay is asked for, which the release before does not understand.
-        if (LinkVersion != ILinkConnection.VersionNewest) allowed.RemoveAll(IsDecay);
+        if (LinkVersion != ILinkConnection.VersionNewest || !options.Decay) allowed.RemoveAll(IsDecay);
         Scrubs = allowed.Exists(IsDecay);
         // Few of their strikes meet a replica that may be struck again.
         if (Scrubs) allowed.AddRange([.. allowed.Where(IsDecay), .. allowed.Where(IsDecay)]);

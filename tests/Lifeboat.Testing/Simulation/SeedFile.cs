@@ -15,6 +15,7 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     public string? Flaw { get; init; }
+    public bool Decay { get; init; }
     public IReadOnlyList<int> Spared { get; init; } = [];
     public int? VolumesMax { get; init; }
     public int? StormSecondsMax { get; init; }
@@ -27,6 +28,7 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
         return new SeedFile(world.Seed, violation.Checker, violation.What, SimulationResult.Commit)
         {
             Flaw = world.Flaw,
+            Decay = world.Decay,
             Spared = [.. world.Spared.Order()],
             VolumesMax = world.VolumesMax == int.MaxValue ? null : world.VolumesMax,
             StormSecondsMax = world.StormSecondsMax == int.MaxValue ? null : world.StormSecondsMax,
@@ -44,6 +46,7 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
     public SimulationOptions World(Action<string>? trace = null) => new(Seed)
     {
         Flaw = Flaw,
+        Decay = Decay,
         Spared = Spared.ToHashSet(),
         VolumesMax = VolumesMax ?? int.MaxValue,
         StormSecondsMax = StormSecondsMax ?? int.MaxValue,

@@ -10,6 +10,8 @@ public sealed record SimulationOptions(ulong Seed)
     public string? Flaw { get; init; }
     /// <summary>Numbers of the storm's strikes that do not happen.</summary>
     public IReadOnlySet<int> Spared { get; init; } = FrozenSet<int>.Empty;
+    /// <summary>Media decay in some worlds: bits flip, writes land elsewhere. Not all that this shows is mended.</summary>
+    public bool Decay { get; init; }
     /// <summary>The instance has at most so many disks.</summary>
     public int VolumesMax { get; init; } = int.MaxValue;
     /// <summary>The first storm lasts at most so long.</summary>
