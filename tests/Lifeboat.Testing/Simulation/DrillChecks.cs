@@ -62,7 +62,8 @@ internal sealed class DrillChecks(SimulatedWorld world)
         if (world.Storm.Disturbances != drill.Strikes) return;
         world.Count("drills without a fault");
         // One that is read in moments says that it resyncs until the first one of a stream is through.
-        if (drill.Paused is { } paused && world.Climate.Moments is null) world.Violate("I7", $"replication paused during a drill: {paused}");
+        if (drill.Paused is { } paused && world.Climate.Moments is null)
+            world.Violate("I7", $"replication paused during a drill: {paused}");
         CheckGoesOn(drill);
     }
 

@@ -10,7 +10,9 @@ public sealed record SimulationOptions(ulong Seed)
     public string? Flaw { get; init; }
     /// <summary>Numbers of the storm's strikes that do not happen.</summary>
     public IReadOnlySet<int> Spared { get; init; } = FrozenSet<int>.Empty;
-    /// <summary>Media decay in some worlds: bits flip, writes land elsewhere. Not all that this shows is mended.</summary>
+    /// <summary>
+    /// Media decay in some worlds: bits flip, writes land elsewhere. Not all that this shows is mended.
+    /// </summary>
     public bool Decay { get; init; }
     /// <summary>The instance has at most so many disks.</summary>
     public int VolumesMax { get; init; } = int.MaxValue;
