@@ -17,6 +17,7 @@ internal sealed class LoadedQemu : IAsyncDisposable
     public const long DiskBytes = 256L << 20;
     private const int MapGranularity = 4096;   // as our tap takes for a disk of this size
     private readonly Process _process;
+    private bool _disposed;
 
     private LoadedQemu(Process process, string image, string qmpSocket, string loadSocket)
     {
@@ -108,6 +109,9 @@ internal sealed class LoadedQemu : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // A host that crashed in a benchmark ended it already; what went wrong since must not be hidden by that.
+        if (_disposed) return;
+        _disposed = true;
         if (!_process.HasExited) _process.Kill();
         await _process.WaitForExitAsync();
         _process.Dispose();
