@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Diagnostics;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Testing.Ceph;
-using Lifeboat.Tests.Volumes;
-using Lifeboat.Tests.Volumes.Files;
+using Lifeboat.Tests.Volumes.Qemu;
 using Lifeboat.Volumes.Files;
 using Lifeboat.Volumes.Qemu;
 using Lifeboat.Volumes.Qemu.Rbd;
@@ -12,44 +10,9 @@ using Lifeboat.Volumes.Qemu.Rbd;
 namespace Lifeboat.IntegrationTests.Ceph;
 
 [Collection(CephTests.Name)]
-public sealed class RbdReplicaStoreConformance(CephFixture ceph) : ReplicaStoreConformance, IAsyncDisposable
+public sealed class RbdReplicaStoreConformance(CephFixture ceph) : DaemonStoreConformance, IAsyncDisposable
 {
-    private readonly TemporaryDirectory _directory = new();
-
     protected override IReplicaStore Open() => Store();
-
-    protected override string Put(string name, byte[] content)
-    {
-        File.WriteAllBytes(_directory[name], content);
-        return _directory[name];
-    }
-
-    [Fact]
-    public async Task A_daemon_that_is_killed_is_started_anew_and_the_next_flush_says_so_once()
-    {
-        await using var image = (QemuBaseImage)await Open().OpenAsync(Spec(), Ct);
-        await image.WriteAsync(0, Filled(4096, 1), Ct);
-        await image.FlushAsync(Ct);
-        await image.WriteAsync(4096, Filled(4096, 2), Ct);
-        using (var daemon = Process.GetProcessById(image.DaemonProcess)) daemon.Kill();
-        var lost = 0;
-        for (var tries = 0; tries < 50; tries++)
-        {
-            try
-            {
-                await image.WriteAsync(4096, Filled(4096, 3), Ct);
-                await image.FlushAsync(Ct);
-                break;
-            }
-            catch (StorageException)
-            {
-                lost++;
-            }
-        }
-        Assert.InRange(lost, 1, 3);
-        var bytes = await ReadAsync(image);
-        Assert.Equal([1, 3, 0], new[] { bytes[0], bytes[4096], bytes[8192] });
-    }
 
     [Fact]
     public async Task Neither_a_group_that_is_deleted_nor_an_image_that_was_half_made_leaves_anything_in_the_pool()
@@ -59,9 +22,9 @@ public sealed class RbdReplicaStoreConformance(CephFixture ceph) : ReplicaStoreC
         await (await Open().OpenAsync(Spec() with { Volume = "db1.data1" }, Ct)).DisposeAsync();
         Assert.Equal(before.Count + 2, (await ceph.Cluster.ImagesAsync(Ct)).Count);
         // As a host leaves it that goes down before the image has all of its seed.
-        var half = _directory["replicas/shop/base/db1.data2.rbd.new"];
-        File.Copy(_directory["replicas/shop/base/db1.data1.rbd"], half);
-        File.Delete(_directory["replicas/shop/base/db1.data1.rbd"]);
+        var half = Folder["replicas/shop/base/db1.data2.rbd.new"];
+        File.Copy(Folder["replicas/shop/base/db1.data1.rbd"], half);
+        File.Delete(Folder["replicas/shop/base/db1.data1.rbd"]);
         await (await Open().OpenAsync(Spec() with { Volume = "db1.data2" }, Ct)).DisposeAsync();
         Assert.Equal(before.Count + 2, (await ceph.Cluster.ImagesAsync(Ct)).Count);
 
@@ -73,7 +36,7 @@ public sealed class RbdReplicaStoreConformance(CephFixture ceph) : ReplicaStoreC
     public async Task An_image_that_somebody_removed_is_missed_and_never_taken_for_zeroes()
     {
         await (await Open().OpenAsync(Spec(), Ct)).DisposeAsync();
-        var mark = RbdMark.TryRead(_directory["replicas/shop/base/db1.data0.rbd"])!;
+        var mark = RbdMark.TryRead(Folder["replicas/shop/base/db1.data0.rbd"])!;
         await ceph.Cluster.RbdAsync(["rm", "--no-progress", mark.ToString()], Ct);
         var failure = await Assert.ThrowsAsync<ReplicaStoreException>(() => Open().OpenAsync(Spec(), Ct));
         Assert.Equal(ReplicaStoreFault.Unavailable, failure.Fault);
@@ -109,10 +72,10 @@ public sealed class RbdReplicaStoreConformance(CephFixture ceph) : ReplicaStoreC
     public async Task Without_settings_what_is_in_a_pool_is_missed_and_what_is_in_a_file_is_not()
     {
         await (await Open().OpenAsync(Spec(), Ct)).DisposeAsync();
-        await (await new FileReplicaStore(_directory["replicas"]).OpenAsync(Spec() with { Volume = "raw" }, Ct))
+        await (await new FileReplicaStore(Folder["replicas"]).OpenAsync(Spec() with { Volume = "raw" }, Ct))
             .DisposeAsync();
         var store = new QemuReplicaStore(
-            _directory["replicas"], _directory["run"], TimeProvider.System, BaseImageForm.Raw);
+            Folder["replicas"], Folder["run"], TimeProvider.System, BaseImageForm.Raw);
         await (await store.OpenAsync(Spec() with { Volume = "raw" }, Ct)).DisposeAsync();
         var failure = await Assert.ThrowsAsync<ReplicaStoreException>(() => store.OpenAsync(Spec(), Ct));
         Assert.Contains("site.json", failure.Message);
@@ -122,11 +85,11 @@ public sealed class RbdReplicaStoreConformance(CephFixture ceph) : ReplicaStoreC
     {
         if (CephCluster.Missing is null)
             await Store().DeleteGroupAsync("shop", Ct);
-        _directory.Dispose();
+        Folder.Dispose();
     }
 
     private QemuReplicaStore Store(string pool = CephCluster.Pool, string? configuration = null) =>
-        new(_directory["replicas"], _directory["run"], TimeProvider.System, BaseImageForm.Rbd,
+        new(Folder["replicas"], Folder["run"], TimeProvider.System, BaseImageForm.Rbd,
             new RbdPool(new CephAccess(configuration ?? ceph.Cluster.ConfigurationFile, CephCluster.User,
                 TimeSpan.FromSeconds(configuration is null ? 60 : 2)), pool, null));
 }
