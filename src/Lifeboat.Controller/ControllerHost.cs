@@ -26,14 +26,16 @@ public static class ControllerHost
     private const long BodyMax = 1 << 20;
 
     /// <summary>Runs until the token is cancelled or the process is told to end.</summary>
+    /// <param name="onListening">Called once requests are taken.</param>
     /// <exception cref="ProblemException">
     /// SiteUnknown, InvalidRequest: no site or a faulty one; Conflict: another controller of it runs.
     /// </exception>
-    public static async Task RunAsync(string siteDirectory, CancellationToken ct)
+    public static async Task RunAsync(string siteDirectory, Action onListening, CancellationToken ct)
     {
         var paths = new SitePaths(Path.GetFullPath(siteDirectory));
         var configuration = SiteConfiguration.Read(paths.Root);
         await using var app = await StartAsync(paths, configuration, OpenDriver, TimeProvider.System, ct);
+        onListening();
         await app.WaitForShutdownAsync(ct);
     }
 

@@ -48,6 +48,18 @@ public static class SiteProcesses
         foreach (var paths in All(siteDirectory)) await StopAsync(paths, time, ct);
     }
 
+    /// <summary>
+    /// Ends one role of this directory for whoever keeps the roles apart, as systemd does: the agent with its watchdog,
+    /// or the controller.
+    /// </summary>
+    public static async Task StopOneAsync(string siteDirectory, string role, TimeProvider time, CancellationToken ct)
+    {
+        var paths = new SitePaths(Path.GetFullPath(siteDirectory));
+        string[] roles = role == SiteRole.Agent ? [SiteRole.Watchdog, SiteRole.Agent] : [role];
+        foreach (var each in roles)
+            if (PidFile.Find(paths, each) is { } process) await EndAsync(process, time, ct);
+    }
+
     private static async Task StopAsync(SitePaths paths, TimeProvider time, CancellationToken ct)
     {
         if (!Directory.Exists(paths.Run)) return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
+using Lifeboat.Agent.Systemd;
 using Lifeboat.Agent.Watchdog;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller;
@@ -25,10 +26,12 @@ internal sealed class AgentAddCommand : LifeboatCommand
     {
         var agent = new AgentConfiguration(parsed.GetRequiredValue(_host), parsed.GetRequiredValue(_link));
         var place = SiteInitializer.AddAgent(session.SiteDirectory, agent, session.Time);
-        var started = SiteProcesses.IsStarted(session.SiteDirectory);
+        var isService = SiteServices.Of(session.SiteDirectory).Installed.Count > 0;
+        var started = !isService && SiteProcesses.IsStarted(session.SiteDirectory);
         if (started) SiteProcesses.StartWatchdog(session.SiteDirectory);
         session.Output.Talk($"the agent of host {agent.Host} is set up in {place.Root}"
-            + (started ? " and starts" : "; it starts with the site"));
+            + (started ? " and starts" : isService ? $"; next: lifeboat -d {place.Root} agent install"
+                : "; it starts with the site"));
         return Task.FromResult(ExitCode.Ok);
     }
 }

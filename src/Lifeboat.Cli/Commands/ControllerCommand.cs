@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
 using Lifeboat.Agent.Processes;
+using Lifeboat.Agent.Systemd;
 using Lifeboat.Agent.Watchdog;
 using Lifeboat.Contracts;
 using Lifeboat.Controller;
@@ -19,7 +20,10 @@ internal sealed class ControllerCommand() : LifeboatCommand(null, "controller", 
             ?? throw new ProblemException(ReasonCode.Conflict, "another controller of this site runs",
                 $"See {session.Paths.PidFile(SiteRole.Controller)}.");
         await using var eyes = SecondWatches.Start(session.SiteDirectory, session.Time);
-        await ControllerHost.RunAsync(session.SiteDirectory, ct);
+        var listens = false;
+        var notice = new ServiceNotice(session.Time).RunAsync(() => Volatile.Read(ref listens), ct);
+        await ControllerHost.RunAsync(session.SiteDirectory, () => Volatile.Write(ref listens, true), ct);
+        await notice;
         return ExitCode.Ok;
     }
 }

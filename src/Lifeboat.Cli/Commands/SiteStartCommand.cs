@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
+using Lifeboat.Agent.Systemd;
 using Lifeboat.Agent.Watchdog;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
@@ -15,7 +16,9 @@ internal sealed class SiteStartCommand() : LifeboatCommand("site", "start",
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var site = SiteConfiguration.Read(session.SiteDirectory);
-        SiteProcesses.StartWatchdog(session.SiteDirectory);
+        if (SiteServices.Of(session.SiteDirectory) is { Installed.Count: > 0, CanRun: true } services)
+            await services.StartAsync(ct);
+        else SiteProcesses.StartWatchdog(session.SiteDirectory);
         var start = session.Time.GetTimestamp();
         while (true)
         {

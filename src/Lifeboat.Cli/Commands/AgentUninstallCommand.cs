@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Agent.Processes;
+
+namespace Lifeboat.Cli.Commands;
+
+internal sealed class AgentUninstallCommand() : ServiceUninstall(SiteRole.Agent);
