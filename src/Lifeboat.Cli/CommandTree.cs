@@ -18,6 +18,7 @@ internal static class CommandTree
         ["point"] = "Recovery points and views of them",
         ["run"] = "Runs of recovery plans",
         ["report"] = "Reports of runs",
+        ["db"] = "The database of the site's controllers",
     };
 
     public static RootCommand Build()

@@ -18,6 +18,7 @@ public static class ProblemStatus
             or ReasonCode.NoRecoveryPoint or ReasonCode.Diverged or ReasonCode.BootFileMissing => 409,
         ReasonCode.PointExpired => 410,
         ReasonCode.Timeout => 504,
+        ReasonCode.DatabaseUnavailable => 503,
         ReasonCode.PeerUnreachable or ReasonCode.AgentUnreachable or ReasonCode.ControllerUnreachable
             or ReasonCode.LinkDown or ReasonCode.StoreUnavailable => 502,
         ReasonCode.TargetFull or ReasonCode.SourceFull => 507,

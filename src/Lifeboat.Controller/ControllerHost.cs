@@ -146,7 +146,7 @@ public static class ControllerHost
     }
 
     // Two controllers of one site would carry out the same runs.
-    private static FileStream TakeLock(SitePaths paths)
+    internal static FileStream TakeLock(SitePaths paths)
     {
         Directory.CreateDirectory(paths.Run);
         try

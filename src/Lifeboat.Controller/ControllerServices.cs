@@ -5,6 +5,7 @@ using Lifeboat.Controller.Applications;
 using Lifeboat.Controller.DesiredState;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Sides;
@@ -21,11 +22,17 @@ internal static class ControllerServices
 {
     public static void AddController(this IServiceCollection services)
     {
-        services.AddSingleton(p => new ControllerDatabase(p.GetRequiredService<SitePaths>().ControllerDatabase));
+        services.AddSingleton(p => SiteDatabase.Open(p.GetRequiredService<SitePaths>(),
+            p.GetRequiredService<SiteConfiguration>(), p.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(p => new ControllerName(ControllerName.Default,
+            $"https://{p.GetRequiredService<SiteConfiguration>().ControllerListen}"));
+        services.AddSingleton(OpenLeases);
+        // First, so that it is stopped last: what works on something has ended when its lease is given back.
+        services.AddHostedService(p => p.GetRequiredService<ILeases>());
         services.AddSingleton<GroupFiles>().AddSingleton<GroupRescue>();
         services.AddSingleton<GroupStore>().AddSingleton<SpecStore>().AddSingleton<PeerStore>()
             .AddSingleton<TokenStore>().AddSingleton<AuditLog>()
-            .AddSingleton<IRunStore, SqliteRunStore>();
+            .AddSingleton<IRunStore, RunStore>();
         services.AddSingleton<PeerDirectory>().AddSingleton<PeerTruce>().AddSingleton<Pairing>()
             .AddSingleton<CertificateRotation>();
         services.AddSingleton<SiteAgents>().AddSingleton<BootFiles>().AddSingleton<SourceSightings>()
@@ -50,6 +57,10 @@ internal static class ControllerServices
             .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>().AddSingleton<LinkEndpoints>()
             .AddSingleton<SeedEndpoints>();
     }
+
+    private static ILeases OpenLeases(IServiceProvider services) =>
+        services.GetRequiredService<ControllerDatabase>().IsShared
+            ? ActivatorUtilities.CreateInstance<DatabaseLeases>(services) : new SoleLeases();
 
     private static string SiteName(IServiceProvider services) =>
         services.GetRequiredService<SiteConfiguration>().Name;

@@ -19,6 +19,10 @@ internal static class EventIds
     public const int GroupRescued = 5013;
     public const int NotRecorded = 5014;
     public const int SharedPointNotCut = 5020;
+    public const int LeaseGained = 5040;
+    public const int LeaseLost = 5041;
+    public const int DatabaseAway = 5042;
+    public const int RunsWait = 5043;
     public const int CertificatesRotated = 5050;
     public const int PeerNotTold = 5051;
     public const int Diverged = 5030;

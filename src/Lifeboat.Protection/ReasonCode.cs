@@ -66,4 +66,6 @@ public enum ReasonCode
     HostUnknown = 90,
     Migrated = 91,
     StoreUnavailable = 92,
+    DatabaseUnavailable = 115,
+    DatabaseDamaged = 116,
 }

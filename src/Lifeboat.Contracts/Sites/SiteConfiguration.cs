@@ -38,6 +38,14 @@ public sealed record SiteConfiguration
     /// <summary>Absent: what is made from now on is not encrypted.</summary>
     public EncryptionSettings? Encryption { get; init; }
 
+    /// <summary>
+    /// Where the controllers keep what they know: `postgresql://USER@HOST/DATABASE?OPTION=VALUE`, or keywords as Npgsql
+    /// takes them; never with a password. Absent: a SQLite file in the site's directory, for one controller.
+    /// </summary>
+    public string? Database { get; init; }
+    /// <summary>File with the password of the database's user, mode 0600; relative to the site's directory.</summary>
+    public string? DatabasePasswordFile { get; init; }
+
     /// <exception cref="ProblemException">Missing, unreadable or with faults; all of them are listed.</exception>
     public static SiteConfiguration Read(string siteDirectory)
     {
@@ -79,6 +87,10 @@ public sealed record SiteConfiguration
             yield return $"replicaFormat is '{ReplicaFormat}'; it must be raw, qcow2 or rbd";
         if (ReplicaFormat == "rbd" && Rbd is null)
             yield return "replicaFormat is 'rbd' and rbd is missing, which says where: {\"pool\": \"lifeboat\"}";
+        if (Database is "")
+            yield return "database is empty; leave it out for the SQLite file, or give postgresql://USER@HOST/DATABASE";
+        if (DatabasePasswordFile is not null && Database is null)
+            yield return "databasePasswordFile is given and database is not";
         foreach (var problem in Rbd?.Problems() ?? []) yield return problem;
         foreach (var problem in Encryption?.Problems() ?? []) yield return problem;
     }

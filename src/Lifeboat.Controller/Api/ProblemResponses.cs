@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Data.Common;
 using System.Text.Json;
 using Lifeboat.Contracts;
+using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -31,6 +33,12 @@ internal sealed partial class ProblemResponses(ILogger<ProblemResponses> logger)
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             return ReasonCode.None;
+        }
+        catch (DbException e) when (ControllerDatabase.IsUnavailable(e))
+        {
+            return await WriteAsync(context, new ProblemException(ReasonCode.DatabaseUnavailable,
+                "the controllers' database went away while this was done", $"{e.Message}. Look whether it was done, "
+                + "then ask again.", cause: e));
         }
         // The top of a request: logged whole, answered without the details.
         catch (Exception e)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Data.Common;
 using Lifeboat.Contracts;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Api;
@@ -61,7 +61,7 @@ internal sealed partial class RequestGate(SiteIdentity identity, ProblemResponse
             audit.Add(time.GetUtcNow(), context.Items[PeerKey] as string ?? stranger, context.Request.Method,
                 context.Request.Path, reason is ReasonCode.None ? "ok" : reason.ToString(), null);
         }
-        catch (SqliteException e)
+        catch (Exception e) when (e is DbException || ControllerDatabase.IsUnavailable(e))
         {
             // The request has been answered; cutting the answer off now would deny what was done.
             LogNotRecorded(e, context.Request.Method, context.Request.Path);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -9,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace Lifeboat.Controller.Applications;
 
 /// <summary>Cuts the shared points that policies ask for, where the instances run.</summary>
-internal sealed partial class SharedPointSchedule(ApplicationCatalog applications, LocalSide here, TimeProvider time,
-    ILogger<SharedPointSchedule> logger) : BackgroundService
+internal sealed partial class SharedPointSchedule(ApplicationCatalog applications, LocalSide here, ILeases leases,
+    TimeProvider time, ILogger<SharedPointSchedule> logger) : BackgroundService
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
@@ -22,8 +24,16 @@ internal sealed partial class SharedPointSchedule(ApplicationCatalog application
         using var timer = new PeriodicTimer(Look, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            foreach (var application in applications.All().Where(a => a.Groups.All(g => g.PrimarySite == here.Name)))
-                if (IsDue(application.Name)) await CutAsync(application.Name, stoppingToken);
+            try
+            {
+                foreach (var application in applications.All().Where(a =>
+                    a.Groups.All(g => g.PrimarySite == here.Name) && leases.TryHold(LeaseName.Application(a.Name))))
+                    if (IsDue(application.Name)) await CutAsync(application.Name, stoppingToken);
+            }
+            catch (Exception e) when (ControllerDatabase.IsUnavailable(e))
+            {
+                SayOnce("any application", ReasonCode.DatabaseUnavailable, e.Message);
+            }
         }
     }
 
@@ -45,11 +55,16 @@ internal sealed partial class SharedPointSchedule(ApplicationCatalog application
         }
         catch (ProblemException e)
         {
-            // The next one may succeed; the same reason again is not said again.
-            if (_said.TryGetValue(application, out var before) && before == e.Reason) return;
-            _said[application] = e.Reason;
-            LogNotCut(application, e.Reason, e.Message);
+            SayOnce(application, e.Reason, e.Message);
         }
+    }
+
+    // The next one may succeed; the same reason again is not said again.
+    private void SayOnce(string application, ReasonCode reason, string message)
+    {
+        if (_said.TryGetValue(application, out var before) && before == reason) return;
+        _said[application] = reason;
+        LogNotCut(application, reason, message);
     }
 
     [LoggerMessage(EventIds.SharedPointNotCut, LogLevel.Warning,

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Collections.Concurrent;
+using System.Data.Common;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
@@ -25,8 +27,8 @@ namespace Lifeboat.Controller.DesiredState;
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
 internal sealed partial class Reconciler(CertificateRotation certificates,
     LocalSide here, SiteAgents agents, GroupStore groups, SpecStore specs,
-    PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, PluggedDisks plugged, TimeProvider time,
-    ILogger<Reconciler> logger)
+    PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, PluggedDisks plugged, ILeases leases,
+    TimeProvider time, ILogger<Reconciler> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
@@ -70,6 +72,10 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
         {
             SayOnce(who, e.Reason, e.Message);
         }
+        catch (DbException e) when (ControllerDatabase.IsUnavailable(e))
+        {
+            SayOnce(who, ReasonCode.DatabaseUnavailable, e.Message);
+        }
         catch (Exception e)
         {
             LogReconcileFailed(e, who);
@@ -78,7 +84,7 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
 
     private async Task<bool> TellAsync(CancellationToken ct)
     {
-        await certificates.TellAgainAsync(ct);
+        if (leases.TryHold(LeaseName.Site("certificates"))) await certificates.TellAgainAsync(ct);
         return true;
     }
 
@@ -86,12 +92,14 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
     {
         var status = await agents.StatusAsync(host, ct);
         var now = time.GetUtcNow();
-        await here.DropStraysAsync(host, status.Sources, ct);
+        await here.DropStraysAsync(host, [.. status.Sources.Where(IsOurs)], ct);
+        // Read before: what is gained meanwhile is put in the next round.
+        var gained = leases.Gained;
         if (!_tended.TryGetValue(host, out var last) || last.Agent.StartedAt != status.StartedAt
-            || last.Agent.ProcessId != status.ProcessId || now - last.PutAt >= PutAgain)
+            || last.Agent.ProcessId != status.ProcessId || now - last.PutAt >= PutAgain || last.Gained != gained)
         {
             await PutSpecsAsync(host, status, ct);
-            _tended[host] = new Tended(status, now);
+            _tended[host] = new Tended(status, now, gained);
         }
         if (host != AgentConfiguration.DefaultHost) return true;
         foreach (var replica in specs.Replicas().Where(r => r.Active))
@@ -106,15 +114,20 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
     private async Task PutSpecsAsync(string host, AgentStatus status, CancellationToken ct)
     {
         foreach (var peer in peers.All)
-            if (specs.Link(peer.Name) is var link && link != LinkSettings.Default)
+            if (specs.Link(peer.Name) is var link && link != LinkSettings.Default
+                && leases.TryHold(LeaseName.Site("links")))
                 await agents.Of(host).PutLinkAsync(peer.Name, link, ct);
         if (host == AgentConfiguration.DefaultHost)
-            foreach (var replica in specs.Replicas().Where(r => r.Active))
+            foreach (var replica in specs.Replicas().Where(r => r.Active && IsOurs(r.Spec.Group)))
                 await PutAsync(replica.Spec.Group, () => here.RestoreReplicaAsync(replica.Spec.Group, ct));
         foreach (var source in specs.Sources()
-            .Where(s => s.Spec.Host == host && (s.Active || status.Sources.Contains(s.Spec.Group))))
+            .Where(s => s.Spec.Host == host && (s.Active || status.Sources.Contains(s.Spec.Group))
+                && IsOurs(s.Spec.Group)))
             await PutAsync(source.Spec.Group, () => here.RestoreSourceAsync(source.Spec.Group, ct));
     }
+
+    // Of several controllers of the site one works on a group; which, moves when it is gone.
+    private bool IsOurs(string group) => leases.TryHold(LeaseName.Group(group));
 
     private async Task PutAsync(string group, Func<Task> put)
     {
@@ -157,7 +170,7 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
         else LogPeerLost(who, reason, message);
     }
 
-    private sealed record Tended(AgentStatus Agent, DateTimeOffset PutAt);
+    private sealed record Tended(AgentStatus Agent, DateTimeOffset PutAt, long Gained);
 
     [LoggerMessage(EventIds.PeerSeen, LogLevel.Information, "{Who} answers")]
     private partial void LogPeerSeen(string who);

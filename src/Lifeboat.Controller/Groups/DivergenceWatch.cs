@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Peers;
+using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection.Groups;
@@ -12,7 +13,7 @@ namespace Lifeboat.Controller.Groups;
 /// it stays known, also when they are stopped later: what they wrote is on the disks.
 /// </summary>
 internal sealed partial class DivergenceWatch(LocalSide here, GroupStore groups, DivergenceStore divergences,
-    TimeProvider time, ILogger<DivergenceWatch> logger)
+    ILeases leases, TimeProvider time, ILogger<DivergenceWatch> logger)
 {
     public async Task LookAsync(CancellationToken ct)
     {
@@ -20,7 +21,7 @@ internal sealed partial class DivergenceWatch(LocalSide here, GroupStore groups,
         {
             var group = record.Definition;
             if (group.Fork is not { Loser: null } fork || fork.LeftSite != here.Name) continue;
-            if (divergences.Of(group) is not null) continue;
+            if (divergences.Of(group) is not null || !leases.TryHold(LeaseName.Group(group.Name))) continue;
             if (await EvidenceAsync(group, fork, ct) is not { } evidence) continue;
             Keep(new DivergenceNotice(group.Name, fork.Began, here.Name, time.GetUtcNow(), evidence));
         }

@@ -2,6 +2,7 @@
 using System.Collections.Concurrent;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -16,7 +17,7 @@ namespace Lifeboat.Controller.Groups;
 /// is enough.
 /// </summary>
 internal sealed partial class PluggedDisks(string here, ISite site, GroupStore groups, AuditLog audit,
-    TimeProvider time, ILogger<PluggedDisks> logger)
+    ILeases leases, TimeProvider time, ILogger<PluggedDisks> logger)
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
     private readonly ConcurrentDictionary<string, IReadOnlyList<UnprotectedDisk>> _seen = new(StringComparer.Ordinal);
@@ -52,6 +53,8 @@ internal sealed partial class PluggedDisks(string here, ISite site, GroupStore g
         }
         var known = _seen.GetValueOrDefault(group.Name) ?? [];
         _seen[group.Name] = found;
+        // Every controller of the site looks, for it is asked what it saw; one of them tells.
+        if (!leases.TryHold(LeaseName.Group(group.Name))) return;
         foreach (var disk in found.Where(d => known.All(k => k.Volume != d.Volume))) Tell(group, disk);
     }
 

@@ -13,6 +13,9 @@ internal sealed class RunFeed(TimeProvider time)
     private readonly ConcurrentDictionary<Channel<RunInfo>, Guid> _watchers = new();
     private readonly ConcurrentDictionary<Guid, StepProgress> _progress = new();
 
+    /// <summary>The runs that somebody watches here.</summary>
+    public IReadOnlyCollection<Guid> Watched => [.. _watchers.Values.Distinct()];
+
     public RunInfo Describe(Run run) => RunView.Of(run, _progress.GetValueOrDefault(run.Id), time.GetUtcNow());
 
     public void Publish(Run run, StepProgress? progress)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Groups;
+using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
@@ -12,9 +15,16 @@ using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Runs;
 
-/// <summary>Carries runs out in this process, and takes up at start what an earlier process left unfinished.</summary>
+// Carries out the runs of those groups whose lease this controller holds: those that were asked for here or at another
+// controller of the site, and those that an earlier process, or a controller that is gone, left unfinished. What people
+// ask of a run meanwhile, wherever, is looked up in the database.
 internal sealed partial class RunHost : BackgroundService
 {
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(5);
+    // So that the lease of every group is with somebody before there is anything to do.
+    private const int LooksPerCensus = 10;
+
     private readonly Runner _runner;
     private readonly IRunStore _store;
     private readonly RunFeed _feed;
@@ -22,14 +32,21 @@ internal sealed partial class RunHost : BackgroundService
     private readonly LocalSide _here;
     private readonly GroupOverview _groups;
     private readonly Divergences _divergences;
+    private readonly ILeases _leases;
+    private readonly GroupStore _known;
+    private readonly TimeProvider _time;
     private readonly ILogger<RunHost> _logger;
     private readonly CancellationTokenSource _stopping = new();
+    private readonly ConcurrentDictionary<Guid, Task> _carried = new();
+    private bool _away;
 
     public RunHost(Runner runner, IRunStore store, RunFeed feed, ReportFiles reports, LocalSide here,
-        GroupOverview groups, Divergences divergences, ILogger<RunHost> logger)
+        GroupOverview groups, Divergences divergences, ILeases leases, GroupStore known, TimeProvider time,
+        ILogger<RunHost> logger)
     {
         (_runner, _store, _feed, _reports) = (runner, store, feed, reports);
         (_here, _groups, _divergences, _logger) = (here, groups, divergences, logger);
+        (_leases, _known, _time) = (leases, known, time);
         // The end is published when the report is there too.
         _runner.Changed = (run, progress) =>
         {
@@ -45,7 +62,7 @@ internal sealed partial class RunHost : BackgroundService
         await ThrowIfNoPointAsync(definition, request, ct);
         var input = await InputAsync(definition, request, ct);
         var run = await _runner.CreateAsync(request.Kind, definition, input, Protected(definition), ct);
-        if (run.State is RunState.Pending) Launch(run.Id);
+        if (run.State is RunState.Pending) Launch(run);
         return run;
     }
 
@@ -88,7 +105,7 @@ internal sealed partial class RunHost : BackgroundService
     public async Task<Run> RetryAsync(Guid id, CancellationToken ct)
     {
         var run = await _runner.RetryAsync(id, ct);
-        Launch(id);
+        Launch(run);
         return run;
     }
 
@@ -105,6 +122,8 @@ internal sealed partial class RunHost : BackgroundService
     {
         await _stopping.CancelAsync();
         await base.StopAsync(cancellationToken);
+        // Another controller takes the runs over as soon as this one has let go of them.
+        await Task.WhenAny(Task.WhenAll(_carried.Values), Task.Delay(EndLimit, _time, cancellationToken));
     }
 
     public override void Dispose()
@@ -115,7 +134,33 @@ internal sealed partial class RunHost : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        foreach (var run in await _store.UnfinishedAsync(stoppingToken)) Launch(run.Id);
+        using var timer = new PeriodicTimer(LookEvery, _time);
+        for (var look = 0; ; look++)
+        {
+            try
+            {
+                if (look % LooksPerCensus == 0) foreach (var group in _known.Names()) Wants(group);
+                await LookAsync(stoppingToken);
+                _away = false;
+            }
+            catch (Exception e) when (ControllerDatabase.IsUnavailable(e))
+            {
+                if (!_away) LogDatabaseAway(e.Message);
+                _away = true;
+            }
+            if (!await timer.WaitForNextTickAsync(stoppingToken)) return;
+        }
+    }
+
+    private void Wants(string group) => _leases.TryHold(LeaseName.Group(group));
+
+    private async Task LookAsync(CancellationToken ct)
+    {
+        foreach (var run in await _store.UnfinishedAsync(ct)) Launch(run);
+        await _runner.ApplySignalsAsync(ct);
+        // Who watches a run here that is carried out elsewhere sees what is stored of it.
+        foreach (var watched in _feed.Watched.Where(w => !_carried.ContainsKey(w)))
+            if (await _store.FindAsync(watched, ct) is { } run) _feed.Publish(run, null);
     }
 
     private bool Protected(GroupDefinition group) =>
@@ -132,15 +177,35 @@ internal sealed partial class RunHost : BackgroundService
             : input with { Resolution = await _divergences.ResolutionAsync(group, choice, ct) };
     }
 
-    private void Launch(Guid run) => _ = CarryOutAsync(run, _stopping.Token);
-
-    private async Task CarryOutAsync(Guid id, CancellationToken ct)
+    private void Launch(Run run)
     {
-        // The request that asked for the run must not wait for its first step.
-        await Task.Yield();
+        if (_leases.Hold(LeaseName.Group(run.Group)) is not { } tenure) return;
+        var begin = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (_carried.TryAdd(run.Id, CarryOutAsync(run.Id, tenure, begin.Task, _stopping.Token))) begin.SetResult();
+        else begin.SetCanceled(CancellationToken.None);
+    }
+
+    private async Task CarryOutAsync(Guid id, Tenure tenure, Task begin, CancellationToken ct)
+    {
         try
         {
-            var run = await _runner.ExecuteAsync(id, ct);
+            // The request that asked for the run must not wait for its first step; and it is carried out already
+            // when this is not the first to be asked.
+            await begin;
+        }
+        catch (OperationCanceledException)
+        {
+            return;
+        }
+        if (await EndsAsync(id, tenure, ct)) _carried.TryRemove(id, out _);
+    }
+
+    /// <returns>False: it must not be taken up again by this process.</returns>
+    private async Task<bool> EndsAsync(Guid id, Tenure tenure, CancellationToken ct)
+    {
+        try
+        {
+            var run = await _runner.ExecuteAsync(id, tenure, ct);
             try
             {
                 await _reports.OfAsync(run, ct);
@@ -149,18 +214,29 @@ internal sealed partial class RunHost : BackgroundService
             {
                 _feed.Publish(run, null);
             }
+            return true;
         }
-        catch (OperationCanceledException) when (ct.IsCancellationRequested)
+        catch (OperationCanceledException) when (ct.IsCancellationRequested || !tenure.Holds)
         {
-            // The controller stops; the run is taken up at its next start.
+            // The controller stops, or another one has taken the run over.
+            return true;
+        }
+        catch (Exception e) when (ControllerDatabase.IsUnavailable(e))
+        {
+            LogDatabaseAway(e.Message);
+            return true;
         }
         catch (Exception e)
         {
             LogRunCrashed(e, id);
+            return false;
         }
     }
 
     [LoggerMessage(EventIds.RunCrashed, LogLevel.Critical,
         "Run {Run} could not be carried on; it is taken up when the controller starts again")]
     private partial void LogRunCrashed(Exception cause, Guid run);
+
+    [LoggerMessage(EventIds.RunsWait, LogLevel.Warning, "Runs wait for the database: {Message}")]
+    private partial void LogDatabaseAway(string message);
 }

@@ -1,61 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
-using Dapper;
+using System.Data.Common;
 using Lifeboat.Contracts;
 using Lifeboat.Protection;
-using Microsoft.Data.Sqlite;
 
 namespace Lifeboat.Controller.Storage;
 
-/// <summary>The controller's SQLite file. A commit that returned is on the disk (WAL, synchronous=FULL).</summary>
-internal sealed class ControllerDatabase : IDisposable
+/// <summary>
+/// The database of a site's controllers. The stores' SQL is the same on every engine; an engine says here what differs.
+/// A commit that returned is durable.
+/// </summary>
+internal abstract class ControllerDatabase : IDisposable
 {
-    private readonly string _connection;
+    /// <summary>As people know it: `SQLite`, `PostgreSQL`.</summary>
+    public abstract string Engine { get; }
 
-    /// <summary>Opens the file and brings its schema forward.</summary>
-    /// <exception cref="ProblemException">Conflict: a newer version of Lifeboat wrote it.</exception>
-    public ControllerDatabase(string path)
-    {
-        _connection = new SqliteConnectionStringBuilder
-        {
-            DataSource = path,
-            Mode = SqliteOpenMode.ReadWriteCreate,
-            DefaultTimeout = 30,
-        }.ToString();
-        using var connection = Open();
-        connection.Execute("PRAGMA journal_mode=WAL");
-        Migrate(connection);
-    }
+    /// <summary>Which database it is, for people; without any secret.</summary>
+    public abstract string Place { get; }
 
-    public SqliteConnection Open()
-    {
-        var connection = new SqliteConnection(_connection);
-        connection.Open();
-        connection.Execute("PRAGMA synchronous=FULL");
-        return connection;
-    }
+    /// <summary>Several controllers of the site may use it at the same time.</summary>
+    public abstract bool IsShared { get; }
 
-    /// <summary>Lets go of the file: connections are kept open for reuse until then.</summary>
-    public void Dispose()
-    {
-        using var any = new SqliteConnection(_connection);
-        SqliteConnection.ClearPool(any);
-    }
+    /// <summary>SQL: the database's own clock, in Unix milliseconds.</summary>
+    public abstract string Now { get; }
 
-    private static void Migrate(SqliteConnection connection)
-    {
-        var version = connection.ExecuteScalar<long>("PRAGMA user_version");
-        if (version > Schema.Steps.Count)
-        {
-            throw new ProblemException(ReasonCode.Conflict,
-                $"the database is of schema {version}, this controller knows up to {Schema.Steps.Count}",
-                "Start the version of Lifeboat that wrote it, or a newer one.");
-        }
-        for (; version < Schema.Steps.Count; version++)
-        {
-            using var transaction = connection.BeginTransaction();
-            connection.Execute(Schema.Steps[(int)version], transaction: transaction);
-            connection.Execute($"PRAGMA user_version={version + 1}", transaction: transaction);
-            transaction.Commit();
-        }
-    }
+    /// <summary>A connection that works as far as can be told; the caller disposes of it.</summary>
+    /// <exception cref="ProblemException">DatabaseUnavailable: the server cannot be reached now.</exception>
+    public abstract DbConnection Open();
+
+    /// <summary>Waits until no other process of the site holds this name. Null: there is no other one.</summary>
+    /// <returns>What lets go of it.</returns>
+    public abstract Task<IDisposable?> LockAsync(string name, CancellationToken ct);
+
+    /// <returns>False: another process holds it now.</returns>
+    public abstract bool TryLock(string name, out IDisposable? held);
+
+    /// <summary>A row with this key is there already.</summary>
+    public abstract bool IsDuplicate(DbException e);
+
+    /// <summary>
+    /// One view of the whole database, however long it is read: nothing that is changed meanwhile is seen in it.
+    /// </summary>
+    public abstract DbTransaction BeginReading(DbConnection connection);
+
+    /// <summary>A transaction that is alone in changing the schema; others that want to wait for its end.</summary>
+    public abstract DbTransaction BeginSchemaChange(DbConnection connection);
+
+    /// <summary>0: there is no table yet.</summary>
+    public abstract long SchemaVersion(DbConnection connection, DbTransaction? transaction);
+
+    public abstract void SetSchemaVersion(DbConnection connection, DbTransaction transaction, long version);
+
+    /// <summary>The step as this engine takes it.</summary>
+    public abstract string TextOf(SchemaStep step);
+
+    /// <summary>Names of the tables of the schema, in order.</summary>
+    public abstract IReadOnlyList<string> Tables(DbConnection connection, DbTransaction? transaction);
+
+    /// <summary>Columns of a table, in order.</summary>
+    public abstract IReadOnlyList<string> Columns(DbConnection connection, DbTransaction? transaction, string table);
+
+    /// <summary>Rows were inserted with numbers of their own: those that are given from now on come after.</summary>
+    public abstract void ResumeNumbers(DbConnection connection, DbTransaction transaction);
+
+    /// <summary>What the engine finds wrong with what it stores; empty: nothing.</summary>
+    public abstract IReadOnlyList<string> IntegrityFaults(DbConnection connection);
+
+    public abstract void Dispose();
+
+    /// <summary>It may work again in a moment: the server was restarted, the connection was lost.</summary>
+    public static bool IsUnavailable(Exception e) => e is DbException { IsTransient: true }
+        or ProblemException { Reason: ReasonCode.DatabaseUnavailable };
 }

@@ -23,6 +23,13 @@ internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
         return [.. rows.Select(r => r.Record())];
     }
 
+    /// <summary>Of those that were not deleted.</summary>
+    public IReadOnlyList<string> Names()
+    {
+        using var connection = database.Open();
+        return [.. connection.Query<string>("SELECT name FROM groups WHERE removed = 0 ORDER BY name")];
+    }
+
     /// <summary>What this site and the other both need to know.</summary>
     public IReadOnlyList<GroupRecord> SharedWith(string site) =>
         [.. All().Where(r => r.Definition.PrimarySite == site || r.Definition.RecoverySite == site)];

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Lifeboat.Controller.Storage;
 
-/// <summary>The schema's history: a step once released is never changed, only followed by another.</summary>
+/// <summary>
+/// The schema's history: a step once released is never changed, only followed by another. A step is written for SQLite
+/// and translated; one that cannot be is given in both texts.
+/// </summary>
 internal static class Schema
 {
-    public static readonly IReadOnlyList<string> Steps =
+    public static readonly IReadOnlyList<SchemaStep> Steps =
     [
         """
         CREATE TABLE groups(name TEXT PRIMARY KEY, removed INTEGER NOT NULL, definition TEXT NOT NULL) STRICT;
@@ -28,5 +31,13 @@ internal static class Schema
             action TEXT NOT NULL, subject TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT) STRICT;
         """,
         "CREATE TABLE divergences(name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;",
+        // Whose database this is; its controllers that live, and what each of them works on (decision 0028).
+        """
+        CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+        CREATE TABLE controllers(id TEXT PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT NULL,
+            started_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) STRICT;
+        CREATE TABLE leases(name TEXT PRIMARY KEY, holder TEXT, term INTEGER NOT NULL, writes INTEGER NOT NULL) STRICT;
+        CREATE INDEX leases_by_holder ON leases(holder);
+        """,
     ];
 }

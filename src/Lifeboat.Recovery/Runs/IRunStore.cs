@@ -9,7 +9,9 @@ public interface IRunStore
     Task<Run?> TryAddAsync(Run run, CancellationToken ct);
     /// <summary>Keeps a finished run as an unfinished one again; rules as for <see cref="TryAddAsync"/>.</summary>
     Task<Run?> TryReopenAsync(Run run, CancellationToken ct);
-    Task SaveAsync(Run run, CancellationToken ct);
+    /// <summary>Keeps how far a run is; tried until it is kept or <paramref name="ct"/> says stop.</summary>
+    /// <returns>False: the tenure is over, another controller carries the run on, and nothing was kept.</returns>
+    Task<bool> SaveAsync(Run run, Tenure tenure, CancellationToken ct);
     Task<Run?> FindAsync(Guid id, CancellationToken ct);
     Task<Run?> FindByKeyAsync(string group, string idempotencyKey, CancellationToken ct);
     /// <summary>Newest first; of one group, or of all when null.</summary>

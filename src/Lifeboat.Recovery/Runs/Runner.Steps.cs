@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Data.Common;
 using Lifeboat.Contracts;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Plans;
@@ -116,7 +117,9 @@ public sealed partial class Runner
         }
     }
 
-    private StepContext Context(Execution execution, RunStep step) => new(execution.Run, here, peers, time,
+    // What a step asks of a site goes through its tenure: one that was stopped for a while asks for nothing more.
+    private StepContext Context(Execution execution, RunStep step) => new(execution.Run,
+        TenuredSide.Of(here, execution.Tenure), site => TenuredSide.Of(peers(site), execution.Tenure), time,
         execution.Released, (fraction, note) => Changed(execution.Run, new StepProgress(step.Index, fraction, note)));
 
     private RunStep Begun(RunStep step) => step with
@@ -137,6 +140,7 @@ public sealed partial class Runner
         {
             ProblemException e => new(e.Reason, e.Message, Said(e), MayPass(e.Reason), e),
             SiteException e => Of(SiteProblem.Of(e)),
+            DbException { IsTransient: true } e => new(ReasonCode.DatabaseUnavailable, e.Message, [], true, e),
             _ => new(ReasonCode.Unexpected, $"{cause.GetType().Name}: {cause.Message}", [], false, cause),
         };
 
@@ -145,7 +149,7 @@ public sealed partial class Runner
 
         private static bool MayPass(ReasonCode reason) => reason is ReasonCode.AgentUnreachable
             or ReasonCode.PeerUnreachable or ReasonCode.LinkDown or ReasonCode.MonitorUnreachable
-            or ReasonCode.GuestAgentUnreachable;
+            or ReasonCode.GuestAgentUnreachable or ReasonCode.DatabaseUnavailable;
     }
 
     [LoggerMessage(EventIds.StepFailed, LogLevel.Warning, "Run {Run}: step {Step} failed: {Reason}: {Message}")]

@@ -72,20 +72,25 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
         return steps;
     }
 
+    /// <summary>Carries a run out as the only controller of the site.</summary>
+    public Task<Run> ExecuteAsync(Guid id, CancellationToken ct) => ExecuteAsync(id, Tenure.Sole, ct);
+
     /// <summary>Carries a run out to its end, from wherever it is.</summary>
+    /// <param name="tenure">Of its group's lease: with it ends what this controller may do for the run.</param>
     /// <param name="ct">The controller stops: the run stays as it is, to be resumed.</param>
-    public async Task<Run> ExecuteAsync(Guid id, CancellationToken ct)
+    /// <exception cref="OperationCanceledException">The controller stops, or the tenure is over.</exception>
+    public async Task<Run> ExecuteAsync(Guid id, Tenure tenure, CancellationToken ct)
     {
         var run = await store.FindAsync(id, ct) ?? throw Unknown(id);
         if (run.Finished) return run;
-        using var execution = new Execution(run, here);
+        // Either way the run stays as it is: this process goes, or another controller has taken the run over.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct, tenure.Over);
+        using var execution = new Execution(run, here, tenure);
         Invariant.Holds(_executions.TryAdd(id, execution), "a run is carried out once at a time");
         try
         {
-            var signals = await store.SignalsAsync(id, ct);
-            if (signals.Release) execution.Apply(RunSignal.Release);
-            if (signals.Cancel) execution.Apply(RunSignal.Cancel);
-            return await ExecuteAsync(execution, ct);
+            await ApplySignalsAsync(execution, stop.Token);
+            return await ExecuteAsync(execution, stop.Token);
         }
         finally
         {
@@ -102,6 +107,19 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
         await store.SignalAsync(id, signal, ct);
         if (_executions.TryGetValue(id, out var execution)) execution.Apply(signal);
         return run;
+    }
+
+    /// <summary>What was asked at other controllers of the site reaches the runs that are carried out here.</summary>
+    public async Task ApplySignalsAsync(CancellationToken ct)
+    {
+        foreach (var execution in _executions.Values) await ApplySignalsAsync(execution, ct);
+    }
+
+    private async Task ApplySignalsAsync(Execution execution, CancellationToken ct)
+    {
+        var signals = await store.SignalsAsync(execution.Run.Id, ct);
+        if (signals.Release) execution.Apply(RunSignal.Release);
+        if (signals.Cancel) execution.Apply(RunSignal.Cancel);
     }
 
     /// <summary>Takes a failed run up again; <see cref="ExecuteAsync"/> carries it out.</summary>
@@ -154,7 +172,11 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
     private async Task SaveAsync(Execution execution, Run next, CancellationToken ct)
     {
         execution.Replace(next);
-        await store.SaveAsync(execution.Run, ct);
+        if (!await store.SaveAsync(execution.Run, execution.Tenure, ct))
+        {
+            execution.Tenure.End();
+            ct.ThrowIfCancellationRequested();
+        }
         Changed(execution.Run, null);
     }
 

@@ -37,15 +37,20 @@ public sealed class InMemoryRunStore(Func<Task>? pause = null) : IRunStore
         {
             if (UnfinishedOf(run.Group) is { } other) return other;
         }
-        await SaveAsync(run, ct);
+        await SaveAsync(run, Tenure.Sole, ct);
         return null;
     }
 
-    public async Task SaveAsync(Run run, CancellationToken ct)
+    public async Task<bool> SaveAsync(Run run, Tenure tenure, CancellationToken ct)
     {
         await PauseAsync();
-        lock (_lock) _runs[_runs.FindIndex(r => r.Id == run.Id)] = (run.Id, Write(run));
+        lock (_lock)
+        {
+            if (!tenure.Holds) return false;
+            _runs[_runs.FindIndex(r => r.Id == run.Id)] = (run.Id, Write(run));
+        }
         await PauseAsync();
+        return true;
     }
 
     public Task<Run?> FindAsync(Guid id, CancellationToken ct) =>

@@ -29,8 +29,9 @@ public sealed class SimulatedRunStore(SimulatedHost host) : IRunStore
         return null;
     }, ct);
 
-    public Task SaveAsync(Run run, CancellationToken ct) => StoredAsync(() =>
+    public Task<bool> SaveAsync(Run run, Tenure tenure, CancellationToken ct) => StoredAsync(() =>
     {
+        if (!tenure.Holds) return false;
         Replace(run);
         return true;
     }, ct);

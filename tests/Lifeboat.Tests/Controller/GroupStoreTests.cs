@@ -18,7 +18,7 @@ public sealed class GroupStoreTests : IDisposable
     public void A_group_is_protected_since_its_move_and_not_since_before_it()
     {
         var paths = new SitePaths(_directory);
-        var groups = new GroupStore(new ControllerDatabase(paths.ControllerDatabase), new GroupFiles(paths));
+        var groups = new GroupStore(new SqliteDatabase(paths.ControllerDatabase), new GroupFiles(paths));
         DateTimeOffset Since(int minute) =>
             groups.Since("shop", GroupState.Protected, ReasonCode.None, Now.AddMinutes(minute));
         groups.Save(new GroupRecord(Group(epoch: 1, version: 1), Removed: false));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
 using Lifeboat.Controller.Storage;
-using Lifeboat.Protection;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Runs;
 using Lifeboat.Testing.Recovery;
@@ -14,12 +13,12 @@ public abstract class RunStoreConformance
 {
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
-    protected abstract IRunStore Open();
+    protected abstract Task<IRunStore> OpenAsync();
 
     [Fact]
     public async Task A_run_is_read_back_as_it_was_saved()
     {
-        var store = Open();
+        var store = await OpenAsync();
         var run = NewRun("shop", 1);
         Assert.Null(await store.TryAddAsync(run, Ct));
         var changed = run with
@@ -28,7 +27,7 @@ public abstract class RunStoreConformance
             Steps = [run.Steps[0] with { State = StepState.Warned, Attempts = 2, Warnings = ["w"], Evidence = ["e"] }],
         };
         changed = changed.WithOutput(new Lifeboat.Recovery.Steps.Resyncs([]));
-        await store.SaveAsync(changed, Ct);
+        Assert.True(await store.SaveAsync(changed, Tenure.Sole, Ct));
         var read = await store.FindAsync(run.Id, Ct);
         Assert.Equal(JsonSerializer.Serialize(changed, RunJson.Options),
             JsonSerializer.Serialize(read, RunJson.Options));
@@ -38,13 +37,13 @@ public abstract class RunStoreConformance
     [Fact]
     public async Task A_group_has_one_unfinished_run()
     {
-        var store = Open();
+        var store = await OpenAsync();
         var first = NewRun("shop", 1);
         Assert.Null(await store.TryAddAsync(first, Ct));
         Assert.Equal(first.Id, (await store.TryAddAsync(NewRun("shop", 2), Ct))?.Id);
         Assert.Null(await store.TryAddAsync(NewRun("other", 3), Ct));
         Assert.Equal(2, (await store.UnfinishedAsync(Ct)).Count);
-        await store.SaveAsync(Finished(first), Ct);
+        Assert.True(await store.SaveAsync(Finished(first), Tenure.Sole, Ct));
         Assert.Null(await store.TryAddAsync(NewRun("shop", 4), Ct));
         Assert.Equal(["shop", "shop"], (await store.ListAsync("shop", Ct)).Select(r => r.Group));
         Assert.Equal(3, (await store.ListAsync(null, Ct)).Count);
@@ -53,15 +52,15 @@ public abstract class RunStoreConformance
     [Fact]
     public async Task A_finished_run_is_reopened_only_when_no_other_is_under_way()
     {
-        var store = Open();
+        var store = await OpenAsync();
         var first = NewRun("shop", 1);
         await store.TryAddAsync(first, Ct);
-        await store.SaveAsync(Finished(first), Ct);
+        Assert.True(await store.SaveAsync(Finished(first), Tenure.Sole, Ct));
         var second = NewRun("shop", 2);
         await store.TryAddAsync(second, Ct);
         Assert.Equal(second.Id, (await store.TryReopenAsync(first, Ct))?.Id);
         Assert.True((await store.FindAsync(first.Id, Ct))!.Finished);
-        await store.SaveAsync(Finished(second), Ct);
+        Assert.True(await store.SaveAsync(Finished(second), Tenure.Sole, Ct));
         Assert.Null(await store.TryReopenAsync(first, Ct));
         Assert.False((await store.FindAsync(first.Id, Ct))!.Finished);
     }
@@ -69,7 +68,7 @@ public abstract class RunStoreConformance
     [Fact]
     public async Task A_run_is_found_by_the_key_of_its_request()
     {
-        var store = Open();
+        var store = await OpenAsync();
         var run = NewRun("shop", 1) with { Input = RunInput.None with { IdempotencyKey = "k1" } };
         await store.TryAddAsync(run, Ct);
         Assert.Equal(run.Id, (await store.FindByKeyAsync("shop", "k1", Ct))?.Id);
@@ -80,20 +79,20 @@ public abstract class RunStoreConformance
     [Fact]
     public async Task Signals_are_kept_apart_from_the_run()
     {
-        var store = Open();
+        var store = await OpenAsync();
         var run = NewRun("shop", 1);
         await store.TryAddAsync(run, Ct);
         Assert.Equal(new RunSignals(false, false), await store.SignalsAsync(run.Id, Ct));
         await store.SignalAsync(run.Id, RunSignal.Cancel, Ct);
         await store.SignalAsync(run.Id, RunSignal.Cancel, Ct);
-        await store.SaveAsync(run, Ct);
+        Assert.True(await store.SaveAsync(run, Tenure.Sole, Ct));
         Assert.Equal(new RunSignals(true, false), await store.SignalsAsync(run.Id, Ct));
     }
 
     [Fact]
     public async Task Durations_are_those_of_the_group_when_it_has_any()
     {
-        var store = Open();
+        var store = await OpenAsync();
         await store.AddDurationAsync("verify", "other", TimeSpan.FromSeconds(9), Ct);
         Assert.Equal([TimeSpan.FromSeconds(9)], await store.DurationsAsync("verify", "shop", Ct));
         await store.AddDurationAsync("verify", "shop", TimeSpan.FromSeconds(1), Ct);
@@ -103,7 +102,7 @@ public abstract class RunStoreConformance
         Assert.Empty(await store.DurationsAsync("commit", "shop", Ct));
     }
 
-    private static Run NewRun(string group, int order) => new()
+    internal static Run NewRun(string group, int order) => new()
     {
         Id = Guid.NewGuid(),
         Group = group,
@@ -132,37 +131,22 @@ public abstract class RunStoreConformance
 
 public sealed class InMemoryRunStoreConformance : RunStoreConformance
 {
-    protected override IRunStore Open() => new InMemoryRunStore();
+    protected override Task<IRunStore> OpenAsync() => Task.FromResult<IRunStore>(new InMemoryRunStore());
 }
 
 public sealed class SqliteRunStoreConformance : RunStoreConformance, IDisposable
 {
     private readonly string _directory = Directory.CreateTempSubdirectory("lb-store").FullName;
 
-    protected override IRunStore Open() =>
-        new SqliteRunStore(new ControllerDatabase(Path.Combine(_directory, "controller.db")));
-
-    [Fact]
-    public async Task What_was_kept_is_there_after_the_file_is_opened_again()
-    {
-        var ct = TestContext.Current.CancellationToken;
-        await Open().AddDurationAsync("verify", "shop", TimeSpan.FromSeconds(3), ct);
-        Assert.Equal([TimeSpan.FromSeconds(3)], await Open().DurationsAsync("verify", "shop", ct));
-    }
-
-    [Fact]
-    public void A_file_of_a_newer_version_is_not_touched()
-    {
-        var path = Path.Combine(_directory, "controller.db");
-        using (var connection = new ControllerDatabase(path).Open())
-        {
-            using var command = connection.CreateCommand();
-            command.CommandText = "PRAGMA user_version=99";
-            command.ExecuteNonQuery();
-        }
-        var refused = Assert.Throws<Lifeboat.Contracts.ProblemException>(() => new ControllerDatabase(path));
-        Assert.Equal(ReasonCode.Conflict, refused.Reason);
-    }
+    protected override Task<IRunStore> OpenAsync() => Task.FromResult<IRunStore>(
+        new RunStore(new SqliteDatabase(Path.Combine(_directory, "controller.db")), TimeProvider.System));
 
     public void Dispose() => Directory.Delete(_directory, recursive: true);
+}
+
+public sealed class PostgresRunStoreConformance(PostgresFixture postgres) : RunStoreConformance
+{
+    protected override async Task<IRunStore> OpenAsync() => new RunStore(
+        new PostgresDatabase(PostgresSettings.Read(await postgres.EmptyAsync(), null), TimeProvider.System),
+        TimeProvider.System);
 }

@@ -73,7 +73,8 @@ public sealed partial class TidyTests
     public void Classes_are_sealed_unless_meant_as_a_base() => AssertNone(
         from file in Sources()
         from line in file.Code()
-        where OpenClass().IsMatch(line.Code)
+        // The runtime derives from a proxy: it can be neither sealed nor abstract.
+        where OpenClass().IsMatch(line.Code) && !line.Code.Contains(": DispatchProxy", StringComparison.Ordinal)
         select $"{file.Path}:{line.Number}: seal it, or make it abstract or static: {line.Code.Trim()}");
 
     [Fact]

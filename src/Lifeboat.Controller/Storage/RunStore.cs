@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Data.Common;
 using Dapper;
 using Lifeboat.Recovery.Runs;
-using Microsoft.Data.Sqlite;
+using Polly;
+using Polly.Retry;
 
 namespace Lifeboat.Controller.Storage;
 
 /// <summary>Runs in the controller's database. One row each; an index keeps one unfinished per group.</summary>
-internal sealed class SqliteRunStore(ControllerDatabase database) : IRunStore
+internal sealed class RunStore(ControllerDatabase database, TimeProvider time) : IRunStore
 {
-    private const int Constraint = 19;
     private const int Sample = 9;
+
+    // A run waits for its database as long as it is carried out: what a step did must be known before the next begins.
+    private readonly ResiliencePipeline _patience = new ResiliencePipelineBuilder { TimeProvider = time }
+        .AddRetry(new RetryStrategyOptions
+        {
+            ShouldHandle = new PredicateBuilder().Handle<Exception>(ControllerDatabase.IsUnavailable),
+            MaxRetryAttempts = int.MaxValue,
+            Delay = TimeSpan.FromMilliseconds(100),
+            MaxDelay = TimeSpan.FromSeconds(1),
+            BackoffType = DelayBackoffType.Exponential,
+        }).Build();
 
     public Task<Run?> TryAddAsync(Run run, CancellationToken ct) => KeepAsync(run, """
         INSERT INTO runs(id, name, created_at, finished, request_key, body)
@@ -18,11 +30,9 @@ internal sealed class SqliteRunStore(ControllerDatabase database) : IRunStore
 
     public Task<Run?> TryReopenAsync(Run run, CancellationToken ct) => KeepAsync(run, Update);
 
-    public async Task SaveAsync(Run run, CancellationToken ct)
-    {
-        using var connection = database.Open();
-        await connection.ExecuteAsync(Update, Row(run));
-    }
+    // Said twice it is the same: a commit whose answer was lost is simply repeated.
+    public async Task<bool> SaveAsync(Run run, Tenure tenure, CancellationToken ct) =>
+        await _patience.ExecuteAsync(async _ => await SaveOnceAsync(run, tenure), ct);
 
     public async Task<Run?> FindAsync(Guid id, CancellationToken ct) =>
         (await QueryAsync("WHERE id = @id", new { id = id.ToString() })).SingleOrDefault();
@@ -32,15 +42,16 @@ internal sealed class SqliteRunStore(ControllerDatabase database) : IRunStore
         .SingleOrDefault();
 
     public async Task<IReadOnlyList<Run>> ListAsync(string? group, CancellationToken ct) => await QueryAsync(
-        "WHERE @group IS NULL OR name = @group ORDER BY created_at DESC, rowid DESC LIMIT 500", new { group });
+        "WHERE @group IS NULL OR name = @group ORDER BY created_at DESC, id DESC LIMIT 500", new { group });
 
     public async Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
-        await QueryAsync("WHERE finished = 0 ORDER BY created_at, rowid", new { });
+        await QueryAsync("WHERE finished = 0 ORDER BY created_at, id", new { });
 
     public async Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct)
     {
         using var connection = database.Open();
-        await connection.ExecuteAsync("INSERT OR IGNORE INTO run_signals(run, signal) VALUES(@id, @signal)",
+        await connection.ExecuteAsync(
+            "INSERT INTO run_signals(run, signal) VALUES(@id, @signal) ON CONFLICT(run, signal) DO NOTHING",
             new { id = id.ToString(), signal = (int)signal });
     }
 
@@ -72,10 +83,24 @@ internal sealed class SqliteRunStore(ControllerDatabase database) : IRunStore
         UPDATE runs SET finished = @Finished, body = @Body WHERE id = @Id
         """;
 
-    private static async Task<List<long>> TicksAsync(SqliteConnection connection, string where, string step,
+    private static async Task<List<long>> TicksAsync(DbConnection connection, string where, string step,
         string group) => [.. await connection.QueryAsync<long>($"""
             SELECT ticks FROM step_durations WHERE {where} ORDER BY number DESC LIMIT {Sample}
             """, new { step, group })];
+
+    // The lease's row is written in the same transaction: whoever takes the lease over waits for this write and reads
+    // it, or was first, and then this write is refused.
+    private async Task<bool> SaveOnceAsync(Run run, Tenure tenure)
+    {
+        using var connection = database.Open();
+        using var transaction = await connection.BeginTransactionAsync();
+        if (!tenure.IsSole && await connection.ExecuteAsync("""
+            UPDATE leases SET writes = writes + 1 WHERE name = @Lease AND holder = @Holder AND term = @Term
+            """, new { tenure.Lease, tenure.Holder, tenure.Term }, transaction) == 0) return false;
+        await connection.ExecuteAsync(Update, Row(run), transaction);
+        await transaction.CommitAsync();
+        return true;
+    }
 
     private async Task<Run?> KeepAsync(Run run, string sql)
     {
@@ -85,7 +110,7 @@ internal sealed class SqliteRunStore(ControllerDatabase database) : IRunStore
             await connection.ExecuteAsync(sql, Row(run));
             return null;
         }
-        catch (SqliteException e) when (e.SqliteErrorCode == Constraint)
+        catch (DbException e) when (database.IsDuplicate(e))
         {
             var other = await QueryAsync("WHERE name = @Group AND finished = 0", new { run.Group });
             return other.SingleOrDefault() ?? throw new InvalidOperationException("the run in the way is gone", e);

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Recovery.Runs;
+
+namespace Lifeboat.Controller.Leases;
+
+/// <summary>The only controller of a site holds everything (the lock file in its directory sees to it).</summary>
+internal sealed class SoleLeases : ILeases
+{
+    public long Gained => 0;
+
+    public bool TryHold(string name) => true;
+
+    public Tenure? Hold(string name) => Tenure.Sole;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}
