@@ -166,7 +166,7 @@ public sealed class RefusalTests
     public async Task A_second_controller_of_a_site_is_refused()
     {
         await using var sites = await TwoSites.StartAsync(paired: false);
-        await RefusedAsync(ReasonCode.Conflict, () => ControllerHost.RunAsync(sites.A.Paths.Root, Ct));
+        await RefusedAsync(ReasonCode.Conflict, () => ControllerHost.RunAsync(sites.A.Paths.Root, () => { }, Ct));
         await sites.A.Client.SiteAsync(Ct);
     }
 
