@@ -80,6 +80,7 @@ public static partial class AgentHost
         builder.WebHost.ConfigureKestrel(kestrel =>
             kestrel.ListenUnixSocket(paths.AgentSocket, listen => listen.Protocols = HttpProtocols.Http1));
         var api = builder.Build();
+        api.Use(RequestIds.HandleAsync);
         api.Use(async (context, next) =>
         {
             try

@@ -39,6 +39,7 @@ internal static class EventIds
     public const int OverlayUnwatched = 4062;
     public const int MomentNotCleaned = 4063;
     public const int DeadManContinued = 4064;
+    public const int Requested = 4080;
     public const int RequestFailed = 4050;
     public const int AgentStarted = 4051;
     public const int WatchdogRestarted = 4052;

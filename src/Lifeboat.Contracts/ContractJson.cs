@@ -10,6 +10,12 @@ namespace Lifeboat.Contracts;
 public static class ContractJson
 {
     public static readonly JsonSerializerOptions Options = Create(indented: false);
+    /// <summary>For answers: a newer version may say more than this one knows, a fault only in requests.</summary>
+    public static readonly JsonSerializerOptions Answers = new(Options)
+    {
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip,
+    };
+
     public static readonly JsonSerializerOptions Indented = Create(indented: true);
 
     public static void Configure(JsonSerializerOptions options)

@@ -21,8 +21,12 @@ public static class ProblemAnswer
     {
         try
         {
-            if (await answer.Content.ReadFromJsonAsync<Problem>(ContractJson.Options, ct) is { } problem)
-                return new ProblemException(problem.Reason, problem.Title, problem.Detail, problem.Errors);
+            if (await answer.Content.ReadFromJsonAsync<Problem>(ContractJson.Answers, ct) is { } problem)
+                return new ProblemException(problem.Reason, problem.Title, problem.Detail, problem.Errors)
+                {
+                    Faults = problem.Faults,
+                    RequestId = problem.RequestId,
+                };
         }
         catch (JsonException)
         {

@@ -12,11 +12,16 @@ public static class ProblemStatus
         ReasonCode.NotAllowed or ReasonCode.PairingTokenRefused or ReasonCode.CertificateRefused => 403,
         ReasonCode.GroupUnknown or ReasonCode.PointUnknown or ReasonCode.InstanceUnknown or ReasonCode.VolumeUnknown
             or ReasonCode.RunUnknown or ReasonCode.SiteUnknown or ReasonCode.NetworkUnknown
-            or ReasonCode.HostUnknown => 404,
+            or ReasonCode.HostUnknown or ReasonCode.PathUnknown or ReasonCode.OperationUnknown => 404,
+        ReasonCode.MethodNotAllowed => 405,
         ReasonCode.Conflict or ReasonCode.GroupExists or ReasonCode.InstanceExists or ReasonCode.RunInProgress
             or ReasonCode.WrongSite or ReasonCode.WrongState or ReasonCode.StaleEpoch or ReasonCode.PrimaryMoved
-            or ReasonCode.NoRecoveryPoint or ReasonCode.Diverged or ReasonCode.BootFileMissing => 409,
+            or ReasonCode.NoRecoveryPoint or ReasonCode.Diverged or ReasonCode.BootFileMissing
+            or ReasonCode.RequestUnderWay => 409,
         ReasonCode.PointExpired => 410,
+        ReasonCode.PreconditionFailed => 412,
+        ReasonCode.RequestTooLarge => 413,
+        ReasonCode.MediaTypeUnsupported => 415,
         ReasonCode.Timeout => 504,
         ReasonCode.DatabaseUnavailable => 503,
         ReasonCode.PeerUnreachable or ReasonCode.AgentUnreachable or ReasonCode.ControllerUnreachable

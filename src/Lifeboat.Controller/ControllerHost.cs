@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net;
 using System.Security.Authentication;
+using System.Text.Json.Serialization;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Api;
+using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -13,6 +15,7 @@ using Lifeboat.Sites;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -23,7 +26,8 @@ namespace Lifeboat.Controller;
 /// <summary>The controller process of a site.</summary>
 public static class ControllerHost
 {
-    private const long BodyMax = 1 << 20;
+    /// <summary>Bytes of a request's body, at most.</summary>
+    internal const long BodyMax = 1 << 20;
 
     /// <summary>Runs until the token is cancelled or the process is told to end.</summary>
     /// <param name="onListening">Called once requests are taken.</param>
@@ -64,6 +68,7 @@ public static class ControllerHost
         builder.Logging.AddSimpleConsole(o =>
         {
             o.SingleLine = true;
+            o.IncludeScopes = true;
             o.UseUtcTimestamp = true;
             o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
         }).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
@@ -82,8 +87,13 @@ public static class ControllerHost
                 https.ClientCertificateValidation = (_, _, _) => true;
             }));
         });
+        builder.Services.AddSingleton<IExternalScopeProvider, RequestScopes>();
         builder.Services.AddRouting();
-        builder.Services.ConfigureHttpJsonOptions(o => ContractJson.Configure(o.SerializerOptions));
+        builder.Services.ConfigureHttpJsonOptions(o =>
+        {
+            ContractJson.Configure(o.SerializerOptions);
+            o.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+        });
         builder.Services.Configure<Microsoft.AspNetCore.Routing.RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         builder.Services.AddSingleton(paths).AddSingleton(configuration).AddSingleton(_ => identity)
             .AddSingleton(time)
@@ -113,9 +123,17 @@ public static class ControllerHost
 
     private static void Map(WebApplication app)
     {
+        var ids = app.Services.GetRequiredService<RequestIds>();
+        app.Use((context, next) => ids.HandleAsync(context, () => next(context)));
         var gate = app.Services.GetRequiredService<RequestGate>();
         app.Use((context, next) => gate.HandleAsync(context, () => next(context)));
         app.UseRouting();
+        var faults = app.Services.GetRequiredService<RequestFaults>();
+        app.Use(async (context, next) =>
+        {
+            await faults.ThrowIfAnyAsync(context);
+            await next(context);
+        });
         app.Services.GetRequiredService<SiteEndpoints>().Map(app);
         app.Services.GetRequiredService<LinkEndpoints>().Map(app);
         app.Services.GetRequiredService<InstanceEndpoints>().Map(app);
@@ -127,8 +145,8 @@ public static class ControllerHost
         app.Services.GetRequiredService<RunEndpoints>().Map(app);
         app.Services.GetRequiredService<PairEndpoints>().Map(app);
         app.Services.GetRequiredService<PeerEndpoints>().Map(app);
-        app.MapFallback(context => throw new ProblemException(ReasonCode.InvalidRequest,
-            $"there is no {context.Request.Method} {context.Request.Path}"));
+        app.MapFallback(context => UnmatchedRequests.RefuseAsync(context,
+            app.Services.GetRequiredService<EndpointDataSource>()));
     }
 
     private static ISite OpenDriver(SitePaths paths, SiteConfiguration configuration, TimeProvider time,

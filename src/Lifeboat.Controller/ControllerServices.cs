@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Api;
+using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Applications;
 using Lifeboat.Controller.DesiredState;
 using Lifeboat.Controller.Groups;
@@ -50,7 +51,8 @@ internal static class ControllerServices
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
         services.AddHostedService<SharedPointSchedule>();
-        services.AddSingleton<ProblemResponses>().AddSingleton<RequestGate>();
+        services.AddSingleton<ProblemResponses>().AddSingleton<RequestIds>().AddSingleton<RequestFaults>()
+            .AddSingleton<RequestGate>();
         services.AddSingleton<SiteEndpoints>().AddSingleton<InstanceEndpoints>().AddSingleton<GroupEndpoints>()
             .AddSingleton<PointEndpoints>().AddSingleton<ApplicationEndpoints>()
             .AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()

@@ -68,4 +68,12 @@ public enum ReasonCode
     StoreUnavailable = 92,
     DatabaseUnavailable = 115,
     DatabaseDamaged = 116,
+    PathUnknown = 100,
+    MethodNotAllowed = 101,
+    MediaTypeUnsupported = 102,
+    RequestTooLarge = 103,
+    KeyReused = 104,
+    RequestUnderWay = 105,
+    PreconditionFailed = 106,
+    OperationUnknown = 107,
 }

@@ -190,7 +190,7 @@ public sealed class AgentClient : IDisposable
     private async Task<T> AskAsync<T>(HttpMethod method, string path, object? body, CancellationToken ct)
     {
         using var answer = await SendAsync(method, path, body, ct);
-        return await answer.Content.ReadFromJsonAsync<T>(ContractJson.Options, ct)
+        return await answer.Content.ReadFromJsonAsync<T>(ContractJson.Answers, ct)
             ?? throw new ProblemException(ReasonCode.Unexpected, $"the agent answered {method} {path} with null");
     }
 
@@ -204,6 +204,7 @@ public sealed class AgentClient : IDisposable
     {
         using var request = new HttpRequestMessage(method, path);
         if (body is not null) request.Content = JsonContent.Create(body, body.GetType(), options: ContractJson.Options);
+        RequestTrace.AddTo(request);
         HttpResponseMessage answer;
         try
         {
@@ -222,7 +223,7 @@ public sealed class AgentClient : IDisposable
     {
         try
         {
-            if (await answer.Content.ReadFromJsonAsync<Problem>(ContractJson.Options, ct) is { } problem)
+            if (await answer.Content.ReadFromJsonAsync<Problem>(ContractJson.Answers, ct) is { } problem)
                 return new ProblemException(problem.Reason, problem.Title, problem.Detail, problem.Errors);
         }
         catch (JsonException)

@@ -9,7 +9,7 @@ public sealed partial class ControllerClient
     private async Task<T> AskAsync<T>(HttpMethod method, string path, object? body, CancellationToken ct)
     {
         using var answer = await SendAsync(method, path, body, HttpCompletionOption.ResponseContentRead, ct);
-        return await answer.Content.ReadFromJsonAsync<T>(ContractJson.Options, ct)
+        return await answer.Content.ReadFromJsonAsync<T>(ContractJson.Answers, ct)
             ?? throw new ProblemException(ReasonCode.Unexpected, $"the controller answered {method} {path} with null");
     }
 
@@ -28,6 +28,7 @@ public sealed partial class ControllerClient
         HttpCompletionOption until, CancellationToken ct)
     {
         using var request = new HttpRequestMessage(method, path);
+        RequestTrace.AddTo(request);
         if (body is not null) request.Content = JsonContent.Create(body, body.GetType(), options: ContractJson.Options);
         try
         {

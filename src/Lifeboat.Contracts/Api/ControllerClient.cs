@@ -30,6 +30,14 @@ public sealed partial class ControllerClient : IDisposable
         };
     }
 
+    /// <param name="handler">Reaches the controller; disposed with the client.</param>
+    /// <param name="address">E.g. `https://10.0.0.1:7401/`.</param>
+    public ControllerClient(HttpMessageHandler handler, Uri address)
+    {
+        _where = address.ToString();
+        _http = new HttpClient(handler) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
+    }
+
     public Task<SiteInfo> SiteAsync(CancellationToken ct) => AskAsync<SiteInfo>(HttpMethod.Get, "v1/site", null, ct);
 
     /// <summary>Makes a one-time token that lets one other site pair with this one.</summary>
@@ -208,7 +216,7 @@ public sealed partial class ControllerClient : IDisposable
             HttpCompletionOption.ResponseHeadersRead, ct);
         await using var stream = await answer.Content.ReadAsStreamAsync(ct);
         var events = SseParser.Create(stream, (_, data) =>
-            JsonSerializer.Deserialize<RunInfo>(data, ContractJson.Options)!);
+            JsonSerializer.Deserialize<RunInfo>(data, ContractJson.Answers)!);
         await foreach (var change in events.EnumerateAsync(ct)) yield return change.Data;
     }
 

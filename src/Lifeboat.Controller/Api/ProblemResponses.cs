@@ -5,7 +5,6 @@ using Lifeboat.Contracts;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Api;
@@ -13,6 +12,9 @@ namespace Lifeboat.Controller.Api;
 /// <summary>Every refusal leaves as problem details (RFC 9457) with its reason; what nobody foresaw too.</summary>
 internal sealed partial class ProblemResponses(ILogger<ProblemResponses> logger)
 {
+    /// <summary>In HttpContext.Items: the methods that a path takes, for `Allow` beside a refused one.</summary>
+    public const string AllowKey = "lifeboat.allow";
+
     public async Task<ReasonCode> AnswerAsync(HttpContext context, Func<Task> next)
     {
         try
@@ -26,9 +28,7 @@ internal sealed partial class ProblemResponses(ILogger<ProblemResponses> logger)
         }
         catch (BadHttpRequestException e)
         {
-            var cause = e.InnerException is JsonException json ? json.Message : e.Message;
-            return await WriteAsync(context, new ProblemException(ReasonCode.InvalidRequest,
-                "the request cannot be read", cause, cause: e));
+            return await WriteAsync(context, Unreadable(e));
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
@@ -49,13 +49,25 @@ internal sealed partial class ProblemResponses(ILogger<ProblemResponses> logger)
         }
     }
 
+    private static ProblemException Unreadable(BadHttpRequestException e) => e.StatusCode switch
+    {
+        StatusCodes.Status413PayloadTooLarge => new ProblemException(ReasonCode.RequestTooLarge,
+            "the body is too long", $"The limit is {ControllerHost.BodyMax} bytes.", cause: e),
+        StatusCodes.Status415UnsupportedMediaType => new ProblemException(ReasonCode.MediaTypeUnsupported,
+            "the body is to be application/json", e.Message, cause: e),
+        _ => new ProblemException(ReasonCode.InvalidRequest, "the request cannot be read",
+            e.InnerException is JsonException json ? json.Message : e.Message, cause: e),
+    };
+
     private static async Task<ReasonCode> WriteAsync(HttpContext context, ProblemException e)
     {
         if (context.Response.HasStarted) return e.Reason;
         var status = ProblemStatus.Of(e.Reason);
         context.Response.Clear();
         context.Response.StatusCode = status;
-        await context.Response.WriteAsJsonAsync(new Problem(e.Message, status, e.Detail, e.Reason, e.Errors),
+        if (context.Items[AllowKey] is string allow) context.Response.Headers.Allow = allow;
+        await context.Response.WriteAsJsonAsync(
+            new Problem(e.Message, status, e.Detail, e.Reason, e.Errors, e.Faults, context.TraceIdentifier),
             ContractJson.Options, "application/problem+json", context.RequestAborted);
         return e.Reason;
     }

@@ -177,6 +177,7 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
     private static async Task<HttpResponseMessage> SendAsync(HttpClient http, HttpRequestMessage request,
         PairingTicket ticket, CancellationToken ct)
     {
+        RequestTrace.AddTo(request);
         using (request)
         {
             try

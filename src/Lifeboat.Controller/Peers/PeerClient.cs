@@ -64,7 +64,7 @@ internal sealed class PeerClient : IDisposable
         CancellationToken ct)
     {
         using var answer = await SendAsync(method, path, Json(body), longer, ct);
-        return await answer.Content.ReadFromJsonAsync<T>(ContractJson.Options, ct)
+        return await answer.Content.ReadFromJsonAsync<T>(ContractJson.Answers, ct)
             ?? throw new ProblemException(ReasonCode.Unexpected, $"{_site} answered {method} {path} with null");
     }
 
@@ -87,6 +87,7 @@ internal sealed class PeerClient : IDisposable
         using var limit = new CancellationTokenSource(Limit + longer, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
         using var request = new HttpRequestMessage(method, path) { Content = content };
+        RequestTrace.AddTo(request);
         Interlocked.Increment(ref _requests);
         try
         {

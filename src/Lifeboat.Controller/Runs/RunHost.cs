@@ -187,6 +187,8 @@ internal sealed partial class RunHost : BackgroundService
 
     private async Task CarryOutAsync(Guid id, Tenure tenure, Task begin, CancellationToken ct)
     {
+        // Taken up after a restart there is no request any more whose id it could carry.
+        RequestTrace.Current ??= new RequestTrace($"run-{id:N}", null);
         try
         {
             // The request that asked for the run must not wait for its first step; and it is carried out already

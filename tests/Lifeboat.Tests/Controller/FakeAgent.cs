@@ -14,7 +14,8 @@ namespace Lifeboat.Tests.Controller;
 /// <summary>An <see cref="AgentDouble"/> behind the agent's API on a unix socket: no data path, real HTTP.</summary>
 internal static class FakeAgent
 {
-    public static async Task<WebApplication> StartAsync(AgentDouble agent, string socket)
+    public static async Task<WebApplication> StartAsync(AgentDouble agent, string socket,
+        ConcurrentQueue<string>? requests = null)
     {
         File.Delete(socket);
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -23,6 +24,11 @@ internal static class FakeAgent
         builder.Services.ConfigureHttpJsonOptions(o => ContractJson.Configure(o.SerializerOptions));
         var app = builder.Build();
         app.Use(AnswerAsync);
+        app.Use((context, next) =>
+        {
+            if (context.Request.Headers[RequestTrace.Header] is [{ } id]) requests?.Enqueue(id);
+            return next(context);
+        });
         app.UseRouting();
         MapSources(app, agent);
         MapReplicas(app, agent);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Lifeboat.Contracts.Api;
@@ -36,6 +37,8 @@ internal sealed class TestSite : IAsyncDisposable
     public SimulatedSite Site { get; }
     public AgentDouble Agent { get; }
     public ControllerClient Client { get; }
+    /// <summary>Request ids that its agent was asked with.</summary>
+    public ConcurrentQueue<string> AgentRequests { get; } = [];
     public string Name => _configuration.Name;
     public string Url => $"https://{_configuration.ControllerListen}";
 
@@ -44,7 +47,7 @@ internal sealed class TestSite : IAsyncDisposable
         var root = Directory.CreateTempSubdirectory("lb-" + name).FullName;
         SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}", advertise);
         var site = new TestSite(root, SiteConfiguration.Read(root), network);
-        site._agent = await FakeAgent.StartAsync(site.Agent, site.Paths.AgentSocket);
+        site._agent = await FakeAgent.StartAsync(site.Agent, site.Paths.AgentSocket, site.AgentRequests);
         await site.StartControllerAsync();
         return site;
     }
