@@ -6,6 +6,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Api;
+using Lifeboat.Controller.Api.Description;
 using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Storage;
@@ -61,6 +62,9 @@ public static class ControllerHost
         }
     }
 
+    internal static WebApplication Build(SitePaths paths, SiteConfiguration configuration) =>
+        Build(paths, configuration, OpenDriver, TimeProvider.System);
+
     private static WebApplication Build(SitePaths paths, SiteConfiguration configuration,
         Func<SitePaths, SiteConfiguration, TimeProvider, ILoggerFactory, ISite> openSite, TimeProvider time)
     {
@@ -89,6 +93,7 @@ public static class ControllerHost
         });
         builder.Services.AddSingleton<IExternalScopeProvider, RequestScopes>();
         builder.Services.AddRouting();
+        builder.Services.AddApiDocument();
         builder.Services.ConfigureHttpJsonOptions(o =>
         {
             ContractJson.Configure(o.SerializerOptions);
@@ -134,19 +139,23 @@ public static class ControllerHost
             await faults.ThrowIfAnyAsync(context);
             await next(context);
         });
-        app.Services.GetRequiredService<SiteEndpoints>().Map(app);
-        app.Services.GetRequiredService<LinkEndpoints>().Map(app);
-        app.Services.GetRequiredService<InstanceEndpoints>().Map(app);
-        app.Services.GetRequiredService<GroupEndpoints>().Map(app);
-        app.Services.GetRequiredService<PointEndpoints>().Map(app);
-        app.Services.GetRequiredService<ApplicationEndpoints>().Map(app);
-        app.Services.GetRequiredService<ViewEndpoints>().Map(app);
-        app.Services.GetRequiredService<SeedEndpoints>().Map(app);
-        app.Services.GetRequiredService<RunEndpoints>().Map(app);
-        app.Services.GetRequiredService<PairEndpoints>().Map(app);
-        app.Services.GetRequiredService<PeerEndpoints>().Map(app);
+        var routes = DescribedRoutes.Of(app);
+        routes.MapOpenApi(ApiDocument.Route);
+        app.Services.GetRequiredService<SiteEndpoints>().Map(routes);
+        app.Services.GetRequiredService<LinkEndpoints>().Map(routes);
+        app.Services.GetRequiredService<InstanceEndpoints>().Map(routes);
+        app.Services.GetRequiredService<GroupEndpoints>().Map(routes);
+        app.Services.GetRequiredService<PointEndpoints>().Map(routes);
+        app.Services.GetRequiredService<ApplicationEndpoints>().Map(routes);
+        app.Services.GetRequiredService<ViewEndpoints>().Map(routes);
+        app.Services.GetRequiredService<SeedEndpoints>().Map(routes);
+        app.Services.GetRequiredService<RunEndpoints>().Map(routes);
+        app.Services.GetRequiredService<PairEndpoints>().Map(routes);
+        app.Services.GetRequiredService<PeerEndpoints>().Map(routes);
         app.MapFallback(context => UnmatchedRequests.RefuseAsync(context,
             app.Services.GetRequiredService<EndpointDataSource>()));
+        // Said here, else the endpoints are known only once the controller listens, and it is described without that.
+        app.UseEndpoints(_ => { });
     }
 
     private static ISite OpenDriver(SitePaths paths, SiteConfiguration configuration, TimeProvider time,

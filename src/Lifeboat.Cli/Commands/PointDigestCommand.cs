@@ -19,8 +19,10 @@ internal sealed class PointDigestCommand : LifeboatCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        var point = parsed.GetValue(_point) is { } text ? session.PointId(text) : (Guid?)null;
-        var digest = await session.Controller.PointDigestAsync(parsed.GetRequiredValue(_group), point, ct);
+        var group = parsed.GetRequiredValue(_group);
+        var digest = parsed.GetValue(_point) is { } text
+            ? await session.Controller.PointDigestAsync(group, session.PointId(text), ct)
+            : await session.Controller.NewestPointDigestAsync(group, ct);
         return DigestTable.Write(session.Output, digest, parsed.GetValue(_expected));
     }
 }

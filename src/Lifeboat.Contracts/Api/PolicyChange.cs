@@ -18,7 +18,9 @@ public sealed record PolicyChange
     /// <summary>Empty: none.</summary>
     public string? QuiesceLabel { get; init; }
     public QuiesceFailure? OnQuiesceFailure { get; init; }
-    /// <summary>As <see cref="Policies.Retention"/> is written; text, so that all its faults can be told.</summary>
+    /// <summary>
+    /// As <see cref="Protection.Policies.Retention"/> is written; text, so that all its faults can be told.
+    /// </summary>
     public string? Retention { get; init; }
 
     /// <summary>As <see cref="LinkChange"/> has them, of this group alone.</summary>
