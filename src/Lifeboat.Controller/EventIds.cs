@@ -23,7 +23,7 @@ internal static class EventIds
     public const int LeaseLost = 5041;
     public const int DatabaseAway = 5042;
     public const int RunsWait = 5043;
-    public const int Requested = 5060;
+    public const int Requested = 5046;
     public const int CertificatesRotated = 5050;
     public const int PeerNotTold = 5051;
     public const int Diverged = 5030;
