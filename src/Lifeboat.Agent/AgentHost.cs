@@ -11,6 +11,7 @@ using Lifeboat.Agent.Sources;
 using Lifeboat.Agent.Watchdog;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Metrics;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Builder;
@@ -35,7 +36,8 @@ public static partial class AgentHost
         var site = SiteConfiguration.Read(siteDirectory);
         var paths = new SitePaths(Path.GetFullPath(siteDirectory));
         var time = TimeProvider.System;
-        using var logs = AgentLog.Create();
+        using var traces = Tracing.Start(site, "agent", AgentApi.Version);
+        using var logs = AgentLog.Create(site.LogFormat);
         using var pid = await PidFile.TakeAsync(paths, SiteRole.Agent, PredecessorLimit, time, ct)
             ?? throw new ProblemException(ReasonCode.Conflict,
                 $"site {site.Name} has an agent at host {site.Host} running already");
@@ -43,7 +45,9 @@ public static partial class AgentHost
         using var page = HeartbeatPage.Open(paths.Heartbeat);
         // Whatever a dead predecessor has frozen is thawed by now or as soon as its guest answers.
         var left = page.Freezes();
-        await using var gateway = CaptureGateway.Listen(Path.Combine(paths.Run, "capture.sock"), time);
+        var live = new LiveMetrics();
+        var holds = new HoldMeter(live, time);
+        await using var gateway = CaptureGateway.Listen(Path.Combine(paths.Run, "capture.sock"), time, holds);
         using var heartbeat = new Heartbeat(page, gateway.OldestUnanswered);
         using var monitors = new QemuMonitors(paths.Run, time);
         using var links = new LinkBudgets(paths, time);
@@ -58,9 +62,19 @@ public static partial class AgentHost
         var started = time.GetUtcNow();
         var cuts = new SharedCuts(sources, time, logs.CreateLogger<SharedCuts>());
         var look = new ChangeLook(monitors, time);
-        await using var api = await StartApiAsync(paths, sources, cuts, replicas, links, look, () => new AgentStatus(
-            site.Name, AgentApi.Version, Environment.ProcessId, started, listener.Address.ToString(), sources.Groups,
-            replicas.Groups) { Host = site.Host }, ct);
+        AgentStatus Status() => new(site.Name, AgentApi.Version, Environment.ProcessId, started,
+            listener.Address.ToString(), sources.Groups, replicas.Groups)
+        {
+            Host = site.Host,
+            Holds = holds.Status(),
+            Store = Room(paths.Replicas),
+        };
+        var metrics = new AgentMetrics(sources, replicas, links, live, Status, time);
+        await using var api = await StartApiAsync(paths, site, routes =>
+        {
+            AgentApi.Map(routes, sources, cuts, replicas, links, new SeedChecks(time), look, Status);
+            metrics.Map(routes);
+        }, ct);
         LogStarted(logs.CreateLogger(typeof(AgentHost)), site.Name, listener.Address);
         await Task.WhenAll(
             new DeadMan(page, time, logs.CreateLogger<DeadMan>()).RunAsync(left, ct),
@@ -69,20 +83,37 @@ public static partial class AgentHost
         await api.StopAsync(CancellationToken.None);
     }
 
-    private static async Task<WebApplication> StartApiAsync(SitePaths paths, SourceRoster sources,
-        SharedCuts cuts, ReplicaRoster replicas, LinkBudgets links, ChangeLook look, Func<AgentStatus> status,
-        CancellationToken ct)
+    private static StoreStatus? Room(string folder)
+    {
+        if (!Directory.Exists(folder)) return null;
+        var drive = new DriveInfo(folder);
+        return new StoreStatus(drive.AvailableFreeSpace, drive.TotalSize);
+    }
+
+    private static async Task<WebApplication> StartApiAsync(SitePaths paths, SiteConfiguration site,
+        Action<WebApplication> map, CancellationToken ct)
     {
         var builder = WebApplication.CreateSlimBuilder();
-        AgentLog.Configure(builder.Logging);
+        AgentLog.Configure(builder.Logging, site.LogFormat);
         builder.Services.ConfigureHttpJsonOptions(json => ContractJson.Configure(json.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.WebHost.ConfigureKestrel(kestrel =>
-            kestrel.ListenUnixSocket(paths.AgentSocket, listen => listen.Protocols = HttpProtocols.Http1));
+        {
+            kestrel.ListenUnixSocket(paths.AgentSocket, listen => listen.Protocols = HttpProtocols.Http1);
+            if (site.AgentMetricsListen is { } metrics) kestrel.Listen(IPEndPoint.Parse(metrics));
+        });
         var api = builder.Build();
         api.Use(RequestIds.HandleAsync);
         api.Use(async (context, next) =>
         {
+            // A unix socket has no address: file permissions say who may ask there. Whoever comes over the network may
+            // read figures and nothing else.
+            if (context.Connection.LocalIpAddress is not null
+                && !AgentMetrics.Paths.Contains(context.Request.Path.Value ?? ""))
+            {
+                context.Response.StatusCode = StatusCodes.Status404NotFound;
+                return;
+            }
             try
             {
                 await next(context);
@@ -94,7 +125,7 @@ public static partial class AgentHost
                     .ExecuteAsync(context);
             }
         });
-        AgentApi.Map(api, sources, cuts, replicas, links, new SeedChecks(TimeProvider.System), look, status);
+        map(api);
         // We hold the lock of the role: what lies there is a dead agent's.
         File.Delete(paths.AgentSocket);
         await api.StartAsync(ct);

@@ -9,14 +9,21 @@ namespace Lifeboat.Agent;
 /// <summary>One line per event on stderr: `2026-01-31T12:00:00.000Z warn: Lifeboat.Agent... message`.</summary>
 internal static class AgentLog
 {
-    public static ILoggerFactory Create() => LoggerFactory.Create(Configure);
+    public static ILoggerFactory Create(string format = "text") => LoggerFactory.Create(l => Configure(l, format));
 
-    public static void Configure(ILoggingBuilder logging)
+    /// <param name="format">`json`: an object a line instead, with trace and span.</param>
+    public static void Configure(ILoggingBuilder logging, string format)
     {
         logging.ClearProviders();
         logging.SetMinimumLevel(LogLevel.Information);
         logging.AddFilter("Microsoft", LogLevel.Warning);
-        logging.AddSimpleConsole(console =>
+        if (format == "json") logging.AddJsonConsole(json =>
+        {
+            json.IncludeScopes = true;
+            json.UseUtcTimestamp = true;
+            json.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+        });
+        else logging.AddSimpleConsole(console =>
         {
             console.SingleLine = true;
             console.IncludeScopes = true;
@@ -25,6 +32,8 @@ internal static class AgentLog
             console.ColorBehavior = LoggerColorBehavior.Disabled;
         });
         logging.Services.AddSingleton<IExternalScopeProvider, RequestScopes>();
+        logging.Configure(o => o.ActivityTrackingOptions =
+            ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
         logging.Services.Configure<ConsoleLoggerOptions>(
             console => console.LogToStandardErrorThreshold = LogLevel.Trace);
     }

@@ -44,4 +44,5 @@ internal static class EventIds
     public const int AgentStarted = 4051;
     public const int WatchdogRestarted = 4052;
     public const int ImagesLeft = 4058;
+    public const int CountersNotKept = 4090;
 }

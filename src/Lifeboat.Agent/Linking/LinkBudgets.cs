@@ -21,6 +21,8 @@ internal sealed class LinkBudgets(SitePaths paths, TimeProvider time) : IDisposa
         foreach (var link in await _files.LoadAsync(ct)) Of(link.Peer).Settings = link.Settings;
     }
 
+    public IReadOnlyList<string> Peers => [.. _budgets.Keys.Order(StringComparer.Ordinal)];
+
     public LinkBudget Of(string peer) => _budgets.GetOrAdd(peer, _ => new LinkBudget(time));
 
     /// <exception cref="ProblemException">InvalidRequest, with all that is wrong.</exception>

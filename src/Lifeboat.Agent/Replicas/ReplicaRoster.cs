@@ -34,6 +34,9 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
     public IReadOnlyList<string> Groups =>
         [.. _replicas.Keys.Concat(_broken.Keys).Where(EntityName.IsValid).Distinct().Order(StringComparer.Ordinal)];
 
+    /// <summary>Those that follow a source; kept states do not.</summary>
+    public IReadOnlyList<HostedReplica> All() => [.. _replicas.Values.Where(r => r.Spec.Keep is null)];
+
     public async Task RestoreAsync(CancellationToken ct)
     {
         foreach (var spec in await _files.LoadAsync(ct)) await TryOpenAsync(spec, ct);

@@ -62,6 +62,8 @@ internal sealed partial class HostedSource : IAsyncDisposable
         }, parts.Link, parts.Time, parts.Logs.CreateLogger<GroupSource>());
         var quiesce = new GuestAgentQuiesce(spec.Instances, parts.Heartbeat, parts.Time);
         _quiesced = new QuiescedCheckpoint(quiesce, parts.Time, parts.Logs.CreateLogger<QuiescedCheckpoint>());
+        _meter = SourceMeter.Open(MeterFolder(parts), spec.Group);
+        _metering = MeterAsync(_stop.Token);
         _running = RunAsync();
         _periodic = QuiescePeriodicallyAsync(_stop.Token);
     }
@@ -98,6 +100,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
             CapturedBytes = now.CapturedBytes,
             ShippedBytes = now.ShippedBytes,
             WireBytes = now.WireBytes,
+            Totals = _meter.Totals(now),
             Packing = (FramePacking)now.Compression,
             LastResync = (ResyncKind)now.LastSync,
             ResyncMovedBytes = now.SyncMovedBytes,
@@ -222,6 +225,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
         await _stop.CancelAsync();
         await _running;
         await _periodic;
+        await _metering;
         if (_moments is not null) await _moments.DisposeAsync();
         foreach (var tap in _taps) await tap.DisposeAsync();
     }

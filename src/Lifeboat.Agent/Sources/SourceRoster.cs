@@ -27,6 +27,8 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
         LogRestored(_sources.Count);
     }
 
+    public IReadOnlyList<HostedSource> All() => [.. _sources.Values];
+
     /// <exception cref="ProblemException">GroupUnknown.</exception>
     public HostedSource Get(string group) => _sources.TryGetValue(group, out var source)
         ? source
@@ -140,6 +142,7 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
         foreach (var folder in new[] { HostedSource.LogFolder(parts, group), HostedSource.MapsFolder(parts, group),
             HostedSource.OverlayFolder(parts, group) })
             if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
+        SourceMeter.Delete(HostedSource.MeterFolder(parts), group);
     }
 
     public async ValueTask DisposeAsync()

@@ -12,7 +12,26 @@ public sealed record AgentStatus(string Site, string Version, int ProcessId, Dat
 {
     /// <summary>The host that it is the agent of.</summary>
     public string Host { get; init; } = AgentConfiguration.DefaultHost;
+    /// <summary>How long guests wait for it; null: an agent that does not say.</summary>
+    public HoldStatus? Holds { get; init; }
+    /// <summary>The file system of its replicas; null: it cannot be looked at.</summary>
+    public StoreStatus? Store { get; init; }
 }
+
+/// <summary>How long captured writes waited for their place in the stream, since the agent started.</summary>
+/// <param name="Slow">Those that waited longer than <see cref="SlowSeconds"/>.</param>
+public sealed record HoldStatus(long Writes, long Slow, double LongestSeconds)
+{
+    public const double SlowSeconds = 0.1;
+}
+
+public sealed record StoreStatus(long FreeBytes, long TotalBytes);
+
+/// <summary>
+/// Counters of a group at one agent that go on over its restarts: at most what was counted in the five seconds before
+/// the agent was killed is missing. Another id: they began anew from zero.
+/// </summary>
+public sealed record SourceTotals(Guid Id, long CapturedBytes, long ShippedBytes, long WireBytes);
 
 /// <summary>Where a source stands. Numbers are stored and never change.</summary>
 public enum SourcePhase
@@ -94,6 +113,8 @@ public sealed record SourceStatus
     /// <summary>Bytes of records shipped, and of the frames that they travelled in, packed or not.</summary>
     public required long ShippedBytes { get; init; }
     public long WireBytes { get; init; }
+    /// <summary>Of all sources that this agent had for the group; null: an agent that does not say.</summary>
+    public SourceTotals? Totals { get; init; }
     /// <summary>How records are packed now: `none`, `lz4` or `zstd`.</summary>
     public FramePacking Packing { get; init; }
     /// <summary>Of the last sync: its kind, the payload bytes it moved and the bytes it had to look at.</summary>

@@ -15,11 +15,17 @@ public sealed record AgentConfiguration(string Host, string LinkListen)
     /// <summary>The host of the agent that every site has.</summary>
     public const string DefaultHost = "default";
 
+    /// <summary>`address:port` where it gives `/metrics` and `/healthz` over plain HTTP; absent: only on its socket.
+    /// </summary>
+    public string? MetricsListen { get; init; }
+
     public IEnumerable<string> Problems()
     {
         if (!EntityName.IsValid(Host)) yield return $"host is '{Host}'; {EntityName.Rule}";
         else if (Host == DefaultHost) yield return $"host is '{Host}', which is the agent that every site has";
         if (!IPEndPoint.TryParse(LinkListen, out _))
             yield return $"linkListen is '{LinkListen}'; it must be address:port";
+        if (MetricsListen is not null && !IPEndPoint.TryParse(MetricsListen, out _))
+            yield return $"metricsListen is '{MetricsListen}'; it must be address:port";
     }
 }

@@ -19,6 +19,18 @@ public sealed record SiteConfiguration
     /// own address (address translation, a name, all addresses); absent: <see cref="LinkListen"/>.
     /// </summary>
     public string? LinkAdvertise { get; init; }
+    /// <summary>
+    /// `address:port` where the controller gives `/metrics`, `/healthz` and `/readyz` over plain HTTP to anybody who
+    /// reaches it; absent: only on its own sockets.
+    /// </summary>
+    public string? ControllerMetricsListen { get; init; }
+    /// <summary>The same of the agent.</summary>
+    public string? AgentMetricsListen { get; init; }
+    /// <summary>`text` or `json`: how the processes of the site write their logs.</summary>
+    public string LogFormat { get; init; } = "text";
+    /// <summary>Where traces are sent to, OTLP over gRPC, e.g. `http://127.0.0.1:4317`; absent: what the environment
+    /// says (OTEL_EXPORTER_OTLP_ENDPOINT), else nowhere.</summary>
+    public string? TraceEndpoint { get; init; }
     [JsonIgnore]
     public string LinkAddress => LinkAdvertise ?? LinkListen;
     /// <summary>The host whose agent has this directory.</summary>
@@ -68,7 +80,8 @@ public sealed record SiteConfiguration
         var problems = read is null ? ["site.json is empty"] : read.Problems().ToList();
         problems.AddRange(further?.Problems().Select(p => $"agent.json: {p}") ?? []);
         if (further is not null && problems.Count == 0)
-            read = read! with { Host = further.Host, LinkListen = further.LinkListen, LinkAdvertise = null };
+            read = read! with { Host = further.Host, LinkListen = further.LinkListen, LinkAdvertise = null,
+                AgentMetricsListen = further.MetricsListen };
         return problems.Count == 0
             ? read!
             : throw new ProblemException(ReasonCode.InvalidRequest, $"{path} has faults", null, problems);
@@ -83,6 +96,14 @@ public sealed record SiteConfiguration
             yield return $"linkListen is '{LinkListen}'; it must be address:port";
         if (LinkAdvertise is { } advertised && !IsHostAndPort(advertised))
             yield return $"linkAdvertise is '{advertised}'; it must be host:port";
+        foreach (var (what, listen) in new[] { ("controllerMetricsListen", ControllerMetricsListen),
+            ("agentMetricsListen", AgentMetricsListen) })
+            if (listen is not null && !IPEndPoint.TryParse(listen, out _))
+                yield return $"{what} is '{listen}'; it must be address:port";
+        if (LogFormat is not ("text" or "json")) yield return $"logFormat is '{LogFormat}'; it must be text or json";
+        if (TraceEndpoint is { } traces && (!Uri.TryCreate(traces, UriKind.Absolute, out var url)
+            || url.Scheme is not ("http" or "https")))
+            yield return $"traceEndpoint is '{traces}'; it must be http://host:port or https://host:port";
         if (ReplicaFormat is not ("raw" or "qcow2" or "rbd"))
             yield return $"replicaFormat is '{ReplicaFormat}'; it must be raw, qcow2 or rbd";
         if (ReplicaFormat == "rbd" && Rbd is null)

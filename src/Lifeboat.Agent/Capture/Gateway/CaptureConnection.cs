@@ -8,7 +8,8 @@ namespace Lifeboat.Agent.Capture.Gateway;
 // answered when the sink has given it its place. A sink that gives up ends the connection at once, which ends the
 // mirror in QEMU; the guest goes on.
 internal sealed class CaptureConnection(
-    string exportName, long sizeBytes, ICaptureSink sink, Action<CaptureConnection> cut) : INbdExport, IPlacesWrites
+    string exportName, long sizeBytes, ICaptureSink sink, Action<CaptureConnection> cut, HoldMeter? holds = null)
+    : INbdExport, IPlacesWrites
 {
     private readonly TaskCompletionSource<CaptureEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _over;
@@ -35,15 +36,15 @@ internal sealed class CaptureConnection(
     public NbdError Read(long offset, Span<byte> buffer) => NbdError.NotPermitted;
 
     public NbdError Write(long offset, ReadOnlySpan<byte> data, bool fua) =>
-        IsOpen && sink.Write(offset, data) ? NbdError.None : GiveUp();
+        IsOpen && Measured(holds?.Begin(), sink.Write(offset, data)) ? NbdError.None : GiveUp();
 
     public Memory<byte> Place(long offset, int length) => sink.Place(length);
 
     public NbdError WritePlaced(long offset, Memory<byte> place, bool fua) =>
-        IsOpen && sink.WritePlaced(offset, place) ? NbdError.None : GiveUp();
+        IsOpen && Measured(holds?.Begin(), sink.WritePlaced(offset, place)) ? NbdError.None : GiveUp();
 
     public NbdError Zero(long offset, long length, NbdZeroFlags flags) =>
-        IsOpen && sink.Zero(offset, length) ? NbdError.None : GiveUp();
+        IsOpen && Measured(holds?.Begin(), sink.Zero(offset, length)) ? NbdError.None : GiveUp();
 
     // What a discarded range reads as is up to the disk; zeroes are the cheapest of the allowed answers.
     public NbdError Trim(long offset, long length, bool fua) => Zero(offset, length, NbdZeroFlags.None);
@@ -58,6 +59,13 @@ internal sealed class CaptureConnection(
         sink.Lost();
         cut(this);
         _ended.TrySetResult(why);
+    }
+
+    // Arguments are evaluated from left to right: the clock is read before the sink is asked.
+    private bool Measured(long? began, bool taken)
+    {
+        if (began is { } at) holds!.End(at);
+        return taken;
     }
 
     private NbdError GiveUp()

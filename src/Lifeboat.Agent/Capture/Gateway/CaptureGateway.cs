@@ -15,10 +15,12 @@ internal sealed class CaptureGateway : IAsyncDisposable
     private readonly ConcurrentDictionary<string, CaptureConnection> _open = [];
     private readonly NbdServer _server;
     private readonly TimeProvider _time;
+    private readonly HoldMeter? _holds;
 
-    private CaptureGateway(string socketPath, TimeProvider time)
+    private CaptureGateway(string socketPath, TimeProvider time, HoldMeter? holds)
     {
         SocketPath = socketPath;
+        _holds = holds;
         _time = time;
         _server = NbdServer.Listen(new UnixDomainSocketEndPoint(socketPath), _exports, NbdServerOptions.Default with
         {
@@ -34,13 +36,15 @@ internal sealed class CaptureGateway : IAsyncDisposable
 
     public string SocketPath { get; }
 
-    public static CaptureGateway Listen(string socketPath, TimeProvider time) => new(socketPath, time);
+    /// <param name="holds">Measures how long writes wait; null: nobody wants to know.</param>
+    public static CaptureGateway Listen(string socketPath, TimeProvider time, HoldMeter? holds = null) =>
+        new(socketPath, time, holds);
 
     /// <summary>Opens an export that feeds <paramref name="sink"/>. It ends with its first connection.</summary>
     public CaptureConnection Open(string volume, long sizeBytes, ICaptureSink sink)
     {
         var name = $"{volume}-{Guid.NewGuid():n}";
-        var connection = new CaptureConnection(name, sizeBytes, sink, Cut);
+        var connection = new CaptureConnection(name, sizeBytes, sink, Cut, _holds);
         _open[name] = connection;
         _exports.Add(connection);
         return connection;
