@@ -27,6 +27,9 @@ public sealed record Run
     public TimeSpan? Predicted { get; init; }
     public long PeerRequests { get; init; }
     public required IReadOnlyList<string> Versions { get; init; }
+    /// <summary>W3C trace context of the request that asked for it: its steps belong to that trace, also after a
+    /// restart. Null: nobody traced it.</summary>
+    public string? TraceParent { get; init; }
     public required IReadOnlyList<RunStep> Steps { get; init; }
     /// <summary>What steps hand to later steps, by the name of its record.</summary>
     public IReadOnlyDictionary<string, JsonElement> Outputs { get; init; } = new Dictionary<string, JsonElement>();

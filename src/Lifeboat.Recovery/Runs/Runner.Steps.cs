@@ -64,6 +64,7 @@ public sealed partial class Runner
     private async Task<StepFailure?> AttemptAsync(Execution execution, RunStep step, CancellationToken either,
         CancellationToken ct)
     {
+        using var traced = RunTracing.Begin(execution.Run, step);
         try
         {
             var outcome = await catalog.Read(step).RunAsync(Context(execution, step), either);
@@ -81,7 +82,9 @@ public sealed partial class Runner
         // The top of a step: whatever it threw is its failure, stored and reported; nothing is hidden.
         catch (Exception e)
         {
-            return StepFailure.Of(e);
+            var failure = StepFailure.Of(e);
+            RunTracing.Fail(traced, failure.Reason, failure.Message);
+            return failure;
         }
     }
 

@@ -51,6 +51,7 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
             CreatedAt = time.GetUtcNow(),
             Predicted = Sum(steps),
             Versions = options.Versions,
+            TraceParent = RunTracing.Current,
             Steps = steps,
         };
         if (await store.TryAddAsync(run, ct) is { } other) throw InProgress(other);
@@ -144,12 +145,14 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
     private async Task<Run> ExecuteAsync(Execution execution, CancellationToken ct)
     {
         var run = execution.Run;
+        using var traced = RunTracing.Begin(run);
         if (run.State is RunState.Pending) LogRunStarted(run.Id, run.Kind, run.Group);
         else LogRunResumed(run.Id, run.Kind, run.Group);
         await SaveAsync(execution, run with { State = RunState.Running }, ct);
         if (!execution.Run.Unwinding) await ForwardAsync(execution, ct);
         if (execution.Run.Unwinding) await UnwindAsync(execution, ct);
         await FinishAsync(execution, ct);
+        RunTracing.End(traced, execution.Run);
         return execution.Run;
     }
 
