@@ -19,6 +19,8 @@ internal static class CommandTree
         ["run"] = "Runs of recovery plans",
         ["report"] = "Reports of runs",
         ["db"] = "The database of the site's controllers",
+        ["alert"] = "Alerts: what is wrong, since when, what to do",
+        ["alert target"] = "Where alerts are sent to: webhooks and mail",
     };
 
     public static RootCommand Build()
@@ -26,8 +28,9 @@ internal static class CommandTree
         var root = new RootCommand("Lifeboat: disaster recovery for OpenStack and KVM");
         root.Add(GlobalOptions.SiteDirectory);
         root.Add(GlobalOptions.Output);
-        var nouns = Nouns.ToDictionary(n => n.Key, n => new Command(n.Key, n.Value));
-        foreach (var noun in nouns.Values) root.Add(noun);
+        // One of two words is a noun below another one.
+        var nouns = Nouns.ToDictionary(n => n.Key, n => new Command(n.Key.Split(' ')[^1], n.Value));
+        foreach (var (name, noun) in nouns) (name.Split(' ') is [var above, _] ? nouns[above] : root).Add(noun);
         var all = Discover().ToList();
         // One that is run by itself may be a noun too: `agent`, and `agent list`.
         foreach (var command in all.Where(c => c.Noun is null))

@@ -84,6 +84,24 @@ internal static class Inputs
     public static Option<TimeSpan?> SourcePeriod() =>
         Duration("--source-period", "From one moment to the next, where the source is not continuous (default 1m)");
 
+    /// <summary>One of the values, as they are written on the wire.</summary>
+    public static Option<T?> Choice<T>(string name, string description) where T : struct, Enum => new(name)
+    {
+        Description = $"{description}: {Known<T>()}",
+        HelpName = "NAME",
+        CustomParser = result =>
+        {
+            var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+            foreach (var value in Enum.GetValues<T>())
+                if (Show.Name(value) == text) return value;
+            result.AddError($"'{text}' is none of {Known<T>()}");
+            return null;
+        },
+    };
+
+    private static string Known<T>() where T : struct, Enum =>
+        string.Join(", ", Enum.GetValues<T>().Select(v => Show.Name(v)));
+
     private static ChangeSource? ParseSource(ArgumentResult result)
     {
         var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";

@@ -39,6 +39,7 @@ public static class ControllerHost
     {
         var paths = new SitePaths(Path.GetFullPath(siteDirectory));
         var configuration = SiteConfiguration.Read(paths.Root);
+        using var traces = Tracing.Start(configuration, "controller", SiteEndpoints.Version);
         await using var app = await StartAsync(paths, configuration, OpenDriver, TimeProvider.System, ct);
         onListening();
         await app.WaitForShutdownAsync(ct);
@@ -69,13 +70,7 @@ public static class ControllerHost
         Func<SitePaths, SiteConfiguration, TimeProvider, ILoggerFactory, ISite> openSite, TimeProvider time)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = paths.Root });
-        builder.Logging.AddSimpleConsole(o =>
-        {
-            o.SingleLine = true;
-            o.IncludeScopes = true;
-            o.UseUtcTimestamp = true;
-            o.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-        }).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning);
+        Log(builder.Logging, configuration.LogFormat);
         var identity = new SiteIdentity(paths, time);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
@@ -90,6 +85,7 @@ public static class ControllerHost
                 // Whose certificate it is, is decided per request (RequestGate), so that a refusal has a reason.
                 https.ClientCertificateValidation = (_, _, _) => true;
             }));
+            if (configuration.ControllerMetricsListen is { } metrics) kestrel.Listen(IPEndPoint.Parse(metrics));
         });
         builder.Services.AddSingleton<IExternalScopeProvider, RequestScopes>();
         builder.Services.AddRouting();
@@ -109,6 +105,18 @@ public static class ControllerHost
         Map(app);
         app.Services.GetRequiredService<GroupRescue>().Fill();
         return app;
+    }
+
+    private static void Log(ILoggingBuilder logging, string format)
+    {
+        const string stamp = "yyyy-MM-ddTHH:mm:ss.fffZ";
+        if (format == "json") logging.AddJsonConsole(o =>
+            (o.UseUtcTimestamp, o.TimestampFormat, o.IncludeScopes) = (true, stamp, true));
+        else logging.AddSimpleConsole(o =>
+            (o.SingleLine, o.IncludeScopes, o.UseUtcTimestamp, o.TimestampFormat) = (true, true, true, stamp + " "));
+        logging.SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Warning)
+            .Configure(o => o.ActivityTrackingOptions =
+                ActivityTrackingOptions.TraceId | ActivityTrackingOptions.SpanId);
     }
 
     private static async Task<WebApplication> ListenAsync(WebApplication app, SitePaths paths, CancellationToken ct)
@@ -150,6 +158,8 @@ public static class ControllerHost
         app.Services.GetRequiredService<ViewEndpoints>().Map(routes);
         app.Services.GetRequiredService<SeedEndpoints>().Map(routes);
         app.Services.GetRequiredService<RunEndpoints>().Map(routes);
+        app.Services.GetRequiredService<AlertEndpoints>().Map(routes);
+        app.Services.GetRequiredService<HealthEndpoints>().Map(routes);
         app.Services.GetRequiredService<PairEndpoints>().Map(routes);
         app.Services.GetRequiredService<PeerEndpoints>().Map(routes);
         app.MapFallback(context => UnmatchedRequests.RefuseAsync(context,

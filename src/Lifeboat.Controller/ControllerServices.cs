@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Alerts;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Applications;
@@ -7,10 +8,12 @@ using Lifeboat.Controller.DesiredState;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Leases;
+using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Controller.Watching;
 using Lifeboat.Recovery.Runs;
 using Lifeboat.Recovery.Steps;
 using Microsoft.Extensions.DependencyInjection;
@@ -51,13 +54,27 @@ internal static class ControllerServices
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
         services.AddHostedService<SharedPointSchedule>();
+        services.AddWatching();
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestIds>().AddSingleton<RequestFaults>()
             .AddSingleton<RequestGate>();
         services.AddSingleton<SiteEndpoints>().AddSingleton<InstanceEndpoints>().AddSingleton<GroupEndpoints>()
             .AddSingleton<PointEndpoints>().AddSingleton<ApplicationEndpoints>()
             .AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
             .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>().AddSingleton<LinkEndpoints>()
-            .AddSingleton<SeedEndpoints>();
+            .AddSingleton<SeedEndpoints>().AddSingleton<AlertEndpoints>().AddSingleton<HealthEndpoints>();
+    }
+
+    /// <summary>What looks at the site, and what is made of what it sees.</summary>
+    private static void AddWatching(this IServiceCollection services)
+    {
+        services.AddSingleton<SiteObserver>().AddSingleton<SiteWatch>();
+        services.AddHostedService(p => p.GetRequiredService<SiteWatch>());
+        services.AddSingleton<AlertStore>().AddSingleton<AlertDeliveries>().AddSingleton<TargetSecrets>()
+            .AddSingleton<AlertTargets>().AddSingleton<AlertBook>().AddSingleton<SiteMetrics>();
+        services.AddSingleton<IAlertSender, WebhookSender>().AddSingleton<IAlertSender, MailSender>();
+        services.AddHostedService<AlertCourier>();
+        services.AddSingleton<IWatcher>(p => p.GetRequiredService<AlertBook>())
+            .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteMetrics>());
     }
 
     private static ILeases OpenLeases(IServiceProvider services) =>

@@ -34,4 +34,13 @@ internal static class EventIds
     public const int SourceNotGiven = 5061;
     public const int SourceMoved = 5062;
     public const int StraySource = 5063;
+    public const int LookFailed = 5090;
+    public const int AlertRaised = 5091;
+    public const int AlertClosed = 5092;
+    public const int AlertNotDelivered = 5093;
+    public const int AlertGivenUp = 5094;
+    public const int DeliveryRoundFailed = 5095;
+    public const int DrillStarted = 5096;
+    public const int DrillSkipped = 5097;
+    public const int ScheduleRoundFailed = 5098;
 }

@@ -2,18 +2,21 @@
 using System.Data.Common;
 using Lifeboat.Contracts;
 using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Api;
 
 // Who may ask what. The listener decides: whoever opened the unix socket may do everything (file permissions are the
-// identity), over TLS only `/peer` by the controller of a paired site and `/pair` by anybody with a token.
+// identity), over TLS only `/peer` by the controller of a paired site and `/pair` by anybody with a token, over plain
+// HTTP (where the site is told to listen for it) only what machines ask of the process.
 internal sealed partial class RequestGate(SiteIdentity identity, ProblemResponses problems, AuditLog audit,
-    TimeProvider time, ILogger<RequestGate> logger)
+    SiteMetrics metrics, TimeProvider time, ILogger<RequestGate> logger)
 {
     private const string PeerKey = "lifeboat.peer";
 
@@ -22,11 +25,14 @@ internal sealed partial class RequestGate(SiteIdentity identity, ProblemResponse
 
     public async Task HandleAsync(HttpContext context, Func<Task> next)
     {
+        var began = time.GetTimestamp();
         var reason = await problems.AnswerAsync(context, () =>
         {
             Admit(context);
             return next();
         });
+        var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "none";
+        metrics.Requested(context.Request.Method, route, context.Response.StatusCode, time.GetElapsedTime(began));
         if (IsChange(context)) Record(context, reason);
     }
 
@@ -34,7 +40,11 @@ internal sealed partial class RequestGate(SiteIdentity identity, ProblemResponse
     {
         var overTls = context.Features.Get<ITlsConnectionFeature>() is not null;
         var path = context.Request.Path;
-        if (!overTls && (path.StartsWithSegments("/v1") || path.StartsWithSegments("/metrics"))) return;
+        var forMachines = HealthEndpoints.Paths.Any(p => path == p);
+        // A unix socket has no address; what has one and no TLS is the listener for machines.
+        var isOurs = !overTls && context.Connection.LocalIpAddress is null;
+        if (isOurs && (forMachines || path.StartsWithSegments("/v1"))) return;
+        if (!overTls && !isOurs && forMachines) return;
         if (overTls && path.StartsWithSegments("/pair")) return;
         if (overTls && path.StartsWithSegments("/peer"))
         {

@@ -28,7 +28,18 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
         return infos;
     }
 
-    public async Task<GroupInfo> OfAsync(GroupDefinition group, CancellationToken ct)
+    /// <summary>All groups as this site alone knows them: nobody else is asked.</summary>
+    public async Task<IReadOnlyList<GroupInfo>> HereAsync(CancellationToken ct)
+    {
+        var infos = new List<GroupInfo>();
+        foreach (var record in groups.All().Where(r => !r.Removed))
+            infos.Add(await OfAsync(record.Definition, alone: true, ct));
+        return infos;
+    }
+
+    public Task<GroupInfo> OfAsync(GroupDefinition group, CancellationToken ct) => OfAsync(group, alone: false, ct);
+
+    private async Task<GroupInfo> OfAsync(GroupDefinition group, bool alone, CancellationToken ct)
     {
         var (source, replica, agentReason) = await AskAgentAsync(group, ct);
         var active = (await runs.UnfinishedAsync(ct)).FirstOrDefault(r => r.Group == group.Name);
@@ -37,7 +48,7 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
         var condition = GroupStates.Of(new GroupFacts(group, here.Name, source, SourceWanted(group), replica,
             ReplicaWanted(group), agentReason, active?.Kind, await MemberRunsAsync(group, ct), now,
             divergence));
-        var (theirSource, theirReplica) = await AskPeerAsync(group, ct);
+        var (theirSource, theirReplica) = alone ? (null, null) : await AskPeerAsync(group, ct);
         source ??= theirSource;
         replica ??= theirReplica;
         var newest = replica?.Newest ?? source?.LastSealed;

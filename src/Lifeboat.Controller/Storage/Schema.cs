@@ -39,5 +39,16 @@ internal static class Schema
         CREATE TABLE leases(name TEXT PRIMARY KEY, holder TEXT, term INTEGER NOT NULL, writes INTEGER NOT NULL) STRICT;
         CREATE INDEX leases_by_holder ON leases(holder);
         """,
+        // Alerts and where they go.
+        """
+        CREATE TABLE alerts(id TEXT PRIMARY KEY, condition TEXT NOT NULL, name TEXT, raised_at INTEGER NOT NULL,
+            closed INTEGER NOT NULL, live INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+        CREATE UNIQUE INDEX one_live_alert ON alerts(condition) WHERE live = 1;
+        CREATE INDEX alerts_by_time ON alerts(raised_at);
+        CREATE TABLE alert_targets(name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+        CREATE TABLE alert_deliveries(id TEXT PRIMARY KEY, target TEXT NOT NULL, state INTEGER NOT NULL,
+            created_at INTEGER NOT NULL, next_at INTEGER NOT NULL, body TEXT NOT NULL, message TEXT NOT NULL) STRICT;
+        CREATE INDEX deliveries_by_state ON alert_deliveries(state, next_at);
+        """,
     ];
 }

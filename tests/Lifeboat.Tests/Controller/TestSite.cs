@@ -42,11 +42,17 @@ internal sealed class TestSite : IAsyncDisposable
     public string Name => _configuration.Name;
     public string Url => $"https://{_configuration.ControllerListen}";
 
+    /// <summary>`address:port` of the listener for machines; null: there is none.</summary>
+    public string? MetricsAddress => _configuration.ControllerMetricsListen;
+
     public static async Task<TestSite> StartAsync(string name, AgentNetwork network, string? advertise = null)
     {
         var root = Directory.CreateTempSubdirectory("lb-" + name).FullName;
         SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}", advertise);
-        var site = new TestSite(root, SiteConfiguration.Read(root), network);
+        var site = new TestSite(root, SiteConfiguration.Read(root) with
+        {
+            ControllerMetricsListen = $"127.0.0.1:{FreePort()}",
+        }, network);
         site._agent = await FakeAgent.StartAsync(site.Agent, site.Paths.AgentSocket, site.AgentRequests);
         await site.StartControllerAsync();
         return site;
@@ -81,6 +87,13 @@ internal sealed class TestSite : IAsyncDisposable
         await _controller.StopAsync(TestContext.Current.CancellationToken);
         await _controller.DisposeAsync();
         _controller = null;
+    }
+
+    /// <summary>Its agent, and nothing else, is gone.</summary>
+    public async Task StopAgentAsync()
+    {
+        if (_agent is not null) await _agent.DisposeAsync();
+        _agent = null;
     }
 
     /// <summary>A guest that somebody else started.</summary>

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+using Dapper;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+
+namespace Lifeboat.Controller.Alerts;
+
+/// <summary>What is to be told to whom: kept until it was told, or given up and shown as that.</summary>
+internal sealed class AlertDeliveries(ControllerDatabase database)
+{
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
+
+    /// <summary>From one attempt to the next; then it is given up. Within an attempt it is tried three times.</summary>
+    public static readonly IReadOnlyList<TimeSpan> Pauses =
+    [
+        TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(30),
+        TimeSpan.FromHours(2), TimeSpan.FromHours(6),
+    ];
+
+    private readonly SemaphoreSlim _news = new(0, 1);
+
+    /// <summary>For every target that wants alerts of this severity.</summary>
+    public void Add(string happening, Alert alert, DateTimeOffset now)
+    {
+        foreach (var target in AlertTargetRows.All(database).Where(t => alert.Severity >= t.Settings.Least))
+            Add(happening, alert, target.Name, now);
+    }
+
+    public Guid Add(string happening, Alert alert, string target, DateTimeOffset now)
+    {
+        var message = new AlertMessage(Guid.CreateVersion7(now), happening, alert);
+        var delivery = new AlertDelivery(message.Delivery, alert.Id, target, happening, DeliveryState.Waiting, 0, now,
+            now, null);
+        using var connection = database.Open();
+        connection.Execute("DELETE FROM alert_deliveries WHERE created_at < @before",
+            new { before = (now - Kept).ToUnixTimeMilliseconds() });
+        connection.Execute("""
+            INSERT INTO alert_deliveries(id, target, state, created_at, next_at, body, message)
+            VALUES(@Id, @target, @State, @Created, @Next, @Body, @Message)
+            """, new
+        {
+            Id = $"{delivery.Id}",
+            target,
+            State = (int)delivery.State,
+            Created = now.ToUnixTimeMilliseconds(),
+            Next = now.ToUnixTimeMilliseconds(),
+            Body = StoredJson.Write(delivery),
+            Message = StoredJson.Write(message),
+        });
+        if (_news.CurrentCount == 0) _news.Release();
+        return delivery.Id;
+    }
+
+    /// <summary>Until there may be something new, or until the time is up.</summary>
+    public Task NewsAsync(TimeSpan most, CancellationToken ct) => _news.WaitAsync(most, ct);
+
+    public IReadOnlyList<(AlertDelivery Delivery, AlertMessage Message)> Due(DateTimeOffset now)
+    {
+        using var connection = database.Open();
+        return [.. connection.Query<Row>("""
+            SELECT body, message FROM alert_deliveries WHERE state = 1 AND next_at <= @now
+            ORDER BY created_at, id LIMIT 100
+            """, new { now = now.ToUnixTimeMilliseconds() })
+            .Select(r => (StoredJson.Read<AlertDelivery>(r.Body), StoredJson.Read<AlertMessage>(r.Message)))];
+    }
+
+    public void Save(AlertDelivery delivery)
+    {
+        using var connection = database.Open();
+        connection.Execute("UPDATE alert_deliveries SET state = @State, next_at = @Next, body = @Body WHERE id = @Id",
+            new
+            {
+                Id = $"{delivery.Id}",
+                State = (int)delivery.State,
+                Next = (delivery.NextAt ?? delivery.CreatedAt).ToUnixTimeMilliseconds(),
+                Body = StoredJson.Write(delivery),
+            });
+    }
+
+    /// <summary>Newest first.</summary>
+    public IReadOnlyList<AlertDelivery> List(DeliveryState? state, int most)
+    {
+        using var connection = database.Open();
+        return [.. connection.Query<string>("""
+            SELECT body FROM alert_deliveries WHERE @state = 0 OR state = @state
+            ORDER BY created_at DESC, id DESC LIMIT @most
+            """, new { state = (int)(state ?? 0), most }).Select(StoredJson.Read<AlertDelivery>)];
+    }
+
+    public IReadOnlyDictionary<string, (int Waiting, int Dead)> Counts()
+    {
+        using var connection = database.Open();
+        return connection.Query<Count>("""
+            SELECT target AS Target, state AS State, count(*) AS Number FROM alert_deliveries WHERE state IN (1, 3)
+            GROUP BY target, state
+            """).GroupBy(c => c.Target).ToDictionary(g => g.Key, g => (
+                (int)g.Where(c => c.State == (int)DeliveryState.Waiting).Sum(c => c.Number),
+                (int)g.Where(c => c.State == (int)DeliveryState.Dead).Sum(c => c.Number)));
+    }
+
+    /// <summary>A target that alerts did not reach: worth one itself, for the other targets.</summary>
+    public IReadOnlyList<Condition> Conditions() =>
+    [
+        .. Counts().Where(c => c.Value.Dead > 0).Select(c => new Condition(AlertKind.DeliveryFailed,
+            AlertSeverity.Warning, c.Key, ReasonCode.Timeout, $"{c.Value.Dead} alerts did not reach target {c.Key}",
+            "`lifeboat alert deliveries --state dead` says why; `lifeboat alert target test` tries the way again. "
+            + "Removing the target forgets them.")
+        { Patience = TimeSpan.Zero }),
+    ];
+
+    public void Forget(string target)
+    {
+        using var connection = database.Open();
+        connection.Execute("DELETE FROM alert_deliveries WHERE target = @target", new { target });
+    }
+
+    private sealed class Row
+    {
+        public string Body { get; init; } = "";
+        public string Message { get; init; } = "";
+    }
+
+    private sealed class Count
+    {
+        public string Target { get; init; } = "";
+        public long State { get; init; }
+        public long Number { get; init; }
+    }
+}

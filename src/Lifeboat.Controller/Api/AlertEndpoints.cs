@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Alerts;
+using Lifeboat.Controller.Sides;
+using Lifeboat.Protection;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Lifeboat.Controller.Api;
+
+/// <summary>`/v1/alerts`, `/v1/alert-targets`, `/v1/alert-deliveries`.</summary>
+internal sealed class AlertEndpoints(AlertBook book, AlertStore store, AlertTargets targets, AlertDeliveries deliveries,
+    LocalSide here, TimeProvider time)
+{
+    private const int Most = 500;
+    private const string Local = "local";
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/v1/alerts", (bool? all, string? group) => store.List(all ?? false, group, Most));
+        routes.MapPost("/v1/alerts/{alert:guid}/acknowledge", (Guid alert) => book.Acknowledge(alert, Local));
+        routes.MapPost("/v1/alerts/{alert:guid}/close", (Guid alert) => book.Close(alert, Local));
+        routes.MapGet("/v1/alert-targets", targets.Describe);
+        routes.MapPut("/v1/alert-targets/{name}", (string name, AlertTargetRequest request) =>
+            targets.Put(name, request));
+        routes.MapDelete("/v1/alert-targets/{name}", (string name) =>
+        {
+            targets.Remove(name);
+            return Results.NoContent();
+        });
+        routes.MapPost("/v1/alert-targets/{name}/test", (string name) => Results.Accepted(null, Test(name)));
+        routes.MapGet("/v1/alert-deliveries", (string? state) => deliveries.List(StateOf(state), Most));
+    }
+
+    private static DeliveryState? StateOf(string? text) => text is null ? null
+        : Enum.TryParse<DeliveryState>(text, ignoreCase: true, out var state) && Enum.IsDefined(state) ? state
+        : throw new ProblemException(ReasonCode.InvalidRequest,
+            $"state is '{text}'; it must be waiting, delivered or dead");
+
+    // Kept and sent as every other one: what it shows is the way that alerts take.
+    private AlertDelivery Test(string name)
+    {
+        var target = targets.Get(name);
+        var now = time.GetUtcNow();
+        var id = deliveries.Add("test", new Alert
+        {
+            Id = Guid.CreateVersion7(now),
+            Kind = AlertKind.DeliveryFailed,
+            Severity = AlertSeverity.Info,
+            Reason = ReasonCode.None,
+            Site = here.Name,
+            Subject = target.Name,
+            Summary = $"a test of alert target {target.Name}",
+            Advice = "Nothing is to be done.",
+            Since = now,
+            LastSeen = now,
+        }, target.Name, now);
+        return deliveries.List(null, Most).First(d => d.Id == id);
+    }
+}

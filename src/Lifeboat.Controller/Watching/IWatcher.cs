@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Controller.Watching;
+
+/// <summary>Draws its conclusions from each observation of the site, in the order that they were made.</summary>
+internal interface IWatcher
+{
+    Task SeeAsync(Observation observation, CancellationToken ct);
+}
