@@ -30,7 +30,8 @@ public sealed class ServiceNotice(TimeProvider time)
         }
         _systemd.Notify(ServiceState.Ready);
         var every = SignOfLife();
-        while (!await PauseAsync(every ?? Timeout.InfiniteTimeSpan, ct)) _systemd.Notify(new ServiceState("WATCHDOG=1"));
+        while (!await PauseAsync(every ?? Timeout.InfiniteTimeSpan, ct))
+            _systemd.Notify(new ServiceState("WATCHDOG=1"));
         _systemd.Notify(ServiceState.Stopping);
     }
 

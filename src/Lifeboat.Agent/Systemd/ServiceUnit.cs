@@ -27,8 +27,8 @@ public sealed record ServiceUnit(string Role, SiteConfiguration Site, SitePaths 
         UMask=0077
         """;
 
-    // The networks of the embedded site are mounts below /run/netns and outlive the controller: it must not have a mount
-    // name space of its own, so only the agent has what needs one.
+    // The networks of the embedded site are mounts below /run/netns and outlive the controller: it must not have a
+    // mount name space of its own, so only the agent has what needs one.
     private const string AgentHardening = """
         ProtectControlGroups=yes
         ProtectKernelLogs=yes

@@ -54,7 +54,8 @@ public sealed class SiteServices
         return path;
     }
 
-    /// <summary>Stops the service and takes its unit away. Instances go on; one that is not installed is fine.</summary>
+    /// <summary>Stops the service and takes its unit away. Instances go on. One that is not installed is fine.
+    /// </summary>
     public static async Task UninstallAsync(ServiceUnit unit, string directory, bool stop, CancellationToken ct)
     {
         var path = Path.Combine(directory, unit.Name);

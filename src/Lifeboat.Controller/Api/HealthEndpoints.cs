@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Data.Common;
 using Dapper;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
@@ -9,7 +10,6 @@ using Lifeboat.Protection;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Data.Sqlite;
 
 namespace Lifeboat.Controller.Api;
 
@@ -50,9 +50,9 @@ internal sealed class HealthEndpoints(SiteMetrics metrics, SiteWatch watch, Cont
             connection.ExecuteScalar<long>("SELECT count(*) FROM peers");
             return (ReasonCode.None, null);
         }
-        catch (SqliteException e)
+        catch (DbException e)
         {
-            return (ReasonCode.StoreUnavailable, e.Message);
+            return (ReasonCode.DatabaseUnavailable, e.Message);
         }
     }
 }

@@ -84,8 +84,11 @@ public sealed class MailTests
         public static async Task<MailServer> StartAsync(CancellationToken ct)
         {
             var port = FreePort();
-            var server = new MailServer(Process.Start(new ProcessStartInfo("/usr/bin/python3", ["-u", "-m", "aiosmtpd", "-n",
-                "-l", $"127.0.0.1:{port}", "-c", "aiosmtpd.handlers.Debugging", "stdout"])
+            var server = new MailServer(Process.Start(new ProcessStartInfo("/usr/bin/python3",
+                [
+                    "-u", "-m", "aiosmtpd", "-n", "-l", $"127.0.0.1:{port}",
+                    "-c", "aiosmtpd.handlers.Debugging", "stdout",
+                ])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,

@@ -62,12 +62,12 @@ public sealed class ServiceTests : IDisposable
     private async Task<string> Lifeboat(SystemdMachine machine, params string[] arguments)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "lifeboat.dll");
-        return await machine.MustAsync([Environment.ProcessPath is { } p && p.EndsWith("dotnet", StringComparison.Ordinal)
-            ? p : "dotnet", program, "-d", _site, .. arguments], Ct);
+        return await machine.MustAsync(["dotnet", program, "-d", _site, .. arguments], Ct);
     }
 
-    private static async Task<string> States(SystemdMachine machine) => await machine.ShowAsync(Agent, "ActiveState", Ct)
-        + " " + await machine.ShowAsync(Controller, "ActiveState", Ct);
+    private static async Task<string> States(SystemdMachine machine) =>
+        await machine.ShowAsync(Agent, "ActiveState", Ct) + " "
+            + await machine.ShowAsync(Controller, "ActiveState", Ct);
 
     private static async Task Shorten(SystemdMachine machine, string unit, TimeSpan watchdog)
     {

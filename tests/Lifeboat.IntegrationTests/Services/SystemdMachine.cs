@@ -27,12 +27,15 @@ internal sealed class SystemdMachine : IAsyncDisposable
     {
         var directory = Directory.CreateTempSubdirectory("lb-systemd-").FullName;
         var script = Path.Combine(AppContext.BaseDirectory, "Services", "boot-systemd.sh");
-        var keeper = Process.Start(new ProcessStartInfo("bash", [script, directory, site]) { RedirectStandardInput = true })!;
+        var start = new ProcessStartInfo("bash", [script, directory, site]) { RedirectStandardInput = true };
+        var keeper = Process.Start(start)!;
         while (!File.Exists(directory + ".pid")) await Task.Delay(50, ct);
-        var machine = new SystemdMachine(directory, keeper, (await File.ReadAllTextAsync(directory + ".pid", ct)).Trim());
+        var init = (await File.ReadAllTextAsync(directory + ".pid", ct)).Trim();
+        var machine = new SystemdMachine(directory, keeper, init);
         var started = Stopwatch.GetTimestamp();
         // "degraded": units of this machine that cannot run in there are not what is looked at.
-        while ((await machine.RunAsync(["systemctl", "is-system-running"], ct)).Output.Trim() is not ("running" or "degraded"))
+        while ((await machine.RunAsync(["systemctl", "is-system-running"], ct)).Output.Trim()
+            is not ("running" or "degraded"))
         {
             Assert.True(Stopwatch.GetElapsedTime(started) < BootLimit, "systemd did not boot");
             await Task.Delay(100, ct);

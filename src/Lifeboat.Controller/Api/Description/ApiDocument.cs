@@ -35,7 +35,7 @@ internal static class ApiDocument
     {
         options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
         options.ShouldInclude = api => api.RelativePath is { } path
-            && (path.StartsWith("v1/", StringComparison.Ordinal) || path is "metrics");
+            && (path.StartsWith("v1/", StringComparison.Ordinal) || path is "metrics" or "readyz");
         options.AddDocumentTransformer((document, _, _) => CompleteAsync(document));
         options.AddOperationTransformer((operation, context, _) => CompleteAsync(operation, context));
         options.AddSchemaTransformer((schema, context, _) => ApiSchemas.CompleteAsync(schema, context));

@@ -25,6 +25,11 @@ internal static partial class ApiOperations
             Answer = typeof(string),
             MediaType = "text/plain",
         },
+        new("GET /readyz", "readiness", "Whether this controller can do its work, and which parts answer it.")
+        {
+            Answer = typeof(Readiness),
+            Description = "A dead agent or peer does not make it unready: recovering from that is its work.",
+        },
         new("GET /v1/links/{peer}", "link", "Caps, compression and figures of what is shipped to a paired site.",
             AgentUnreachable),
         new("PATCH /v1/links/{peer}", "changeLink",

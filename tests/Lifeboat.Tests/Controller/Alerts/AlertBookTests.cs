@@ -22,7 +22,7 @@ public sealed class AlertBookTests : IDisposable
 
     public AlertBookTests()
     {
-        _database = new ControllerDatabase(Path.Combine(_folder, "controller.db"));
+        _database = new SqliteDatabase(Path.Combine(_folder, "controller.db"));
         (_store, _deliveries) = (new AlertStore(_database), new AlertDeliveries(_database));
         Directory.CreateDirectory(Path.Combine(_folder, "ca"));
         _targets = new AlertTargets(_database, new TargetSecrets(new SitePaths(_folder)), _deliveries);

@@ -24,7 +24,7 @@ public sealed class AlertCourierTests : IDisposable
     public AlertCourierTests()
     {
         Directory.CreateDirectory(Path.Combine(_folder, "ca"));
-        _database = new ControllerDatabase(Path.Combine(_folder, "controller.db"));
+        _database = new SqliteDatabase(Path.Combine(_folder, "controller.db"));
         _secrets = new TargetSecrets(new SitePaths(_folder));
         _deliveries = new AlertDeliveries(_database);
         _targets = new AlertTargets(_database, _secrets, _deliveries);

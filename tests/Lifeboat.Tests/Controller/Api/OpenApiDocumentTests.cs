@@ -65,7 +65,7 @@ public sealed class OpenApiDocumentTests
             .GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
         var mapped = endpoints
             .Where(e => e.RoutePattern.RawText is { } route
-                && (route.StartsWith("/v1/", StringComparison.Ordinal) || route == "/metrics")
+                && (route.StartsWith("/v1/", StringComparison.Ordinal) || route is "/metrics" or "/readyz")
                 && route != ApiDocument.Route)
             .Select(e => $"{e.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods[0]} {e.RoutePattern.RawText}")
             .Order(StringComparer.Ordinal).ToList();

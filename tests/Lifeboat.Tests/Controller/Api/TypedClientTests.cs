@@ -43,7 +43,8 @@ public sealed class TypedClientTests
         await CallAsync(client, method, [.. arguments.Select(a => a.Value)]);
 
         var faults = new List<string>();
-        var wanted = key.Replace("{point}", SampleId.ToString()).Replace("{run}", SampleId.ToString());
+        var wanted = key.Replace("{point}", SampleId.ToString()).Replace("{run}", SampleId.ToString())
+            .Replace("{alert}", SampleId.ToString());
         foreach (var parameter in operation["parameters"]?.AsArray().Where(p => p!["in"]!.ToString() == "path") ?? [])
             wanted = wanted.Replace($"{{{parameter!["name"]}}}", "x");
         if (wire.Request != wanted) faults.Add($"sends {wire.Request} instead of {wanted}");
