@@ -37,24 +37,25 @@ public static class ControllerHost
     /// </exception>
     public static async Task RunAsync(string siteDirectory, Action onListening, CancellationToken ct)
     {
-        var paths = new SitePaths(Path.GetFullPath(siteDirectory));
-        var configuration = SiteConfiguration.Read(paths.Root);
+        var place = new SitePaths(Path.GetFullPath(siteDirectory));
+        var configuration = SiteConfiguration.Read(place.Root);
         using var traces = Tracing.Start(configuration, "controller", SiteEndpoints.Version);
-        await using var app = await StartAsync(paths, configuration, OpenDriver, TimeProvider.System, ct);
+        await using var app = await StartAsync(place, configuration, OpenDriver, TimeProvider.System, ct);
         onListening();
         await app.WaitForShutdownAsync(ct);
     }
 
-    internal static async Task<WebApplication> StartAsync(SitePaths paths, SiteConfiguration configuration,
+    /// <param name="place">The directory of this controller: the site's, or that of a further one.</param>
+    internal static async Task<WebApplication> StartAsync(SitePaths place, SiteConfiguration configuration,
         Func<SitePaths, SiteConfiguration, TimeProvider, ILoggerFactory, ISite> openSite, TimeProvider time,
         CancellationToken ct)
     {
-        var alone = TakeLock(paths);
+        var alone = TakeLock(place);
         try
         {
-            var app = Build(paths, configuration, openSite, time);
+            var app = Build(place, configuration, openSite, time);
             app.Lifetime.ApplicationStopped.Register(alone.Dispose);
-            return await ListenAsync(app, paths, ct);
+            return await ListenAsync(app, place, ct);
         }
         catch
         {
@@ -66,17 +67,18 @@ public static class ControllerHost
     internal static WebApplication Build(SitePaths paths, SiteConfiguration configuration) =>
         Build(paths, configuration, OpenDriver, TimeProvider.System);
 
-    private static WebApplication Build(SitePaths paths, SiteConfiguration configuration,
+    private static WebApplication Build(SitePaths place, SiteConfiguration configuration,
         Func<SitePaths, SiteConfiguration, TimeProvider, ILoggerFactory, ISite> openSite, TimeProvider time)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = paths.Root });
+        var paths = place.OfSite();
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = place.Root });
         Log(builder.Logging, configuration.LogFormat);
-        var identity = new SiteIdentity(paths, time);
+        var identity = new SiteIdentity(paths, place, time);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = BodyMax;
-            kestrel.ListenUnixSocket(FreeSocket(paths.ControllerSocket));
+            kestrel.ListenUnixSocket(FreeSocket(place.ControllerSocket));
             kestrel.Listen(IPEndPoint.Parse(configuration.ControllerListen), listen => listen.UseHttps(https =>
             {
                 https.ServerCertificateSelector = (_, _) => identity.Controller;
@@ -150,6 +152,7 @@ public static class ControllerHost
         var routes = DescribedRoutes.Of(app);
         routes.MapOpenApi(ApiDocument.Route);
         app.Services.GetRequiredService<SiteEndpoints>().Map(routes);
+        app.Services.GetRequiredService<ControllerEndpoints>().Map(routes);
         app.Services.GetRequiredService<LinkEndpoints>().Map(routes);
         app.Services.GetRequiredService<InstanceEndpoints>().Map(routes);
         app.Services.GetRequiredService<GroupEndpoints>().Map(routes);

@@ -28,8 +28,8 @@ internal static class ControllerServices
     {
         services.AddSingleton(p => SiteDatabase.Open(p.GetRequiredService<SitePaths>(),
             p.GetRequiredService<SiteConfiguration>(), p.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(p => new ControllerName(ControllerName.Default,
-            $"https://{p.GetRequiredService<SiteConfiguration>().ControllerListen}"));
+        services.AddSingleton(p => ControllerName.Of(p.GetRequiredService<SiteConfiguration>()))
+            .AddSingleton<ControllerUrls>();
         services.AddSingleton(OpenLeases);
         // First, so that it is stopped last: what works on something has ended when its lease is given back.
         services.AddHostedService(p => p.GetRequiredService<ILeases>());
@@ -61,7 +61,8 @@ internal static class ControllerServices
             .AddSingleton<PointEndpoints>().AddSingleton<ApplicationEndpoints>()
             .AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
             .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>().AddSingleton<LinkEndpoints>()
-            .AddSingleton<SeedEndpoints>().AddSingleton<AlertEndpoints>().AddSingleton<HealthEndpoints>();
+            .AddSingleton<SeedEndpoints>().AddSingleton<ControllerEndpoints>().AddSingleton<AlertEndpoints>()
+            .AddSingleton<HealthEndpoints>();
     }
 
     /// <summary>What looks at the site, and what is made of what it sees.</summary>
@@ -73,13 +74,15 @@ internal static class ControllerServices
             .AddSingleton<AlertTargets>().AddSingleton<AlertBook>().AddSingleton<SiteMetrics>();
         services.AddSingleton<IAlertSender, WebhookSender>().AddSingleton<IAlertSender, MailSender>();
         services.AddHostedService<AlertCourier>();
-        services.AddSingleton<IWatcher>(p => p.GetRequiredService<AlertBook>())
+        services.AddSingleton<IWatcher>(p => new LeasedWatcher(p.GetRequiredService<AlertBook>(),
+                p.GetRequiredService<ILeases>(), LeaseName.Site("alerts")))
             .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteMetrics>());
     }
 
     private static ILeases OpenLeases(IServiceProvider services) =>
         services.GetRequiredService<ControllerDatabase>().IsShared
-            ? ActivatorUtilities.CreateInstance<DatabaseLeases>(services) : new SoleLeases();
+            ? ActivatorUtilities.CreateInstance<DatabaseLeases>(services)
+            : ActivatorUtilities.CreateInstance<SoleLeases>(services);
 
     private static string SiteName(IServiceProvider services) =>
         services.GetRequiredService<SiteConfiguration>().Name;

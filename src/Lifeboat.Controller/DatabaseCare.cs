@@ -75,7 +75,7 @@ public static class DatabaseCare
     private static ControllerDatabase Open(string siteDirectory, TimeProvider time, out SitePaths paths,
         out SiteConfiguration site)
     {
-        paths = new SitePaths(Path.GetFullPath(siteDirectory));
+        paths = new SitePaths(Path.GetFullPath(siteDirectory)).OfSite();
         site = SiteConfiguration.Read(paths.Root);
         return SiteDatabase.Open(paths, site, time, migrate: false);
     }

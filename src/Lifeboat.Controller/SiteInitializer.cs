@@ -3,6 +3,7 @@ using System.Text.Json;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 
 namespace Lifeboat.Controller;
@@ -14,7 +15,7 @@ public static class SiteInitializer
 
     /// <exception cref="ProblemException">InvalidRequest; Conflict when a site is there already.</exception>
     public static void Init(string directory, string name, string controllerListen, string linkListen,
-        string? linkAdvertise = null)
+        string? linkAdvertise = null, string? database = null, string? databasePasswordFile = null)
     {
         var configuration = new SiteConfiguration
         {
@@ -22,8 +23,11 @@ public static class SiteInitializer
             ControllerListen = controllerListen,
             LinkListen = linkListen,
             LinkAdvertise = linkAdvertise,
+            Database = database,
+            DatabasePasswordFile = databasePasswordFile,
         };
         var problems = configuration.Problems().ToList();
+        if (database is not null) problems.AddRange(PostgresSettings.Problems(database));
         if (problems.Count > 0)
             throw new ProblemException(ReasonCode.InvalidRequest, "the site cannot be set up so", null, problems);
         var paths = new SitePaths(Path.GetFullPath(directory));
@@ -70,6 +74,41 @@ public static class SiteInitializer
         SiteAuthority.IssueAgent(paths, site, place, time);
         // Last: its presence says that the agent is complete.
         PrivateFile.Write(place.AgentFile, JsonSerializer.Serialize(agent, ContractJson.Indented) + "\n");
+        return place;
+    }
+
+    /// <summary>Makes the directory of one more controller, which shares the site's CA, agents and database.</summary>
+    /// <exception cref="ProblemException">
+    /// SiteUnknown, InvalidRequest; Conflict: there is such a controller, or the site's database serves only one.
+    /// </exception>
+    public static SitePaths AddController(string siteDirectory, ControllerConfiguration controller, TimeProvider time)
+    {
+        var paths = new SitePaths(Path.GetFullPath(siteDirectory));
+        var site = SiteConfiguration.Read(siteDirectory);
+        var problems = controller.Problems().ToList();
+        if (File.Exists(paths.AgentFile)) problems.Add($"{paths.Root} is the directory of an agent, not of a site");
+        if (File.Exists(paths.ControllerFile))
+            problems.Add($"{paths.Root} is the directory of a controller, not of a site");
+        if (problems.Count > 0)
+            throw new ProblemException(ReasonCode.InvalidRequest, "the controller cannot be added so", null, problems);
+        if (site.Database is null)
+            throw new ProblemException(ReasonCode.Conflict,
+                $"site {site.Name} has its database in a SQLite file, which serves one controller",
+                "Move it into PostgreSQL first: docs/operating/database.md says how.");
+        if (paths.FurtherControllers().Contains(controller.Name))
+            throw new ProblemException(ReasonCode.Conflict, $"site {site.Name} has a controller {controller.Name}");
+        var place = paths.OfController(controller.Name);
+        // Of an attempt that was cut short nothing is worth keeping; it never ran.
+        if (Directory.Exists(place.Root)) Directory.Delete(place.Root, recursive: true);
+        foreach (var folder in new[]
+        {
+            paths.Controllers, place.Root, Path.GetDirectoryName(place.ControllerKey)!, place.Run, place.Logs,
+        })
+            Directory.CreateDirectory(folder, OwnerOnly);
+        File.CreateSymbolicLink(place.Configuration, Path.GetRelativePath(place.Root, paths.Configuration));
+        SiteAuthority.IssueController(paths, site with { ControllerListen = controller.Listen }, place, time);
+        // Last: its presence says that the controller is complete.
+        PrivateFile.Write(place.ControllerFile, JsonSerializer.Serialize(controller, ContractJson.Indented) + "\n");
         return place;
     }
 

@@ -11,7 +11,8 @@ public static class SiteProcesses
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(50);
 
     /// <summary>
-    /// Starts the watchdog, which starts the rest, and those of further agents. One that runs is left alone.
+    /// Starts the watchdog, which starts the rest, and those of further agents and controllers. One that runs is left
+    /// alone.
     /// </summary>
     public static void StartWatchdog(string siteDirectory)
     {
@@ -21,7 +22,8 @@ public static class SiteProcesses
     private static IEnumerable<SitePaths> All(string siteDirectory)
     {
         var site = new SitePaths(Path.GetFullPath(siteDirectory));
-        return site.FurtherHosts().Select(site.OfHost).Prepend(site);
+        return site.FurtherHosts().Select(site.OfHost).Concat(site.FurtherControllers().Select(site.OfController))
+            .Prepend(site);
     }
 
     /// <summary>Whether the site has been started and not been stopped since.</summary>
@@ -40,8 +42,8 @@ public static class SiteProcesses
     }
 
     /// <summary>
-    /// Ends watchdog, controller and agent, in this order, then those of further agents; what does not end in time is
-    /// killed.
+    /// Ends watchdog, controller and agent, in this order, then those of further agents and controllers; what does not
+    /// end in time is killed.
     /// </summary>
     public static async Task StopAsync(string siteDirectory, TimeProvider time, CancellationToken ct)
     {

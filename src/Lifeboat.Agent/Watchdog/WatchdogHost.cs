@@ -20,9 +20,10 @@ public static class WatchdogHost
         RunAsync(siteDirectory, Launcher.OfThisProcess(),
             only is null ? Roles(new SitePaths(siteDirectory)) : [only], ct);
 
-    // A further agent is alone in its directory.
+    // A further agent is alone in its directory, and a further controller.
     private static string[] Roles(SitePaths paths) =>
-        File.Exists(paths.AgentFile) ? [SiteRole.Agent] : [SiteRole.Agent, SiteRole.Controller];
+        File.Exists(paths.AgentFile) ? [SiteRole.Agent]
+        : File.Exists(paths.ControllerFile) ? [SiteRole.Controller] : [SiteRole.Agent, SiteRole.Controller];
 
     /// <param name="roles">What is started and kept running.</param>
     public static async Task RunAsync(

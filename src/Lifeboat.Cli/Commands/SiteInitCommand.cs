@@ -24,19 +24,31 @@ internal sealed class SiteInitCommand : LifeboatCommand
         Description = "host:port that paired sites ship to, when it is not the one listened on (NAT, a name)",
     };
 
+    private readonly Option<string?> _database = new("--database")
+    {
+        Description = "postgresql://USER@HOST/DATABASE of the site's controllers; without it a SQLite file serves one",
+    };
+
+    private readonly Option<string?> _password = new("--database-password-file")
+    {
+        Description = "File of mode 0600 with the password of the database's user",
+    };
+
     public SiteInitCommand() : base("site", "init", "Make a site: its directory, its CA and certificates")
     {
         Add(_name);
         Add(_controller);
         Add(_link);
         Add(_advertise);
+        Add(_database);
+        Add(_password);
     }
 
     protected override Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         SiteInitializer.Init(session.SiteDirectory, parsed.GetRequiredValue(_name),
             parsed.GetRequiredValue(_controller), parsed.GetRequiredValue(_link),
-            parsed.GetValue(_advertise));
+            parsed.GetValue(_advertise), parsed.GetValue(_database), parsed.GetValue(_password));
         session.Output.Talk($"site {parsed.GetRequiredValue(_name)} is set up in {session.SiteDirectory}; "
             + $"next: lifeboat -d {session.SiteDirectory} site start");
         return Task.FromResult(ExitCode.Ok);

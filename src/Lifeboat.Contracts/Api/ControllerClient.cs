@@ -40,6 +40,9 @@ public sealed partial class ControllerClient : IDisposable
 
     public Task<SiteInfo> SiteAsync(CancellationToken ct) => AskAsync<SiteInfo>(HttpMethod.Get, "v1/site", null, ct);
 
+    public Task<IReadOnlyList<ControllerInfo>> ControllersAsync(CancellationToken ct) =>
+        AskAsync<IReadOnlyList<ControllerInfo>>(HttpMethod.Get, "v1/controllers", null, ct);
+
     /// <summary>Makes a one-time token that lets one other site pair with this one.</summary>
     public Task<PairingToken> CreateTokenAsync(CancellationToken ct) =>
         AskAsync<PairingToken>(HttpMethod.Post, "v1/site/tokens", null, ct);

@@ -36,6 +36,9 @@ public sealed record SiteConfiguration
     /// <summary>The host whose agent has this directory.</summary>
     [JsonIgnore]
     public string Host { get; init; } = AgentConfiguration.DefaultHost;
+    /// <summary>The controller whose directory this is.</summary>
+    [JsonIgnore]
+    public string Controller { get; init; } = ControllerConfiguration.DefaultName;
     /// <summary>The site driver that runs the instances.</summary>
     public string Driver { get; init; } = "qemu";
     /// <summary>The driver's options; absent: its defaults.</summary>
@@ -65,12 +68,16 @@ public sealed record SiteConfiguration
         var path = paths.Configuration;
         SiteConfiguration? read;
         AgentConfiguration? further = null;
+        ControllerConfiguration? controller = null;
         try
         {
             read = JsonSerializer.Deserialize<SiteConfiguration>(File.ReadAllBytes(path), ContractJson.Options);
             if (File.Exists(paths.AgentFile))
                 further = JsonSerializer.Deserialize<AgentConfiguration>(
                     File.ReadAllBytes(paths.AgentFile), ContractJson.Options);
+            if (File.Exists(paths.ControllerFile))
+                controller = JsonSerializer.Deserialize<ControllerConfiguration>(
+                    File.ReadAllBytes(paths.ControllerFile), ContractJson.Options);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
@@ -82,6 +89,10 @@ public sealed record SiteConfiguration
         if (further is not null && problems.Count == 0)
             read = read! with { Host = further.Host, LinkListen = further.LinkListen, LinkAdvertise = null,
                 AgentMetricsListen = further.MetricsListen };
+        problems.AddRange(controller?.Problems().Select(p => $"controller.json: {p}") ?? []);
+        if (controller is not null && problems.Count == 0)
+            read = read! with { Controller = controller.Name, ControllerListen = controller.Listen,
+                ControllerMetricsListen = controller.MetricsListen };
         return problems.Count == 0
             ? read!
             : throw new ProblemException(ReasonCode.InvalidRequest, $"{path} has faults", null, problems);

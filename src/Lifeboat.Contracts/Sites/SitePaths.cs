@@ -12,6 +12,10 @@ public sealed record SitePaths(string Root)
     public string AgentFile => Path.Combine(Root, "agent.json");
     /// <summary>The directories of further agents, by host.</summary>
     public string Agents => Path.Combine(Root, "agents");
+    /// <summary>Only in the directory of a further controller: see <see cref="ControllerConfiguration"/>.</summary>
+    public string ControllerFile => Path.Combine(Root, "controller.json");
+    /// <summary>The directories of further controllers, by name.</summary>
+    public string Controllers => Path.Combine(Root, "controllers");
     public string ControllerSocket => Path.Combine(Root, "controller.sock");
     public string AgentSocket => Path.Combine(Root, "agent.sock");
     public string Run => Path.Combine(Root, "run");
@@ -47,6 +51,21 @@ public sealed record SitePaths(string Root)
     /// <summary>The directory of the agent of a host; the default host's is the site's own.</summary>
     public SitePaths OfHost(string host) =>
         host == AgentConfiguration.DefaultHost ? this : new(Path.Combine(Agents, host));
+
+    /// <summary>The directory of a controller; the default one's is the site's own.</summary>
+    public SitePaths OfController(string name) =>
+        name == ControllerConfiguration.DefaultName ? this : new(Path.Combine(Controllers, name));
+
+    /// <summary>Names of further controllers, as their directories are here.</summary>
+    public IReadOnlyList<string> FurtherControllers() => !Directory.Exists(Controllers) ? [] :
+    [
+        .. Directory.EnumerateDirectories(Controllers).Where(d => File.Exists(new SitePaths(d).ControllerFile))
+            .Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal),
+    ];
+
+    /// <summary>The site's own directory, of a further controller's too.</summary>
+    public SitePaths OfSite() => !File.Exists(ControllerFile) ? this
+        : new(Path.GetDirectoryName(Path.GetDirectoryName(Path.GetFullPath(Root)))!);
 
     /// <summary>Hosts of further agents, as their directories are here.</summary>
     public IReadOnlyList<string> FurtherHosts() => !Directory.Exists(Agents) ? [] :

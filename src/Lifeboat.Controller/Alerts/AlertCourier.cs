@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Leases;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Polly;
@@ -11,7 +12,7 @@ namespace Lifeboat.Controller.Alerts;
 
 /// <summary>Takes alerts to their targets: at least once, and never for ever.</summary>
 internal sealed partial class AlertCourier(AlertDeliveries deliveries, AlertTargets targets, TargetSecrets secrets,
-    IEnumerable<IAlertSender> senders, TimeProvider time, ILogger<AlertCourier> logger) : BackgroundService
+    IEnumerable<IAlertSender> senders, ILeases leases, TimeProvider time, ILogger<AlertCourier> logger) : BackgroundService
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AttemptLimit = TimeSpan.FromSeconds(15);
@@ -36,7 +37,7 @@ internal sealed partial class AlertCourier(AlertDeliveries deliveries, AlertTarg
         {
             try
             {
-                await RoundAsync(stoppingToken);
+                if (leases.TryHold(LeaseName.Site("alert-delivery"))) await RoundAsync(stoppingToken);
             }
             catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
             {

@@ -5,6 +5,7 @@ using Lifeboat.Contracts.Peers;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -21,7 +22,7 @@ namespace Lifeboat.Controller.Api;
 /// between it and this site, and instances only as members of them.
 /// </summary>
 internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, DivergenceWatch divergences, BootFiles boot,
-    CertificateRotation certificates)
+    CertificateRotation certificates, PeerDirectory peers, ControllerUrls urls)
 {
     private const string Group = "/peer/v1/groups/{group}";
 
@@ -41,7 +42,8 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, Divergenc
             var peer = RequestGate.Peer(http);
             await here.LearnAsync(peer, theirs, ct);
             divergences.Learn(peer, theirs.Divergences ?? []);
-            return new GroupExchange(groups.SharedWith(peer), divergences.SharedWith(peer));
+            peers.Learn(peer, theirs.Controllers);
+            return new GroupExchange(groups.SharedWith(peer), divergences.SharedWith(peer), urls.IfSeveral);
         });
         routes.MapPut("/peer/v1/trust", (HttpContext http, TrustNotice notice) =>
         {

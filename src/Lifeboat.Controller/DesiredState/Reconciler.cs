@@ -25,7 +25,7 @@ namespace Lifeboat.Controller.DesiredState;
 //   each peer ── no failover leaves it (I11)? ─► exchange group definitions; the newer wins on both sides
 //
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
-internal sealed partial class Reconciler(CertificateRotation certificates,
+internal sealed partial class Reconciler(CertificateRotation certificates, SiteIdentity identity, ControllerUrls urls,
     LocalSide here, SiteAgents agents, GroupStore groups, SpecStore specs,
     PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, PluggedDisks plugged, ILeases leases,
     TimeProvider time, ILogger<Reconciler> logger)
@@ -84,6 +84,8 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
 
     private async Task<bool> TellAsync(CancellationToken ct)
     {
+        // Another controller of the site may have made them.
+        if (identity.ReloadIfNew()) peers.Renew();
         if (leases.TryHold(LeaseName.Site("certificates"))) await certificates.TellAgainAsync(ct);
         return true;
     }
@@ -153,9 +155,10 @@ internal sealed partial class Reconciler(CertificateRotation certificates,
     {
         if (await truce.HoldsAsync(site, ct)) return false;
         var answer = await peers.Side(site).ExchangeAsync(new GroupExchange(
-            groups.SharedWith(site), divergences.SharedWith(site)), ct);
+            groups.SharedWith(site), divergences.SharedWith(site), urls.IfSeveral), ct);
         await here.LearnAsync(site, answer, ct);
         divergences.Learn(site, answer.Divergences ?? []);
+        peers.Learn(site, answer.Controllers);
         return true;
     }
 

@@ -23,14 +23,14 @@ namespace Lifeboat.Controller.Identity;
 //                    ◄──── POST /pair ─────────  over TLS that chains to that CA: own CA, addresses, proof
 //   proof right, token unused: trusts joiner ──► proof of the maker right: trusts maker
 internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity identity, PeerDirectory peers,
-    TokenStore tokens, TimeProvider time, ILogger<Pairing> logger)
+    ControllerUrls urls, TokenStore tokens, TimeProvider time, ILogger<Pairing> logger)
 {
     private static readonly TimeSpan TokenLife = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private PairingSide Own => new(site.Name, Url, site.LinkAddress, SiteIdentity.FingerprintOf(identity.Ca));
 
-    public string Url => $"https://{site.ControllerListen}";
+    public string Url => urls.OfThisSite;
 
     public PairingOffer Offer => new(site.Name, identity.CaPem);
 
@@ -48,6 +48,8 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
     {
         var key = tokens.Try(join.TokenId, time.GetUtcNow()) ?? throw Refused(join.Site);
         using var ca = ReadCa(join.CaPem, join.Site);
+        if (!ControllerUrls.AreValid(join.ControllerUrl))
+            throw new ProblemException(ReasonCode.InvalidRequest, $"'{join.ControllerUrl}' is no URL of a controller");
         var joiner = new PairingSide(join.Site, join.ControllerUrl, join.LinkAddress, SiteIdentity.FingerprintOf(ca));
         if (!PairingProof.Matches(PairingProof.Of(key, "join", join.TokenId, Own, joiner), join.Proof))
             throw Refused(join.Site);
@@ -65,16 +67,16 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
     public async Task<PeerInfo> JoinAsync(string token, CancellationToken ct)
     {
         var ticket = PairingTicket.Read(token);
-        var caPem = await FetchCaAsync(ticket, ct);
+        var (url, caPem) = await FetchCaAsync(ticket, ct);
         using var ca = ReadCa(caPem, ticket.Site);
         if (SiteIdentity.FingerprintOf(ca) != ticket.CaFingerprint)
         {
             throw new ProblemException(ReasonCode.CertificateRefused,
-                $"the controller at {ticket.Url} has another CA than the token says",
+                $"the controller at {url} has another CA than the token says",
                 "Someone else answers at that address, or the token is of an older set-up of that site.");
         }
         ThrowIfTaken(ticket.Site, ticket.CaFingerprint);
-        using var http = Client(ticket.Url, shown => SiteIdentity.IsControllerOf(shown, ticket.Site, ca));
+        using var http = Client(url, shown => SiteIdentity.IsControllerOf(shown, ticket.Site, ca));
         var join = new PairingJoin(ticket.Id, site.Name, identity.CaPem, Url, site.LinkAddress, "");
         var accepted = await PostAsync(http, ticket, join, ct);
         var maker = new PairingSide(ticket.Site, accepted.ControllerUrl, accepted.LinkAddress, ticket.CaFingerprint);
@@ -100,10 +102,27 @@ internal sealed partial class Pairing(SiteConfiguration site, SiteIdentity ident
             ?? throw new ProblemException(ReasonCode.Unexpected, $"site {ticket.Site} answered with null");
     }
 
-    // Nothing secret is sent and nothing is believed here: the token's fingerprint decides.
-    private async Task<string> FetchCaAsync(PairingTicket ticket, CancellationToken ct)
+    // The first of the site's controllers that answers.
+    private static async Task<(string Url, string CaPem)> FetchCaAsync(PairingTicket ticket, CancellationToken ct)
     {
-        using var http = Client(ticket.Url, _ => true);
+        var urls = ControllerUrls.Split(ticket.Url);
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                return (urls[i], await FetchCaAsync(urls[i], ticket, ct));
+            }
+            catch (ProblemException e) when (e.Reason is ReasonCode.PeerUnreachable && i + 1 < urls.Count)
+            {
+                // The next one may be there.
+            }
+        }
+    }
+
+    // Nothing secret is sent and nothing is believed here: the token's fingerprint decides.
+    private static async Task<string> FetchCaAsync(string url, PairingTicket ticket, CancellationToken ct)
+    {
+        using var http = Client(url, _ => true);
         using var answer = await SendAsync(http, new HttpRequestMessage(HttpMethod.Get, "pair"), ticket, ct);
         var offer = await answer.Content.ReadFromJsonAsync<PairingOffer>(ContractJson.Options, ct);
         return offer?.CaPem ?? throw new ProblemException(ReasonCode.Unexpected, "no CA was offered");

@@ -36,7 +36,7 @@ internal sealed record PairingTicket(string Id, string Secret, string Site, stri
                 var json = Base64Url.DecodeFromChars(text.AsSpan(Prefix.Length));
                 var ticket = JsonSerializer.Deserialize<PairingTicket>(json, ContractJson.Options);
                 if (ticket is { Secret.Length: 64 } && ticket.Secret.All(char.IsAsciiHexDigit)
-                    && EntityName.IsValid(ticket.Site) && Uri.TryCreate(ticket.Url, UriKind.Absolute, out _))
+                    && EntityName.IsValid(ticket.Site) && ControllerUrls.AreValid(ticket.Url))
                     return ticket;
             }
         }

@@ -4,9 +4,12 @@ namespace Lifeboat.Controller.Identity;
 /// <summary>Files that only the site's user may read, replaced whole or not at all.</summary>
 internal static class PrivateFile
 {
+    private static int _written;
+
     public static void Write(string path, string text)
     {
-        var aside = path + ".new";
+        // Of its own for every writer: two controllers of a site may write the same file.
+        var aside = $"{path}.{Environment.ProcessId}.{Interlocked.Increment(ref _written)}.new";
         File.Delete(aside);
         var options = new FileStreamOptions
         {

@@ -62,13 +62,28 @@ internal static class SiteAuthority
     private static void IssueBoth(X509Certificate2 ca, ECDsa caKey, SitePaths paths, SiteConfiguration site,
         DateTimeOffset from, TimeSpan life)
     {
-        Issue(ca, caKey, site, "controller", paths.ControllerCertificate, paths.ControllerKey, from, life);
+        foreach (var controller in paths.FurtherControllers().Select(paths.OfController).Prepend(paths))
+        {
+            // Each listens elsewhere; a site that is being made has no file yet.
+            var own = File.Exists(controller.Configuration) ? SiteConfiguration.Read(controller.Root) : site;
+            Issue(ca, caKey, own, "controller", controller.ControllerCertificate, controller.ControllerKey, from, life);
+        }
         foreach (var agent in paths.FurtherHosts().Select(paths.OfHost).Prepend(paths))
             Issue(ca, caKey, site, "agent", agent.AgentCertificate, agent.AgentKey, from, life);
     }
 
     /// <summary>A certificate for one more agent, as good as those that the site has now.</summary>
-    public static void IssueAgent(SitePaths site, SiteConfiguration configuration, SitePaths agent, TimeProvider time)
+    public static void IssueAgent(
+        SitePaths site, SiteConfiguration configuration, SitePaths agent, TimeProvider time) =>
+        IssueOne(site, configuration, "agent", agent.AgentCertificate, agent.AgentKey, time);
+
+    /// <summary>A certificate for one more controller, as good as those that the site has now.</summary>
+    public static void IssueController(
+        SitePaths site, SiteConfiguration configuration, SitePaths controller, TimeProvider time) =>
+        IssueOne(site, configuration, "controller", controller.ControllerCertificate, controller.ControllerKey, time);
+
+    private static void IssueOne(SitePaths site, SiteConfiguration configuration, string role, string certificateFile,
+        string keyFile, TimeProvider time)
     {
         using var caKey = ECDsa.Create();
         caKey.ImportFromPem(File.ReadAllText(site.CaKey));
@@ -79,7 +94,7 @@ internal static class SiteAuthority
         var from = time.GetUtcNow() - Backdated;
         if (from < least) from = least;
         var end = new DateTimeOffset(present.NotAfter.ToUniversalTime());
-        Issue(ca, caKey, configuration, "agent", agent.AgentCertificate, agent.AgentKey, from, end - from);
+        Issue(ca, caKey, configuration, role, certificateFile, keyFile, from, end - from);
     }
 
     private static X509Certificate2 SelfSigned(string site, ECDsa key, DateTimeOffset from)

@@ -13,13 +13,17 @@ namespace Lifeboat.Controller.Identity;
 internal sealed class SiteIdentity : IDisposable
 {
     private readonly SitePaths _paths;
+    private readonly SitePaths _place;
     private readonly TimeProvider _time;
     private volatile Own _own;
 
-    public SiteIdentity(SitePaths paths, TimeProvider time)
+    public SiteIdentity(SitePaths paths, TimeProvider time) : this(paths, paths, time) { }
+
+    /// <param name="place">The directory of this controller.</param>
+    public SiteIdentity(SitePaths paths, SitePaths place, TimeProvider time)
     {
-        (_paths, _time) = (paths, time);
-        _own = Read(paths);
+        (_paths, _place, _time) = (paths, place, time);
+        _own = Read(paths, place);
     }
 
     public X509Certificate2 Ca => _own.Ca;
@@ -30,7 +34,23 @@ internal sealed class SiteIdentity : IDisposable
         Convert.ToHexStringLower(SHA256.HashData(certificate.RawData));
 
     /// <summary>Takes over what was written anew. The former ones stay with the connections that use them.</summary>
-    public void Reload() => _own = Read(_paths);
+    public void Reload() => _own = Read(_paths, _place);
+
+    /// <summary>Takes over what another controller of the site wrote anew.</summary>
+    /// <returns>True: there was something new.</returns>
+    public bool ReloadIfNew()
+    {
+        try
+        {
+            if (File.ReadAllText(_place.ControllerCertificate).Trim() == _own.Pem) return false;
+            Reload();
+            return true;
+        }
+        catch (Exception e) when (e is CryptographicException or IOException)
+        {
+            return false; // it is being written: a key that does not fit its certificate yet
+        }
+    }
 
     /// <param name="cas">The present one first.</param>
     /// <param name="former">What the site has said of those that it replaced.</param>
@@ -89,15 +109,16 @@ internal sealed class SiteIdentity : IDisposable
         _own.Controller.Dispose();
     }
 
-    private static Own Read(SitePaths paths) => new(
+    private static Own Read(SitePaths paths, SitePaths place) => new(
         X509Certificate2.CreateFromPem(File.ReadAllText(paths.CaCertificate)),
-        X509Certificate2.CreateFromPemFile(paths.ControllerCertificate, paths.ControllerKey));
+        X509Certificate2.CreateFromPemFile(place.ControllerCertificate, place.ControllerKey),
+        File.ReadAllText(place.ControllerCertificate).Trim());
 
     private static CertificateInfo InfoOf(X509Certificate2 certificate, string role) => new(
         certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false), role, certificate.NotBefore,
         certificate.NotAfter);
 
-    private sealed record Own(X509Certificate2 Ca, X509Certificate2 Controller);
+    private sealed record Own(X509Certificate2 Ca, X509Certificate2 Controller, string Pem);
 
     private static string? Unit(X509Certificate2 certificate) =>
         certificate.SubjectName.EnumerateRelativeDistinguishedNames()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Collections.Concurrent;
 using System.Data.Common;
-using Dapper;
+using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Recovery.Runs;
 using Microsoft.Extensions.Hosting;
@@ -52,6 +52,8 @@ internal sealed partial class DatabaseLeases : BackgroundService, ILeases
     }
 
     public long Gained => Interlocked.Read(ref _gained);
+
+    public IReadOnlyList<ControllerInfo> Controllers() => _table.Controllers();
 
     public bool TryHold(string name) => Hold(name) is not null;
 
@@ -110,6 +112,7 @@ internal sealed partial class DatabaseLeases : BackgroundService, ILeases
     {
         using var connection = _database.Open();
         var began = _time.GetTimestamp();
+        if (_lookedAt == 0) _table.Succeed(connection);
         var living = _table.Beat(connection);
         Extend(began);
         var news = !living.SetEquals(_living) || _wanted.Keys.Any(n => !_held.ContainsKey(n) && !_shares.Knows(n));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Api;
 using Lifeboat.Recovery.Runs;
 using Microsoft.Extensions.Hosting;
 
@@ -19,6 +20,9 @@ internal interface ILeases : IHostedService
 
     /// <summary>As <see cref="TryHold"/>, with the term for what must not outlive it; null: not held here.</summary>
     Tenure? Hold(string name);
+
+    /// <summary>The controllers of the site that live, by name.</summary>
+    IReadOnlyList<ControllerInfo> Controllers();
 
     /// <summary>Grows with every lease that is gained: what was done for all of them is due again.</summary>
     long Gained { get; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Data.Common;
 using Dapper;
+using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Storage;
 
 namespace Lifeboat.Controller.Leases;
@@ -17,6 +18,13 @@ internal sealed class LeaseTable(ControllerDatabase database, ControllerName con
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(10);
 
     public string Id => controller.Id;
+
+    /// <summary>
+    /// Who had this controller's place before is dead, for its directory's lock is ours: what it held is free at once.
+    /// </summary>
+    public void Succeed(DbConnection connection) => connection.Execute(
+        "DELETE FROM controllers WHERE name = @Name AND id <> @Id", new { controller.Name, controller.Id },
+        commandTimeout: LimitSeconds);
 
     /// <summary>Says that this controller lives.</summary>
     /// <returns>The ids of all that do.</returns>
@@ -74,6 +82,19 @@ internal sealed class LeaseTable(ControllerDatabase database, ControllerName con
     public IReadOnlyList<string> WithRuns(DbConnection connection, IReadOnlyList<string> names) => names.Count == 0 ? []
         : [.. connection.Query<string>("SELECT name FROM runs WHERE finished = 0", commandTimeout: LimitSeconds)
             .Select(LeaseName.Group).Intersect(names)];
+
+    /// <summary>Those that live, by name, with the groups that they work on.</summary>
+    public IReadOnlyList<ControllerInfo> Controllers()
+    {
+        using var connection = database.Open();
+        var groups = connection.Query<(string Holder, string Name)>(
+            "SELECT holder, name FROM leases WHERE holder IS NOT NULL AND name LIKE 'group/%' ORDER BY name")
+            .ToLookup(l => l.Holder, l => l.Name["group/".Length..]);
+        return [.. connection.Query<(string Id, string Name, string Url, long StartedAt)>($"""
+            SELECT id, name, url, started_at FROM controllers WHERE expires_at > {database.Now} ORDER BY name
+            """).Select(c => new ControllerInfo(c.Name, c.Url, DateTimeOffset.FromUnixTimeMilliseconds(c.StartedAt),
+                [.. groups[c.Id]], c.Id == Id))];
+    }
 
     /// <summary>This controller ends: it holds nothing any more.</summary>
     public void Leave()

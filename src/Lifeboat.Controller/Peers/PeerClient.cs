@@ -18,14 +18,19 @@ internal sealed class PeerClient : IDisposable
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
     private readonly string _site;
+    private readonly IReadOnlyList<Uri> _urls;
     private readonly Func<HttpClient> _connect;
     private volatile HttpClient _http;
     private readonly TimeProvider _time;
     private long _requests;
+    // Which of the controllers is asked; the one that answered last.
+    private volatile int _current;
 
-    public PeerClient(string site, string url, SiteIdentity identity, TimeProvider time)
+    /// <param name="urls">Of the site's controllers; see <see cref="ControllerUrls"/>.</param>
+    public PeerClient(string site, string urls, SiteIdentity identity, TimeProvider time)
     {
         (_site, _time) = (site, time);
+        _urls = [.. ControllerUrls.Split(urls).Select(url => new Uri(url.TrimEnd('/') + "/"))];
         _connect = () => new HttpClient(new SocketsHttpHandler
         {
             UseProxy = false,
@@ -41,7 +46,6 @@ internal sealed class PeerClient : IDisposable
             },
         })
         {
-            BaseAddress = new Uri(url.TrimEnd('/') + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
         };
         _http = _connect();
@@ -63,49 +67,60 @@ internal sealed class PeerClient : IDisposable
     public async Task<T> AskAsync<T>(HttpMethod method, string path, object? body, TimeSpan longer,
         CancellationToken ct)
     {
-        using var answer = await SendAsync(method, path, Json(body), longer, ct);
+        using var answer = await SendAsync(method, path, () => Json(body), longer, ct);
         return await answer.Content.ReadFromJsonAsync<T>(ContractJson.Answers, ct)
             ?? throw new ProblemException(ReasonCode.Unexpected, $"{_site} answered {method} {path} with null");
     }
 
     public async Task TellAsync(HttpMethod method, string path, object? body, TimeSpan longer, CancellationToken ct)
     {
-        using var answer = await SendAsync(method, path, Json(body), longer, ct);
+        using var answer = await SendAsync(method, path, () => Json(body), longer, ct);
     }
 
     public async Task SendBytesAsync(HttpMethod method, string path, ReadOnlyMemory<byte> bytes, CancellationToken ct)
     {
-        using var answer = await SendAsync(method, path, new ReadOnlyMemoryContent(bytes), TimeSpan.Zero, ct);
+        using var answer = await SendAsync(method, path, () => new ReadOnlyMemoryContent(bytes), TimeSpan.Zero, ct);
     }
 
     public void Dispose() => _http.Dispose();
 
-    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content,
+    // One controller after the other, as long as none could be connected to: what may have reached one is not said to
+    // another within one request, but the next request goes to that other.
+    private async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, Func<HttpContent?> content,
         TimeSpan longer, CancellationToken ct)
     {
         // Ends when the caller gives up (ct), which is no failure, or when the peer takes too long, which is one.
         using var limit = new CancellationTokenSource(Limit + longer, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, limit.Token);
-        using var request = new HttpRequestMessage(method, path) { Content = content };
-        RequestTrace.AddTo(request);
-        Interlocked.Increment(ref _requests);
-        try
+        for (var tried = 1; ; tried++)
         {
-            var answer = await _http.SendAsync(request, either.Token);
-            (LastSeen, LastReason) = (_time.GetUtcNow(), ReasonCode.None);
-            return await ProblemAnswer.ThrowIfRefusedAsync(answer, $"controller of {_site}", ct);
-        }
-        catch (HttpRequestException e)
-        {
-            var refused = e.InnerException is AuthenticationException;
-            throw Failed(refused ? ReasonCode.CertificateRefused : ReasonCode.PeerUnreachable, refused
-                ? $"the controller at {_http.BaseAddress} is not that of site {_site}"
-                : $"the controller of site {_site} does not answer", e.InnerException?.Message ?? e.Message, e);
-        }
-        catch (OperationCanceledException e) when (limit.IsCancellationRequested && !ct.IsCancellationRequested)
-        {
-            throw Failed(ReasonCode.PeerUnreachable, $"the controller of site {_site} did not answer in time",
-                $"{method} {path}", e);
+            var current = _current;
+            using var request = new HttpRequestMessage(method, new Uri(_urls[current], path)) { Content = content() };
+            RequestTrace.AddTo(request);
+            Interlocked.Increment(ref _requests);
+            try
+            {
+                var answer = await _http.SendAsync(request, either.Token);
+                (LastSeen, LastReason) = (_time.GetUtcNow(), ReasonCode.None);
+                return await ProblemAnswer.ThrowIfRefusedAsync(answer, $"controller of {_site}", ct);
+            }
+            catch (HttpRequestException e)
+            {
+                _current = (current + 1) % _urls.Count;
+                if (tried < _urls.Count && e.HttpRequestError is HttpRequestError.ConnectionError) continue;
+                var refused = e.InnerException is AuthenticationException;
+                throw Failed(refused ? ReasonCode.CertificateRefused : ReasonCode.PeerUnreachable, refused
+                    ? $"the controller at {_urls[current]} is not that of site {_site}"
+                    : $"the controller of site {_site} does not answer", e.InnerException?.Message ?? e.Message, e);
+            }
+            // Its own limit for connecting, or ours for all of it: a controller that hangs.
+            catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+            {
+                _current = (current + 1) % _urls.Count;
+                if (tried < _urls.Count && !limit.IsCancellationRequested) continue;
+                throw Failed(ReasonCode.PeerUnreachable, $"the controller of site {_site} did not answer in time",
+                    $"{method} {path}", e);
+            }
         }
     }
 

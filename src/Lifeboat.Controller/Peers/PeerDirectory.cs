@@ -13,7 +13,18 @@ internal sealed class PeerDirectory(PeerStore store, SiteIdentity identity, Time
 {
     private readonly ConcurrentDictionary<string, (StoredPeer Peer, PeerClient Client)> _clients = new();
 
-    public IReadOnlyList<StoredPeer> All => store.All();
+    /// <summary>As stored: another controller of the site may have paired, or learnt of other addresses.</summary>
+    public IReadOnlyList<StoredPeer> All
+    {
+        get
+        {
+            var all = store.All();
+            foreach (var peer in all)
+                if (_clients.TryGetValue(peer.Name, out var known) && known.Peer.Url != peer.Url)
+                    _clients.TryRemove(new KeyValuePair<string, (StoredPeer, PeerClient)>(peer.Name, known));
+            return all;
+        }
+    }
 
     /// <exception cref="ProblemException">SiteUnknown.</exception>
     public StoredPeer Get(string site) => store.Find(site) ?? throw Unknown(site);
@@ -44,6 +55,14 @@ internal sealed class PeerDirectory(PeerStore store, SiteIdentity identity, Time
         store.Save(peer);
         // The old client is left to the garbage collector: requests may still be under way on it.
         _clients.TryRemove(peer.Name, out _);
+    }
+
+    /// <summary>The site says where it is reached now; null: nothing new.</summary>
+    public void Learn(string site, string? urls)
+    {
+        if (urls is null || !ControllerUrls.AreValid(urls) || store.Find(site) is not { } known || known.Url == urls)
+            return;
+        Save(known with { Url = urls });
     }
 
     public PeerInfo Describe(StoredPeer peer)

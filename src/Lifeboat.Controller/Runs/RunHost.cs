@@ -179,7 +179,7 @@ internal sealed partial class RunHost : BackgroundService
 
     private void Launch(Run run)
     {
-        if (_leases.Hold(LeaseName.Group(run.Group)) is not { } tenure) return;
+        if (_leases.Hold(LeaseName.Group(run.Group)) is not { } tenure || _carried.ContainsKey(run.Id)) return;
         var begin = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         if (_carried.TryAdd(run.Id, CarryOutAsync(run.Id, tenure, begin.Task, _stopping.Token))) begin.SetResult();
         else begin.SetCanceled(CancellationToken.None);

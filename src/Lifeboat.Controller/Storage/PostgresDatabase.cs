@@ -218,7 +218,7 @@ internal sealed class PostgresDatabase : ControllerDatabase
         if (last != 0 && _time.GetElapsedTime(last) < LookEvery) return connection;
         try
         {
-            connection.Execute("SELECT 1");
+            connection.Execute("SELECT 1", commandTimeout: 3);
             Interlocked.Exchange(ref _looked, _time.GetTimestamp());
             return connection;
         }

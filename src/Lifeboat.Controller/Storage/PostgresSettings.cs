@@ -29,15 +29,7 @@ internal static partial class PostgresSettings
     /// <exception cref="ProblemException">InvalidRequest, with all faults.</exception>
     public static NpgsqlConnectionStringBuilder Read(string database, string? passwordFile)
     {
-        var faults = new List<string>();
-        var settings = database.Contains("://", StringComparison.Ordinal)
-            ? OfUrl(database, faults) : OfKeywords(database, faults);
-        if (settings.Password is not null)
-            faults.Add($"database: a password does not belong into site.json; write it to a file and name that as "
-                + "databasePasswordFile");
-        if (settings.Host is null) faults.Add("database: no host is named, nor the directory of a socket");
-        if (settings.Database is null) faults.Add("database: no database is named");
-        if (settings.Username is null) faults.Add("database: no user is named");
+        var (settings, faults) = Parse(database);
         if (passwordFile is not null && PasswordOf(passwordFile, faults) is { } password) settings.Password = password;
         if (faults.Count > 0)
             throw new ProblemException(
@@ -48,6 +40,23 @@ internal static partial class PostgresSettings
         if (!settings.ContainsKey("Application Name")) settings.ApplicationName = "lifeboat";
         settings.TcpKeepAlive = true;
         return settings;
+    }
+
+    /// <summary>All that is wrong with the setting itself; nobody is asked.</summary>
+    public static IReadOnlyList<string> Problems(string database) => Parse(database).Faults;
+
+    private static (NpgsqlConnectionStringBuilder Settings, List<string> Faults) Parse(string database)
+    {
+        var faults = new List<string>();
+        var settings = database.Contains("://", StringComparison.Ordinal)
+            ? OfUrl(database, faults) : OfKeywords(database, faults);
+        if (settings.Password is not null)
+            faults.Add("database: a password does not belong into site.json; write it to a file and name that as "
+                + "databasePasswordFile");
+        if (settings.Host is null) faults.Add("database: no host is named, nor the directory of a socket");
+        if (settings.Database is null) faults.Add("database: no database is named");
+        if (settings.Username is null) faults.Add("database: no user is named");
+        return (settings, faults);
     }
 
     // By hand: without a host (a socket's directory is an option then) it is no URL to .NET.
@@ -149,7 +158,14 @@ internal static class SiteDatabase
 
     private static ControllerDatabase Connect(SitePaths paths, SiteConfiguration site, TimeProvider time, bool migrate)
     {
-        if (site.Database is not { } database) return new SqliteDatabase(paths.ControllerDatabase, migrate);
+        if (site.Database is not { } database)
+        {
+            if (site.Controller == ControllerConfiguration.DefaultName)
+                return new SqliteDatabase(paths.ControllerDatabase, migrate);
+            throw new ProblemException(ReasonCode.Conflict,
+                $"site {site.Name} has its database in a SQLite file, which serves one controller",
+                $"Controller {site.Controller} can start when `database` is in {paths.Configuration} again.");
+        }
         var password = site.DatabasePasswordFile is { } file ? Path.Combine(paths.Root, file) : null;
         return new PostgresDatabase(PostgresSettings.Read(database, password), time, migrate);
     }

@@ -64,12 +64,14 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
         return new RunSignals(set.Contains(RunSignal.Cancel), set.Contains(RunSignal.Release));
     }
 
-    public async Task AddDurationAsync(string step, string group, TimeSpan duration, CancellationToken ct)
-    {
-        using var connection = database.Open();
-        await connection.ExecuteAsync("INSERT INTO step_durations(step, name, ticks) VALUES(@step, @group, @ticks)",
-            new { step, group, ticks = duration.Ticks });
-    }
+    public async Task AddDurationAsync(string step, string group, TimeSpan duration, CancellationToken ct) =>
+        await _patience.ExecuteAsync(async _ =>
+        {
+            using var connection = database.Open();
+            await connection.ExecuteAsync(
+                "INSERT INTO step_durations(step, name, ticks) VALUES(@step, @group, @ticks)",
+                new { step, group, ticks = duration.Ticks });
+        }, ct);
 
     public async Task<IReadOnlyList<TimeSpan>> DurationsAsync(string step, string group, CancellationToken ct)
     {

@@ -42,7 +42,13 @@ public sealed partial class Runner
             step = Begun(execution.Run.Steps[step.Index]);
             await SaveAsync(execution, execution.Run.With(step), ct);
             var failure = await AttemptAsync(execution, step, either.Token, ct);
-            if (failure is null) return null;
+            if (failure is null)
+            {
+                // Outside of the attempt: should this fail, a step that is done must not be done again.
+                await store.AddDurationAsync(
+                    step.Name, execution.Run.Group, execution.Run.Steps[step.Index].Duration!.Value, ct);
+                return null;
+            }
             if (failure.WorthRetrying && attempt < options.AttemptsMax && !cancelAsked.IsCancellationRequested)
             {
                 LogStepRetried(execution.Run.Id, step.Name, failure.Reason, failure.Message, delay);
@@ -103,7 +109,6 @@ public sealed partial class Runner
         if (outcome.Output is { } output) run = run.WithOutput(output);
         if (outcome.Verified) run = run with { VerifiedAt = now };
         await SaveAsync(execution, run, ct);
-        await store.AddDurationAsync(step.Name, run.Group, done.Duration!.Value, ct);
     }
 
     /// <returns>False: cancelled by a person while it waited.</returns>

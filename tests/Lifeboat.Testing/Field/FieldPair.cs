@@ -68,7 +68,9 @@ public sealed class FieldPair : IAsyncDisposable
     private async Task InitAsync(CancellationToken ct)
     {
         await A.InitAsync(ct);
-        await B.InitAsync(Proxy is null ? [] : ["--link-advertise", $"{Proxy.Address}"], ct);
+        await B.InitAsync([
+            .. Proxy is null ? (string[])[] : ["--link-advertise", $"{Proxy.Address}"],
+            .. _options.RecoveryDatabase is { } database ? (string[])["--database", database] : []], ct);
         Proxy?.Target = IPEndPoint.Parse(SiteConfiguration.Read(B.Directory).LinkListen);
         if (_options.ReplicaDiskBytes is { } bytes)
             _replicaDisk = await SmallDisk.MountAsync(

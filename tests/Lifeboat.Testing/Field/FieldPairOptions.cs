@@ -18,6 +18,8 @@ public sealed record FieldPairOptions
     /// everything else of the test, and of its neighbours, lies.
     /// </summary>
     public bool GuestDisksInMemory { get; init; }
+    /// <summary>The PostgreSQL database of b's controllers; null: its SQLite file.</summary>
+    public string? RecoveryDatabase { get; init; }
     /// <summary>What the witness hears is also in `witness.log`.</summary>
     public bool KeepWitnessLog { get; init; }
 }

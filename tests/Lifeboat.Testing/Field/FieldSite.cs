@@ -48,6 +48,16 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
 
     public Task StartAsync(CancellationToken ct) => MustAsync(["site", "start"], ct);
 
+    /// <summary>One more controller of the site, which starts; used as the site is.</summary>
+    public async Task<FieldSite> AddControllerAsync(string controller, CancellationToken ct)
+    {
+        using (var port = FreePort())
+            await MustAsync(["controller", "add", controller, "--listen", $"{port.LocalEndpoint}"], ct);
+        var added = new FieldSite(name, Paths.OfController(controller).Root);
+        await added.StartAsync(ct);
+        return added;
+    }
+
     public async Task PairWithAsync(FieldSite other, CancellationToken ct)
     {
         var token = (await other.MustAsync(["site", "token"], ct)).Trim();

@@ -45,10 +45,11 @@ internal sealed class TestSite : IAsyncDisposable
     /// <summary>`address:port` of the listener for machines; null: there is none.</summary>
     public string? MetricsAddress => _configuration.ControllerMetricsListen;
 
-    public static async Task<TestSite> StartAsync(string name, AgentNetwork network, string? advertise = null)
+    public static async Task<TestSite> StartAsync(string name, AgentNetwork network, string? advertise = null,
+        string? database = null)
     {
         var root = Directory.CreateTempSubdirectory("lb-" + name).FullName;
-        SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}", advertise);
+        SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}", advertise, database);
         var site = new TestSite(root, SiteConfiguration.Read(root) with
         {
             ControllerMetricsListen = $"127.0.0.1:{FreePort()}",
@@ -56,6 +57,16 @@ internal sealed class TestSite : IAsyncDisposable
         site._agent = await FakeAgent.StartAsync(site.Agent, site.Paths.AgentSocket, site.AgentRequests);
         await site.StartControllerAsync();
         return site;
+    }
+
+    /// <summary>One more controller, as `lifeboat controller add` makes it; it runs in this process too.</summary>
+    public async Task<(ControllerClient Client, WebApplication Controller)> AddControllerAsync(string controller)
+    {
+        var configuration = new ControllerConfiguration(controller, $"127.0.0.1:{FreePort()}");
+        var place = SiteInitializer.AddController(Paths.Root, configuration, TimeProvider.System);
+        var added = await ControllerHost.StartAsync(place, SiteConfiguration.Read(place.Root), (_, _, _, _) => Site,
+            TimeProvider.System, TestContext.Current.CancellationToken);
+        return (new ControllerClient(place.ControllerSocket), added);
     }
 
     /// <summary>One more agent, as `lifeboat agent add` makes it.</summary>

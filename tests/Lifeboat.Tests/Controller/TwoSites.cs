@@ -20,11 +20,12 @@ internal sealed class TwoSites : IAsyncDisposable
     public TestSite B { get; }
     public AgentNetwork Network { get; }
 
-    public static async Task<TwoSites> StartAsync(bool paired = true)
+    /// <param name="database">PostgreSQL of b's controllers; null: its SQLite file.</param>
+    public static async Task<TwoSites> StartAsync(bool paired = true, string? database = null)
     {
         var network = new AgentNetwork();
-        var sites = new TwoSites(await TestSite.StartAsync("a", network), await TestSite.StartAsync("b", network),
-            network);
+        var sites = new TwoSites(await TestSite.StartAsync("a", network),
+            await TestSite.StartAsync("b", network, database: database), network);
         if (paired)
         {
             var token = await sites.B.Client.CreateTokenAsync(Ct);

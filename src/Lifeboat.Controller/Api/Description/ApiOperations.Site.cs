@@ -19,6 +19,10 @@ internal static partial class ApiOperations
         },
         new("POST /v1/site/certificates", "rotateCertificates",
             "Gives this site's controller and agents new certificates; connections that are there go on.", Conflict),
+        new("GET /v1/controllers", "controllers", "The controllers of this site that live, and what each works on.")
+        {
+            Description = "Any of them is asked; each group is worked on by one.",
+        },
         new("GET /v1/events", "events", "Changes that were asked for and what came of them, newest first."),
         new("GET /metrics", "metrics", "Figures as Prometheus text.")
         {

@@ -27,6 +27,8 @@ internal sealed class DatabaseCheck(ControllerDatabase database)
         using var connection = database.Open();
         var schema = database.SchemaVersion(connection, null);
         check._faults.AddRange(database.IntegrityFaults(connection));
+        // Nothing is in it yet, and that is sound.
+        if (schema == 0) return (check._faults, 0, 0);
         if (schema != Schema.Steps.Count)
         {
             check._faults.Add($"the schema is of version {schema}, this version of Lifeboat has {Schema.Steps.Count}: "

@@ -109,7 +109,8 @@ public sealed class AlertCourierTests : IDisposable
     private async Task RoundAsync()
     {
         using var webhooks = new WebhookSender(_time);
-        using var courier = new AlertCourier(_deliveries, _targets, _secrets, [webhooks, new MailSender()], _time,
+        using var courier = new AlertCourier(_deliveries, _targets, _secrets, [webhooks, new MailSender()],
+            new HeldLeases(), _time,
             NullLogger<AlertCourier>.Instance);
         await courier.RoundAsync(Ct);
     }
