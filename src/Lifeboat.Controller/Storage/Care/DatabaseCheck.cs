@@ -3,6 +3,7 @@ using System.Data.Common;
 using System.Text.Json;
 using Dapper;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -73,6 +74,8 @@ internal sealed class DatabaseCheck(ControllerDatabase database)
         Each<DivergenceNotice>(connection, "divergences", "name", "body",
             (name, notice) => Same("group", name, notice.Group).Concat(Known(groups, notice.Group)));
         Each<Run>(connection, "runs", "id", "body", (id, run) => RunFaults(id, run));
+        Each<Alert>(connection, "alerts", "id", "body", (id, alert) => Same("id", id, $"{alert.Id}"));
+        Each<AlertDelivery>(connection, "alert_deliveries", "id", "body", (id, one) => Same("id", id, $"{one.Id}"));
         Plain(connection);
     }
 
