@@ -44,7 +44,7 @@ internal sealed class Arguments
                          [--decay]                                             media decay in some worlds
             replay       --seed N [--decay] [--flaw NAME] [--states N] [--trace] | --file F  run one seed again
             crash-states --states N [--seed N] [--jobs N] [--flaw NAME]            open disks as crashes leave them
-            mutants      [--seeds N] [--jobs N] [--flaw NAME,NAME…]                every planted flaw, until caught
+            mutants      [--seeds N] [--jobs N] [--flaw NAME,NAME…] [--count]      every planted flaw, until caught
             minimise     --seed N [--decay] [--flaw NAME] [--states N] [--out FILE]          the least that still fails
             A violation exits with 1. With --flaw it is the other way round: not caught exits with 1.
             A swarm with --state that was stopped before its last seed exits with 3.

@@ -54,14 +54,17 @@ public sealed class DiskHistory
 
     private bool Allowed(int sector, long cut, long stamp, out string expected)
     {
-        expected = "";
-        var writes = _writes[sector] ?? [];
+        if (_writes[sector] is not { } writes) return Settled(_initial[sector], stamp, out expected);
         var next = FirstAckedAfter(writes, cut);
-        if (next < writes.Count && writes[next].Applied < cut && writes[next].StampAt(sector) == stamp) return true;
-        var last = next > 0 ? writes[next - 1].StampAt(sector) : _initial[sector];
-        if (last == stamp) return true;
-        expected = GuestWrite.Describe(last);
-        return false;
+        if (next < writes.Count && writes[next].Applied < cut && writes[next].StampAt(sector) == stamp)
+            return Settled(stamp, stamp, out expected);
+        return Settled(next > 0 ? writes[next - 1].StampAt(sector) : _initial[sector], stamp, out expected);
+    }
+
+    private static bool Settled(long last, long stamp, out string expected)
+    {
+        expected = last == stamp ? "" : GuestWrite.Describe(last);
+        return last == stamp;
     }
 
     /// <summary>When it was written last; 0: never.</summary>
@@ -70,7 +73,7 @@ public sealed class DiskHistory
     /// <summary>What a sector held when everything acknowledged by then, and nothing else, was on it.</summary>
     public long SettledAt(int sector, long moment)
     {
-        var writes = _writes[sector] ?? [];
+        if (_writes[sector] is not { } writes) return _initial[sector];
         var next = FirstAckedAfter(writes, moment);
         return next > 0 ? writes[next - 1].StampAt(sector) : _initial[sector];
     }
@@ -78,7 +81,9 @@ public sealed class DiskHistory
     // Writes of one sector are acknowledged in their order: the next one is begun only then.
     private static int FirstAckedAfter(List<GuestWrite> writes, long moment)
     {
-        int low = 0, high = writes.Count;
+        // Most of what is looked at is of now.
+        if (writes.Count == 0 || writes[^1].Acked <= moment) return writes.Count;
+        int low = 0, high = writes.Count - 1;
         while (low < high)
         {
             var middle = (low + high) >>> 1;
@@ -91,8 +96,9 @@ public sealed class DiskHistory
     // What a crash brought back: its moment cannot be told either.
     private bool HeldTwice(int sector, long stamp)
     {
+        if (_writes[sector] is not { } writes) return false;
         var times = _initial[sector] == stamp ? 1 : 0;
-        foreach (var write in _writes[sector] ?? [])
+        foreach (var write in writes)
             if (write.StampAt(sector) == stamp && ++times > 1) return true;
         return false;
     }

@@ -14,6 +14,8 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
 {
     private const int BlockBytes = 4096;
     private const double Margin = 1.1;
+    private static readonly string[] PackedBy =
+        [.. Enum.GetValues<FrameCompression>().Select(c => $"frames packed {c}")];
     private readonly Dictionary<(string Source, int Volume), Account> _accounts = [];
     private readonly Dictionary<Guid, long> _sentUpTo = [];
     private readonly FrameUnpacker _unpacker = new(FrameAbilities.All);
@@ -38,7 +40,7 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
                 if (site == source.Name) account.Allowed += account.Last;
         if (kind != MessageKind.Frame) return;
         var frame = _unpacker.Open(payload, out var records);
-        world.Count($"frames packed {frame.Compression}");
+        world.Count(PackedBy[(int)frame.Compression]);
         // What was sent before and is sent again was lost with a connection: that is no copying twice.
         var known = _sentUpTo.GetValueOrDefault(frame.StreamId);
         if (frame.Last <= known) return;

@@ -9,7 +9,7 @@ namespace Lifeboat.Testing.Simulation;
 public sealed class SimulatedScheduler(Prng prng)
 {
     private readonly List<Work> _ready = [];
-    private readonly PriorityQueue<DueTimer, (long Due, long Order)> _timers = new();
+    private readonly PriorityQueue<DueTimer, Moment> _timers = new();
     private const int CallsPerStepMax = 100_000;
     private long _order;
     private int _calls;
@@ -86,7 +86,7 @@ public sealed class SimulatedScheduler(Prng prng)
     internal void Arm(SimulatedTimer timer, long due, int version)
     {
         AssertInside();
-        _timers.Enqueue(new DueTimer(timer, version), (due, _order++));
+        _timers.Enqueue(new DueTimer(timer, version), new Moment(due, _order++));
     }
 
     private bool Step()
@@ -124,6 +124,12 @@ public sealed class SimulatedScheduler(Prng prng)
 
     internal readonly record struct Work(SimulatedProcess Process, SendOrPostCallback Callback, object? State);
     private readonly record struct DueTimer(SimulatedTimer Timer, int Version);
+
+    private readonly record struct Moment(long Due, long Order) : IComparable<Moment>
+    {
+        public int CompareTo(Moment other) =>
+            Due != other.Due ? Due.CompareTo(other.Due) : Order.CompareTo(other.Order);
+    }
 }
 
 /// <summary>The simulation itself, or its rules, were broken.</summary>

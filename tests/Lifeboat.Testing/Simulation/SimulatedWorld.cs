@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Runtime.InteropServices;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Instances;
@@ -16,7 +17,7 @@ namespace Lifeboat.Testing.Simulation;
 public sealed class SimulatedWorld
 {
     private const long StepLimit = 4_000_000;
-    private readonly SortedDictionary<string, long> _counts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _counts = new(StringComparer.Ordinal);
     private int _processes;
     private long _writes = 1;
 
@@ -109,7 +110,8 @@ public sealed class SimulatedWorld
         Say("VIOLATION", $"{checker} {what}");
     }
 
-    public void Count(string what, long by = 1) => _counts[what] = _counts.GetValueOrDefault(what) + by;
+    public void Count(string what, long by = 1) =>
+        CollectionsMarshal.GetValueRefOrAddDefault(_counts, what, out _) += by;
 
     public void Say(string who, string what) => Scheduler.Say(who, what);
 

@@ -9,17 +9,15 @@ internal sealed class SparseBytes
 {
     public const int PageBytes = 4096;
 
-    private readonly Dictionary<long, Page> _pages;
     // Pages that carry this token are ours alone; cloning makes both sides take new ones.
     private object _token = new();
+    private PageTable _pages = new();
 
-    public SparseBytes() => _pages = [];
-
-    private SparseBytes(SparseBytes from)
+    public SparseBytes()
     {
-        Length = from.Length;
-        _pages = new Dictionary<long, Page>(from._pages);
     }
+
+    private SparseBytes(SparseBytes from) => (Length, _pages) = (from.Length, from._pages.Clone());
 
     public long Length { get; private set; }
     public long AllocatedBytes => (long)_pages.Count * PageBytes;
@@ -31,7 +29,7 @@ internal sealed class SparseBytes
         {
             var (page, at, room) = Locate(offset + done, count - done);
             var to = buffer.Slice(done, room);
-            if (_pages.TryGetValue(page, out var found)) found.Bytes.AsSpan(at, room).CopyTo(to);
+            if (_pages.Find(page).Bytes is { } bytes) bytes.AsSpan(at, room).CopyTo(to);
             else to.Clear();
             done += room;
         }
@@ -66,7 +64,7 @@ internal sealed class SparseBytes
     {
         long pages = 0;
         for (var page = offset / PageBytes; page * PageBytes < offset + length; page++)
-            if (!_pages.ContainsKey(page)) pages++;
+            if (_pages.Find(page).Bytes is null) pages++;
         return pages * PageBytes;
     }
 
@@ -78,33 +76,25 @@ internal sealed class SparseBytes
 
     private byte[] Own(long page, bool whole)
     {
-        var found = _pages.TryGetValue(page, out var known);
-        if (found && known.Token == _token) return known.Bytes;
-        var bytes = whole || found
+        var known = _pages.Find(page);
+        if (known.Bytes is { } ours && known.Token == _token) return ours;
+        var bytes = whole || known.Bytes is not null
             ? GC.AllocateUninitializedArray<byte>(PageBytes)
             : new byte[PageBytes];
-        if (found && !whole) known.Bytes.CopyTo(bytes, 0);
-        _pages[page] = new Page(bytes, _token);
+        if (!whole) known.Bytes?.CopyTo(bytes, 0);
+        _pages.Set(page, new Page(bytes, _token));
         return bytes;
     }
 
     private void Clear(long from, long to)
     {
-        if ((to - from) / PageBytes > _pages.Count)
+        foreach (var page in _pages.Between(from / PageBytes, (to + PageBytes - 1) / PageBytes))
         {
-            foreach (var page in _pages.Keys.ToList()) ClearPage(page, from, to);
-            return;
+            var start = Math.Max(from - page * PageBytes, 0);
+            var end = Math.Min(to - page * PageBytes, PageBytes);
+            if (start == 0 && end == PageBytes) _pages.Remove(page);
+            else if (start < end) Own(page, whole: false).AsSpan((int)start, (int)(end - start)).Clear();
         }
-        for (var page = from / PageBytes; page * PageBytes < to; page++) ClearPage(page, from, to);
-    }
-
-    private void ClearPage(long page, long from, long to)
-    {
-        if (!_pages.ContainsKey(page)) return;
-        var start = Math.Max(from - page * PageBytes, 0);
-        var end = Math.Min(to - page * PageBytes, PageBytes);
-        if (start == 0 && end == PageBytes) _pages.Remove(page);
-        else if (start < end) Own(page, whole: false).AsSpan((int)start, (int)(end - start)).Clear();
     }
 
     private static (long Page, int At, int Room) Locate(long offset, int left)
@@ -113,5 +103,62 @@ internal sealed class SparseBytes
         return (offset / PageBytes, at, Math.Min(PageBytes - at, left));
     }
 
-    private readonly record struct Page(byte[] Bytes, object Token);
+    private readonly record struct Page(byte[]? Bytes, object? Token);
+
+    // Files are short, so almost all of their pages have a place of their own; the rest of a very long one is in a
+    // dictionary.
+    private struct PageTable
+    {
+        private const int NearMax = 1 << 14;
+        private Page[] _near = [];
+        private Dictionary<long, Page>? _far;
+
+        public PageTable()
+        {
+        }
+
+        public int Count { get; private set; }
+
+        public readonly Page Find(long page)
+        {
+            if (page < _near.Length) return _near[page];
+            return _far is null ? default : _far.GetValueOrDefault(page);
+        }
+
+        public void Set(long page, Page value)
+        {
+            if (Find(page).Bytes is null) Count++;
+            if (page >= NearMax) (_far ??= [])[page] = value;
+            else
+            {
+                if (page >= _near.Length)
+                    Array.Resize(ref _near, (int)Math.Min(NearMax, Math.Max(page + 1, 2L * _near.Length)));
+                _near[page] = value;
+            }
+        }
+
+        public void Remove(long page)
+        {
+            if (Find(page).Bytes is null) return;
+            Count--;
+            if (page >= NearMax) _far!.Remove(page);
+            else _near[page] = default;
+        }
+
+        /// <summary>Pages that are there, from the first to before the last; they may be removed on the way.</summary>
+        public readonly IEnumerable<long> Between(long first, long end)
+        {
+            var near = _near;
+            for (var page = first; page < Math.Min(end, near.Length); page++)
+                if (near[page].Bytes is not null) yield return page;
+            if (_far is null) yield break;
+            foreach (var page in _far.Keys.Where(p => p >= first && p < end).ToList()) yield return page;
+        }
+
+        public readonly PageTable Clone() => this with
+        {
+            _near = [.. _near],
+            _far = _far is null ? null : new Dictionary<long, Page>(_far),
+        };
+    }
 }
