@@ -7,6 +7,7 @@ using Lifeboat.Protection.Policies;
 using Lifeboat.Replication;
 using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Linking.Stripes;
+using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Testing.Simulation;
 
@@ -72,6 +73,19 @@ public sealed class SimulatedWorld
 
     /// <summary>Runs one seed on the calling thread.</summary>
     public static SimulationResult Run(SimulationOptions options)
+    {
+        var pages = PageArena.Open();
+        try
+        {
+            return RunOnThread(options);
+        }
+        finally
+        {
+            pages?.Close();
+        }
+    }
+
+    private static SimulationResult RunOnThread(SimulationOptions options)
     {
         var world = new SimulatedWorld(options);
         var director = world.Spawn("director");

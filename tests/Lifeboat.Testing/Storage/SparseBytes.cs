@@ -78,10 +78,12 @@ internal sealed class SparseBytes
     {
         var known = _pages.Find(page);
         if (known.Bytes is { } ours && known.Token == _token) return ours;
-        var bytes = whole || known.Bytes is not null
-            ? GC.AllocateUninitializedArray<byte>(PageBytes)
-            : new byte[PageBytes];
-        if (!whole) known.Bytes?.CopyTo(bytes, 0);
+        var bytes = PageArena.Take();
+        if (known.Bytes is null)
+        {
+            if (!whole) bytes.AsSpan().Clear();
+        }
+        else if (!whole) known.Bytes.CopyTo(bytes, 0);
         _pages.Set(page, new Page(bytes, _token));
         return bytes;
     }
