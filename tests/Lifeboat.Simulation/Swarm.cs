@@ -10,7 +10,6 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
 {
     private static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(10);
     private readonly Lock _gate = new();
-    private readonly SortedDictionary<string, long> _totals = new(StringComparer.Ordinal);
     private readonly List<SimulationResult> _violations = [];
     private readonly Stopwatch _clock = new();
     private readonly TimeSpan _processorsBefore = Processors;
@@ -27,7 +26,7 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
     /// <summary>Asked under a lock after every seed: is it enough?</summary>
     public Func<Swarm, bool> Enough { get; init; } = static _ => false;
 
-    public IReadOnlyDictionary<string, long> Totals => _totals;
+    public Tally Tally { get; } = new();
     public IReadOnlyList<SimulationResult> Violations => _violations;
     public long Done => _done;
     /// <summary>Of the traces of all worlds, in whatever order they ran: the same engine has the same.</summary>
@@ -41,7 +40,7 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
 
     private static TimeSpan Processors => Environment.CpuUsage.TotalTime;
 
-    public long Total(string what) => _totals.GetValueOrDefault(what);
+    public long Total(string what) => Tally.Counts.GetValueOrDefault(what);
 
     public void Run()
     {
@@ -98,8 +97,7 @@ internal sealed class Swarm(long first, long last, int jobs, Func<ulong, Simulat
                 _done++;
                 State?.Add(result);
                 TraceHash += result.TraceHash;
-                foreach (var (what, count) in result.Counts)
-                    _totals[what] = _totals.GetValueOrDefault(what) + count;
+                Tally.Add(result);
                 if (result.Violation is null) continue;
                 _violations.Add(result);
                 if (!Quiet) Console.WriteLine(result.Line);

@@ -17,7 +17,7 @@ internal static class SwarmCommand
         var flaw = arguments.Text("--flaw");
         var swarm = Begin(arguments, flaw, state: null);
         swarm.Run();
-        Say(swarm.Totals);
+        swarm.Tally.Write(Console.Out);
         Console.WriteLine($"seeds {first}..{first + swarm.Done - 1}: {swarm.Pace}, "
             + $"{swarm.Violations.Count} violation(s), traces {swarm.TraceHash:x16}");
         if (flaw is null) WriteDownLowest(arguments, swarm);
@@ -82,11 +82,6 @@ internal static class SwarmCommand
 
     private static SimulationOptions OptionsOf(Arguments arguments, ulong seed, string? flaw) =>
         new(seed) { Flaw = flaw, Decay = arguments.Has("--decay") };
-
-    private static void Say(IReadOnlyDictionary<string, long> totals)
-    {
-        foreach (var (what, count) in totals) Console.WriteLine($"  {what,-28} {count,14:N0}");
-    }
 
     private static void WriteDownLowest(Arguments arguments, Swarm swarm)
     {

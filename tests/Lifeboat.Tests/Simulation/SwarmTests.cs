@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Testing.Simulation;
+using Lifeboat.Testing.Simulation.Swarming;
 
 namespace Lifeboat.Tests.Simulation;
 
@@ -32,11 +33,18 @@ public sealed class SwarmTests
     [Fact]
     public void Two_hundred_worlds_with_faults_hold()
     {
-        var violations = Enumerable.Range(1, 200).AsParallel()
-            .Select(seed => SimulatedWorld.Run(new SimulationOptions((ulong)seed)))
-            .Where(r => r.Violation is not null).Select(r => r.Line).ToList();
+        var worlds = Enumerable.Range(1, 200).AsParallel()
+            .Select(seed => SimulatedWorld.Run(new SimulationOptions((ulong)seed))).ToList();
+        var violations = worlds.Where(r => r.Violation is not null).Select(r => r.Line).ToList();
 
         Assert.True(violations.Count == 0, string.Join('\n', violations));
+        // Worlds that grew too short or too calm would hold as well.
+        var tally = new Tally();
+        worlds.ForEach(tally.Add);
+        Assert.All(Enum.GetValues<Fault>().Where(f => f is not (Fault.FlipBits or Fault.MisdirectWrite)),
+            fault => Assert.InRange(tally.Worlds.GetValueOrDefault($"fault {fault}"), 5, 200));
+        Assert.All(["points checked", "prefixes checked", "folds", "instances moved", "kept states checked"],
+            what => Assert.InRange(tally.Worlds.GetValueOrDefault(what), 20, 200));
     }
 
     [Fact]

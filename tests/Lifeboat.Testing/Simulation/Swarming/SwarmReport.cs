@@ -7,18 +7,17 @@ public static class SwarmReport
     /// <returns>Violations that stand.</returns>
     public static int Write(SwarmState state, long first, long last, TextWriter to)
     {
-        var totals = new SortedDictionary<string, long>(StringComparer.Ordinal);
-        foreach (var (what, count) in state.Records.SelectMany(r => r.Counts))
-            totals[what] = totals.GetValueOrDefault(what) + count;
-        foreach (var (what, count) in totals) to.WriteLine($"  {what,-28} {count,16:N0}");
+        var all = new Tally();
+        foreach (var record in state.Records) all.Add(record.Tally);
+        all.Write(to);
         foreach (var record in state.Records.Where(r => r.Done.Count > 0))
             to.WriteLine($"{record.Build}: {record.Done.Count:N0} seeds in {Long(record.Seconds)}, "
                 + $"{Long(record.ProcessorSeconds)} of CPU, {record.Violations.Count} violation(s), "
                 + $"traces {record.Traces:x16}");
         var standing = state.Standing.ToList();
         foreach (var found in standing) to.WriteLine(found.Line);
-        var all = last - first + 1;
-        to.WriteLine($"seeds {first}..{last}: {all - state.LeftOf(first, last):N0} of {all:N0} done in "
+        var seeds = last - first + 1;
+        to.WriteLine($"seeds {first}..{last}: {seeds - state.LeftOf(first, last):N0} of {seeds:N0} done in "
             + $"{Long(state.Records.Sum(r => r.Seconds))}, {Long(state.Records.Sum(r => r.ProcessorSeconds))} of CPU, "
             + $"by {state.Records.Count(r => r.Done.Count > 0)} version(s), {standing.Count} violation(s) stand");
         return standing.Count;

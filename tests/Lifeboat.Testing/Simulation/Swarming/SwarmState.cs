@@ -77,8 +77,7 @@ public sealed class SwarmState : IDisposable
         _standing.Remove(seed);
         _ours.Done.Add(seed);
         _ours.Traces += result.TraceHash;
-        foreach (var (what, count) in result.Counts)
-            _ours.Counts[what] = _ours.Counts.GetValueOrDefault(what) + count;
+        _ours.Tally.Add(result);
         if (result.Violation is not null) _ours.Violations.Add(new Found(seed, result.Line));
     }
 
@@ -127,12 +126,12 @@ public sealed class SwarmState : IDisposable
         public double Seconds { get; internal set; }
         /// <summary>Of all processors together.</summary>
         public double ProcessorSeconds { get; internal set; }
-        public SortedDictionary<string, long> Counts { get; private init; } = new(StringComparer.Ordinal);
+        public Tally Tally { get; private init; } = new();
         public FoundSeeds Violations { get; private init; } = [];
 
         internal WrittenBuild Write() => new(build.Commit, build.Digest,
             [.. Done.Ranges.Select(r => $"{r.First}..{r.Last}")], Traces.ToString("x16", CultureInfo.InvariantCulture),
-            Math.Round(Seconds, 1), Math.Round(ProcessorSeconds, 1), Counts, [.. Violations]);
+            Math.Round(Seconds, 1), Math.Round(ProcessorSeconds, 1), Tally.Counts, Tally.Worlds, [.. Violations]);
 
         internal static Record Read(WrittenBuild from) => new(new SwarmBuild(from.Commit, from.Build))
         {
@@ -140,7 +139,7 @@ public sealed class SwarmState : IDisposable
             Traces = ulong.Parse(from.Traces, NumberStyles.HexNumber, CultureInfo.InvariantCulture),
             Seconds = from.Seconds,
             ProcessorSeconds = from.ProcessorSeconds,
-            Counts = new SortedDictionary<string, long>(from.Counts, StringComparer.Ordinal),
+            Tally = new Tally(from.Counts, from.Worlds),
             Violations = [.. from.Violations],
         };
     }
@@ -160,9 +159,10 @@ public sealed class SwarmState : IDisposable
 
     internal sealed record Written(IReadOnlyList<WrittenBuild> Builds);
 
+    // Files from before worlds were counted have no Worlds.
     internal sealed record WrittenBuild(string Commit, string Build, IReadOnlyList<string> Done, string Traces,
         double Seconds, double ProcessorSeconds, SortedDictionary<string, long> Counts,
-        IReadOnlyList<Found> Violations);
+        SortedDictionary<string, long>? Worlds, IReadOnlyList<Found> Violations);
 }
 
 /// <summary>The file of a swarm's state cannot be used; the message says why and what to do.</summary>

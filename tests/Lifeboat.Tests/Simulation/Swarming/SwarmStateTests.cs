@@ -37,7 +37,9 @@ public sealed class SwarmStateTests : IDisposable
         Assert.Equal([(Old, 3L, 3ul * 7), (New, 2, 2 * 7)],
             last.Records.Select(r => (r.Build, r.Done.Count, r.Traces)));
         Assert.Equal((10, 20), (last.Records[0].Seconds, last.Records[0].ProcessorSeconds));
-        Assert.Equal(3 * 5, last.Records[0].Counts["writes"]);
+        Assert.Equal((3 * 5, 3), (last.Records[0].Tally.Counts["writes"], last.Records[0].Tally.Worlds["writes"]));
+        Assert.Equal((0, false), (last.Records[0].Tally.Counts["storms"],
+            last.Records[0].Tally.Worlds.ContainsKey("storms")));
     }
 
     [Fact]
@@ -115,7 +117,7 @@ public sealed class SwarmStateTests : IDisposable
     private static List<int> Wanted(SwarmState state) => [.. Enumerable.Range(1, 5).Where(s => state.Wants(s))];
 
     private static SimulationResult Good(int seed) =>
-        new((ulong)seed, null, 7, new Dictionary<string, long> { ["writes"] = 5 });
+        new((ulong)seed, null, 7, new Dictionary<string, long> { ["writes"] = 5, ["storms"] = 0 });
 
     private static SimulationResult Bad(int seed) =>
         Good(seed) with { Violation = new Violation("I1", "torn", TimeSpan.Zero) };
