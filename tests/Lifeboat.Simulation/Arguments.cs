@@ -23,6 +23,11 @@ internal sealed class Arguments
     public long Number(string name, long otherwise) =>
         Text(name) is { } text ? Parse(text) : otherwise;
 
+    /// <summary>Null: as each seed says. Disks as crashes leave them are looked at in long worlds, which go through
+    /// more states each.</summary>
+    /// <param name="states">How many of those are looked at.</param>
+    public int? Haste(long states) => Has("--haste") ? (int)Number("--haste", 1) : states > 0 ? 1 : null;
+
     public int Jobs => (int)Number("--jobs", Environment.ProcessorCount);
 
     /// <summary>`FROM..TO`, both included; or a count, which begins with <c>--first</c> (else 1).</summary>
@@ -46,6 +51,7 @@ internal sealed class Arguments
             crash-states --states N [--seed N] [--jobs N] [--flaw NAME]            open disks as crashes leave them
             mutants      [--seeds N] [--jobs N] [--flaw NAME,NAME…] [--count]      every planted flaw, until caught
             minimise     --seed N [--decay] [--flaw NAME] [--states N] [--out FILE]          the least that still fails
+            --haste N    all worlds are as short as those of haste N (1 to 8; crash states: 1)
             A violation exits with 1. With --flaw it is the other way round: not caught exits with 1.
             A swarm with --state that was stopped before its last seed exits with 3.
             """);

@@ -13,8 +13,9 @@ internal static class CrashStatesCommand
         var wanted = arguments.Number("--states", 100_000);
         var first = arguments.Number("--seed", 1);
         var flaw = arguments.Text("--flaw");
+        var haste = arguments.Haste(PerSeed);
         var swarm = new Swarm(first, long.MaxValue, arguments.Jobs,
-            seed => new SimulationOptions(seed) { Flaw = flaw, CrashStates = Math.Min(PerSeed, wanted) })
+            seed => new SimulationOptions(seed) { Flaw = flaw, CrashStates = Math.Min(PerSeed, wanted), Haste = haste })
         {
             GoesOn = arguments.Has("--keep-going"),
             Enough = s => s.Total("crash states") >= wanted,

@@ -16,6 +16,7 @@ internal static class MinimiseCommand
             Flaw = arguments.Text("--flaw"),
             Decay = arguments.Has("--decay"),
             CrashStates = arguments.Number("--states", 0),
+            Haste = arguments.Haste(arguments.Number("--states", 0)),
         };
         if (SimulatedWorld.Run(world) is { Violation: not null } failed)
             return WriteDown(world, failed, arguments.Text("--out"));

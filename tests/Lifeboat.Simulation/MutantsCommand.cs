@@ -19,7 +19,12 @@ internal static class MutantsCommand
         {
             var states = PlantedFlaws.IsOfStorage(flaw) ? StatesPerSeed : 0;
             var swarm = new Swarm(1, bound, arguments.Jobs,
-                seed => new SimulationOptions(seed) { Flaw = flaw, CrashStates = states })
+                seed => new SimulationOptions(seed)
+                {
+                    Flaw = flaw,
+                    CrashStates = states,
+                    Haste = arguments.Haste(states),
+                })
             {
                 Quiet = true,
                 GoesOn = counts,
@@ -41,10 +46,12 @@ internal static class MutantsCommand
     private static string Count(Swarm swarm)
     {
         var cost = swarm.ProcessorTime.TotalSeconds / Math.Max(1, swarm.Violations.Count);
+        // Of a busy machine the time says little, and steps are the same on any.
+        var steps = swarm.Total("steps") / Math.Max(1, swarm.Violations.Count);
         var moments = swarm.Violations.Select(v => v.Violation!.At.TotalSeconds).Order().ToList();
         var moment = moments.Count == 0 ? 0 : moments[moments.Count / 2];
-        return $"caught by {swarm.Violations.Count,5} of {swarm.Done} seeds, {cost,8:F2} s of CPU a catch, "
-            + $"half of them by {moment:F1} s of their world";
+        return $"caught by {swarm.Violations.Count,5} of {swarm.Done} seeds, {cost,8:F2} s of CPU and "
+            + $"{steps,10:N0} steps a catch, half of them by {moment:F1} s of their world";
     }
 
     private static string Short(string what)

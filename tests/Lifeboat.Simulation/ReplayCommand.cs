@@ -17,6 +17,7 @@ internal static class ReplayCommand
                 Flaw = arguments.Text("--flaw"),
                 Decay = arguments.Has("--decay"),
                 CrashStates = arguments.Number("--states", 0),
+                Haste = arguments.Haste(arguments.Number("--states", 0)),
                 Trace = trace,
             },
             _ => null,

@@ -30,10 +30,10 @@ internal static class SwarmCommand
 
     private static int RunRemembered(Arguments arguments, string path)
     {
-        if (path.Length == 0 || arguments.Has("--flaw"))
+        if (path.Length == 0 || arguments.Has("--flaw") || arguments.Has("--haste"))
         {
-            Console.Error.WriteLine("--state wants the name of a file and goes with the engine as shipped, "
-                + "without --flaw");
+            Console.Error.WriteLine("--state wants the name of a file and goes with worlds as they are, "
+                + "without --flaw and --haste");
             return 2;
         }
         try
@@ -81,7 +81,7 @@ internal static class SwarmCommand
     }
 
     private static SimulationOptions OptionsOf(Arguments arguments, ulong seed, string? flaw) =>
-        new(seed) { Flaw = flaw, Decay = arguments.Has("--decay") };
+        new(seed) { Flaw = flaw, Decay = arguments.Has("--decay"), Haste = arguments.Haste(states: 0) };
 
     private static void WriteDownLowest(Arguments arguments, Swarm swarm)
     {

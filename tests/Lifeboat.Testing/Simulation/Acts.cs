@@ -17,12 +17,13 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
     private static readonly long FrozenMax = SimulatedAgent.FreezeMax.Ticks;
     private int _moves;
 
+    /// <param name="seconds">At haste 1.</param>
     /// <param name="decays">Media may decay.</param>
     public async Task StormAsync(int seconds, bool decays = false)
     {
         world.Say("director", $"storm for {seconds} s");
         world.Storm.Begin(decays);
-        await LiveAsync(TimeSpan.FromSeconds(seconds), () => false);
+        await LiveAsync(TimeSpan.FromSeconds(seconds) / world.Climate.Haste, () => false);
         world.Storm.Calm();
     }
 
@@ -87,7 +88,8 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
         if (prng.Chance(0.7))
         {
             world.Storm.Begin();
-            await LiveAsync(TimeSpan.FromSeconds(prng.Next(2, 15)), () => moving.Done is not null);
+            var storm = TimeSpan.FromSeconds(prng.Next(2, 15)) / world.Climate.Haste;
+            await LiveAsync(storm, () => moving.Done is not null);
         }
         world.Storm.Calm();
         await LiveAsync(MovedWithin, () => moving.Done is not null);
@@ -164,6 +166,9 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
         }
     }
 
+    // An audit costs as much in a short storm as in a long one: it has fewer, and more of them than its length's share.
+    private double AuditChance => 0.15 * 2 / (1 + world.Climate.Pace);
+
     private SimulatedHost Source => world.A.SourceWanted is not null ? world.A : world.B;
 
     /// <returns>False: the time was up first.</returns>
@@ -175,8 +180,8 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
             if (until()) return true;
             world.Storm.Tend();
             Watch();
-            await director.Clock.DelayAsync(Tick);
-            if (world.Storm.Raging && prng.Chance(0.15)) director.Start(() => AuditAsync(all: false));
+            await director.Clock.DelayAsync(world.Storm.Raging ? Tick / world.Climate.Pace : Tick);
+            if (world.Storm.Raging && prng.Chance(AuditChance)) director.Start(() => AuditAsync(all: false));
             if (world.Violation is not null) throw new WorldEndedException();
         }
         return until();

@@ -10,17 +10,28 @@ namespace Lifeboat.Testing.Simulation;
 /// same.</summary>
 public sealed class Climate
 {
+    // Of sixteen. What each costs and what each finds: docs/decisions/0025.
+    private static readonly int[] Hastes = [1, 2, 4, 4, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8];
+    private const ulong HasteDice = 0x4A57E;
+    private const int HasteMax = 8;
+    private const int PaceMax = 4;
+    private const int PointsEveryLeast = 200;
+    private const int MomentsEveryLeast = 1000;
     private static readonly string[] Ways = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
 
     public Climate(Prng prng, SimulationOptions options)
     {
         int[] disks = [.. Enumerable.Range(0, prng.Next(1, 4)).Select(_ => 64 << prng.Next(3))];
         DiskSectors = [.. disks.Take(options.VolumesMax)];
-        CheckpointInterval = TimeSpan.FromMilliseconds(prng.Next(300, 2000));
+        // Dice of its own: all else about a seed is the same at every haste.
+        Haste = HasteOf(options);
+        Pace = Math.Min(Haste, PaceMax);
+        EndsEarly = Haste > PaceMax && new Prng(options.Seed ^ ~HasteDice).Chance(0.5);
+        CheckpointInterval = TimeSpan.FromMilliseconds(Math.Max(PointsEveryLeast, prng.Next(300, 2000) / Pace));
         var window = TimeSpan.FromSeconds(prng.Next(10, 30));
         // Every other world thins its points out as they age.
-        Retention = window.Seconds % 2 == 0 ? window : new Retention(
-            [new RetentionRule(PointClass.Any, null, Retention.Least), new(PointClass.Any, window / 8, window)]);
+        Retention = Thinned(window, 1);
+        Kept = Thinned(window, Pace);
         OutboxBytes = 4 << 20;
         HasLog = prng.Chance(0.75);
         OutboxLogBytes = prng.Pick<long>([4 << 20, 6 << 20, 64 << 20]);
@@ -34,7 +45,7 @@ public sealed class Climate
         // The same for a recovery site whose disk the guest outruns, while it also compares or folds.
         SlowDisk = TimeSpan.FromMilliseconds(prng.Pick<int>(
             Guest.BytesPerSecond > 400_000 ? [0, 2] : Guest.BytesPerSecond > 150_000 ? [0, 2, 5] : [0, 2, 5, 15]));
-        FaultEvery = TimeSpan.FromMilliseconds(prng.Pick<int>([700, 2000, 6000]));
+        FaultEvery = TimeSpan.FromMilliseconds(prng.Pick<int>([700, 2000, 6000])) / Pace;
         // A seed leaves out some kinds of fault, so that others can go on for long in peace.
         var allowed = Enum.GetValues<Fault>().Except([Fault.HalfOpen])
             .Where(f => !IsRare(f) && prng.Chance(0.6)).ToList();
@@ -69,12 +80,25 @@ public sealed class Climate
         if (Scrubs) allowed.AddRange([.. allowed.Where(IsDecay), .. allowed.Where(IsDecay)]);
         Quiesces = prng.Chance(0.2);
         SharesCuts = prng.Chance(0.06);
-        if (prng.Chance(0.15)) Moments = TimeSpan.FromMilliseconds(prng.Next(1000, 4000));
+        if (prng.Chance(0.15))
+            Moments = TimeSpan.FromMilliseconds(Math.Max(MomentsEveryLeast, prng.Next(1000, 4000) / Pace));
         BySnapshots = Moments is not null && prng.Chance(0.4);
     }
 
     internal static bool IsRare(Fault fault) => fault > Fault.LongOutage;
     internal static bool IsDecay(Fault fault) => fault is Fault.FlipBits or Fault.MisdirectWrite;
+
+    private static Retention Thinned(TimeSpan window, int pace) => window.Seconds % 2 == 0
+        ? window / pace
+        : new Retention([new RetentionRule(PointClass.Any, null, Retention.Least / pace),
+            new(PointClass.Any, window / 8 / pace, window / pace)]);
+
+    internal static int HasteOf(SimulationOptions options) => options.Haste switch
+    {
+        null => new Prng(options.Seed ^ HasteDice).Pick(Hastes),
+        >= 1 and <= HasteMax => options.Haste.Value,
+        _ => throw new ArgumentException($"haste {options.Haste}: 1 to {HasteMax} it can be"),
+    };
 
     public override string ToString() =>
         $"disks {string.Join('+', DiskSectors)} sectors, {Guest}, over {BytesPerSecond} B/s at {Latency}, "
@@ -84,12 +108,24 @@ public sealed class Climate
         + (Quiesces ? "points are quiesced, " : "") + (SharesCuts ? "two groups share cuts, " : "")
         + (Moments is { } period ? $"in moments every {period}{(BySnapshots ? " by snapshots" : "")}, " : "")
         + (Grows ? "disks grow, " : "") + (Unplugs ? "disks come and go, " : "")
+        + (Haste > 1 ? $"haste {Haste}, " : "")
         + $"a fault every {FaultEvery} of "
         + string.Join(' ', Allowed);
 
+    /// <summary>So many times shorter are the storms: 1 to 8.</summary>
+    public int Haste { get; }
+    /// <summary>
+    /// So many times shorter are the pauses between faults, how long a fault lasts, retention, the interval of points
+    /// and the pauses of operators: 1 to 4. What the engine waits for stays as it is, and so do the guests.
+    /// </summary>
+    public int Pace { get; }
+    /// <summary>The story is over behind the first storm.</summary>
+    public bool EndsEarly { get; }
     public IReadOnlyList<int> DiskSectors { get; }
     public TimeSpan CheckpointInterval { get; }
     public Retention Retention { get; }
+    /// <summary>What replicas keep: the policy's, hastened below what a policy may say.</summary>
+    public Retention Kept { get; }
     public long OutboxBytes { get; }
     public bool HasLog { get; }
     public long OutboxLogBytes { get; }

@@ -37,7 +37,7 @@ internal sealed class DiskOperator(SimulatedWorld world, Prng prng)
     {
         while (true)
         {
-            await _operator.Clock.DelayAsync(TimeSpan.FromMilliseconds(prng.Next(500, 12_000)));
+            await _operator.Clock.DelayAsync(TimeSpan.FromMilliseconds(prng.Next(500, 12_000)) / world.Climate.Pace);
             if (generation != _generation) return;
             var host = world.A.SourceWanted is not null ? world.A : world.B;
             if (host is not { OnView: false, Instance: { Running: true, Guest.Stopping: false } instance }) continue;
@@ -64,7 +64,8 @@ internal sealed class DiskOperator(SimulatedWorld world, Prng prng)
     {
         await InQemuAsync(drive, drive.UnplugAsync);
         world.Count("disks unplugged");
-        await _operator.Clock.DelayAsync(TimeSpan.FromMilliseconds(prng.Next(prng.Chance(0.3) ? 1000 : 20_000)));
+        await _operator.Clock.DelayAsync(TimeSpan.FromMilliseconds(prng.Next(prng.Chance(0.3) ? 1000 : 20_000))
+            / world.Climate.Pace);
         // Who ended the storm has put it in.
         if (generation == _generation) await PlugAsync(drive);
     }

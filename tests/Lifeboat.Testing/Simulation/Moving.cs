@@ -23,7 +23,7 @@ internal sealed class Moving(SimulatedHost at, RunKind kind, string key, Resolut
     {
         while (Done is null && world.Violation is null)
         {
-            await director.Clock.DelayAsync(Pause);
+            await director.Clock.DelayAsync(Pause / world.Climate.Pace);
             if (at.Controller is not { Process.Alive: true } controller) continue;
             try
             {

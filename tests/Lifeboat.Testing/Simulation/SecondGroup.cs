@@ -93,7 +93,8 @@ internal sealed class SecondGroup
     {
         while (true)
         {
-            await _coordinator.Clock.DelayAsync(TimeSpan.FromMilliseconds(_prng.Next(300, 3000)));
+            await _coordinator.Clock.DelayAsync(TimeSpan.FromMilliseconds(_prng.Next(300, 3000))
+                / _world.Climate.Pace);
             if (_world.A.SourceWanted is null) continue;
             if (await CutAsync(_prng.NextGuid())) _world.Count("shared cuts");
             else _world.Count("shared cuts given up");

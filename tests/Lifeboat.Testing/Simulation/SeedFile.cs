@@ -20,6 +20,8 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
     public int? VolumesMax { get; init; }
     public int? StormSecondsMax { get; init; }
     public bool StormOnly { get; init; }
+    /// <summary>Files from before there was such a thing have none, as worlds of haste 1 had.</summary>
+    public int Haste { get; init; } = 1;
     public long CrashStates { get; init; }
 
     public static SeedFile Of(SimulationOptions world, SimulationResult result)
@@ -33,6 +35,7 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
             VolumesMax = world.VolumesMax == int.MaxValue ? null : world.VolumesMax,
             StormSecondsMax = world.StormSecondsMax == int.MaxValue ? null : world.StormSecondsMax,
             StormOnly = world.StormOnly,
+            Haste = Climate.HasteOf(world),
             CrashStates = world.CrashStates,
         };
     }
@@ -51,6 +54,7 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
         VolumesMax = VolumesMax ?? int.MaxValue,
         StormSecondsMax = StormSecondsMax ?? int.MaxValue,
         StormOnly = StormOnly,
+        Haste = Haste,
         CrashStates = CrashStates,
         Trace = trace,
     };

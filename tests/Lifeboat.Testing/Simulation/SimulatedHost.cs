@@ -171,7 +171,7 @@ public sealed partial class SimulatedHost
             // What is kept, and what a replica begins with, is as long as the disk is.
             [.. definition.Volumes.Select(v => new Replication.Replicas.ReplicaVolume(v.Index, v.Name,
                 seeded ? Instance!.Disks[v.Index].SizeBytes : v.SizeBytes,
-                seeded ? SeedName(Instance!.Disks[v.Index], origin) : null))], definition.Policy.Retention, origin);
+                seeded ? SeedName(Instance!.Disks[v.Index], origin) : null))], World.Climate.Kept, origin);
     }
 
     public void Install(IReadOnlyList<GuestDisk> disks)

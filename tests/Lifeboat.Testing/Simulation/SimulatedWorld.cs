@@ -217,6 +217,7 @@ public sealed class SimulatedWorld
 
     private void Summarize()
     {
+        Count($"worlds of haste {Climate.Haste}");
         Count("steps", Scheduler.Steps);
         Count("strikes", Storm.Strikes);
         Count("virtual seconds", Scheduler.Now / TimeSpan.TicksPerSecond);

@@ -20,6 +20,8 @@ public sealed record SimulationOptions(ulong Seed)
     public int StormSecondsMax { get; init; } = int.MaxValue;
     /// <summary>The story ends when the first storm is over and the group is protected again.</summary>
     public bool StormOnly { get; init; }
+    /// <summary>How short its storms are, 1 to 8 (<see cref="Climate.Haste"/>); null: as the seed says.</summary>
+    public int? Haste { get; init; }
     /// <summary>Look at most at so many states of disks after a crash beside the run; 0: none.</summary>
     public long CrashStates { get; init; }
     public Action<string>? Trace { get; init; }

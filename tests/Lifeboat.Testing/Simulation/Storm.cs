@@ -178,7 +178,7 @@ internal sealed partial class Storm(SimulatedWorld world, Prng prng)
     // Its time is up, or somebody resumes it, maybe too late, maybe after the roles have turned.
     private void Suspend(SimulatedHost host, Prng dice)
     {
-        host.Suspend(TimeSpan.FromMilliseconds(dice.Next(500, 20_000)));
+        host.Suspend(TimeSpan.FromMilliseconds(dice.Next(500, 20_000)) / world.Climate.Pace);
         if (dice.Chance(0.6)) Later(dice, 100, 20_000, () => host.Suspend(TimeSpan.Zero));
     }
 
@@ -243,7 +243,7 @@ internal sealed partial class Storm(SimulatedWorld world, Prng prng)
     }
 
     private void Later(Prng dice, int leastMilliseconds, int mostMilliseconds, Action action) =>
-        After(TimeSpan.FromMilliseconds(dice.Next(leastMilliseconds, mostMilliseconds)), action);
+        After(TimeSpan.FromMilliseconds(dice.Next(leastMilliseconds, mostMilliseconds)) / world.Climate.Pace, action);
 
     private void After(TimeSpan wait, Action action) =>
         _ = new SimulatedTimer(_sky, static a => ((Action)a!)(), action, wait, Timeout.InfiniteTimeSpan);

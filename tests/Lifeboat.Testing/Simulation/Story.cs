@@ -19,7 +19,7 @@ internal sealed class Story(SimulatedWorld world, SimulatedProcess director, Prn
         await _acts.StormAsync(Math.Min(prng.Next(5, 25), world.Options.StormSecondsMax), decays: true);
         await _acts.ProtectedAsync();
         var act = prng.Next(12);
-        switch (world.Options.StormOnly ? 0 : act)
+        switch (world.Options.StormOnly || world.Climate.EndsEarly ? 0 : act)
         {
             case < 3: break;
             case < 5: await DrillAsync(); break;
