@@ -118,11 +118,10 @@ public sealed partial class Replica
     // That sums are forgotten is durable before a fold leaves them out: the record of the size may yet be lost.
     private async Task GrowAsync(CheckedImage image, long size, CancellationToken ct)
     {
-        if (size <= image.SizeBytes) return;
+        if (await image.GrowAsync(size, ct)) return;
         image.ForgetTail();
         if (_manifest.Sums?.FirstOrDefault(s => s.Index == image.Volume)?.To > image.DurableTo)
             await ChangeAsync(m => m with { Sums = Sums() }, ct);
-        await image.GrowAsync(size, ct);
     }
 
     // Before the record is there: a replica whose image cannot grow must not say that it has it.

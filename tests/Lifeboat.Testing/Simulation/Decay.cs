@@ -41,7 +41,8 @@ internal sealed class Decay(SimulatedHost host)
         var skip = dice.Next(30);
         host.Disk.Misdirects = (folder, file, offset, bytes, length) =>
         {
-            var counts = folders.Contains(folder) && Counts(folder, file) && length - bytes >= Sector;
+            var counts = folders.Contains(folder) && Counts(folder, file) && length - bytes >= Sector
+                && (folder != SimulatedReplicaStore.Folder || IsSummed());
             if (!counts || --skip > 0) return offset;
             var lands = dice.Next(length - bytes + 1) / Sector * Sector;
             if (lands == offset) return offset;
@@ -59,8 +60,7 @@ internal sealed class Decay(SimulatedHost host)
         if (host is not { ReplicaWanted: { } wanted, Lies: false, Views.Count: 0 }
             || host.Agent is not { Process: { Alive: true, Paused: false } } agent
             || agent.Opened(wanted) is not { } replica || Passes < _mayStrike || replica.Points.Count == 0) return null;
-        // What has no checksum yet can be anything.
-        var summed = replica.ScrubState.ChecksumsTo >= 1;
+        var summed = IsSummed();
         List<(string Folder, string File, long Length)> files = [.. agent.FoldersOf(wanted)
             .SelectMany(folder => host.Disk.Files(folder).Select(f => (folder, f.Name, f.Length)))
             .Where(f => f.Length > 0 && Counts(f.folder, f.Name)
@@ -70,6 +70,10 @@ internal sealed class Decay(SimulatedHost host)
         wanted.Decays();
         return dice.Pick(files);
     }
+
+    // What has no checksum yet can be anything.
+    private bool IsSummed() => host is { ReplicaWanted: { } wanted, Agent: { Process.Alive: true } agent }
+        && agent.Opened(wanted) is { ScrubState.ChecksumsTo: >= 1 };
 
     // Not: what means nothing, what is not there yet, overlays of views, and seeds.
     private static bool Counts(string folder, string file) => !file.EndsWith(".new", StringComparison.Ordinal)

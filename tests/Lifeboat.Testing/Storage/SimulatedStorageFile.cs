@@ -21,7 +21,7 @@ internal sealed class SimulatedStorageFile(SimulatedDisk disk, string folder, st
     }
 
     /// <summary>Nothing was ever written there, or it was punched.</summary>
-    public bool IsHole(long offset, long length) => inode.Cache.NewBytes(offset, (int)length) == length;
+    public bool IsHole(long offset, long length) => inode.Cache.IsHole(offset, length);
 
     public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
     {

@@ -68,6 +68,14 @@ internal sealed class SparseBytes
         return pages * PageBytes;
     }
 
+    /// <summary>No page of the range was ever written.</summary>
+    public bool IsHole(long offset, long length)
+    {
+        for (var page = offset / PageBytes; page * PageBytes < offset + length; page++)
+            if (_pages.ContainsKey(page)) return false;
+        return true;
+    }
+
     public SparseBytes Clone()
     {
         _token = new object();

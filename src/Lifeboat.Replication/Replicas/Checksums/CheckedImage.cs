@@ -37,7 +37,8 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
     /// <summary>Takes over what the manifest says.</summary>
     public void Begin(long checkedTo) =>
         // Summed up when it had another length, the last block had too: longer, if the record that said so was lost.
-        DurableTo = CheckedTo = checkedTo == SizeBytes ? checkedTo : WholeSectors(Math.Min(checkedTo, SizeBytes));
+        DurableTo = CheckedTo = checkedTo == SizeBytes || (checkedTo > SizeBytes && SizeBytes == WholeBlocks(SizeBytes))
+            ? SizeBytes : WholeSectors(Math.Min(checkedTo, SizeBytes));
 
     /// <summary>
     /// The last block may be short: it has no sum any more, nor has what shares its sector. They are summed up again as
@@ -45,16 +46,44 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
     /// </summary>
     public void ForgetTail() => DurableTo = CheckedTo = WholeSectors(CheckedTo);
 
-    /// <summary>Makes the image longer, under the gate, when its tail is forgotten.</summary>
+    /// <summary>Makes the image longer, under the gate.</summary>
+    /// <returns>False: nobody knows what the added bytes are, so the tail has to be forgotten.</returns>
     /// <exception cref="ReplicaStoreException">TargetTooSmall: the image cannot grow.</exception>
-    public async ValueTask GrowAsync(long sizeBytes, CancellationToken ct)
+    public async ValueTask<bool> GrowAsync(long sizeBytes, CancellationToken ct)
     {
-        if (sizeBytes <= SizeBytes) return;
+        var before = SizeBytes;
+        if (sizeBytes <= before) return true;
         if (image is not IGrowingImage growing)
             throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall,
                 $"the image of volume {Volume} has {SizeBytes} bytes and cannot have {sizeBytes}");
         await growing.GrowAsync(sizeBytes, ct);
+        if (CheckedTo < before || !await HasZeroesFromAsync(before, ct)) return false;
+        if (DurableTo == before) DurableTo = SizeBytes;
+        CheckedTo = SizeBytes;
+        return true;
     }
+
+    // Zeroes have the sum of zeroes, which a table has where nothing was noted; a block that was short counted as
+    // filled up with them.
+    private async ValueTask<bool> HasZeroesFromAsync(long before, CancellationToken ct)
+    {
+        var from = WholeBlocks(before + BlockSum.BlockBytes - 1);
+        if (from < SizeBytes && !image.IsHole(from, SizeBytes - from)) return false;
+        var sector = before / SumSector.Covers;
+        if (await table.LengthAsync(ct) > (sector + 1) * SumSector.Bytes) return false;
+        var sums = new byte[SumSector.Bytes];
+        await table.ReadAsync(sector, sums, ct);
+        if (!SumSector.IsIntact(sums, Volume, sector)) return false;
+        for (var block = from / BlockSum.BlockBytes; block < (sector + 1) * SumSector.Blocks; block++)
+            if (SumSector.Get(sums, (int)(block % SumSector.Blocks)) != 0) return false;
+        if (from <= before) return true;
+        var last = new byte[Math.Min(from, SizeBytes) - WholeBlocks(before)];
+        await _raw.ReadAsync(WholeBlocks(before), last, ct);
+        return BlockSum.Of(last)
+            == SumSector.Get(sums, (int)(before / BlockSum.BlockBytes % SumSector.Blocks));
+    }
+
+    private static long WholeBlocks(long bytes) => bytes - bytes % BlockSum.BlockBytes;
 
     private static long WholeSectors(long checkedTo) => checkedTo - checkedTo % SumSector.Covers;
 

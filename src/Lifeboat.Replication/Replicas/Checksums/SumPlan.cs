@@ -9,6 +9,7 @@ namespace Lifeboat.Replication.Replicas.Checksums;
 // Invariants
 //   A block that the run covers whole gets the sum of the run's bytes. One that it covers in part keeps the rest, so
 //   the rest is verified first; what cannot be verified is poisoned, never given a sum that fits.
+//   A poisoned block is made good piece by piece only while it is what the run before has left: its poison says so.
 //   A damaged sector is made anew with all its blocks poisoned but those of the run: it must not vouch for them.
 internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMended, Action<BaseDamage> found)
 {
@@ -17,7 +18,7 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
     private readonly byte[] _content = new byte[BlockSum.BlockBytes];
     private long _sectorNumber = -1, _block = -1;
     private int _covered;
-    private bool _believed, _damaged;
+    private bool _believed, _asLeft, _damaged, _sectorIsAnew;
 
     public async Task<IReadOnlyList<SumChange>> RunAsync(
         IEnumerable<Extent> extents, ReadOnlyMemory<byte> data, CancellationToken ct)
@@ -92,7 +93,9 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
         await LoadAsync(block / SumSector.Blocks, ct);
         (_block, _covered, _damaged) = (block, 0, false);
         await image.Raw.ReadAsync(block * BlockSum.BlockBytes, Content(block), ct);
-        _believed = BlockSum.Of(Content(block).Span) == SumSector.Get(_sector, (int)(block % SumSector.Blocks));
+        var (sum, noted) = (BlockSum.Of(Content(block).Span), SumSector.Get(_sector, (int)(block % SumSector.Blocks)));
+        _believed = sum == noted;
+        _asLeft = ~sum == noted && !_sectorIsAnew;
     }
 
     private async Task EndBlockAsync(CancellationToken ct)
@@ -101,7 +104,7 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
         var (block, content) = (_block, Content(_block));
         _block = -1;
         var offset = block * BlockSum.BlockBytes;
-        var good = _covered == content.Length || _believed || isMended(offset, content.Length);
+        var good = _covered == content.Length || _believed || (_asLeft && isMended(offset, content.Length));
         if (_damaged) good = false;
         if (!good && !_believed) found(new BaseDamage(image.Volume, offset, content.Length, Sums: false));
         await SetAsync(block, good ? BlockSum.Of(content.Span) : BlockSum.Poison(content.Span), ct);
@@ -133,7 +136,8 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
         EndSector();
         await image.Table.ReadAsync(sector, _sector, ct);
         _sectorNumber = sector;
-        if (SumSector.IsIntact(_sector, image.Volume, sector)) return;
+        _sectorIsAnew = !SumSector.IsIntact(_sector, image.Volume, sector);
+        if (!_sectorIsAnew) return;
         var from = sector * SumSector.Covers;
         var length = Math.Min(SumSector.Covers, image.SizeBytes - from);
         found(new BaseDamage(image.Volume, from, length, Sums: true));

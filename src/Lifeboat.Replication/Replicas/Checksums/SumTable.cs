@@ -23,6 +23,8 @@ internal sealed class SumTable(ushort volume, IStorageFile file) : IAsyncDisposa
         sectors.Span[count..].Clear();
     }
 
+    public ValueTask<long> LengthAsync(CancellationToken ct) => file.LengthAsync(ct);
+
     public ValueTask WriteAsync(long firstSector, ReadOnlyMemory<byte> sectors, CancellationToken ct) =>
         file.WriteAsync(firstSector * SumSector.Bytes, sectors, ct);
 

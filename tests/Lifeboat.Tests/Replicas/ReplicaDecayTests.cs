@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Replication.Replicas;
+
+namespace Lifeboat.Tests.Replicas;
+
+/// <summary>
+/// What worlds with decaying media have shown once: damage that met something else that was under way.
+/// </summary>
+public sealed class ReplicaDecayTests
+{
+    private const ushort Volume = 5;
+    private const string Image = "shop-db1.data0.raw";
+    private const int Block = 4096;
+    private static readonly CancellationToken Ct = CancellationToken.None;
+    private readonly ReplicaBench _bench = new(3);
+
+    [Fact]
+    public async Task A_block_that_is_brought_in_pieces_is_not_believed_when_it_decays_in_between()
+    {
+        await using var replica = await FoldedAsync();
+        var disk = _bench.Source.ImageAt(_bench.Source.Last)[Volume];
+        Flip(1);
+        await ScrubAsync(replica);
+        Assert.Equal(DamagePlace.Base, Assert.Single(replica.Damages).Place);
+
+        await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: false));
+        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, 0, disk.AsSpan(0, Block / 2)));
+        var first = _bench.Source.Last;
+        // A run ends in here.
+        for (var i = 0; i < 3; i++)
+            await _bench.TakeAsync(replica, _bench.Source.Write(0, 0, _bench.Prng.Bytes(32 << 10)));
+        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, Block / 2, disk.AsSpan(Block / 2, Block / 2)));
+        var second = _bench.Source.Last;
+        await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+        for (var i = 0; i < 30; i++) await _bench.CutAsync(replica);
+        while (replica.FoldedSequence < first) await _bench.FoldAsync(replica, budget: 1);
+        Assert.True(replica.FoldedSequence < second);
+        Flip(2);
+        await _bench.FoldAsync(replica);
+        await ScrubAsync(replica);
+
+        Assert.Equal(Block, Assert.Single(replica.Lost).Length);
+        Assert.All(replica.Points, p => Assert.Equal(PointState.Damaged, p.State));
+    }
+
+    [Fact]
+    public async Task What_a_volume_held_before_it_grew_has_its_checksums_also_when_opened_again()
+    {
+        await using (var replica = await FoldedAsync())
+        {
+            await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: false));
+            await _bench.TakeAsync(replica, _bench.Source.Size(Volume, (64 << 10) + 512));
+            await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+            await _bench.CutAsync(replica);
+            Assert.Equal(1, replica.ScrubState.ChecksumsTo);
+        }
+        await using var again = await _bench.OpenAsync();
+        Assert.Equal(1, again.ScrubState.ChecksumsTo);
+        Flip(1);
+        await ScrubAsync(again);
+        Assert.Equal((DamagePlace.Base, 0L), (Assert.Single(again.Damages).Place, again.Damages[0].Offset));
+    }
+
+    private async Task<Replica> FoldedAsync()
+    {
+        var replica = await _bench.StartedAsync();
+        await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: false));
+        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, 0, _bench.Prng.Bytes(Block)));
+        await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+        for (var i = 0; i < 30; i++) await _bench.CutAsync(replica);
+        await _bench.FoldAsync(replica);
+        return replica;
+    }
+
+    private void Flip(long at) => Assert.True(_bench.Disk.Flip("images", Image, at, 4));
+
+    private static async Task ScrubAsync(Replica replica)
+    {
+        while (await replica.ScrubAsync(1 << 20, Ct) != ScrubOutcome.PassDone) { }
+    }
+}
