@@ -38,8 +38,12 @@ internal sealed partial class HostedReplica
         damage.Length == 0 ? null : Spec.Volumes.FirstOrDefault(v => v.Index == damage.Volume)?.Name, damage.Offset,
         damage.Length, damage.Sequence, damage.FoundAt, damage.MendedAt);
 
-    private string? DamageProblem() => _replica.Damages.FirstOrDefault(d => d is { Length: > 0, MendedAt: null }) is
-        { } damage ? $"{_replica.Lost.Sum(l => l.Length)} bytes are lost until the source sends them: {damage}" : null;
+    private string? DamageProblem() =>
+        _replica.Damages.FirstOrDefault(d => d is { IsStretch: true, MendedAt: null }) is { } stretch
+            ? $"nobody knows what is lost until the source has compared all volumes: {stretch}"
+        : _replica.Damages.FirstOrDefault(d => d is { Length: > 0, MendedAt: null }) is { } damage
+            ? $"{_replica.Lost.Sum(l => l.Length)} bytes are lost until the source sends them: {damage}"
+        : null;
 
     private void LogDamages()
     {

@@ -2,7 +2,12 @@
 namespace Lifeboat.Contracts.Agents;
 
 /// <summary>Which part of a replica is damaged. Numbers are stored and never change.</summary>
-public enum DamagedPart { Base = 1, Checksums = 2, Record = 3, JournalEnd = 4, JournalFrame = 5, Manifest = 6 }
+public enum DamagedPart
+{
+    Base = 1, Checksums = 2, Record = 3, JournalEnd = 4, JournalFrame = 5, Manifest = 6,
+    /// <summary>Records that are lost with all that said what they were.</summary>
+    Stretch = 7,
+}
 
 /// <summary>Something in a replica that is not what was written there.</summary>
 /// <param name="File">Where it is, and at which byte.</param>
@@ -14,7 +19,9 @@ public enum DamagedPart { Base = 1, Checksums = 2, Record = 3, JournalEnd = 4, J
 public sealed record DamageStatus(DamagedPart Part, string File, long Position, string? Volume, long Offset,
     long Length, long Sequence, DateTimeOffset FoundAt, long? MendedAt)
 {
-    public override string ToString() => Length == 0 ? $"{File} at byte {Position}"
+    public override string ToString() =>
+        Part == DamagedPart.Stretch ? $"whatever was written from sequence {Sequence} on ({File} at byte {Position})"
+        : Length == 0 ? $"{File} at byte {Position}"
         : $"{Length} bytes from {Offset} of {Volume} ({File} at byte {Position})";
 }
 

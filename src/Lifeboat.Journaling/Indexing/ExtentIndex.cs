@@ -67,8 +67,9 @@ public sealed class ExtentIndex
             // The last one still grows; of the one that the sequence lies in, later records do not count.
             var whole = i < segments.Count - 1 && segment.LastSequence <= toInclusive;
             index.Add(segment, whole
-                ? await journal.TableOfAsync(segment, ct)
-                : SegmentExtent.TableOf(Upto(await journal.EntriesOfAsync(segment, ct), segment, toInclusive)));
+                ? await journal.TableOfAsync(segment, fromExclusive, ct)
+                : SegmentExtent.TableOf(
+                    segment.Named(await journal.EntriesOfAsync(segment, ct), fromExclusive, toInclusive)));
         }
         return index;
     }
@@ -142,9 +143,6 @@ public sealed class ExtentIndex
         return JournalException.Of(
             JournalDamage.OfRecord(segment, entries[(int)(sequence - segment.FirstSequence)], sequence));
     }
-
-    private static ReadOnlySpan<RecordEntry> Upto(RecordEntry[] entries, Segment segment, long sequence) =>
-        entries.AsSpan(0, (int)Math.Min(entries.Length, sequence - segment.FirstSequence + 1));
 
     private void Add(Segment segment, SegmentExtent[] table)
     {

@@ -16,4 +16,8 @@ public enum RecordKind : byte
     BatchEnd = 5,
     /// <summary>From here on a volume ends at this offset; only inside a batch, and never less than before.</summary>
     VolumeSize = 6,
+    /// <summary>
+    /// In an index only: there was a record of this sequence, and nothing is left that says what it was.
+    /// </summary>
+    Lost = 255,
 }

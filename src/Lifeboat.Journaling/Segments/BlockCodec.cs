@@ -39,7 +39,11 @@ internal static class BlockCodec
     }
 
     /// <summary>Reads a head that belongs to this segment and continues the sequence; nothing is proved yet.</summary>
-    public static bool TryRead(ReadOnlySpan<byte> source, ulong salt, long expected, out BlockHeader header)
+    public static bool TryRead(ReadOnlySpan<byte> source, ulong salt, long expected, out BlockHeader header) =>
+        TryReadAny(source, salt, out header) && header.FirstSequence == expected;
+
+    /// <summary>As above, whichever sequence it goes on with.</summary>
+    public static bool TryReadAny(ReadOnlySpan<byte> source, ulong salt, out BlockHeader header)
     {
         header = default;
         if (source.Length < HeaderLength || BinaryPrimitives.ReadUInt32LittleEndian(source) != Magic) return false;
@@ -48,7 +52,7 @@ internal static class BlockCodec
             BinaryPrimitives.ReadUInt64LittleEndian(source[SaltAt..]),
             BinaryPrimitives.ReadInt64LittleEndian(source[16..]),
             BinaryPrimitives.ReadInt32LittleEndian(source[24..]));
-        return header.Salt == salt && header.FirstSequence == expected && header.Count > 0
+        return header.Salt == salt && header.FirstSequence > 0 && header.Count > 0
             && header.Length is >= RecordCodec.HeaderLength and <= LengthMax;
     }
 

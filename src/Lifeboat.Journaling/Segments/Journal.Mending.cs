@@ -8,6 +8,8 @@ namespace Lifeboat.Journaling.Segments;
 // what is durable in it, so that one damaged record does not end the history when the journal is opened.
 public sealed partial class Journal
 {
+    private const int LostMax = 4 << 20;
+
     /// <summary>
     /// Brings the index of the growing segment up to what is durable. Call it now and then; not flushed, as no index.
     /// </summary>
@@ -48,6 +50,27 @@ public sealed partial class Journal
     private void NoteIndex(Segment segment) => _found.Enqueue(
         JournalDamage.Mended(JournalPart.Index, segment, SegmentName.IndexOf(segment.FirstSequence), 0));
 
+    private void NoteStretch(Segment segment, LostStretch lost) =>
+        _found.Enqueue(JournalDamage.OfStretch(segment, lost));
+
+    // Index and segment are both damaged: blocks that are whole prove themselves, the rest is lost with what tells what
+    // it was, and is told.
+    private async ValueTask SalvageAsync(Segment segment, long last, CancellationToken ct)
+    {
+        if (segment.LastSequence == last) return;
+        foreach (var lost in await SegmentSalvage.RunAsync(segment, last, ct)) NoteStretch(segment, lost);
+        Lose(segment, last);
+    }
+
+    private void Lose(Segment segment, long last)
+    {
+        if (segment.LastSequence >= last) return;
+        // A name that is no segment's must not fill the memory.
+        if (last - segment.LastSequence > LostMax)
+            throw Corrupt($"records {segment.LastSequence + 1} to {last} are missing");
+        NoteStretch(segment, SegmentSalvage.Lose(segment, last));
+    }
+
     // The index was written from what is durable, so it may say what a damaged block cannot.
     private async Task TakeIndexedAsync(Segment segment, long limit, CancellationToken ct)
     {
@@ -61,8 +84,9 @@ public sealed partial class Journal
     private async Task<Segment> MakeHeadAnewAsync(IStorageFile file, long first, long promised, CancellationToken ct)
     {
         var salt = await SegmentIndexFile.TryReadSaltAsync(_storage, first, ct)
-            ?? await SaltOfBlockAsync(file, first, ct);
-        if (salt is null && promised >= first) throw Corrupt($"segment {SegmentName.Of(first)} has no head");
+            ?? await SaltOfBlockAsync(file, first, ct)
+            ?? (promised >= first ? await SegmentSalvage.FindSaltAsync(file, first, ct) : null);
+        // Without a salt no block counts: the segment is empty, and what it had is told as lost.
         var header = new SegmentHeader(first, salt ?? _options.NewSalt());
         await file.WriteAsync(0, header.Encode(), ct);
         await file.FlushAsync(ct);

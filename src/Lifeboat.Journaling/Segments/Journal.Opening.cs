@@ -10,15 +10,22 @@ public sealed partial class Journal
     /// <param name="floor">
     /// Everything at or below it may be missing: it is in the base. An empty journal begins with the sequence after it.
     /// </param>
-    /// <exception cref="JournalException">Corrupt: records above the floor are missing in the middle.</exception>
-    public static async Task<Journal> OpenAsync(IStorage storage, JournalOptions options, long floor,
+    /// <exception cref="JournalException">Corrupt: the first segments above the floor, or millions of records, are
+    /// missing.</exception>
+    public static Task<Journal> OpenAsync(IStorage storage, JournalOptions options, long floor, CancellationToken ct) =>
+        OpenAsync(storage, options, floor, floor, ct);
+
+    /// <param name="held">
+    /// Records up to here were in it, as its owner knows: what is not to be found of them is told as lost.
+    /// </param>
+    public static async Task<Journal> OpenAsync(IStorage storage, JournalOptions options, long floor, long held,
         CancellationToken ct)
     {
         if (options.Problems().FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
         var journal = new Journal(storage, options);
         try
         {
-            await journal.RecoverAsync(floor, ct);
+            await journal.RecoverAsync(floor, held, ct);
             return journal;
         }
         catch
@@ -32,7 +39,7 @@ public sealed partial class Journal
     public static async Task<bool> ExistsAsync(IStorage storage, CancellationToken ct) =>
         (await storage.ListAsync(ct)).Any(n => SegmentName.TryParse(n, out _));
 
-    private async Task RecoverAsync(long floor, CancellationToken ct)
+    private async Task RecoverAsync(long floor, long held, CancellationToken ct)
     {
         // A process that was killed may have renamed what it did not live to sync: a name counts once it is durable.
         await _storage.SyncAsync(ct);
@@ -45,12 +52,11 @@ public sealed partial class Journal
             var segment = await OpenSegmentAsync(firsts[i], promised, ct);
             _segments = [.. _segments, segment];
             if (i < firsts.Count - 1) await RecoverSealedAsync(segment, firsts[i + 1], i == firsts.Count - 2, ct);
-            else await RecoverLastAsync(segment, ct);
+            else await RecoverLastAsync(segment, promised, held, ct);
         }
         if (_segments.Length == 0) await BeginFirstAsync(floor + 1, ct);
         if (FirstSequence > floor + 1)
             throw Corrupt($"records {floor + 1} to {FirstSequence - 1} are missing");
-        if (LastSequence < floor) throw Corrupt($"it ends at {LastSequence}, the base stands at {floor}");
         _durable = LastSequence;
         _segments[^1].Durable = _segments[^1].End;
         if (promised > LastSequence) NoteLostEnd(promised);
@@ -124,19 +130,22 @@ public sealed partial class Journal
         }
         await TakeIndexedAsync(segment, nextFirst, ct);
         await SegmentScan.RunAsync(segment, nextFirst, ct);
-        if (segment.LastSequence != nextFirst - 1)
-            throw Corrupt($"records {segment.LastSequence + 1} to {nextFirst - 1} are damaged or missing");
+        await SalvageAsync(segment, nextFirst - 1, ct);
         // Torn or flipped, nobody can say; it is told in either case.
         if (await SegmentIndexFile.IsThereAsync(_storage, segment, ct)) NoteIndex(segment);
         await SealAsync(segment);
     }
 
-    private async Task RecoverLastAsync(Segment segment, CancellationToken ct)
+    private async Task RecoverLastAsync(Segment segment, long promised, long held, CancellationToken ct)
     {
         await TakeIndexedAsync(segment, long.MaxValue, ct);
         // It is not flushed, so a crash of the host can have torn it, as a flip can; it is told in either case.
         if (segment.IndexedCount == 0 && await SegmentIndexFile.IsThereAsync(_storage, segment, ct)) NoteIndex(segment);
         await SegmentScan.RunAsync(segment, long.MaxValue, ct);
+        // What was durable proves itself behind damage; what was not may have survived behind what is torn.
+        if (segment.LastSequence < promised)
+            foreach (var lost in await SegmentSalvage.RunAsync(segment, promised, ct)) NoteStretch(segment, lost);
+        Lose(segment, held);
         // A block may have survived behind a lost one. Zeroed now, it can never continue what is appended here.
         var length = await segment.File.LengthAsync(ct);
         if (length > segment.Tail) await segment.File.ZeroAsync(segment.Tail, length - segment.Tail, ct);
@@ -157,17 +166,17 @@ public sealed partial class Journal
             NoteIndex(segment);
         var scanned = new Segment(segment.File, new SegmentHeader(segment.FirstSequence, segment.Salt), recycled: true);
         await SegmentScan.RunAsync(scanned, segment.LastSequence + 1, ct);
-        if (scanned.LastSequence != segment.LastSequence)
-            throw Corrupt($"records {scanned.LastSequence + 1} to {segment.LastSequence} are damaged");
+        await SalvageAsync(scanned, segment.LastSequence, ct);
         var entries = scanned.SnapshotEntries()!;
         await SealAsync(scanned);
         return entries;
     }
 
-    /// <summary>The extents of a segment that takes no more records.</summary>
-    internal async ValueTask<SegmentExtent[]> TableOfAsync(Segment segment, CancellationToken ct) =>
+    /// <summary>The extents of a segment that takes no more records, for a base at this sequence.</summary>
+    internal async ValueTask<SegmentExtent[]> TableOfAsync(Segment segment, long folded, CancellationToken ct) =>
         await SegmentIndexFile.TryReadTableAsync(_storage, segment, ct)
-            ?? SegmentExtent.TableOf(await EntriesOfAsync(segment, ct));
+            ?? SegmentExtent.TableOf(
+                segment.Named(await EntriesOfAsync(segment, ct), folded, segment.LastSequence));
 
     private static JournalException Corrupt(string what) =>
         new(JournalFault.Corrupt, $"the journal is damaged: {what}");

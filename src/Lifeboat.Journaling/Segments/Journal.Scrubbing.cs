@@ -30,6 +30,14 @@ public sealed partial class Journal
         while (from <= last - segment.FirstSequence && bytes < budgetBytes)
         {
             var behind = from + 1;
+            if (entries[from].Kind == RecordKind.Lost)
+            {
+                while (behind < entries.Length && entries[behind].Kind == RecordKind.Lost) behind++;
+                _found.Enqueue(JournalDamage.OfStretch(segment, new LostStretch(
+                    segment.FirstSequence + from, segment.FirstSequence + behind - 1, entries[from].Position)));
+                from = behind;
+                continue;
+            }
             while (behind < entries.Length && !BeginsBlock(entries, behind)) behind++;
             bytes += await CheckBlockAsync(segment, entries.AsMemory(from, behind - from), from, sealed_, ct);
             from = behind;
@@ -113,5 +121,6 @@ public sealed partial class Journal
     }
 
     private static bool BeginsBlock(RecordEntry[] entries, int index) =>
-        index == 0 || entries[index].Position != entries[index - 1].Position + entries[index - 1].RecordLength;
+        index == 0 || entries[index].Kind == RecordKind.Lost || entries[index - 1].Kind == RecordKind.Lost
+        || entries[index].Position != entries[index - 1].Position + entries[index - 1].RecordLength;
 }

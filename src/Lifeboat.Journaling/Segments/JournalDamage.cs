@@ -12,6 +12,8 @@ public enum JournalPart
     Index = 4,
     /// <summary>Records that had been durable are not there any more: the journal ends before them.</summary>
     End = 5,
+    /// <summary>Records and all that tells what they were are gone: they may have written anything.</summary>
+    Stretch = 6,
 }
 
 /// <summary>Damage found in a journal, with its place.</summary>
@@ -28,11 +30,16 @@ public sealed record JournalDamage(JournalPart Part, string File, long Position,
 {
     internal static JournalDamage OfRecord(Segment segment, in RecordEntry entry, long sequence)
     {
+        if (entry.Kind == RecordKind.Lost)
+            return OfStretch(segment, new LostStretch(sequence, sequence, entry.Position));
         // Of all but a write the index says everything: nothing is lost with the record.
         var lost = entry.Kind == RecordKind.Write;
         return new JournalDamage(JournalPart.Record, segment.Name, entry.Position, sequence, sequence, entry.Kind,
             entry.Volume, lost ? entry.Offset : 0, lost ? entry.Length : 0, Repaired: false);
     }
+
+    internal static JournalDamage OfStretch(Segment segment, LostStretch lost) => new(JournalPart.Stretch,
+        segment.Name, lost.Position, lost.First, lost.Last, RecordKind.Lost, 0, 0, 0, Repaired: false);
 
     internal static JournalDamage Mended(JournalPart part, Segment segment, string file, long position) =>
         new(part, file, position, segment.FirstSequence, segment.LastSequence, 0, 0, 0, 0, Repaired: true);

@@ -43,6 +43,11 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
         if (_segment is null || _next > _segment.LastSequence || _next - _segment.FirstSequence >= _entries.Length)
             await EnterSegmentAsync(ct);
         var entry = _entries[(int)(_next - _segment!.FirstSequence)];
+        if (entry.Kind == RecordKind.Lost)
+        {
+            Pass(JournalDamage.OfRecord(_segment, entry, _next), entry);
+            return true;
+        }
         var record = await WindowAsync(_segment, entry, ct);
         var outcome = RecordCodec.TryRead(record.Span, out var header, out _);
         if (outcome != RecordReadOutcome.Read || header.Sequence != _next

@@ -22,6 +22,16 @@ internal readonly record struct RecordEntry(
         header.Offset, header.TouchesVolume ? header.Length : header.DataLength, header.TimeMicros, position,
         header.Volume, header.Kind, (byte)header.Flags);
 
+    /// <summary>Of a record that is gone with all that told what it was.</summary>
+    public static RecordEntry Lost(uint position) => new(0, 0, 0, position, 0, RecordKind.Lost, 0);
+
+    public static bool AnyLost(ReadOnlySpan<RecordEntry> entries)
+    {
+        foreach (ref readonly var entry in entries)
+            if (entry.Kind == RecordKind.Lost) return true;
+        return false;
+    }
+
     /// <summary>What is known without the record: no epoch and no data.</summary>
     public RecordHeader ToHeader(long sequence)
     {

@@ -55,6 +55,28 @@ internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recy
         }
     }
 
+    /// <summary>There are records up to this sequence, and nobody can say what they were.</summary>
+    public void AddLost(long last, long position)
+    {
+        var lost = RecordEntry.Lost(checked((uint)position));
+        lock (_lock)
+        {
+            _entries ??= [];
+            for (; LastSequence < last; LastSequence++) _entries.Add(lost);
+        }
+    }
+
+    /// <summary>
+    /// Entries whose extents count up to a sequence, over a base. Those that the base has do no harm, except where
+    /// some are lost: one of these may have written over an earlier one, and only the base knows.
+    /// </summary>
+    public ReadOnlySpan<RecordEntry> Named(RecordEntry[] entries, long folded, long to)
+    {
+        var named = entries.AsSpan(0, (int)Math.Min(entries.Length, to - FirstSequence + 1));
+        if (folded < FirstSequence || !RecordEntry.AnyLost(named)) return named;
+        return named[(int)Math.Min(named.Length, folded - FirstSequence + 1)..];
+    }
+
     /// <summary>Entries kept in memory: of the active segment, or of one just scanned.</summary>
     public RecordEntry[]? SnapshotEntries()
     {

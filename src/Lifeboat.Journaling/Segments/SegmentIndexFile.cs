@@ -20,7 +20,9 @@ internal static class SegmentIndexFile
     public static async ValueTask WriteAsync(IStorage storage, Segment segment, CancellationToken ct)
     {
         var entries = segment.SnapshotEntries()!;
-        var table = MemoryMarshal.AsBytes<SegmentExtent>(SegmentExtent.TableOf(entries));
+        // Where some are lost the table depends on what the base has.
+        var table = MemoryMarshal.AsBytes<SegmentExtent>(
+            RecordEntry.AnyLost(entries) ? [] : SegmentExtent.TableOf(entries));
         var tableAt = HeaderLength + entries.Length * RecordEntry.Size;
         var bytes = new byte[tableAt + table.Length];
         Segment.BytesOf(entries).CopyTo(bytes.AsSpan(HeaderLength));

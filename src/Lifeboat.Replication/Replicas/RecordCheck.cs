@@ -60,6 +60,7 @@ internal sealed class RecordCheck(Epoch epoch, Guid streamId, long last, StreamS
             RecordKind.VolumeSize => CheckSize(header),
             RecordKind.Checkpoint => CheckCut(header, data),
             RecordKind.BatchBegin or RecordKind.BatchEnd => CheckBatch(header, data),
+            RecordKind.Lost => ReplicaAppendOutcome.Corrupt, // never on the wire
         };
         if (outcome != ReplicaAppendOutcome.Appended) return outcome;
         State = State.After(header, data);

@@ -39,7 +39,8 @@ public sealed partial class Replica
     private bool IsLost(ushort volume, long offset, long length) => Array.Exists(_damages, d =>
         d.MendedAt is null && d.Volume == volume && d.Offset < offset + length && offset < d.End);
 
-    private bool HasLost => Array.Exists(_damages, d => d is { Length: > 0, MendedAt: null });
+    private bool HasLost =>
+        Array.Exists(_damages, d => d is { Length: > 0, MendedAt: null } or { IsStretch: true, MendedAt: null });
 
     private bool IsDamaged(long sequence) => Array.Exists(_damages, d => d.Touches(sequence));
 
@@ -58,13 +59,16 @@ public sealed partial class Replica
         {
             JournalPart.Record => DamagePlace.Record,
             JournalPart.End => DamagePlace.JournalEnd,
+            JournalPart.Stretch => DamagePlace.Stretch,
             JournalPart.SegmentHead or JournalPart.BlockHead or JournalPart.Index => DamagePlace.JournalFrame,
         };
-        long? mended = damage.Length > 0 ? null : damage.Last;
+        long? mended = damage.Length > 0 || place == DamagePlace.Stretch ? null : damage.Last;
         // What the base has already is lost to nobody but a view that was opened before.
-        var repaired = damage.Repaired || (place == DamagePlace.Record && damage.Last <= FoldedSequence);
+        var repaired = damage.Repaired
+            || (place is DamagePlace.Record or DamagePlace.Stretch && damage.Last <= FoldedSequence);
+        var first = place == DamagePlace.Stretch ? Math.Max(damage.First, FoldedSequence + 1) : damage.First;
         var noted = Add(new ReplicaDamage(place, damage.File, damage.Position, damage.Volume, damage.Offset,
-            damage.Length, damage.First, _time.GetUtcNow(), mended, repaired));
+            damage.Length, repaired ? damage.First : first, _time.GetUtcNow(), mended, repaired));
         return new ReplicaException(ReplicaFault.Damaged, $"damaged: {noted}");
     }
 
@@ -79,7 +83,7 @@ public sealed partial class Replica
                 AddRepaired(damage);
                 return damage;
             }
-            if (_damages.Length < DamagesMax)
+            if (_damages.Length < DamagesMax || damage.IsStretch)
             {
                 _damages = [.. _damages, damage];
                 Cover(damage);
@@ -90,7 +94,8 @@ public sealed partial class Replica
         return damage;
     }
 
-    private static bool Includes(ReplicaDamage known, ReplicaDamage damage) => IsAlike(known.Place, damage.Place)
+    private static bool Includes(ReplicaDamage known, ReplicaDamage damage) =>
+        known.IsStretch || damage.IsStretch ? IsOneStretch(known, damage) : IsAlike(known.Place, damage.Place)
         && known.Sequence == damage.Sequence && known.Volume == damage.Volume
         && known.Offset <= damage.Offset && known.End >= damage.End
         && (damage.Length > 0 || known.Position == damage.Position);
@@ -137,6 +142,7 @@ public sealed partial class Replica
     private async Task MendLockedAsync(CancellationToken ct)
     {
         TakeJournalDamages();
+        await MendStretchesAsync(ct);
         (ReplicaDamage Damage, DamageCover Cover)[] open;
         lock (_damageLock) open = [.. _covers.Where(c => c.Key.MendedAt is null).Select(c => (c.Key, c.Value))];
         if (open.Length == 0) return;
@@ -238,7 +244,10 @@ public sealed partial class Replica
         {
             // What had mended it may have been lost with the journal's end.
             _damages = [.. (_manifest.Damages ?? []).Select(d =>
-                d.Length > 0 && d.MendedAt > _journal.LastSequence ? d with { MendedAt = null } : d)];
+                d.Length > 0 && d.MendedAt > _journal.LastSequence ? d with { MendedAt = null }
+                : d.IsStretch && (d.MendedAt ?? d.KnownTo) > _journal.LastSequence
+                    ? d with { MendedAt = null, KnownTo = null }
+                : d)];
             foreach (var damage in _damages) Cover(damage);
         }
     }

@@ -107,10 +107,8 @@ public sealed partial class Replica
         if (!isNew && !await Journal.ExistsAsync(_storage, ct))
             throw new ReplicaException(ReplicaFault.Corrupt, "there is a manifest.json but no journal");
         // The checkpoint at F itself stays in the journal, since its point can still be opened.
-        _journal = await Journal.OpenAsync(_storage, _options.Journal, Math.Max(0, FoldedSequence - 1), ct);
-        if (_journal.LastSequence < FoldedSequence)
-            throw new ReplicaException(ReplicaFault.Corrupt,
-                $"the journal ends at {_journal.LastSequence}, the base stands at {FoldedSequence}");
+        _journal = await Journal.OpenAsync(
+            _storage, _options.Journal, Math.Max(0, FoldedSequence - 1), FoldedSequence, ct);
         if (isNew && _journal.LastSequence > 0)
             throw new ReplicaException(ReplicaFault.Corrupt, "there is a journal but no manifest.json");
     }
@@ -175,6 +173,7 @@ public sealed partial class Replica
             if (sequence >= _manifest.FoldingTo && TryReadPoint(reader) is { } point) points.Add(point);
         }
         _points = [.. points.Select(Seal)];
+        ForgetStreamOfStretches();
     }
 
     // Before a fold is done again: its records may lie where the images were not when the base stood.
@@ -192,6 +191,8 @@ public sealed partial class Replica
         var lostEnd = TakeJournalDamages();
         await MendAsync(ct);
         await ForgetMendedAsync(ct);
+        if (lostEnd) CompareStretchesAgain();
+        await BeginAnewAsync(ct);
         if (!lostEnd && !manifestDamaged && !_damagesChanged) return;
         _damagesChanged = false;
         var id = lostEnd ? _options.NewId() : ReplicaId;

@@ -47,6 +47,7 @@ public sealed partial class Replica
         await _appendGate.EnterAsync(ct);
         try
         {
+            await BeginAnewAsync(ct);
             var outcome = await AppendLockedAsync(epoch, streamId, firstSequence, records, ct);
             if (outcome == ReplicaAppendOutcome.StaleEpoch) Interlocked.Increment(ref _refused);
             return outcome;
@@ -97,6 +98,7 @@ public sealed partial class Replica
     {
         if (epoch < Epoch && !Flaws.AcceptOldEpoch) return ReplicaAppendOutcome.StaleEpoch;
         if (epoch > Epoch) return ReplicaAppendOutcome.EpochAhead;
+        if (streamId == _forsaken && streamId != Guid.Empty) return ReplicaAppendOutcome.UnknownStream;
         var check = new RecordCheck(Epoch, streamId, AppendedSequence, _stream, _volumeSizes.Latest,
             FoldedSequence == 0 && Points.Count == 0, Flaws.AcceptOldEpoch);
         var outcome = check.Run(firstSequence, records.Span);

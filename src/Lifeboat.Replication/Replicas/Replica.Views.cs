@@ -24,7 +24,8 @@ public sealed partial class Replica
         OpenViewAsync(name, sequence, writable, acceptDamage: false, ct);
 
     /// <param name="acceptDamage">
-    /// Open a state that has lost bytes as well: reading those fails, all others are right.
+    /// Open a state that has lost bytes as well: reading those fails, all others are right. Not when nobody knows
+    /// which.
     /// </param>
     public async Task<PointInTimeView> OpenViewAsync(
         string name, long? sequence, bool writable, bool acceptDamage, CancellationToken ct)
@@ -97,6 +98,14 @@ public sealed partial class Replica
     private async Task<PointInTimeView> MakeViewAsync(ManifestView lease, CancellationToken ct)
     {
         var reader = await OpenReaderAsync(lease.Sequence, ct);
+        // A lease outlives a restart, and the reader may be the first to find an index gone: what was lost without a
+        // name could be any byte.
+        TakeJournalDamages();
+        if (Array.Find(_damages, d => d.IsStretch && d.Touches(lease.Sequence)) is { } lost)
+        {
+            reader.Dispose();
+            throw Refused(lease.Sequence, lost);
+        }
         return lease.Writable
             ? await WritableView.OpenAsync(lease.Name, reader, _storage, ct)
             : new ReadOnlyView(lease.Name, reader);
@@ -120,10 +129,13 @@ public sealed partial class Replica
         if (!origin && !_marks.IsConsistent(sequence) && !Flaws.OpenAnywhere)
             throw new ReplicaException(ReplicaFault.SequenceUnknown,
                 $"sequence {sequence} is in or next to a resync: no consistent state");
-        if (!acceptDamage && Array.Find(_damages, d => d.Touches(sequence)) is { } damage)
-            throw new ReplicaException(ReplicaFault.Damaged, $"the state at {sequence} has lost bytes: {damage}");
+        if (Array.Find(_damages, d => d.Touches(sequence) && (!acceptDamage || d.IsStretch)) is { } damage)
+            throw Refused(sequence, damage);
         return sequence;
     }
+
+    private static ReplicaException Refused(long sequence, ReplicaDamage damage) =>
+        new(ReplicaFault.Damaged, $"the state at {sequence} has lost bytes: {damage}");
 
     // F and the hold are taken together: afterwards F may rise to the sequence, but its records stay.
     private async Task<ReplicaReader> OpenReaderAsync(long sequence, CancellationToken ct)

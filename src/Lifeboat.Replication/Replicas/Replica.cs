@@ -97,6 +97,7 @@ public sealed partial class Replica : IAsyncDisposable
         try
         {
             if (IsBehind(epoch, moves)) return false;
+            await BeginAnewAsync(ct);
             if (epoch > Epoch || moves > Moves)
                 await ChangeAsync(m => m with { Epoch = epoch.Value, Moves = moves }, ct);
             return true;

@@ -16,6 +16,8 @@ public enum DamagePlace
     /// <summary>A head or an index of the journal.</summary>
     JournalFrame = 5,
     Manifest = 6,
+    /// <summary>Records of which not even the index is left: they may have written anything.</summary>
+    Stretch = 7,
 }
 
 /// <summary>Something in a replica that is not what was written there.</summary>
@@ -34,10 +36,24 @@ public sealed record ReplicaDamage(DamagePlace Place, string File, long Position
     [JsonIgnore]
     public long End => Offset + Length;
 
-    /// <summary>Whether the state at a sequence has lost bytes to it.</summary>
-    public bool Touches(long sequence) => Length > 0 && sequence >= Sequence && (MendedAt is not { } m || sequence < m);
+    /// <summary>What was lost nobody knows, so all volumes are compared.</summary>
+    [JsonIgnore]
+    public bool IsStretch => Place == DamagePlace.Stretch;
 
-    public override string ToString() => Length > 0
+    /// <summary>Of a stretch: batches that were begun behind this sequence compare; null: none will yet.</summary>
+    public long? KnownTo { get; init; }
+
+    /// <summary>Of a stretch: volumes that have not been compared since.</summary>
+    public IReadOnlyList<ushort>? Waits { get; init; }
+
+    /// <summary>Whether the state at a sequence has lost bytes to it.</summary>
+    public bool Touches(long sequence) => (Length > 0 || IsStretch) && sequence >= Sequence
+        && (MendedAt is not { } mended || sequence < mended);
+
+    public override string ToString() => IsStretch
+        ? $"{Place} in {File} at byte {Position}: nobody knows what was written from sequence {Sequence} on, "
+            + $"found {FoundAt:u}"
+        : Length > 0
         ? $"{Place} in {File} at byte {Position}: volume {Volume}, {Length} bytes from {Offset}, found {FoundAt:u}"
         : $"{Place} in {File} at byte {Position}, found {FoundAt:u}";
 }

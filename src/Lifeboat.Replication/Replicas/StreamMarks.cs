@@ -28,6 +28,15 @@ internal sealed class StreamMarks
         }
     }
 
+    /// <summary>Sequence of the last one that is known; 0: none is.</summary>
+    public long LastBatchBegin
+    {
+        get
+        {
+            lock (_lock) return _marks.FindLast(m => m.Kind == RecordKind.BatchBegin).Sequence;
+        }
+    }
+
     public void Forget(long before)
     {
         lock (_lock) _marks.RemoveRange(0, FirstFrom(before));

@@ -14,6 +14,7 @@ internal readonly record struct StreamState(Guid StreamId, bool InBatch)
         RecordKind.BatchBegin when BatchPayload.TryDecode(data, out var stream, out _) => new(stream, true),
         // Damaged: of which stream it was nobody can say, so the next one is a new one.
         RecordKind.BatchBegin => new(Guid.Empty, true),
+        RecordKind.Lost => new(Guid.Empty, true), // it may have been one
         RecordKind.BatchEnd => this with { InBatch = false },
         RecordKind.Write or RecordKind.Zero or RecordKind.Checkpoint or RecordKind.VolumeSize => this,
     };

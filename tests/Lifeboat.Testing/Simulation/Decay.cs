@@ -25,12 +25,20 @@ internal sealed class Decay(SimulatedHost host)
         if (Struck(dice) is not var (folder, file, length)) return;
         // Of what holds data several at once: each is a block or a record of its own.
         for (var bits = folder == SimulatedReplicaStore.Folder ? dice.Next(1, 4) : 1; bits > 0; bits--)
-        {
-            var at = dice.Next(length);
-            host.Disk.Flip(folder, file, at, (byte)(1 << dice.Next(8)));
-            host.World.Say(host.Name, $"a bit of {folder}/{file} flips at {at}");
-        }
+            Flip(folder, file, length, dice);
         host.World.Count($"flips in {KindOf(folder, file)}");
+        // Some bad sector lies across both: what a record was is lost with it.
+        var index = host.Disk.Files(folder).FirstOrDefault(f => f.Name == Path.ChangeExtension(file, "idx"));
+        if (!file.EndsWith(".lbj", StringComparison.Ordinal) || index.Length == 0 || !dice.Chance(0.4)) return;
+        Flip(folder, index.Name, index.Length, dice);
+        host.World.Count("flips in segments and their indexes");
+    }
+
+    private void Flip(string folder, string file, long length, Prng dice)
+    {
+        var at = dice.Next(length);
+        host.Disk.Flip(folder, file, at, (byte)(1 << dice.Next(8)));
+        host.World.Say(host.Name, $"a bit of {folder}/{file} flips at {at}");
     }
 
     /// <summary>One of the next writes into a file of the replica lands in another place of that file.</summary>

@@ -86,7 +86,8 @@ public sealed partial class SimulatedAgent
         var named = replica.Damages.Concat(replica.Repaired).ToList();
         var end = named.Exists(d => d.Place == DamagePlace.JournalEnd) || wanted.MayHaveTornEnd;
         var point = wanted.Newest is { } newest && replica.Points.All(p => p.Id != newest.Id)
-            && named.Exists(d => d.Place == DamagePlace.Record && d.Sequence == newest.Sequence);
+            && named.Exists(d => d.Place == DamagePlace.Record ? d.Sequence == newest.Sequence
+                : d.IsStretch && d.Sequence <= newest.Sequence);
         if (!point && !(end && replica.DurableSequence < wanted.Durable)) return;
         _world.Count(point ? "points lost to decay" : "ends lost to decay");
         wanted.Forget(replica.DurableSequence, replica.Points.Count > 0 ? replica.Points[^1] : null);

@@ -89,6 +89,22 @@ internal sealed class JournalHistory(Prng prng)
         Assert.False(await reader.ReadAsync(CancellationToken.None));
     }
 
+    /// <summary>All records are there and whole but those that are told as lost.</summary>
+    /// <returns>Their sequences.</returns>
+    public async Task<IReadOnlyList<long>> CheckWholeAsync(Journal journal)
+    {
+        Assert.Equal(Last, journal.LastSequence);
+        var lost = new List<long>();
+        var reader = journal.Read(journal.FirstSequence, Last, passDamage: true);
+        for (var sequence = journal.FirstSequence; sequence <= Last; sequence++)
+        {
+            Assert.True(await reader.ReadAsync(CancellationToken.None));
+            if (reader.Damage is { Part: JournalPart.Stretch }) lost.Add(sequence);
+            else Assert.Equal(_records[(int)sequence - 1], reader.Record.ToArray());
+        }
+        return lost;
+    }
+
     private byte[] NewRecord(long sequence, int dataMax)
     {
         var data = prng.Bytes(DataLength ?? prng.Next(1, dataMax));

@@ -134,13 +134,57 @@ public sealed class JournalTests
     }
 
     [Fact]
-    public async Task Damage_in_a_sealed_segment_is_said_and_nothing_behind_it_is_served()
+    public async Task Damage_in_a_segment_without_an_index_is_a_stretch_and_all_else_is_served()
     {
         await using (await FilledAsync()) { }
         await DamageAsync("seg-0000000000000001.lbj", 30000);
         await Storage.DeleteAsync("seg-0000000000000001.idx", Ct);
-        var failure = await Assert.ThrowsAsync<JournalException>(() => _history.OpenAsync(Storage));
-        Assert.Equal(JournalFault.Corrupt, failure.Fault);
+        for (var opened = 0; opened < 2; opened++)
+        {
+            await using var journal = await _history.OpenAsync(Storage);
+            var told = journal.TryTakeDamage(out var damage);
+            Assert.Equal(opened == 0, told); // from then on the index knows
+            var lost = await _history.CheckWholeAsync(journal);
+            Assert.InRange(lost.Count, 1, 4); // records of one append
+            if (told) Assert.Equal((JournalPart.Stretch, lost[0], lost[^1]), (damage!.Part, damage.First, damage.Last));
+        }
+    }
+
+    [Fact]
+    public async Task A_block_that_landed_on_others_of_its_segment_is_not_believed_there()
+    {
+        long from, to, length;
+        await using (var journal = await FilledAsync())
+        {
+            var second = journal.Segments[1];
+            var entries = await journal.EntriesOfAsync(second, Ct);
+            var last = Array.FindLastIndex(entries, e => e.RecordLength < 3000);
+            while (entries[last - 1].Position + entries[last - 1].RecordLength == entries[last].Position) last--;
+            (from, to) = (entries[last].Position - BlockCodec.HeaderLength, 8192);
+            length = second.Tail - from;
+        }
+        var name = (await Storage.ListAsync(Ct)).Order(StringComparer.Ordinal)
+            .Where(n => n.EndsWith(".lbj", StringComparison.Ordinal)).ElementAt(1);
+        await Storage.DeleteAsync(Path.ChangeExtension(name, "idx"), Ct);
+        await using (var file = await Storage.OpenAsync(name, create: false, Ct))
+        {
+            var bytes = new byte[length];
+            await file.ReadAsync(from, bytes, Ct);
+            await file.WriteAsync(to, bytes, Ct);
+        }
+        await using var again = await _history.OpenAsync(Storage);
+        Assert.InRange((await _history.CheckWholeAsync(again)).Count, 1, 40);
+    }
+
+    [Fact]
+    public async Task A_segment_without_head_and_index_whose_first_block_is_damaged_is_known_by_its_other_blocks()
+    {
+        await using (await FilledAsync()) { }
+        await DamageAsync("seg-0000000000000001.lbj", 30);
+        await DamageAsync("seg-0000000000000001.lbj", 4096 + 40);
+        await Storage.DeleteAsync("seg-0000000000000001.idx", Ct);
+        await using var journal = await _history.OpenAsync(Storage);
+        Assert.InRange((await _history.CheckWholeAsync(journal)).Count, 1, 4);
     }
 
     [Fact]
@@ -156,12 +200,13 @@ public sealed class JournalTests
     }
 
     [Fact]
-    public async Task A_missing_segment_is_corrupt_unless_the_base_has_it()
+    public async Task A_missing_segment_is_a_stretch_unless_the_base_has_it()
     {
         await using var journal = await FilledAsync();
         var second = journal.Segments[1];
         await Storage.DeleteAsync(second.Name, Ct);
-        await Assert.ThrowsAsync<JournalException>(() => _history.OpenAsync(Storage));
+        await using (var around = await _history.OpenAsync(Storage))
+            Assert.Equal(second.EntryCount, (await _history.CheckWholeAsync(around)).Count);
         await using var above = await Journal.OpenAsync(Storage, _history.Options, second.LastSequence, Ct);
         Assert.Equal(second.LastSequence + 1, above.FirstSequence);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Replicas;
+using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Tests.Replicas;
 
@@ -62,6 +63,31 @@ public sealed class ReplicaDecayTests
         Assert.Equal((DamagePlace.Base, 0L), (Assert.Single(again.Damages).Place, again.Damages[0].Offset));
     }
 
+    [Fact]
+    public async Task A_view_of_a_state_that_lost_a_stretch_is_refused_after_a_restart_and_the_stream_too()
+    {
+        await using (var replica = await _bench.StartedAsync())
+        {
+            await _bench.CutAsync(replica);
+            await replica.OpenViewAsync("kept", null, writable: true, Ct);
+            await _bench.TakeAsync(replica, _bench.Source.Write());
+            await _bench.CutAsync(replica);
+            await replica.OpenViewAsync("lost", null, writable: true, Ct);
+        }
+        var id = await LoseAsync(sequence: _bench.Source.Last - 1);
+        await using var again = await _bench.OpenAsync();
+        Assert.NotEqual(id, again.ReplicaId);
+        Assert.Equal(_bench.Source.Last, again.DurableSequence);
+        var lost = Assert.Single(again.Damages);
+        Assert.Equal((DamagePlace.Stretch, _bench.Source.Last - 1), (lost.Place, lost.Sequence));
+        Assert.Equal([PointState.Sealed, PointState.Damaged], again.Points.Select(p => p.State));
+        await _bench.CheckAsync(await again.OpenViewAsync("kept", null, writable: true, Ct));
+        var failure = await Assert.ThrowsAsync<ReplicaException>(
+            () => again.OpenViewAsync("lost", null, writable: true, Ct));
+        Assert.Equal(ReplicaFault.Damaged, failure.Fault);
+        Assert.Equal(ReplicaAppendOutcome.UnknownStream, await _bench.AppendAsync(again, _bench.Source.Write()));
+    }
+
     private async Task<Replica> FoldedAsync()
     {
         var replica = await _bench.StartedAsync();
@@ -78,5 +104,25 @@ public sealed class ReplicaDecayTests
     private static async Task ScrubAsync(Replica replica)
     {
         while (await replica.ScrubAsync(1 << 20, Ct) != ScrubOutcome.PassDone) { }
+    }
+
+    // The record of a sequence and the index of its segment.
+    private async Task<Guid> LoseAsync(long sequence)
+    {
+        var storage = new SimulatedStorage(_bench.Disk, "shop");
+        Guid id;
+        await using (var replica = await _bench.OpenAsync()) id = replica.ReplicaId;
+        foreach (var (name, length) in _bench.Disk.Files("shop"))
+        {
+            if (name.EndsWith(".idx", StringComparison.Ordinal)) _bench.Disk.Flip("shop", name, 20, 1);
+            if (!name.EndsWith(".lbj", StringComparison.Ordinal)) continue;
+            await using var file = await storage.OpenAsync(name, create: false, Ct);
+            var bytes = new byte[length];
+            await file.ReadAsync(0, bytes, Ct);
+            for (var at = 4096; at < bytes.Length - 64; at++)
+                if (bytes.AsSpan(at, 4).SequenceEqual("LBRC"u8) && BitConverter.ToInt64(bytes, at + 16) == sequence)
+                    Assert.True(_bench.Disk.Flip("shop", name, at + 33, 1));
+        }
+        return id;
     }
 }

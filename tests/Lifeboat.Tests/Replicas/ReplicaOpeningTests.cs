@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Testing;
 using Lifeboat.Testing.Replicas;
@@ -67,8 +68,10 @@ public sealed class ReplicaOpeningTests
         await using (var file = await _bench.Storage.OpenAsync("seg-0000000000000001.lbj", create: false, Ct))
             await file.WriteAsync(5000, new byte[] { 1, 2, 3 }, Ct);
         await _bench.Storage.DeleteAsync("seg-0000000000000001.idx", Ct);
-        var failure = await Assert.ThrowsAsync<ReplicaException>(_bench.OpenAsync);
-        Assert.Equal(ReplicaFault.Corrupt, failure.Fault);
+        await using var again = await _bench.OpenAsync();
+        var damage = Assert.Single(again.Damages);
+        Assert.Equal((DamagePlace.Stretch, "seg-0000000000000001.lbj"), (damage.Place, damage.File));
+        Assert.All(again.Points, p => Assert.Equal(PointState.Damaged, p.State));
     }
 
     [Fact]

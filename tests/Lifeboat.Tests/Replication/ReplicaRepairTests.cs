@@ -66,7 +66,7 @@ public sealed class ReplicaRepairTests
     }
 
     [Fact]
-    public void Records_lost_at_the_end_are_noticed_and_everything_is_compared_also_by_a_source_that_was_restarted()
+    public void Records_lost_with_their_index_are_noticed_and_everything_is_compared_also_by_a_restarted_source()
     {
         FillAndFold();
         var mark = _host.Replica.DurableSequence;
@@ -80,13 +80,17 @@ public sealed class ReplicaRepairTests
         _host.Start();
         _world.RestartAgent();
         _world.Network.Heal();
-        Assert.Contains(_host.Replica.Damages, d => d.Place == DamagePlace.JournalEnd);
+        var lost = Assert.Single(_host.Replica.Damages);
+        Assert.True(lost.IsStretch && lost.Sequence > mark, lost.ToString());
+        Assert.Contains(_host.Replica.Points, p => p.State != PointState.Damaged && p.Sequence <= mark);
         Assert.NotEqual(id, _host.Replica.ReplicaId);
 
         _world.UntilStreaming();
         Assert.Equal(SyncKind.HashCompare, _world.Status.LastSync);
+        Assert.InRange(_world.Status.SyncMovedBytes, 1, SourceWorld.DiskBytes / 10);
         UntilNewPoint();
         CheckNewest();
+        Assert.NotNull(Assert.Single(_host.Replica.Damages).MendedAt);
     }
 
     [Fact]
