@@ -79,7 +79,8 @@ public sealed partial class SimulatedAgent
         if (points.Count < 2) return;
         var index = prng.Next(1, points.Count);
         var (before, after) = (points[index - 1], points[index]);
-        if (before.Epoch != after.Epoch || after.Note is not null) return;
+        // A point that is without a disk says so, and what lies behind it is without it too.
+        if (before.Epoch != after.Epoch || before.Note is not null || after.Note is not null) return;
         var sequence = prng.Next(before.Sequence, after.Sequence);
         var name = $"audit-{Process.Id}-{++_audits}";
         try
