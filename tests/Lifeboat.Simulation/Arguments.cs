@@ -46,12 +46,12 @@ internal sealed class Arguments
         Console.Error.WriteLine("""
             swarm        --seeds FROM..TO [--jobs N] [--flaw NAME] [--keep-going]  run many seeds
                          [--state FILE [--only-this-build]]                    go on where FILE says
-                         [--decay]                                             media decay in some worlds
-            replay       --seed N [--decay] [--flaw NAME] [--states N] [--trace] | --file F  run one seed again
+            replay       --seed N [--flaw NAME] [--states N] [--trace] | --file F  run one seed again
             crash-states --states N [--seed N] [--jobs N] [--flaw NAME]            open disks as crashes leave them
             mutants      [--seeds N] [--jobs N] [--flaw NAME,NAME…] [--count]      every planted flaw, until caught
-            minimise     --seed N [--decay] [--flaw NAME] [--states N] [--out FILE]          the least that still fails
+            minimise     --seed N [--flaw NAME] [--states N] [--out FILE]          the least that still fails
             --haste N    all worlds are as short as those of haste N (1 to 8; crash states: 1)
+            --no-decay   for swarm, replay, minimise: in no world media decay
             A violation exits with 1. With --flaw it is the other way round: not caught exits with 1.
             A swarm with --state that was stopped before its last seed exits with 3.
             """);

@@ -14,7 +14,7 @@ internal static class MinimiseCommand
         var world = new SimulationOptions((ulong)arguments.Number("--seed", 0))
         {
             Flaw = arguments.Text("--flaw"),
-            Decay = arguments.Has("--decay"),
+            Decay = !arguments.Has("--no-decay"),
             CrashStates = arguments.Number("--states", 0),
             Haste = arguments.Haste(arguments.Number("--states", 0)),
         };

@@ -15,7 +15,7 @@ internal static class ReplayCommand
             (null, true) => new SimulationOptions((ulong)arguments.Number("--seed", 0))
             {
                 Flaw = arguments.Text("--flaw"),
-                Decay = arguments.Has("--decay"),
+                Decay = !arguments.Has("--no-decay"),
                 CrashStates = arguments.Number("--states", 0),
                 Haste = arguments.Haste(arguments.Number("--states", 0)),
                 Trace = trace,

@@ -81,7 +81,7 @@ internal static class SwarmCommand
     }
 
     private static SimulationOptions OptionsOf(Arguments arguments, ulong seed, string? flaw) =>
-        new(seed) { Flaw = flaw, Decay = arguments.Has("--decay"), Haste = arguments.Haste(states: 0) };
+        new(seed) { Flaw = flaw, Decay = !arguments.Has("--no-decay"), Haste = arguments.Haste(states: 0) };
 
     private static void WriteDownLowest(Arguments arguments, Swarm swarm)
     {

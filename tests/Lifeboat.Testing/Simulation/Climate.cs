@@ -71,10 +71,11 @@ public sealed class Climate
         Grows = prng.Chance(0.3) && LinkVersion == ILinkConnection.VersionNewest;
         Unplugs = prng.Chance(0.2);
         // What is rarer in life is rarer here, so that it does not crowd out the rest.
-        foreach (var rare in Enum.GetValues<Fault>().Where(IsRare))
+        foreach (var rare in Enum.GetValues<Fault>().Where(f => IsRare(f) && f < Fault.CutOverDeadMirror))
             if (prng.Chance(0.2)) allowed.Add(rare);
         // What is lost to decay is asked for, which the release before does not understand.
-        if (LinkVersion != ILinkConnection.VersionNewest || !options.Decay) allowed.RemoveAll(IsDecay);
+        var decays = options is { Decay: true, CrashStates: 0 };
+        if (LinkVersion != ILinkConnection.VersionNewest || !decays) allowed.RemoveAll(IsDecay);
         Scrubs = allowed.Exists(IsDecay);
         // Few of their strikes meet a replica that may be struck again.
         if (Scrubs) allowed.AddRange([.. allowed.Where(IsDecay), .. allowed.Where(IsDecay)]);
@@ -83,6 +84,7 @@ public sealed class Climate
         if (prng.Chance(0.15))
             Moments = TimeSpan.FromMilliseconds(Math.Max(MomentsEveryLeast, prng.Next(1000, 4000) / Pace));
         BySnapshots = Moments is not null && prng.Chance(0.4);
+        if (prng.Chance(0.2) && HasLog && Moments is null) allowed.Add(Fault.CutOverDeadMirror);
     }
 
     internal static bool IsRare(Fault fault) => fault > Fault.LongOutage;
@@ -200,4 +202,7 @@ public enum Fault
     RestoreSource,
     /// <summary>An agent that was thought dead says the rest while its successor begins.</summary>
     SecondSource,
+    /// <summary>A mirror dies right before a point is cut, while the log takes all and the monitor answers
+    /// late.</summary>
+    CutOverDeadMirror,
 }

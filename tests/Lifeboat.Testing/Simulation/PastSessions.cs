@@ -13,12 +13,15 @@ internal sealed class PastSessions(SimulatedNetwork network)
     private const int SessionsMax = 6, MessagesMax = 40, BytesMax = 128 << 10;
     private readonly List<Session> _sessions = [];
     private Action<Session>? _ambush;
+    private Action? _whenAnswered;
+    private bool _waitsForAnswer;
 
     /// <summary>Whether the last messages of a session are remembered as well.</summary>
     public bool KeepsEnds { get; set; }
 
+    /// <param name="silence">Lets nothing that is said in it arrive any more.</param>
     /// <returns>To be told of all that is said in it.</returns>
-    public Action<byte[]> Begin(string site, string target, string expectedSite)
+    public Action<byte[]> Begin(string site, string target, string expectedSite, Action silence)
     {
         var before = _sessions.FindLast(s => s.Target == target);
         var session = new Session(site, target, expectedSite);
@@ -27,7 +30,12 @@ internal sealed class PastSessions(SimulatedNetwork network)
         if (before is not null && _ambush is { } ambush)
         {
             _ambush = null;
-            ambush(before);
+            if (!_waitsForAnswer) ambush(before);
+            else _whenAnswered = () =>
+            {
+                silence();
+                ambush(before);
+            };
         }
         return KeepsEnds ? session.SaidToTheEnd : session.Said;
     }
@@ -39,18 +47,32 @@ internal sealed class PastSessions(SimulatedNetwork network)
         await SayAsync(session, [.. session.Messages], process, dice);
     }
 
-    /// <summary>As soon as the next session begins, the one before it says its rest.</summary>
-    public void LieInWait(SimulatedProcess process, Prng dice) => _ambush = before =>
+    /// <summary>
+    /// As soon as the next session begins, the one before it says its rest. Or when the next one has been told where to
+    /// go on, and nothing that it says since arrives: then its stream began where the replica no longer is.
+    /// </summary>
+    public void LieInWait(SimulatedProcess process, Prng dice)
     {
-        var patience = 4 * network.Latency + TimeSpan.FromMilliseconds(10);
-        process.Start(async () =>
+        _waitsForAnswer = dice.Chance(0.6);
+        var patience = _waitsForAnswer
+            ? TimeSpan.FromMilliseconds(dice.Next(50, 1500))
+            : 4 * network.Latency + TimeSpan.FromMilliseconds(10);
+        _ambush = before => process.Start(async () =>
         {
             await process.Clock.DelayAsync(patience * dice.NextDouble());
             await SayAsync(before, before.Rest(), process, dice);
         });
-    };
+    }
 
-    public void LieInWaitNoMore() => _ambush = null;
+    /// <summary>A receiver has answered a hello.</summary>
+    public void Answered()
+    {
+        var then = _whenAnswered;
+        _whenAnswered = null;
+        then?.Invoke();
+    }
+
+    public void LieInWaitNoMore() => (_ambush, _whenAnswered) = (null, null);
 
     private async Task SayAsync(Session session, byte[][] messages, SimulatedProcess process, Prng dice)
     {

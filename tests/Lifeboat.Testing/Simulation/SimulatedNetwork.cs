@@ -127,7 +127,7 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
         Connections++;
         var connection = new SimulatedConnection(this, (process, site), (listener.Process, listener.Site));
         _open.Add(connection);
-        if (remember) connection.Client.Said = Past.Begin(site, target, expectedSite);
+        if (remember) connection.Client.Said = Past.Begin(site, target, expectedSite, connection.Server.GoSilent);
         listener.Process.Post(() => listener.Accept(connection.Server));
         return connection.Client;
     }

@@ -204,6 +204,7 @@ public sealed class SimulatedWorld
             Count("stripe parts");
             kind = MessageCodec.Open(StripePart.Decode(payload).Message, out payload);
         }
+        if (kind == MessageKind.HelloReply) Network.Past.Answered();
         if (kind == MessageKind.Ack) host.Agent!.Promised(Ack.Decode(payload.Span).Durable);
         else Resyncs.Sent(host, kind, payload);
     }

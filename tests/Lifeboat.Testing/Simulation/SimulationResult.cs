@@ -11,9 +11,10 @@ public sealed record SimulationOptions(ulong Seed)
     /// <summary>Numbers of the storm's strikes that do not happen.</summary>
     public IReadOnlySet<int> Spared { get; init; } = FrozenSet<int>.Empty;
     /// <summary>
-    /// Media decay in some worlds: bits flip, writes land elsewhere. Not all that this shows is mended.
+    /// Media decay in some worlds: bits flip, writes land elsewhere. Not where disks are looked at as crashes leave
+    /// them: what those must have is not to be told from what has decayed.
     /// </summary>
-    public bool Decay { get; init; }
+    public bool Decay { get; init; } = true;
     /// <summary>The instance has at most so many disks.</summary>
     public int VolumesMax { get; init; } = int.MaxValue;
     /// <summary>The first storm lasts at most so long.</summary>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Testing.Simulation;
@@ -33,10 +35,9 @@ internal sealed partial class Storm
             case Fault.SlowMonitor: SlowMonitor(dice); break;
             case Fault.RestoreSource: RestoreSource(Source, dice); break;
             case Fault.SecondSource:
-                if (dice.Chance(0.5)) Source.KillAgent();
-                else world.Network.BreakAll();
-                world.Network.Past.LieInWait(_sky, dice);
+                SecondSource(Source, dice);
                 break;
+            case Fault.CutOverDeadMirror: CutOverDeadMirror(Source, dice); break;
             default: throw new SimulationException($"no such weather: {fault}");
         }
     }
@@ -54,6 +55,16 @@ internal sealed partial class Storm
     private void LieAndCrash(SimulatedHost host, Prng dice)
     {
         if (_decays && host.BeginToLie()) Later(dice, 100, 4000, host.Crash);
+    }
+
+    // What it says between the break and its end is lost on the way, and what is said again when it comes back.
+    private void SecondSource(SimulatedHost host, Prng dice)
+    {
+        var dies = dice.Chance(0.7);
+        if (dies && dice.Chance(0.7)) Burst(host, dice);
+        if (!dies || dice.Chance(0.7)) world.Network.BreakAll();
+        if (dies) Later(dice, 0, 200, host.KillAgent);
+        world.Network.Past.LieInWait(_sky, dice);
     }
 
     private void MendSlowDisks()
@@ -82,6 +93,40 @@ internal sealed partial class Storm
         if (Source.Instance is not { } instance) return;
         instance.MonitorDelay = TimeSpan.FromMilliseconds(dice.Next(20, 1500));
         Later(dice, 500, 8000, () => instance.MonitorDelay = TimeSpan.Zero);
+    }
+
+    // What is cut now may be a point only if the monitor still saw the mirror afterwards, and may not leave memory
+    // before.
+    private void CutOverDeadMirror(SimulatedHost host, Prng dice)
+    {
+        if (!world.Climate.HasLog || world.Climate.Moments is not null
+            || host is not { Instance: { Running: true } instance, Agent.Process.Alive: true }) return;
+        host.Suspend(TimeSpan.FromMilliseconds(dice.Next(2000, 6000)));
+        instance.MonitorDelay = TimeSpan.FromMilliseconds(dice.Next(500, 1500));
+        var (disk, heard) = (dice.Next(instance.Disks.Count), TimeSpan.FromMilliseconds(dice.Next(100, 1500)));
+        Later(dice, 20, 1000, () =>
+        {
+            if (!instance.Running) return;
+            instance.Drive(disk).Mirror?.Fail(heard);
+            Later(dice, 1, 80, () => AskForPoint(host));
+        });
+        Later(dice, 2500, 6000, () => instance.MonitorDelay = TimeSpan.Zero);
+    }
+
+    private static void AskForPoint(SimulatedHost host)
+    {
+        if (host.Agent is not { Process: { Alive: true, Paused: false } } agent) return;
+        agent.Process.Start(async () =>
+        {
+            try
+            {
+                await agent.CheckpointAsync(new CheckpointRequest(false, false, null, null));
+            }
+            catch (ProblemException)
+            {
+                // It is not to be.
+            }
+        });
     }
 
     // One backup for the agent alone, or one for both sites.
