@@ -72,7 +72,7 @@ internal sealed class SparseBytes
     public bool IsHole(long offset, long length)
     {
         for (var page = offset / PageBytes; page * PageBytes < offset + length; page++)
-            if (_pages.ContainsKey(page)) return false;
+            if (_pages.Find(page).Bytes is not null) return false;
         return true;
     }
 

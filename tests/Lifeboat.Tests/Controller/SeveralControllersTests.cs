@@ -64,7 +64,7 @@ public sealed class SeveralControllersTests(PostgresFixture postgres)
         await sites.B.Client.RotateCertificatesAsync(new RotateCertificatesRequest(false, TimeSpan.Zero, null), Ct);
         using var issued = X509Certificate2.CreateFromPem(File.ReadAllText(place.ControllerCertificate));
         Assert.NotEqual(issued.RawData, before);
-        await UntilAsync(async () => issued.RawData.AsSpan().SequenceEqual(await ShownAsync(place)));
+        await UntilAsync(async () => (await ShownAsync(place)).AsSpan().SequenceEqual(issued.RawData));
     }
 
     private static async Task<byte[]> ShownAsync(SitePaths place)
