@@ -90,14 +90,17 @@ internal sealed class CapturedDisk : IAsyncDisposable
     }
 
     /// <summary>Until the source streams; an agent that is not back yet is waited for.</summary>
-    public async Task<SourceStatus> StreamingAsync()
+    /// <param name="limit">Null: two minutes.</param>
+    public async Task<SourceStatus> StreamingAsync(TimeSpan? limit = null)
     {
         TimeSpan? began = null;
-        for (var waited = Stopwatch.StartNew(); waited.Elapsed < TimeSpan.FromMinutes(2); await Task.Delay(10))
+        SourceStatus? last = null;
+        var end = limit ?? TimeSpan.FromMinutes(2);
+        for (var waited = Stopwatch.StartNew(); waited.Elapsed < end; await Task.Delay(10))
         {
             try
             {
-                var now = await StatusAsync();
+                var now = last = await StatusAsync();
                 if (now.Phase == SourcePhase.InitialSync) began ??= waited.Elapsed;
                 Syncing = waited.Elapsed - (began ?? waited.Elapsed);
                 if (now.Phase == SourcePhase.Streaming) return now;
@@ -107,7 +110,7 @@ internal sealed class CapturedDisk : IAsyncDisposable
                 // It starts.
             }
         }
-        throw new InvalidOperationException("the source does not stream");
+        throw new InvalidOperationException($"the source does not stream: {last}");
     }
 
     /// <summary>Until everything is durable on the other side; false when capture was given up meanwhile.</summary>

@@ -15,6 +15,8 @@ namespace Lifeboat.Benchmarks.Capture;
 internal sealed class LoadedQemu : IAsyncDisposable
 {
     public const long DiskBytes = 256L << 20;
+    /// <summary>Of each of many.</summary>
+    public const long ManyDiskBytes = 64L << 20;
     private const int MapGranularity = 4096;   // as our tap takes for a disk of this size
     private readonly Process _process;
     private bool _disposed;
@@ -61,20 +63,50 @@ internal sealed class LoadedQemu : IAsyncDisposable
             "-device", "virtio-blk-pci,drive=disk0,id=front0,share-rw=on",
         ]);
         var qemu = new LoadedQemu(process, image, qmpSocket, loadSocket);
-        for (var tries = 0; !File.Exists(qmpSocket); tries++)
+        await qemu.ServeAsync([("disk0", "")]);
+        return qemu;
+    }
+
+    private async Task ServeAsync(IEnumerable<(string Node, string Export)> exports)
+    {
+        for (var tries = 0; !File.Exists(QmpSocket); tries++)
         {
-            if (process.HasExited || tries > 500) throw new InvalidOperationException("QEMU did not start");
+            if (_process.HasExited || tries > 500) throw new InvalidOperationException("QEMU did not start");
             await Task.Delay(20);
         }
-        await qemu.AskAsync("nbd-server-start", new JsonObject
+        await AskAsync("nbd-server-start", new JsonObject
         {
-            ["addr"] = new JsonObject { ["type"] = "unix", ["data"] = new JsonObject { ["path"] = loadSocket } },
+            ["addr"] = new JsonObject { ["type"] = "unix", ["data"] = new JsonObject { ["path"] = LoadSocket } },
         });
-        await qemu.AskAsync("block-export-add", new JsonObject
-        {
-            ["id"] = "load", ["type"] = "nbd", ["node-name"] = "disk0", ["name"] = "", ["writable"] = true,
-        });
-        return qemu;
+        foreach (var (node, export) in exports)
+            await AskAsync("block-export-add", new JsonObject
+            {
+                ["id"] = $"load{export}", ["type"] = "nbd", ["node-name"] = node, ["name"] = export,
+                ["writable"] = true,
+            });
+    }
+
+    /// <summary>
+    /// One with disks that keep nothing, `front0` and so on, each exported as `disk0` and so on.
+    /// </summary>
+    /// <returns>The process, which is the caller's; its monitor is at `qmp` in the folder.</returns>
+    public static async Task<Process> BootManyAsync(string folder, string loadSocket, int disks)
+    {
+        var qmpSocket = Path.Combine(folder, "qmp");
+        IEnumerable<string> diskArguments = Enumerable.Range(0, disks).SelectMany(d => (string[])
+        [
+            "-blockdev", $"driver=null-co,node-name=file{d},size={ManyDiskBytes},read-zeroes=on",
+            "-blockdev", $"driver=raw,node-name=disk{d},file=file{d}",
+            "-device", $"scsi-hd,bus=scsi.0,lun={d},drive=disk{d},id=front{d},share-rw=on",
+        ]);
+        var process = Process.Start("qemu-system-x86_64",
+        [
+            "-accel", "tcg", "-machine", "q35", "-m", "16", "-nodefaults", "-display", "none", "-S",
+            "-qmp", $"unix:{qmpSocket},server=on,wait=off", "-device", "virtio-scsi-pci,id=scsi", .. diskArguments,
+        ]);
+        var qemu = new LoadedQemu(process, "", qmpSocket, loadSocket);
+        await qemu.ServeAsync(Enumerable.Range(0, disks).Select(d => ($"disk{d}", $"disk{d}")));
+        return process;
     }
 
     /// <summary>A change map alone, as it goes on when nothing is captured.</summary>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Controller.Applications;
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Capture;
@@ -6,12 +8,13 @@ using Lifeboat.Replication.Capture;
 namespace Lifeboat.Benchmarks.Opening;
 
 /// <summary>
-/// How long acknowledgements are withheld for a checkpoint while all disks of a group are written to: one agent, one
-/// stream, up to 16 threads of writers.
+/// How long acknowledgements are withheld for a checkpoint while all disks are written to: of one stream in this
+/// process, by up to 16 threads; and shared by the groups of several agents with QEMUs of their own.
 /// </summary>
 internal static class HoldBenchmark
 {
     private const int ThreadsMax = 16;
+    private const int AgentsMax = 4;
     private const long DiskBytes = 1L << 30;
     private const long OutboxBytes = 1L << 30;
     private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(5);
@@ -22,7 +25,46 @@ internal static class HoldBenchmark
         Console.WriteLine($"{cuts} checkpoints each, load average at the start {Figures.Load()}");
         Console.WriteLine($"{"disks",5} {"writes/s",9} {"held p50 us",11} {"p99 us",8} {"longest us",10}");
         foreach (var disks in new[] { 1, 8, 64, 512 }) await MeasureAsync(disks, cuts);
+        Console.WriteLine($"shared by {AgentsMax} agents (one, of one disk), {cuts} checkpoints each");
+        Console.WriteLine($"{"disks",5} {"writes/s",9} {"held p50 us",11} {"p99 us",8} {"longest us",10} {"lost",4}");
+        foreach (var disks in options.Contains("--smoke") ? [8] : new[] { 1, 8, 64, 512 })
+            await MeasureSharedAsync(disks, cuts);
         return 0;
+    }
+
+    private static async Task MeasureSharedAsync(int disks, int cuts)
+    {
+        var folder = Directory.CreateTempSubdirectory("lbh").FullName;
+        try
+        {
+            await using var fleet = await HeldFleet.StartAsync(folder, Math.Min(AgentsMax, disks), disks);
+            fleet.BeginWriting();
+            ICutMember[] members = [.. fleet.Sources.Select(s => new AgentCutMember(s.Agent, [s.Group]))];
+            var checkpoint = new SharedCheckpoint(TimeProvider.System);
+            var (held, lost) = (new List<double>(), 0);
+            var (start, before) = (TimeProvider.System.GetTimestamp(), fleet.Writes);
+            while (held.Count + lost < cuts)
+            {
+                try
+                {
+                    var point = await checkpoint.TakeAsync(members, null, TimeSpan.FromSeconds(10), default);
+                    held.Add(point.Held.TotalMicroseconds);
+                }
+                catch (ProblemException e) when (e.Reason is ReasonCode.Timeout or ReasonCode.CaptureLost)
+                {
+                    lost++; // abandoned: guests do not wait for a slow agent
+                }
+                await Task.Delay(Between);
+            }
+            var seconds = TimeProvider.System.GetElapsedTime(start).TotalSeconds;
+            if (held.Count == 0) throw new InvalidOperationException("no shared checkpoint was cut");
+            Console.WriteLine($"{disks,5} {(fleet.Writes - before) / seconds,9:F0} {Figures.Median(held),11:F1}"
+                + $" {Figures.Percentile(held, 0.99),8:F1} {held.Max(),10:F1} {lost,4}");
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 
     private static async Task MeasureAsync(int disks, int cuts)
