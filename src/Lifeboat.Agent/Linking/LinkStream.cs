@@ -16,6 +16,9 @@ internal sealed class LinkStream(Socket socket) : NetworkStream(socket, ownsSock
     private int _waiting;     // bytes that were written and wait for the flush
     private bool _gathers;
 
+    /// <summary>Bytes that have come and were not read yet.</summary>
+    public int AtHand => _end - _start + Socket.Available;
+
     /// <summary>What is written from here on may wait until the next flush.</summary>
     public void Gather() => _gathers = true;
 

@@ -9,10 +9,11 @@ namespace Lifeboat.Agent.Linking;
 // Messages over TLS: four bytes of length (little endian), then the message. After a failed or cancelled send or
 // receive the place in the stream is unknown, so the connection is of no more use and says so.
 internal sealed class TlsConnection(SslStream stream, LinkStream wire, Socket socket, string peerSite, int version)
-    : ILinkConnection
+    : ITwoPartConnection
 {
     private const int HeaderBytes = 4;
     private const int OneRecord = 16 << 10;
+    private const int LongMessage = 64 << 10;
     private readonly byte[] _outgoing = new byte[OneRecord];
     private byte[] _incoming = new byte[256 << 10];
     private int _start;
@@ -46,22 +47,46 @@ internal sealed class TlsConnection(SslStream stream, LinkStream wire, Socket so
         });
     }
 
+    public async ValueTask SendAsync(ReadOnlyMemory<byte> head, ReadOnlyMemory<byte> body, CancellationToken ct)
+    {
+        var length = head.Length + body.Length;
+        if (length > ILinkConnection.MessageMax)
+            throw new LinkException(LinkFault.Protocol, $"a message of {length} bytes is too long to send");
+        BinaryPrimitives.WriteInt32LittleEndian(_outgoing, length);
+        head.CopyTo(_outgoing.AsMemory(HeaderBytes));
+        await DoAsync(async () =>
+        {
+            wire.Gather();
+            await stream.WriteAsync(_outgoing.AsMemory(0, HeaderBytes + head.Length), ct);
+            await stream.WriteAsync(body, ct);
+            await wire.FlushAsync(ct);
+            return 0;
+        });
+    }
+
     public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken ct)
     {
-        _start += _current;
-        _current = 0;
-        if (!await FillAsync(HeaderBytes, ct)) return null;
-        var length = BinaryPrimitives.ReadInt32LittleEndian(_incoming.AsSpan(_start));
-        if (length is < 0 or > ILinkConnection.MessageMax)
+        if (await AnnouncedAsync(ct) is not { } length) return null;
+        return await WholeAsync(length, ct);
+    }
+
+    public async ValueTask<MessageParts?> ReceiveAsync(PlaceBody place, CancellationToken ct)
+    {
+        if (await AnnouncedAsync(ct) is not { } length) return null;
+        const int headLength = MessageParts.HeadLength;
+        if (length >= LongMessage && await FillAsync(HeaderBytes + headLength, ct))
         {
-            _broken = true;
-            throw new LinkException(LinkFault.Protocol, $"{peerSite} announced a message of {length} bytes");
+            // Encrypted they are more than plain: what is at hand is the whole message.
+            var rest = length - headLength;
+            var here = _end - _start - HeaderBytes - headLength;
+            if (await DoAsync(() => ValueTask.FromResult(wire.AtHand)) >= rest - here
+                && place(_incoming.AsSpan(_start + HeaderBytes, headLength), rest) is { IsEmpty: false } body)
+            {
+                await FillBodyAsync(body, Math.Min(here, rest), ct);
+                return new MessageParts(_incoming.AsMemory(_start + HeaderBytes, headLength), body);
+            }
         }
-        if (!await FillAsync(HeaderBytes + length, ct))
-            throw new LinkException(LinkFault.Broken, $"{peerSite} closed in the middle of a message");
-        _start += HeaderBytes;
-        _current = length;
-        return _incoming.AsMemory(_start, length);
+        return new MessageParts(await WholeAsync(length, ct), default);
     }
 
     public async ValueTask DisposeAsync()
@@ -85,6 +110,47 @@ internal sealed class TlsConnection(SslStream stream, LinkStream wire, Socket so
         await stream.DisposeAsync();
     }
 
+    private async ValueTask<int?> AnnouncedAsync(CancellationToken ct)
+    {
+        _start += _current;
+        _current = 0;
+        if (!await FillAsync(HeaderBytes, ct)) return null;
+        var length = BinaryPrimitives.ReadInt32LittleEndian(_incoming.AsSpan(_start));
+        if (length is >= 0 and <= ILinkConnection.MessageMax) return length;
+        _broken = true;
+        throw new LinkException(LinkFault.Protocol, $"{peerSite} announced a message of {length} bytes");
+    }
+
+    private async ValueTask<ReadOnlyMemory<byte>> WholeAsync(int length, CancellationToken ct)
+    {
+        if (!await FillAsync(HeaderBytes + length, ct)) throw CutShort();
+        _start += HeaderBytes;
+        _current = length;
+        return _incoming.AsMemory(_start, length);
+    }
+
+    // The head stays where it is; behind it stands as much of the body as came with it.
+    private async ValueTask FillBodyAsync(Memory<byte> body, int here, CancellationToken ct)
+    {
+        const int headEnd = HeaderBytes + MessageParts.HeadLength;
+        _incoming.AsMemory(_start + headEnd, here).CopyTo(body);
+        _current = headEnd + here;
+        while (here < body.Length)
+        {
+            var rest = body[here..];
+            var received = await DoAsync(() => stream.ReadAsync(rest, ct));
+            if (received == 0)
+            {
+                _broken = true;
+                throw CutShort();
+            }
+            here += received;
+            Volatile.Write(ref _received, _received + received);
+        }
+    }
+
+    private LinkException CutShort() => new(LinkFault.Broken, $"{peerSite} closed in the middle of a message");
+
     // False when the peer closed before the first byte.
     private async ValueTask<bool> FillAsync(int wanted, CancellationToken ct)
     {
@@ -95,9 +161,7 @@ internal sealed class TlsConnection(SslStream stream, LinkStream wire, Socket so
             if (received == 0)
             {
                 _broken = true;
-                return _end == _start
-                    ? false
-                    : throw new LinkException(LinkFault.Broken, $"{peerSite} closed in the middle of a message");
+                return _end == _start ? false : throw CutShort();
             }
             _end += received;
             Volatile.Write(ref _received, _received + received);

@@ -11,11 +11,14 @@ public sealed partial class Journal
 {
     // A segment of tiny records would otherwise have an index larger than its room in memory.
     private const int EntriesMax = 256 << 10;
-    private const int LineBytes = 64;
     private const int BlockMin = 64 << 10;
+    private const int Whole = IoRoom.BlockBytes;
 
     private readonly List<RecordEntry> _entries = [];
+    private readonly TailBlock _tail = new();
+    private readonly WarmAppends _warm = new();
     private byte[] _block = [];
+    private bool _blockStays;
 
     /// <summary>
     /// Appends whole records that continue the sequence. They are durable after <see cref="FlushAsync"/>.
@@ -23,7 +26,28 @@ public sealed partial class Journal
     /// <param name="records">At most 16 MiB. The caller has verified their checksums.</param>
     /// <exception cref="StorageException">A write failed otherwise than by a full disk; the journal is
     /// poisoned.</exception>
-    public async ValueTask<AppendOutcome> AppendAsync(ReadOnlyMemory<byte> records, CancellationToken ct)
+    public ValueTask<AppendOutcome> AppendAsync(ReadOnlyMemory<byte> records, CancellationToken ct) =>
+        AppendAsync(records, null, ct);
+
+    /// <summary>As above, all that is in the room; when it is over the room belongs to the journal.</summary>
+    public async ValueTask<AppendOutcome> AppendAsync(AppendRoom room, CancellationToken ct)
+    {
+        var outcome = await AppendAsync(room.Records, room, ct);
+        if (outcome != AppendOutcome.Appended) room.Return();
+        return outcome;
+    }
+
+    /// <summary>What an <see cref="AppendRoom"/> begins with, when so many bytes of records are appended before
+    /// it.</summary>
+    /// <param name="ahead">0: none.</param>
+    public int LeadAfter(int ahead) =>
+        (int)((_segments[^1].End.Tail + (ahead > 0 ? BlockCodec.HeaderLength + ahead : 0)) % Whole);
+
+    internal static int WholeBlocks(int length) => (int)WholeBlocks((long)length);
+    private static long WholeBlocks(long length) => (length + Whole - 1) / Whole * Whole;
+
+    private async ValueTask<AppendOutcome> AppendAsync(
+        ReadOnlyMemory<byte> records, AppendRoom? room, CancellationToken ct)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(records.Length, 16 << 20, nameof(records));
         if (records.IsEmpty) return AppendOutcome.Appended;
@@ -38,7 +62,7 @@ public sealed partial class Journal
                 if (!await TryRollAsync()) return AppendOutcome.Full;
                 segment = _segments[^1];
             }
-            return await WriteBlockAsync(segment, records, length, ct);
+            return await WriteBlockAsync(segment, records, room, ct);
         }
         finally
         {
@@ -47,21 +71,28 @@ public sealed partial class Journal
     }
 
     private bool MustRoll(Segment segment, int length) => segment.EntryCount > 0
-        && (segment.Tail + length > _options.SegmentBytes || segment.EntryCount >= EntriesMax);
+        && (WholeBlocks(segment.Tail + length) > _options.SegmentBytes || segment.EntryCount >= EntriesMax);
 
-    private async ValueTask<AppendOutcome> WriteBlockAsync(Segment segment, ReadOnlyMemory<byte> records, int length,
-        CancellationToken ct)
+    // Much of it goes past the page cache where the storage can, so it is whole blocks of the file: from the one that
+    // the journal ends in, the bytes of which are known, to the end of the last. What is written there again is the
+    // same as before, as when the page cache writes a page again; what is written behind the end does not exist.
+    private async ValueTask<AppendOutcome> WriteBlockAsync(
+        Segment segment, ReadOnlyMemory<byte> records, AppendRoom? room, CancellationToken ct)
     {
-        var block = PlaceFor(segment.Tail, length);
-        records.CopyTo(block[BlockCodec.HeaderLength..]);
+        var length = BlockCodec.HeaderLength + records.Length;
+        var lead = (int)(segment.Tail % Whole);
+        var place = PlaceFor(records, room, lead);
+        var block = place.Slice(lead, length);
         var first = segment.LastSequence + 1;
         var count = CountOf(block.Span, records.Length, first, out var register);
         var header = new BlockHeader(records.Length, segment.Salt, first, count);
         BlockCodec.Seal(block.Span, header, register);
         SegmentScan.ReadEntries(block.Span, header, segment.Tail, _entries);
+        var whole = length >= _options.WholeBlocksFrom && _tail.TryCopy(segment, place.Span[..lead]);
+        if (whole) place.Span[(lead + length)..].Clear();
         try
         {
-            await segment.File.WriteAsync(segment.Tail, block, ct);
+            await segment.File.WriteAsync(whole ? segment.Tail - lead : segment.Tail, whole ? place : block, ct);
         }
         catch (StorageException e) when (e.Fault == StorageFault.Full)
         {
@@ -73,19 +104,33 @@ public sealed partial class Journal
             _poison = e;
             throw;
         }
+        _tail.Append(segment, block.Span);
+        var from = segment.Tail - lead;
         segment.Add(CollectionsMarshal.AsSpan(_entries), segment.Tail + length);
+        if (room is null) return AppendOutcome.Appended;
+        // Not what stands behind the end: something else will.
+        if (whole) _warm.Keep(segment, from, place[..(lead + length)], room, segment.LastSequence);
+        else room.Return();
         return AppendOutcome.Appended;
     }
 
-    // Stands to a cache line as it will in the file: else the kernel takes a quarter longer to copy it there. A
-    // collection that moves it meanwhile costs one write that quarter. Pinned it would not be moved, and every journal
-    // that is opened would bring a collection of everything nearer.
-    private unsafe Memory<byte> PlaceFor(long position, int length)
+    // From a whole block of the file on to a whole block, and so in memory: else nothing goes past the page cache, and
+    // even a copy to it takes the kernel a quarter longer.
+    private unsafe Memory<byte> PlaceFor(ReadOnlyMemory<byte> records, AppendRoom? room, int lead)
     {
-        if (_block.Length < length + LineBytes)
-            _block = GC.AllocateUninitializedArray<byte>(Math.Max(length, BlockMin) + LineBytes);
+        if (room is not null && room.Length == records.Length) return room.Place(lead);
+        var length = WholeBlocks(lead + BlockCodec.HeaderLength + records.Length);
+        // Pinned only where it has to stay: pinned memory brings a collection of everything nearer.
+        var stays = length >= _options.WholeBlocksFrom;
+        if (_block.Length < length + Whole || (stays && !_blockStays))
+        {
+            _block = GC.AllocateUninitializedArray<byte>(Math.Max(length, BlockMin) + Whole, pinned: stays);
+            _blockStays = stays;
+        }
         var start = (nint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_block));
-        return _block.AsMemory((int)((position - start) & (LineBytes - 1)), length);
+        var place = _block.AsMemory((int)(-start & (Whole - 1)), length);
+        records.CopyTo(place[(lead + BlockCodec.HeaderLength)..]);
+        return place;
     }
 
     private static int CountOf(ReadOnlySpan<byte> block, int length, long first, out uint register)

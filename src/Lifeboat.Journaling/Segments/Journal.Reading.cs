@@ -7,10 +7,17 @@ public sealed partial class Journal
 {
     /// <summary>Records of a range in order. Hold the journal from its beginning while reading.</summary>
     /// <param name="passDamage">Damaged records do not end it; see <see cref="JournalReader.Damage"/>.</param>
-    /// <param name="place">Where stretches of the journal are to be read; null: to where the next one is read
-    /// too.</param>
+    /// <param name="kept">Where what is read is to stay; null: it is overwritten by the next.</param>
     public JournalReader Read(long fromSequence, long toSequence, bool passDamage = false,
-        Func<int, Memory<byte>>? place = null) => new(this, fromSequence, toSequence, passDamage, place);
+        KeptStretches? kept = null) => new(this, fromSequence, toSequence, passDamage, kept);
+
+    /// <summary>
+    /// Nobody follows the appends closely, up to here or at all: the memory that was kept for that goes.
+    /// </summary>
+    public void ForgetWarm(long upToSequence) => _warm.Forget(upToSequence);
+
+    internal WarmAppend? FindWarm(Segment segment, long position, int length, out ReadOnlyMemory<byte> bytes) =>
+        _warm.Find(segment, position, length, out bytes);
 
     /// <summary>
     /// Tells what records of a range are about, through the index without reading data: the headers' epoch and length

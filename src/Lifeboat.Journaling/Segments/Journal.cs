@@ -87,6 +87,7 @@ public sealed partial class Journal : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        _warm.Forget(long.MaxValue);
         foreach (var segment in _segments) await segment.File.DisposeAsync();
         if (_mark is not null) await _mark.DisposeAsync();
     }

@@ -9,17 +9,15 @@ namespace Lifeboat.Journaling.Segments;
 /// <param name="passDamage">
 /// Damaged records are passed as the index knows them, without data, and told in <see cref="Damage"/>.
 /// </param>
-/// <param name="place">
-/// Where so many bytes of the journal are to be read, for who wants to keep them; null: they are overwritten by the
-/// next. A stretch ends with a whole record.
-/// </param>
+/// <param name="kept">Where what is read is to stay; null: it is overwritten by the next.</param>
 public sealed class JournalReader(Journal journal, long fromSequence, long toSequence, bool passDamage = false,
-    Func<int, Memory<byte>>? place = null)
+    KeptStretches? kept = null)
 {
     private const int WindowBytes = 1 << 20;
 
     private byte[] _own = [];
-    private Memory<byte> _window;
+    private ReadOnlyMemory<byte> _window;
+    private long _windowSource;
     private Segment? _segment;
     private RecordEntry[] _entries = [];
     private long _windowAt;
@@ -31,6 +29,8 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
     public ReadOnlyMemory<byte> Data { get; private set; }
     /// <summary>The whole record; valid until the next one is read.</summary>
     public ReadOnlyMemory<byte> Record { get; private set; }
+    /// <summary>Of the data, in what is kept.</summary>
+    public long Source { get; private set; }
     /// <summary>The record just read is damaged; null: it is whole.</summary>
     public JournalDamage? Damage { get; private set; }
 
@@ -60,6 +60,7 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
         Header = header;
         Record = record;
         Data = RecordCodec.DataOf(record, header);
+        Source = _windowSource + (entry.Position - _windowAt) + RecordCodec.HeaderLength;
         _next++;
         return true;
     }
@@ -88,14 +89,25 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
         var at = entry.Position - _windowAt;
         if (at < 0 || at + length > _windowLength)
         {
-            // Not beyond the tail: what stands there now is not what will be appended there.
-            var wanted = (int)Math.Min(StretchFrom(segment), segment.Tail - entry.Position);
-            _window = place is null ? Own(wanted) : place(wanted);
             _windowAt = entry.Position;
-            _windowLength = await segment.File.ReadAsync(_windowAt, _window[..wanted], ct);
+            if (kept is not null && journal.FindWarm(segment, entry.Position, length, out _window) is { } warm)
+            {
+                _windowSource = kept.Take(warm, _window);
+                _windowLength = _window.Length;
+            }
+            else await ReadWindowAsync(segment, ct);
             at = 0;
         }
         return _window.Slice((int)at, (int)Math.Min(length, _windowLength - at));
+    }
+
+    private async ValueTask ReadWindowAsync(Segment segment, CancellationToken ct)
+    {
+        // Not beyond the tail: what stands there now is not what will be appended there.
+        var wanted = (int)Math.Min(StretchFrom(segment), segment.Tail - _windowAt);
+        var place = kept is null ? Own(wanted) : kept.Place(wanted, out _windowSource);
+        _window = place;
+        _windowLength = await segment.File.ReadAsync(_windowAt, place[..wanted], ct);
     }
 
     private Memory<byte> Own(int wanted)

@@ -1,44 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Lifeboat.Journaling.Storage;
 
 /// <summary>
-/// 2 MiB of memory that a disk can be written from as it is: it begins at a page, and is one huge page where the system
-/// gives one, so that the kernel has little to pin. A few are kept for whoever needs one next.
+/// Memory that a disk can be written from as it is: it begins at a page, and is of huge pages where the system gives
+/// them, so that the kernel has little to pin. What comes back is kept for whoever needs it next.
 /// </summary>
 public sealed unsafe partial class IoRoom
 {
     public const int Bytes = 2 << 20;
+    /// <summary>Of one for who waits for the disk as seldom as can be.</summary>
+    public const int LargeBytes = 8 << 20;
     /// <summary>What offsets and lengths must be a multiple of.</summary>
     public const int BlockBytes = 4096;
 
-    private const int KeptMax = 4;
-    private const int HugePage = 14; // MADV_HUGEPAGE
+    private const int KeptMax = 68;
+    private const int LargeKeptMax = 2;
+    private const int HugePageBytes = 2 << 20;
+    private const int HugePage = 14, NotNeeded = 4; // MADV_HUGEPAGE, MADV_DONTNEED
 
-    private static readonly ConcurrentBag<IoRoom> Kept = [];
+    private static readonly Lock Gate = new();
+    private static readonly Stack<IoRoom> Kept = [], LargeKept = [];
 
-    private IoRoom()
+    private IoRoom(int length)
     {
-        // Twice as long, so that a whole huge page is in it; what is not used takes no memory.
-        var array = GC.AllocateUninitializedArray<byte>(2 * Bytes, pinned: true);
+        // Longer, so that whole huge pages are in it; what is not used takes no memory.
+        var array = GC.AllocateUninitializedArray<byte>(length + HugePageBytes, pinned: true);
         var start = (byte*)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(array));
-        var at = (int)(-(nint)start & (Bytes - 1));
-        Memory = array.AsMemory(at, Bytes);
-        _ = Advise(start + at, Bytes, HugePage); // small pages do too
+        var at = (int)(-(nint)start & (HugePageBytes - 1));
+        Memory = array.AsMemory(at, length);
+        Advise(HugePage); // small pages do too
     }
 
     public Memory<byte> Memory { get; }
     public Span<byte> Span => Memory.Span;
+    public int Length => Memory.Length;
 
-    public static IoRoom Rent() => Kept.TryTake(out var room) ? room : new IoRoom();
+    public static IoRoom Rent() => Rent(Kept, Bytes);
+    public static IoRoom RentLarge() => Rent(LargeKept, LargeBytes);
 
     /// <summary>Nobody may use its memory any more. When that is not certain it is dropped instead.</summary>
     public void Return()
     {
-        if (Kept.Count < KeptMax) Kept.Add(this);
+        lock (Gate)
+        {
+            var (kept, most) = Length == Bytes ? (Kept, KeptMax) : (LargeKept, LargeKeptMax);
+            if (kept.Count < most) kept.Push(this);
+        }
+    }
+
+    /// <summary>
+    /// Gives the memory of what is kept for nobody back to the system; call it when there is little to do.
+    /// </summary>
+    public static void Spare()
+    {
+        lock (Gate)
+            foreach (var room in Kept.Concat(LargeKept)) room.Advise(NotNeeded);
     }
 
     /// <summary>Whether bytes can be written to a place past the page cache, in whole blocks.</summary>
@@ -46,6 +65,19 @@ public sealed unsafe partial class IoRoom
     {
         fixed (byte* memory = data)
             return ((offset | (long)memory) & (BlockBytes - 1)) == 0;
+    }
+
+    private static IoRoom Rent(Stack<IoRoom> kept, int length)
+    {
+        lock (Gate)
+            if (kept.TryPop(out var room)) return room;
+        return new IoRoom(length);
+    }
+
+    // It fails where the system knows no such thing, and nothing is lost then.
+    private void Advise(int advice)
+    {
+        fixed (byte* memory = Span) _ = Advise(memory, Length, advice);
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

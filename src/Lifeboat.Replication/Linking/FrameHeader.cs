@@ -39,7 +39,14 @@ public readonly record struct FrameHeader(Epoch Epoch, Guid StreamId, long First
     public static void Seal(Span<byte> message, Epoch epoch, Guid streamId, long first, int count,
         FrameCompression compression, int rawLength)
     {
-        var body = message[(MessageCodec.HeaderLength + Length)..];
+        const int headLength = MessageCodec.HeaderLength + Length;
+        Seal(message[..headLength], message[headLength..], epoch, streamId, first, count, compression, rawLength);
+    }
+
+    /// <summary>Builds a message's head for records that stand elsewhere.</summary>
+    internal static void Seal(Span<byte> message, ReadOnlySpan<byte> body, Epoch epoch, Guid streamId, long first,
+        int count, FrameCompression compression, int rawLength)
+    {
         var head = message.Slice(MessageCodec.HeaderLength, Length);
         head.Clear();
         var writer = new WireWriter(head);
@@ -51,13 +58,34 @@ public readonly record struct FrameHeader(Epoch Epoch, Guid StreamId, long First
         writer.Int32(rawLength);
         writer.Int32(body.Length);
         BinaryPrimitives.WriteUInt32LittleEndian(head[48..], Crc32C.Compute(body));
-        MessageCodec.Seal(message, MessageKind.Frame);
+        MessageCodec.Seal(message, MessageKind.Frame, body.Length);
+    }
+
+    /// <summary>
+    /// What the head of a message that is not there yet seems to be about; to make room for it and nothing else.
+    /// </summary>
+    /// <returns>False: not a frame of records as they are.</returns>
+    internal static bool TryForesee(ReadOnlySpan<byte> head, out FrameHeader frame)
+    {
+        frame = default;
+        if (!MessageCodec.SeemsFrame(head)) return false;
+        var reader = new WireReader(head.Slice(MessageCodec.HeaderLength, Length));
+        frame = new FrameHeader(new Epoch(reader.Int64()), reader.Guid(), reader.Int64(), reader.Int32(),
+            (FrameCompression)reader.Int32(), reader.Int32(), reader.Int32(), (uint)reader.Int32());
+        return frame is { Compression: FrameCompression.None, Count: > 0 };
     }
 
     /// <exception cref="LinkException">Protocol: a field is not what it can be, or the records are damaged.</exception>
     /// <param name="records">As they came: packed, when the header says so.</param>
-    public static FrameHeader Decode(ReadOnlyMemory<byte> payload, out ReadOnlyMemory<byte> records)
+    public static FrameHeader Decode(ReadOnlyMemory<byte> payload, out ReadOnlyMemory<byte> records) =>
+        Decode(payload, default, out records);
+
+    /// <inheritdoc cref="Decode(ReadOnlyMemory{byte}, out ReadOnlyMemory{byte})"/>
+    /// <param name="elsewhere">Where the records stand, when not in the payload.</param>
+    internal static FrameHeader Decode(
+        ReadOnlyMemory<byte> payload, ReadOnlyMemory<byte> elsewhere, out ReadOnlyMemory<byte> records)
     {
+        records = elsewhere.IsEmpty ? payload[Length..] : elsewhere;
         var reader = new WireReader(payload.Span[..Length]);
         var epoch = new Epoch(reader.Count64());
         var stream = reader.Guid();
@@ -74,10 +102,9 @@ public readonly record struct FrameHeader(Epoch Epoch, Guid StreamId, long First
         if (compression is < (int)FrameCompression.None or > (int)FrameCompression.Zstd)
             throw MessageCodec.Fault($"unknown compression {compression}");
         var packed = compression != (int)FrameCompression.None;
-        if (body != payload.Length - Length || (packed ? body < 1 || raw <= body || raw > RawMax : raw != body))
+        if (body != records.Length || (packed ? body < 1 || raw <= body || raw > RawMax : raw != body))
             throw MessageCodec.Fault("a frame of another length");
         if (raw < (long)count * RecordCodec.HeaderLength) throw MessageCodec.Fault($"{count} records in {raw} bytes");
-        records = payload[Length..];
         if (Crc32C.Compute(records.Span) != checksum) throw MessageCodec.Fault("damaged records");
         return new FrameHeader(epoch, stream, first, count, (FrameCompression)compression, raw, body, checksum);
     }

@@ -42,6 +42,37 @@ public interface ILinkConnection : IAsyncDisposable
     ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken ct);
 }
 
+/// <summary>
+/// A connection that takes and gives a long message in two parts, so that the longer one is not copied for its sake.
+/// </summary>
+public interface ITwoPartConnection : ILinkConnection
+{
+    /// <summary>Sends both as one message.</summary>
+    /// <param name="head">At most 4 KiB.</param>
+    ValueTask SendAsync(ReadOnlyMemory<byte> head, ReadOnlyMemory<byte> body, CancellationToken ct);
+
+    /// <summary>
+    /// The next message, whole or in two parts, valid until the next call; null when the peer closed.
+    /// </summary>
+    /// <param name="place">Asked about a long message that has come to its end, or nearly.</param>
+    ValueTask<MessageParts?> ReceiveAsync(PlaceBody place, CancellationToken ct);
+}
+
+/// <summary>Says where the rest of a message is to be put.</summary>
+/// <param name="head">
+/// The message's first <see cref="MessageParts.HeadLength"/> bytes. Nothing in it is proved yet.
+/// </param>
+/// <param name="length">Bytes that follow.</param>
+/// <returns>As long as that, and left alone until it is there; empty: anywhere.</returns>
+public delegate Memory<byte> PlaceBody(ReadOnlySpan<byte> head, int length);
+
+/// <param name="Head">The whole message, when there is no body.</param>
+public readonly record struct MessageParts(ReadOnlyMemory<byte> Head, ReadOnlyMemory<byte> Body)
+{
+    /// <summary>As much as comes before the records of a frame.</summary>
+    public const int HeadLength = MessageCodec.HeaderLength + FrameHeader.Length;
+}
+
 public enum LinkFault { Unreachable = 1, CertificateRefused = 2, Broken = 3, Protocol = 4 }
 
 public sealed class LinkException(LinkFault fault, string message, Exception? cause = null) : Exception(message, cause)

@@ -44,8 +44,11 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
             if (frames?.TryNext(out var frame, out pause) == true)
             {
                 var began = time.GetTimestamp();
-                await connection.SendAsync(frame, ct);
-                frames.Sent(frame.Length, time.GetElapsedTime(began));
+                var length = frame.Head.Length + frame.Body.Length;
+                if (frame.Body.IsEmpty) await connection.SendAsync(frame.Head, ct);
+                else if (connection is ITwoPartConnection parts) await parts.SendAsync(frame.Head, frame.Body, ct);
+                else await connection.SendAsync(frames.Whole(), ct);
+                frames.Sent(length, time.GetElapsedTime(began));
                 // By what it holds: a long run of records may pack well.
                 var isShort = frames.RawLength < ShortFrame;
                 drained = isShort || timings.Gather == TimeSpan.Zero;
@@ -68,7 +71,11 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
     /// <summary>
     /// The next message that is not keepalive; null when the peer closed. The payload is valid until the next call.
     /// </summary>
-    public async ValueTask<LinkMessage?> ReceiveAsync(CancellationToken ct)
+    public ValueTask<LinkMessage?> ReceiveAsync(CancellationToken ct) => ReceiveAsync(null, ct);
+
+    /// <inheritdoc cref="ReceiveAsync(CancellationToken)"/>
+    /// <param name="place">Where the records of a frame are to be put, if the connection can.</param>
+    public async ValueTask<LinkMessage?> ReceiveAsync(PlaceBody? place, CancellationToken ct)
     {
         // While the last message is worked on nobody reads, and what the peer says meanwhile waits in the socket: only
         // silence in which we listened is the peer's.
@@ -78,17 +85,23 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
         {
             while (true)
             {
-                if (await connection.ReceiveAsync(ct) is not { } message) return null;
+                if (await NextAsync(place, ct) is not { } message) return null;
                 var kind = MessageCodec.Open(message, out var payload);
                 if (kind == MessageKind.Ping) Post(Ping.Decode(payload.Span).Encode(MessageKind.Pong));
                 else if (kind == MessageKind.Pong) Ping.Decode(payload.Span);
-                else return new LinkMessage(kind, payload);
+                else return new LinkMessage(kind, payload, message.Body);
             }
         }
         finally
         {
             _listening = false;
         }
+    }
+
+    private async ValueTask<MessageParts?> NextAsync(PlaceBody? place, CancellationToken ct)
+    {
+        if (place is not null && connection is ITwoPartConnection parts) return await parts.ReceiveAsync(place, ct);
+        return await connection.ReceiveAsync(ct) is { } message ? new MessageParts(message, default) : null;
     }
 
     /// <exception cref="LinkException">Broken: nothing was heard for too long.</exception>
@@ -133,4 +146,6 @@ internal sealed class LinkPump(ILinkConnection connection, LinkTimings timings, 
     }
 }
 
-internal readonly record struct LinkMessage(MessageKind Kind, ReadOnlyMemory<byte> Payload);
+/// <param name="Body">The rest of the payload, when it was put elsewhere.</param>
+internal readonly record struct LinkMessage(
+    MessageKind Kind, ReadOnlyMemory<byte> Payload, ReadOnlyMemory<byte> Body);

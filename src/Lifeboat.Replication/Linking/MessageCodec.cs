@@ -22,9 +22,12 @@ public static class MessageCodec
     public static byte[] New(int payloadLength) => new byte[HeaderLength + payloadLength];
 
     /// <summary>Writes the envelope around a payload that is already in its place.</summary>
-    public static void Seal(Span<byte> message, MessageKind kind)
+    public static void Seal(Span<byte> message, MessageKind kind) => Seal(message, kind, bodyLength: 0);
+
+    /// <summary>As above, when the rest of the payload stands elsewhere.</summary>
+    internal static void Seal(Span<byte> message, MessageKind kind, int bodyLength)
     {
-        var payload = message.Length - HeaderLength;
+        var payload = message.Length - HeaderLength + bodyLength;
         ArgumentOutOfRangeException.ThrowIfGreaterThan(payload, PayloadMax);
         BinaryPrimitives.WriteUInt32LittleEndian(message, Magic);
         message[4] = (byte)kind;
@@ -37,30 +40,41 @@ public static class MessageCodec
 
     /// <summary>Checks the envelope of what came from the wire.</summary>
     /// <exception cref="LinkException">Protocol: not a whole, intact message of this version.</exception>
-    public static MessageKind Open(ReadOnlyMemory<byte> message, out ReadOnlyMemory<byte> payload)
+    public static MessageKind Open(ReadOnlyMemory<byte> message, out ReadOnlyMemory<byte> payload) =>
+        Open(new MessageParts(message, default), out payload);
+
+    /// <inheritdoc cref="Open(ReadOnlyMemory{byte}, out ReadOnlyMemory{byte})"/>
+    /// <param name="payload">What is not in the body of it.</param>
+    internal static MessageKind Open(in MessageParts message, out ReadOnlyMemory<byte> payload)
     {
-        var span = message.Span;
-        if (span.Length is < HeaderLength or > ILinkConnection.MessageMax)
-            throw Fault($"a message of {span.Length} bytes");
+        var span = message.Head.Span;
+        var length = span.Length + message.Body.Length;
+        if (span.Length < HeaderLength || length > ILinkConnection.MessageMax)
+            throw Fault($"a message of {length} bytes");
         if (BinaryPrimitives.ReadUInt32LittleEndian(span) != Magic) throw Fault("not a message");
         if (BinaryPrimitives.ReadUInt16LittleEndian(span[6..]) is var version && version != Version)
             throw Fault($"version {version}; this side speaks {Version}");
         if (span[5] != 0) throw Fault($"unknown flags {span[5]}");
         var kind = (MessageKind)span[4];
         if (!Enum.IsDefined(kind)) throw Fault($"unknown kind {span[4]}");
-        if (BinaryPrimitives.ReadInt32LittleEndian(span[8..]) != span.Length - HeaderLength)
+        if (BinaryPrimitives.ReadInt32LittleEndian(span[8..]) != length - HeaderLength)
             throw Fault("the length does not fit");
         if (kind == MessageKind.Frame && span.Length < HeaderLength + FrameHeader.Length)
             throw Fault("a frame cut short");
         if (kind == MessageKind.StripePart && span.Length < HeaderLength + Stripes.StripePart.HeadLength)
             throw Fault("a part cut short");
+        if (!message.Body.IsEmpty && kind != MessageKind.Frame) throw Fault("another message than it seemed");
         if (BinaryPrimitives.ReadUInt32LittleEndian(span[ChecksumAt..]) != Checksum(span, kind))
             throw Fault("bad checksum");
-        payload = message[HeaderLength..];
+        payload = message.Head[HeaderLength..];
         return kind;
     }
 
     internal static LinkException Fault(string what) => new(LinkFault.Protocol, $"the peer sent {what}");
+
+    /// <summary>Whether it may be a frame: nothing is checked yet.</summary>
+    internal static bool SeemsFrame(ReadOnlySpan<byte> head) => head.Length >= HeaderLength + FrameHeader.Length
+        && BinaryPrimitives.ReadUInt32LittleEndian(head) == Magic && head[4] == (byte)MessageKind.Frame;
 
     private static uint Checksum(ReadOnlySpan<byte> message, MessageKind kind)
     {

@@ -22,6 +22,7 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     // Version 1 knows of no packing, and would not understand a reply that speaks of it.
     private readonly FrameAbilities _accepts = connection.Version >= 2 ? owner.Options.Accepts : FrameAbilities.None;
     private readonly Signal _toFlush = new();
+    private AppendDesk? _appends;
     private long _sealed, _unflushedBytes, _unflushedSince;
     private volatile bool _unacknowledged; // something was appended since a flush last began
 
@@ -63,12 +64,14 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
             owner.LogAccepted(connection.PeerSite, hello.Epoch, flushed.DurableSequence);
             var pump = new LinkPump(connection, owner.Options.Timings, time, new Signal());
             var digests = new DigestDesk(owner, pump);
+            var appends = _appends = new AppendDesk(owner, Judge);
             return await Together.RunAsync(any.Token,
                 t => Together.ForeverAsync<Refused>(s => pump.SendAllAsync(null, s), t),
                 t => Together.ForeverAsync<Refused>(pump.KeepAliveAsync, t),
                 t => Together.ForeverAsync<Refused>(s => AskForLostAsync(pump, s), t),
                 t => Together.ForeverAsync<Refused>(s => FlushAllAsync(pump, s), t),
-                t => ReceiveAsync(pump, unpacker, digests, t),
+                t => ReceiveAsync(pump, unpacker, appends, digests, t),
+                async t => await SayAsync(pump, await appends.AppendAllAsync(t), t),
                 async t => await SayAsync(pump, await digests.AnswerAllAsync(t), t),
                 async t => await SayAsync(pump, await _ordered.Task.ArriveAsync(t), t));
         }
@@ -79,42 +82,42 @@ internal sealed class ReceiverSession(ReplicaReceiver owner, ILinkConnection con
     }
 
     private async Task<Refused> ReceiveAsync(
-        LinkPump pump, FrameUnpacker unpacker, DigestDesk digests, CancellationToken ct)
+        LinkPump pump, FrameUnpacker unpacker, AppendDesk appends, DigestDesk digests, CancellationToken ct)
     {
         while (true)
         {
-            var next = pump.ReceiveAsync(ct).AsTask();
+            var next = pump.ReceiveAsync(appends.Place, ct).AsTask();
+            if (!next.IsCompleted && await appends.PauseAsync() is { } late) return await SayAsync(pump, late, ct);
             if (_unacknowledged && (!next.IsCompleted || FlushIsDue())) _toFlush.Set();
             if (await next is not { } message) return End(ReasonCode.LinkDown, "the source closed the connection");
-            if (message.Kind == MessageKind.DigestRequest)
+            var refused = message.Kind == MessageKind.Frame
+                ? await appends.TakeAsync(
+                    unpacker.Open(message.Payload, message.Body, out var records), records, ct)
+                : await appends.DrainAsync(ct);
+            if (refused is not null) return await SayAsync(pump, refused, ct);
+            switch (message.Kind)
             {
-                await digests.TakeAsync(DigestRequest.Decode(message.Payload.Span), ct);
-                continue;
+                case MessageKind.Frame: continue;
+                case MessageKind.DigestRequest:
+                    await digests.TakeAsync(DigestRequest.Decode(message.Payload.Span), ct);
+                    continue;
+                case MessageKind.Bye: return End(Bye.Decode(message.Payload.Span).Reason, "the source left");
+                case var kind: throw MessageCodec.Fault($"{kind}, which a source never sends");
             }
-            var refused = message.Kind switch
-            {
-                MessageKind.Frame => await AppendAsync(unpacker.Open(message.Payload, out var records), records),
-                MessageKind.Bye => End(Bye.Decode(message.Payload.Span).Reason, "the source left"),
-                var kind => throw MessageCodec.Fault($"{kind}, which a source never sends"),
-            };
-            if (refused is null) continue;
-            return message.Kind == MessageKind.Bye ? refused : await SayAsync(pump, refused, ct);
         }
     }
 
     private bool FlushIsDue() => Interlocked.Read(ref _unflushedBytes) >= owner.Options.FlushBytes
         || time.GetElapsedTime(_unflushedSince) >= owner.Options.FlushDelay;
 
-    private async Task<Refused?> AppendAsync(FrameHeader frame, ReadOnlyMemory<byte> records)
+    // Who receives looks whether a flush is due as well: it pauses before it looks, this looks whether it pauses last.
+    private Refused? Judge(Run run, ReplicaAppendOutcome outcome)
     {
-        if (owner.Flaws.ApplyOutOfOrder) records = FlawedFrames.Swap(records);
-        owner.CountReceived(records.Length);
-        var appendedAt = time.GetTimestamp();
-        var outcome = await _replica.AppendAsync(
-            frame.Epoch, frame.StreamId, frame.First, records, CancellationToken.None);
-        if (!_unacknowledged) _unflushedSince = appendedAt;
+        if (!_unacknowledged) _unflushedSince = time.GetTimestamp();
         _unacknowledged = true;
-        if (outcome == ReplicaAppendOutcome.Appended) Interlocked.Add(ref _unflushedBytes, records.Length);
+        if (outcome == ReplicaAppendOutcome.Appended) Interlocked.Add(ref _unflushedBytes, run.Length);
+        if (_appends!.Pauses || FlushIsDue()) _toFlush.Set();
+        var frame = run.Frame;
         return outcome switch
         {
             ReplicaAppendOutcome.Appended or ReplicaAppendOutcome.Duplicate => null,

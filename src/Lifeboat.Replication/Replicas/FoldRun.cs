@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Runtime.InteropServices;
 using Lifeboat.Journaling.Indexing;
 using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
-using Lifeboat.Protection;
 using Lifeboat.Replication.Replicas.Checksums;
 
 namespace Lifeboat.Replication.Replicas;
@@ -12,7 +10,7 @@ namespace Lifeboat.Replication.Replicas;
 /// <summary>
 /// A run of records on its way into the base: read and verified once, in order, then written by offset. What a later
 /// record of the run overwrites is never written, and short neighbours become one write. It stays in memory as it
-/// stands in the journal: sources of extents are places in it.
+/// stands in the journal: sources of extents are places there.
 /// </summary>
 /// <param name="bytesMax">About this many bytes of journal are read.</param>
 /// <param name="room">
@@ -21,13 +19,13 @@ namespace Lifeboat.Replication.Replicas;
 internal sealed class FoldRun(
     IReadOnlyDictionary<ushort, long> sizes, StreamState state, int bytesMax, byte[] room)
 {
-    private const int RoomMin = 1 << 20;
-    private const int RoomSpare = 2 << 20;
+    private const int OwnBytesMax = 16 << 20;
 
     private readonly Dictionary<ushort, ExtentMap> _maps = [];
     private readonly Dictionary<ushort, long> _stated = [];
-    private byte[] _data = room;
-    private int _used;
+    // What is read from the disk takes memory of its own; one that is to be done again must be whole.
+    private readonly int _ownBytesMax = bytesMax == int.MaxValue ? bytesMax : Math.Min(bytesMax, OwnBytesMax);
+    private readonly KeptStretches _kept = new(Math.Min(bytesMax, OwnBytesMax), room);
 
     public long Last { get; private set; }
     public long Bytes { get; private set; }
@@ -40,11 +38,11 @@ internal sealed class FoldRun(
     public async Task ReadAsync(
         Journal journal, long from, long to, Action<JournalDamage> found, CancellationToken ct)
     {
-        var reader = journal.Read(from, to, passDamage: true, Place);
-        while (Bytes < bytesMax && await reader.ReadAsync(ct))
+        var reader = journal.Read(from, to, passDamage: true, _kept);
+        while (Bytes < bytesMax && _kept.OwnBytes < _ownBytesMax && await reader.ReadAsync(ct))
         {
             if (reader.Damage is { } damage) found(damage);
-            Take(reader.Header, reader.Data, reader.Damage is { Length: > 0 });
+            Take(reader, reader.Damage is { Length: > 0 });
         }
     }
 
@@ -58,7 +56,7 @@ internal sealed class FoldRun(
         foreach (var (volume, map) in _maps)
         {
             var plan = new SumPlan(images[volume], (offset, length) => isMended(volume, offset, length), found);
-            changes.AddRange(await plan.RunAsync(map.All(), _data, ct));
+            changes.AddRange(await plan.RunAsync(map.All(), _kept, ct));
         }
         return changes;
     }
@@ -73,7 +71,7 @@ internal sealed class FoldRun(
         {
             var part = bytes.Slice((int)(extent.Offset - offset), (int)extent.Length);
             if (extent.Source == Extent.Zeroes) part.Clear();
-            else if (extent.Source >= 0) _data.AsSpan((int)extent.Source, part.Length).CopyTo(part);
+            else if (extent.Source >= 0) _kept.At(extent.Source, part.Length).CopyTo(part);
         }
     }
 
@@ -91,10 +89,8 @@ internal sealed class FoldRun(
     /// <returns>Room for another.</returns>
     public byte[] Release()
     {
-        var left = _data;
         _maps.Clear();
-        (_data, _used) = ([], 0);
-        return left;
+        return _kept.Release();
     }
 
     // Neighbours go together, so that little is written often and much in pieces that a disk takes at once.
@@ -115,13 +111,13 @@ internal sealed class FoldRun(
                 await image.ZeroAsync(extent.Offset, extent.Length, ct);
                 continue;
             }
-            room ??= IoRoom.Rent();
+            room ??= IoRoom.RentLarge();
             for (var done = 0; done < extent.Length;)
             {
                 if (length == 0) at = extent.Offset + done;
-                var full = IoRoom.Bytes - (int)(at % IoRoom.BlockBytes); // the next piece begins with a block
+                var full = room.Length - (int)(at % IoRoom.BlockBytes); // the next piece begins with a block
                 var count = (int)Math.Min(extent.Length - done, full - length);
-                _data.AsSpan((int)extent.Source + done, count).CopyTo(room.Span[length..]);
+                _kept.At(extent.Source + done, count).CopyTo(room.Span[length..]);
                 (length, done) = (length + count, done + count);
                 if (length < full) continue;
                 await image.WriteAsync(at, room.Memory[..length], ct);
@@ -132,40 +128,17 @@ internal sealed class FoldRun(
         room?.Return();
     }
 
-    private void Take(in RecordHeader header, ReadOnlyMemory<byte> data, bool damaged)
+    private void Take(JournalReader reader, bool damaged)
     {
+        var header = reader.Header;
         Last = header.Sequence;
         Bytes += RecordCodec.SizeOf(header.DataLength);
-        State = State.After(header, data.Span);
+        State = State.After(header, reader.Data.Span);
         if (header.Kind == RecordKind.VolumeSize) _stated[header.Volume] = header.Offset;
         if (!header.TouchesVolume) return;
         if (!_maps.TryGetValue(header.Volume, out var map))
             _maps[header.Volume] = map = new ExtentMap(sizes[header.Volume]);
-        if (damaged || header.Kind == RecordKind.Zero)
-        {
-            map.Set(header.Offset, header.Length, damaged ? Extent.Damaged : Extent.Zeroes);
-            return;
-        }
-        MemoryMarshal.TryGetArray(data, out var stands);
-        Invariant.Holds(stands.Array == _data, "records are where they were read");
-        map.Set(header.Offset, header.Length, stands.Offset);
-    }
-
-    private Memory<byte> Place(int length)
-    {
-        if (_data.Length - _used < length) Grow(_used + length);
-        var place = _data.AsMemory(_used, length);
-        _used += length;
-        return place;
-    }
-
-    // A short run stays small; one that is not has room for all that is to come.
-    private void Grow(int least)
-    {
-        var full = Math.Min(bytesMax, 64 << 20) + Math.Min(bytesMax, RoomSpare);
-        var more = _data.Length == 0 ? Math.Min(bytesMax, RoomMin) : Math.Max(2L * _data.Length, full);
-        var grown = GC.AllocateUninitializedArray<byte>((int)Math.Clamp(more, least, Array.MaxLength));
-        _data.AsSpan(0, _used).CopyTo(grown);
-        _data = grown;
+        map.Set(header.Offset, header.Length,
+            damaged ? Extent.Damaged : header.Kind == RecordKind.Zero ? Extent.Zeroes : reader.Source);
     }
 }

@@ -49,7 +49,7 @@ public sealed partial class Replica
             }
             await SpareRoom.KeepAsync(_storage, ct);
             _idleFolds = done > 0 ? 0 : _idleFolds + 1;
-            if (_idleFolds >= IdleFoldsMax) _foldRoom = [];
+            if (_idleFolds >= IdleFoldsMax) SpareMemory();
             return new FoldResult(FoldOutcome.Idle, done);
         }
         catch (StorageException e) when (e.Fault == StorageFault.Full)
@@ -64,6 +64,13 @@ public sealed partial class Replica
         {
             _foldGate.Leave();
         }
+    }
+
+    private void SpareMemory()
+    {
+        _foldRoom = [];
+        _journal.ForgetWarm(long.MaxValue);
+        IoRoom.Spare();
     }
 
     // Points past retention go, unless something holds them; then the base may move to the oldest state left.
@@ -155,6 +162,7 @@ public sealed partial class Replica
             }, ct);
         SetPending(null);
         _foldRoom = run.Release(); // the gate is ours: who had to look at it has
+        _journal.ForgetWarm(run.Last);
     }
 
     // What a crash has cut off is done again before anything is read. No room: it stays pending, and is verified as

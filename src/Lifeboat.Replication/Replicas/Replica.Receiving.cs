@@ -40,15 +40,27 @@ public sealed partial class Replica
     /// <exception cref="StorageException">
     /// A write failed, now or earlier, otherwise than by a full disk; reopen the replica.
     /// </exception>
-    public async ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
-        ReadOnlyMemory<byte> records, CancellationToken ct)
+    public ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
+        ReadOnlyMemory<byte> records, CancellationToken ct) =>
+        AppendAsync(epoch, streamId, firstSequence, records, null, ct);
+
+    /// <summary>As above, all that is in the room, which must not be looked at any more afterwards.</summary>
+    public ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
+        AppendRoom room, CancellationToken ct) => AppendAsync(epoch, streamId, firstSequence, room.Records, room, ct);
+
+    /// <summary>Where to gather records that are appended next.</summary>
+    /// <param name="ahead">Bytes of records that are appended before them.</param>
+    public AppendRoom NewRoom(int ahead) => new(_journal.LeadAfter(ahead));
+
+    private async ValueTask<ReplicaAppendOutcome> AppendAsync(Epoch epoch, Guid streamId, long firstSequence,
+        ReadOnlyMemory<byte> records, AppendRoom? room, CancellationToken ct)
     {
         Invariant.Holds(_manifest.Origin is null, "what keeps a state takes no stream in");
         await _appendGate.EnterAsync(ct);
         try
         {
             await BeginAnewAsync(ct);
-            var outcome = await AppendLockedAsync(epoch, streamId, firstSequence, records, ct);
+            var outcome = await AppendLockedAsync(epoch, streamId, firstSequence, records, room, ct);
             if (outcome == ReplicaAppendOutcome.StaleEpoch) Interlocked.Increment(ref _refused);
             return outcome;
         }
@@ -94,7 +106,7 @@ public sealed partial class Replica
     }
 
     private async ValueTask<ReplicaAppendOutcome> AppendLockedAsync(Epoch epoch, Guid streamId, long firstSequence,
-        ReadOnlyMemory<byte> records, CancellationToken ct)
+        ReadOnlyMemory<byte> records, AppendRoom? room, CancellationToken ct)
     {
         if (epoch < Epoch && !Flaws.AcceptOldEpoch) return ReplicaAppendOutcome.StaleEpoch;
         if (epoch > Epoch) return ReplicaAppendOutcome.EpochAhead;
@@ -104,8 +116,10 @@ public sealed partial class Replica
         var outcome = check.Run(firstSequence, records.Span);
         if (outcome != ReplicaAppendOutcome.Appended) return outcome;
         if (await GrowAsync(check.Sizes, ct) is { } refused) return refused;
-        if (await _journal.AppendAsync(records[check.Skip..], ct) == AppendOutcome.Full)
-            return ReplicaAppendOutcome.Full;
+        var appended = room is not null && check.Skip == 0
+            ? await _journal.AppendAsync(room, ct)
+            : await _journal.AppendAsync(records[check.Skip..], ct);
+        if (appended == AppendOutcome.Full) return ReplicaAppendOutcome.Full;
         Interlocked.Add(ref _received, records.Length - check.Skip);
         foreach (var mark in check.Marks)
         {

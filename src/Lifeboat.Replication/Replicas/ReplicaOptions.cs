@@ -9,7 +9,7 @@ public sealed record ReplicaOptions
     public required Func<Guid> NewId { get; init; }
     public required JournalOptions Journal { get; init; }
     /// <summary>Records are folded in runs of about this many bytes, held in memory meanwhile.</summary>
-    public int FoldRunBytes { get; init; } = 16 << 20;
+    public int FoldRunBytes { get; init; } = 32 << 20;
 
     public IEnumerable<string> Problems()
     {

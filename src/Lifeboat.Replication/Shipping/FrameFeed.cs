@@ -16,14 +16,17 @@ internal sealed class FrameFeed(CaptureStream stream, LinkShare share, Func<Rate
 {
     private const int FrameMin = 32 << 10;
     private const int ShortFrame = 64 << 10;
+    private const int ApartMin = 64 << 10;
     private const int ShortUnderWayMax = 32;
     private static readonly TimeSpan GatherMax = TimeSpan.FromMilliseconds(10);
-    private const int HeadLength = MessageCodec.HeaderLength + FrameHeader.Length;
+    private const int HeadLength = MessageParts.HeadLength;
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(HeadLength + RecordOutbox.ChunkLength);
     private readonly RateCap _groupCap = new(time);
     private readonly Queue<long> _shortUnderWay = new(); // last sequences
     private long _madeAt = time.GetTimestamp();
-    private int _frameLength; // of the frame in the buffer that waits for a cap; 0: none
+    private int _frameLength; // of the frame that waits for a cap; 0: none
+    private int _headLength;  // of what stands in the buffer
+    private ReadOnlyMemory<byte> _body; // the rest
     private long _waitsSince;
     private long _shippedBytes, _wireBytes;
 
@@ -34,15 +37,15 @@ internal sealed class FrameFeed(CaptureStream stream, LinkShare share, Func<Rate
     /// <summary>Bytes of records in the last frame.</summary>
     public int RawLength { get; private set; }
 
-    /// <param name="frame">Valid until the next call.</param>
+    /// <param name="frame">Valid until the next call. Long records stand where the stream has them.</param>
     /// <param name="pause">How long a cap asks to wait; zero: until there is more.</param>
-    public bool TryNext(out ReadOnlyMemory<byte> frame, out TimeSpan pause)
+    public bool TryNext(out MessageParts frame, out TimeSpan pause)
     {
         (frame, pause) = (default, TimeSpan.Zero);
         if (_frameLength == 0 && (MustGather(out pause) || !TryMake())) return false;
         pause = Pause();
         if (pause > TimeSpan.Zero) return false;
-        frame = _buffer.AsMemory(0, _frameLength);
+        frame = new MessageParts(_buffer.AsMemory(0, _headLength), _body);
         share.Spend(_frameLength);
         _groupCap.Spend(_frameLength);
         gauge.Waited(time.GetElapsedTime(_waitsSince));
@@ -55,6 +58,13 @@ internal sealed class FrameFeed(CaptureStream stream, LinkShare share, Func<Rate
     /// <summary>The last frame has been taken by the connection.</summary>
     public void Sent(int wireLength, TimeSpan took) => gauge.Sent(RawLength, wireLength, took);
 
+    /// <summary>The frame that was given last, in one piece.</summary>
+    public ReadOnlyMemory<byte> Whole()
+    {
+        _body.CopyTo(_buffer.AsMemory(_headLength));
+        return _buffer.AsMemory(0, _headLength + _body.Length);
+    }
+
     private bool TryMake()
     {
         // On a slow link a frame is no more than it takes in a quarter of a second: keepalive and others wait for it.
@@ -62,9 +72,13 @@ internal sealed class FrameFeed(CaptureStream stream, LinkShare share, Func<Rate
         if (!stream.TryTake(bytesMax, out var run)) return false;
         var (compression, length) = packer.Pack(run.Records.Span, _buffer.AsSpan(HeadLength));
         RawLength = run.Records.Length;
-        FrameHeader.Seal(_buffer.AsSpan(0, HeadLength + length), stream.Epoch, stream.StreamId, run.First, run.Count,
-            compression, RawLength);
+        var (packed, apart) = (compression != FrameCompression.None, length >= ApartMin);
+        if (!packed && !apart) run.Records.CopyTo(_buffer.AsMemory(HeadLength));
+        _body = packed || !apart ? default : run.Records;
+        FrameHeader.Seal(_buffer.AsSpan(0, HeadLength), _body.IsEmpty ? _buffer.AsSpan(HeadLength, length) : _body.Span,
+            stream.Epoch, stream.StreamId, run.First, run.Count, compression, RawLength);
         _frameLength = HeadLength + length;
+        _headLength = _frameLength - _body.Length;
         _madeAt = _waitsSince = time.GetTimestamp();
         if (RawLength < ShortFrame) _shortUnderWay.Enqueue(run.Last);
         return true;

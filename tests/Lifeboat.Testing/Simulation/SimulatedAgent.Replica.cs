@@ -127,7 +127,10 @@ public sealed partial class SimulatedAgent
     {
         NewId = prng.NextGuid,
         FoldRunBytes = 64 << 10,
-        Journal = new JournalOptions { NewSalt = prng.NextUInt64, SegmentBytes = 64 << 10, ReserveBytes = 16 << 10 },
+        Journal = new JournalOptions
+        {
+            NewSalt = prng.NextUInt64, SegmentBytes = 64 << 10, ReserveBytes = 16 << 10, WholeBlocksFrom = 2 << 10,
+        },
     };
 
     private SimulatedStorage StorageOf(WantedReplica wanted) => new(_host.Disk, FolderOf(wanted));

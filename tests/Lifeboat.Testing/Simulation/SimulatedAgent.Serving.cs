@@ -16,7 +16,10 @@ public sealed partial class SimulatedAgent
 
     private void Serve(Replica replica, WantedReplica wanted)
     {
-        var options = new ReceiverOptions { PrimarySite = wanted.PrimarySite, Accepts = _world.Climate.Accepts };
+        var options = new ReceiverOptions
+        {
+            PrimarySite = wanted.PrimarySite, Accepts = _world.Climate.Accepts, AppendBytes = 4 << 10,
+        };
         var receiver = new ReplicaReceiver(replica, options, Process.Clock,
             NullLogger<ReplicaReceiver>.Instance, _world.Flaws);
         _receiver = receiver;

@@ -54,7 +54,7 @@ public sealed class SimulatedConnection
     }
 
     internal sealed class End(SimulatedConnection connection, SimulatedProcess process, string peerSite)
-        : ILinkConnection
+        : ITwoPartConnection
     {
         private readonly SimulatedNetwork _network = connection._network;
         private readonly Queue<(long Arrives, byte[]? Message)> _underWay = new();
@@ -95,6 +95,19 @@ public sealed class SimulatedConnection
             Peer.Launch(copy);
             _network.Sent(process, copy);
             Said(copy);
+        }
+
+        public ValueTask SendAsync(ReadOnlyMemory<byte> head, ReadOnlyMemory<byte> body, CancellationToken ct) =>
+            SendAsync((byte[])[.. head.Span, .. body.Span], ct);
+
+        public async ValueTask<MessageParts?> ReceiveAsync(PlaceBody place, CancellationToken ct)
+        {
+            if (await ReceiveAsync(ct) is not { } message) return null;
+            var rest = message.Length - MessageParts.HeadLength;
+            if (rest <= 0 || place(message.Span[..MessageParts.HeadLength], rest) is not { IsEmpty: false } body)
+                return new MessageParts(message, default);
+            message[MessageParts.HeadLength..].CopyTo(body);
+            return new MessageParts(message[..MessageParts.HeadLength], body);
         }
 
         public async ValueTask<ReadOnlyMemory<byte>?> ReceiveAsync(CancellationToken ct)

@@ -8,6 +8,7 @@ using Lifeboat.Agent.Linking;
 using Lifeboat.Protection.Links;
 using Lifeboat.Replication;
 using Lifeboat.Replication.Linking;
+using Lifeboat.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Lifeboat.Tests.Agent;
@@ -34,6 +35,42 @@ public sealed class TlsLinkTests
             var echo = await link.ReceiveAsync(None);
             Assert.True(echo!.Value.Span.SequenceEqual(message), $"a message of {size} bytes came back changed");
         }
+    }
+
+    /// <summary>Whatever goes whole or in parts, and wherever it is put: what comes is what was sent.</summary>
+    [Fact]
+    public async Task Messages_in_two_parts_and_whole_ones_come_in_their_order()
+    {
+        using LinkCertificates a = new("site-a"), b = new("site-b");
+        a.Trust(b);
+        b.Trust(a);
+        await using var listener = Listen(b, EchoAsync);
+        await using var link = (ITwoPartConnection)await ConnectAsync(a, listener, "site-b");
+        var prng = new Prng(5);
+        var sent = Enumerable.Range(0, 200).Select(i => prng.Bytes((int)prng.Next(1, i % 3 == 0 ? 200 : 400_000)))
+            .ToArray();
+        var sending = Task.Run(async () =>
+        {
+            foreach (var message in sent)
+            {
+                var head = message.AsMemory(0, Math.Min(message.Length, (int)prng.Next(1, 100)));
+                if (prng.Chance(0.5)) await link.SendAsync(head, message.AsMemory(head.Length), None);
+                else await link.SendAsync(message, None);
+            }
+        });
+        var (room, placed) = (new byte[500_000], 0);
+        foreach (var message in sent)
+        {
+            var came = (await link.ReceiveAsync((head, length) =>
+            {
+                Assert.Equal(message.Length, head.Length + length);
+                return message[0] % 4 == 0 ? default : room.AsMemory(message[0], length);
+            }, None))!.Value;
+            if (!came.Body.IsEmpty) placed++;
+            Assert.True(message.AsSpan().SequenceEqual((byte[])[.. came.Head.Span, .. came.Body.Span]));
+        }
+        await sending;
+        Assert.InRange(placed, 1, sent.Length);
     }
 
     [Fact]

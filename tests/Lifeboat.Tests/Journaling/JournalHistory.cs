@@ -14,6 +14,8 @@ internal sealed class JournalHistory(Prng prng)
     public int SegmentBytes { get; init; } = 64 << 10;
     public int? DataLength { get; init; }
     public long ReserveBytes { get; init; }
+    /// <summary>Some appends are shorter, most are not.</summary>
+    public int WholeBlocksFrom { get; init; } = 2 << 10;
     public long Last => _records.Count;
     /// <summary>What a flush has promised.</summary>
     public long Promised { get; private set; }
@@ -22,7 +24,8 @@ internal sealed class JournalHistory(Prng prng)
 
     public JournalOptions Options => new()
     {
-        SegmentBytes = SegmentBytes, ReserveBytes = ReserveBytes, RecycleMax = 2, NewSalt = prng.NextUInt64,
+        SegmentBytes = SegmentBytes, ReserveBytes = ReserveBytes, RecycleMax = 2,
+        WholeBlocksFrom = WholeBlocksFrom, NewSalt = prng.NextUInt64,
     };
 
     public Task<Journal> OpenAsync(IStorage storage) =>
@@ -32,7 +35,7 @@ internal sealed class JournalHistory(Prng prng)
     {
         var added = new List<byte[]>();
         for (var count = prng.Next(1, 5); count > 0; count--) added.Add(NewRecord(Last + added.Count + 1, dataMax));
-        var outcome = await journal.AppendAsync(added.SelectMany(r => r).ToArray(), CancellationToken.None);
+        var outcome = await journal.AppendAsync(InRoom(journal, added), CancellationToken.None);
         if (outcome == AppendOutcome.Appended) _records.AddRange(added);
         return outcome;
     }
@@ -87,6 +90,29 @@ internal sealed class JournalHistory(Prng prng)
             Assert.Equal(_records[(int)sequence - 1], reader.Record.ToArray());
         }
         Assert.False(await reader.ReadAsync(CancellationToken.None));
+        await CheckKeptAsync(journal, from, to);
+    }
+
+    // What is kept is there when all is read, wherever it was found.
+    private async Task CheckKeptAsync(Journal journal, long from, long to)
+    {
+        var kept = new KeptStretches(1 << 20, []);
+        var reader = journal.Read(from, to, kept: kept);
+        var found = new List<(long Source, int Length)>();
+        while (await reader.ReadAsync(CancellationToken.None)) found.Add((reader.Source, reader.Data.Length));
+        Assert.Equal(to - from + 1, found.Count);
+        for (var i = 0; i < found.Count; i++)
+            Assert.True(kept.At(found[i].Source, found[i].Length)
+                .SequenceEqual(_records[(int)from + i - 1].AsSpan(RecordCodec.HeaderLength)));
+        kept.Release();
+    }
+
+    // Gathered for another place in the file than the one where it comes, now and then.
+    private AppendRoom InRoom(Journal journal, List<byte[]> records)
+    {
+        var room = new AppendRoom(journal.LeadAfter(prng.Chance(0.2) ? prng.Next(1, 9000) : 0));
+        foreach (var record in records) room.Add(record);
+        return room;
     }
 
     /// <summary>All records are there and whole but those that are told as lost.</summary>

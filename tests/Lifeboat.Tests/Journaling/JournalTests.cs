@@ -90,7 +90,8 @@ public sealed class JournalTests
         _disk.CapacityBytes = 2 << 20;
         await using var journal = await history.OpenAsync(Storage);
         while (await history.AppendAsync(journal) == AppendOutcome.Appended) { }
-        Assert.InRange(_disk.CapacityBytes - _disk.AllocatedBytes, 1 << 20, 2 << 20);
+        // The index of the segment before is written when a new one is there, and that may take of it.
+        Assert.InRange(_disk.CapacityBytes - _disk.AllocatedBytes, (1 << 20) - (8 << 10), 2 << 20);
     }
 
     [Fact]

@@ -9,7 +9,7 @@ internal sealed class FramePacker(CompressionChooser chooser, TimeProvider time)
     public FrameCompression Current => chooser.Current;
 
     /// <param name="body">As long as the records or longer.</param>
-    /// <returns>How they are packed there and in how many bytes.</returns>
+    /// <returns>How they are packed there and in how many bytes; none: they are not there.</returns>
     public (FrameCompression Compression, int Length) Pack(ReadOnlySpan<byte> records, Span<byte> body)
     {
         var compression = chooser.Next(records.Length);
@@ -22,7 +22,6 @@ internal sealed class FramePacker(CompressionChooser chooser, TimeProvider time)
                 time.GetElapsedTime(began));
             if (length > 0) return (compression, length);
         }
-        records.CopyTo(body);
         return (FrameCompression.None, records.Length);
     }
 

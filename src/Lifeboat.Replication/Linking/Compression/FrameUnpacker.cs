@@ -12,9 +12,15 @@ internal sealed class FrameUnpacker(FrameAbilities accepted) : IDisposable
     /// <exception cref="LinkException">
     /// Protocol: a field is not what it can be, or the records are damaged or packed as was not agreed.
     /// </exception>
-    public FrameHeader Open(ReadOnlyMemory<byte> payload, out ReadOnlyMemory<byte> records)
+    public FrameHeader Open(ReadOnlyMemory<byte> payload, out ReadOnlyMemory<byte> records) =>
+        Open(payload, default, out records);
+
+    /// <inheritdoc cref="Open(ReadOnlyMemory{byte}, out ReadOnlyMemory{byte})"/>
+    /// <param name="body">Where the records stand, when not in the payload.</param>
+    public FrameHeader Open(
+        ReadOnlyMemory<byte> payload, ReadOnlyMemory<byte> body, out ReadOnlyMemory<byte> records)
     {
-        var frame = FrameHeader.Decode(payload, out records);
+        var frame = FrameHeader.Decode(payload, body, out records);
         if (frame.Compression == FrameCompression.None) return frame;
         if (!accepted.Includes(frame.Compression))
             throw MessageCodec.Fault($"{frame.Compression} records, which was not agreed");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Indexing;
+using Lifeboat.Journaling.Segments;
 using Lifeboat.Protection;
 
 namespace Lifeboat.Replication.Replicas.Checksums;
@@ -21,7 +22,7 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
     private bool _believed, _asLeft, _damaged, _sectorIsAnew;
 
     public async Task<IReadOnlyList<SumChange>> RunAsync(
-        IEnumerable<Extent> extents, ReadOnlyMemory<byte> data, CancellationToken ct)
+        IEnumerable<Extent> extents, KeptStretches data, CancellationToken ct)
     {
         foreach (var extent in extents) await TakeAsync(extent, data, ct);
         await EndBlockAsync(ct);
@@ -29,7 +30,7 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
         return _changes;
     }
 
-    private async Task TakeAsync(Extent extent, ReadOnlyMemory<byte> data, CancellationToken ct)
+    private async Task TakeAsync(Extent extent, KeptStretches data, CancellationToken ct)
     {
         var end = Math.Min(extent.End, image.CheckedTo);
         for (var at = extent.Offset; at < end;)
@@ -50,7 +51,7 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
             {
                 await EndBlockAsync(ct);
                 await LoadAsync(block / SumSector.Blocks, ct);
-                stop = SetWhole(extent, at, end, data.Span);
+                stop = SetWhole(extent, at, end, data);
             }
             else await TakePartAsync(extent, at, stop, data, ct);
             at = stop;
@@ -58,10 +59,10 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
     }
 
     // All blocks of one sector in a row.
-    private long SetWhole(in Extent extent, long at, long end, ReadOnlySpan<byte> data)
+    private long SetWhole(in Extent extent, long at, long end, KeptStretches kept)
     {
         var sectorEnd = (_sectorNumber + 1) * SumSector.Covers;
-        data = data.Slice((int)(extent.Source + (at - extent.Offset)), (int)(Math.Min(end, sectorEnd) - at));
+        var data = kept.At(extent.Source + (at - extent.Offset), (int)(Math.Min(end, sectorEnd) - at));
         while (data.Length >= BlockSum.BlockBytes || (!data.IsEmpty && at + data.Length == image.SizeBytes))
         {
             var block = data[..Math.Min(data.Length, BlockSum.BlockBytes)];
@@ -72,7 +73,7 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
         return at;
     }
 
-    private async Task TakePartAsync(Extent extent, long from, long to, ReadOnlyMemory<byte> data, CancellationToken ct)
+    private async Task TakePartAsync(Extent extent, long from, long to, KeptStretches data, CancellationToken ct)
     {
         await BeginBlockAsync(from / BlockSum.BlockBytes, ct);
         var part = _content.AsSpan((int)(from - _block * BlockSum.BlockBytes), (int)(to - from));
@@ -82,7 +83,7 @@ internal sealed class SumPlan(CheckedImage image, Func<long, long, bool> isMende
             return;
         }
         if (extent.Source == Extent.Zeroes) part.Clear();
-        else data.Span.Slice((int)(extent.Source + (from - extent.Offset)), part.Length).CopyTo(part);
+        else data.At(extent.Source + (from - extent.Offset), part.Length).CopyTo(part);
         _covered += part.Length;
     }
 

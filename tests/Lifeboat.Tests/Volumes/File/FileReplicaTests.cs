@@ -56,7 +56,7 @@ public sealed class FileReplicaTests : IDisposable
             NewId = Guid.NewGuid, FoldRunBytes = 1 << 20,
             Journal = new JournalOptions
             {
-                SegmentBytes = 1 << 20, ReserveBytes = 0, NewSalt = _prng.Fork().NextUInt64,
+                SegmentBytes = 1 << 20, ReserveBytes = 0, WholeBlocksFrom = 64 << 10, NewSalt = _prng.Fork().NextUInt64,
             },
         },
         new FileStorage(_directory["replicas/shop"]), new FileReplicaStore(_directory["replicas"]),
@@ -80,8 +80,14 @@ public sealed class FileReplicaTests : IDisposable
         }
     }
 
-    private async Task AppendAsync(Replica replica, byte[] records) => Assert.Equal(ReplicaAppendOutcome.Appended,
-        await replica.AppendAsync(Epoch.First, _stream, replica.AppendedSequence + 1, records, Ct));
+    // Long ones go past the page cache.
+    private async Task AppendAsync(Replica replica, byte[] records)
+    {
+        var room = replica.NewRoom(0);
+        room.Add(records);
+        Assert.Equal(ReplicaAppendOutcome.Appended,
+            await replica.AppendAsync(Epoch.First, _stream, replica.AppendedSequence + 1, room, Ct));
+    }
 
     private static async Task FoldAsync(Replica replica, CancellationToken until)
     {
