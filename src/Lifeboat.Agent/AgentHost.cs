@@ -6,6 +6,7 @@ using Lifeboat.Agent.Capture.Gateway;
 using Lifeboat.Agent.Heartbeats;
 using Lifeboat.Agent.Linking;
 using Lifeboat.Agent.Processes;
+using Lifeboat.Agent.Quiesce;
 using Lifeboat.Agent.Replicas;
 using Lifeboat.Agent.Sources;
 using Lifeboat.Agent.Watchdog;
@@ -62,6 +63,7 @@ public static partial class AgentHost
         var started = time.GetUtcNow();
         var cuts = new SharedCuts(sources, time, logs.CreateLogger<SharedCuts>());
         var look = new ChangeLook(monitors, time);
+        var held = new HeldQuiesces(parts.Quiesces, time, logs.CreateLogger<HeldQuiesces>());
         AgentStatus Status() => new(site.Name, AgentApi.Version, Environment.ProcessId, started,
             listener.Address.ToString(), sources.Groups, replicas.Groups)
         {
@@ -72,7 +74,7 @@ public static partial class AgentHost
         var metrics = new AgentMetrics(sources, replicas, links, live, Status, time);
         await using var api = await StartApiAsync(paths, site, routes =>
         {
-            AgentApi.Map(routes, sources, cuts, replicas, links, new SeedChecks(time), look, Status);
+            AgentApi.Map(routes, sources, cuts, replicas, links, new SeedChecks(time), look, held, Status);
             metrics.Map(routes);
         }, ct);
         LogStarted(logs.CreateLogger(typeof(AgentHost)), site.Name, listener.Address);

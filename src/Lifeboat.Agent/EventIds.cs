@@ -40,6 +40,9 @@ internal static class EventIds
     public const int MomentNotCleaned = 4063;
     public const int DeadManContinued = 4064;
     public const int Requested = 4080;
+    public const int DeadManThawedBySteps = 4070;
+    public const int QuiesceHeld = 4071;
+    public const int QuiesceEnded = 4072;
     public const int RequestFailed = 4050;
     public const int AgentStarted = 4051;
     public const int WatchdogRestarted = 4052;

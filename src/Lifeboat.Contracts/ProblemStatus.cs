@@ -12,7 +12,8 @@ public static class ProblemStatus
         ReasonCode.NotAllowed or ReasonCode.PairingTokenRefused or ReasonCode.CertificateRefused => 403,
         ReasonCode.GroupUnknown or ReasonCode.PointUnknown or ReasonCode.InstanceUnknown or ReasonCode.VolumeUnknown
             or ReasonCode.RunUnknown or ReasonCode.SiteUnknown or ReasonCode.NetworkUnknown
-            or ReasonCode.HostUnknown or ReasonCode.PathUnknown or ReasonCode.OperationUnknown => 404,
+            or ReasonCode.HostUnknown or ReasonCode.PathUnknown or ReasonCode.OperationUnknown
+            or ReasonCode.FollowUpUnknown => 404,
         ReasonCode.MethodNotAllowed => 405,
         ReasonCode.Conflict or ReasonCode.GroupExists or ReasonCode.InstanceExists or ReasonCode.RunInProgress
             or ReasonCode.WrongSite or ReasonCode.WrongState or ReasonCode.StaleEpoch or ReasonCode.PrimaryMoved

@@ -76,4 +76,5 @@ public enum ReasonCode
     RequestUnderWay = 105,
     PreconditionFailed = 106,
     OperationUnknown = 107,
+    FollowUpUnknown = 118,
 }

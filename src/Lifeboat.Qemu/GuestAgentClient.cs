@@ -13,7 +13,8 @@ namespace Lifeboat.Qemu;
 /// </summary>
 public sealed class GuestAgentClient(string socketPath, QmpOptions options, TimeProvider time)
 {
-    private static readonly TimeSpan PollEvery = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan PollMin = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan PollMax = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan ShutdownErrorWait = TimeSpan.FromSeconds(1);
     private static long s_syncs = Environment.ProcessId * 1_000_000L % (1L << 40);
 
@@ -80,12 +81,12 @@ public sealed class GuestAgentClient(string socketPath, QmpOptions options, Time
     {
         var process = await ExecAsync(path, arguments, ct);
         var started = time.GetTimestamp();
-        while (true)
+        for (var pause = PollMin; ; pause = pause * 2 < PollMax ? pause * 2 : PollMax)
         {
             if (await ExecStatusAsync(process, ct) is { } exit) return exit;
             if (time.GetElapsedTime(started) > limit)
                 throw new QmpException(QmpFault.Timeout, $"{path} did not end within {limit.TotalSeconds:0.#} s");
-            await Task.Delay(PollEvery, time, ct);
+            await Task.Delay(pause, time, ct);
         }
     }
 

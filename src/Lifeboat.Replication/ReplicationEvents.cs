@@ -44,4 +44,5 @@ internal static class ReplicationEvents
     public const int ConnectionEnded = 2103;
     public const int QuiesceFailed = 2150;
     public const int ThawFailed = 2151;
+    public const int QuiesceTriedAnew = 2152;
 }

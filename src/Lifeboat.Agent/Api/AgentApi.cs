@@ -2,6 +2,7 @@
 using System.Reflection;
 using Lifeboat.Agent.Capture;
 using Lifeboat.Agent.Linking;
+using Lifeboat.Agent.Quiesce;
 using Lifeboat.Agent.Replicas;
 using Lifeboat.Agent.Sources;
 using Lifeboat.Contracts.Agents;
@@ -17,7 +18,7 @@ internal static class AgentApi
 {
     public static void Map(
         IEndpointRouteBuilder routes, SourceRoster sources, SharedCuts cuts, ReplicaRoster replicas,
-        LinkBudgets links, SeedChecks seeds, ChangeLook look, Func<AgentStatus> status)
+        LinkBudgets links, SeedChecks seeds, ChangeLook look, HeldQuiesces quiesces, Func<AgentStatus> status)
     {
         var v1 = routes.MapGroup("/v1").AddEndpointFilter(Problems.FilterAsync);
         v1.MapGet("/agent", status);
@@ -31,6 +32,9 @@ internal static class AgentApi
         v1.MapGet("/links/{peer}", (string peer) => links.Status(peer));
         v1.MapPut("/links/{peer}", (string peer, LinkSettings settings, CancellationToken ct) =>
             links.PutAsync(peer, settings, ct));
+        v1.MapGet("/quiesces", quiesces.Open);
+        v1.MapPost("/quiesces", (HoldRequest request, CancellationToken ct) => quiesces.BeginAsync(request, ct));
+        v1.MapPost("/quiesces/thaw", (ReleaseRequest request, CancellationToken ct) => quiesces.EndAsync(request, ct));
         v1.MapPost("/changes", (ChangeMapRequest request, CancellationToken ct) => look.LookAsync(request, ct));
     }
 

@@ -2,6 +2,7 @@
 using System.IO.MemoryMappedFiles;
 using System.Text;
 using Lifeboat.Agent.Processes;
+using Lifeboat.Agent.Quiesce;
 
 namespace Lifeboat.Agent.Heartbeats;
 
@@ -9,7 +10,7 @@ namespace Lifeboat.Agent.Heartbeats;
 // it has ended. Layout (little endian, of this host and this version only; a page with another magic is begun anew):
 //   0 magic · 8 process id · 16 its start ticks · 24 counter · 64 + 256 n, n = 0..31: freezes
 //   freeze: 0 deadline, Unix milliseconds, 0 = free, written last · 8 length · 12 guest agent's socket, UTF-8;
-//     `qmp:` and a monitor's socket for an instance that is paused
+//     `qmp:` and a monitor's socket for an instance that is paused; `ticket:` and the file that says how to thaw
 internal sealed unsafe class HeartbeatPage : IDisposable
 {
     public const int FreezesMax = 32;
@@ -111,6 +112,10 @@ internal sealed unsafe class HeartbeatPage : IDisposable
 internal readonly record struct Freeze(int Slot, DateTimeOffset Deadline, string GuestAgentSocket)
 {
     private const string Pause = "qmp:";
+
+    /// <summary>The file that says how to thaw; null: the guest agent's socket, or the monitor, is enough.</summary>
+    public string? Ticket => GuestAgentSocket.StartsWith(ThawTicket.Mark, StringComparison.Ordinal)
+        ? GuestAgentSocket[ThawTicket.Mark.Length..] : null;
 
     /// <summary>What stands for the guest agent's socket when an instance is paused through its monitor.</summary>
     public static string PauseOf(string monitorSocket) => Pause + monitorSocket;

@@ -11,6 +11,9 @@ namespace Lifeboat.Agent.Sources;
 
 internal sealed partial class HostedSource
 {
+    // Somebody waits for a point that was asked for; one by policy may be tried until the next is due.
+    private static readonly TimeSpan RetryOnRequest = TimeSpan.FromSeconds(30);
+
     private TaskCompletionSource _policyChanged = NewSignal();
     private volatile QuiesceReport? _lastQuiesce;
 
@@ -48,17 +51,36 @@ internal sealed partial class HostedSource
         await _quiescing.WaitAsync(ct);
         try
         {
-            outcome = await _quiesced.TakeAsync([.. Spec.Instances.Select(i => i.Name)], Spec.Policy.QuiesceLimit,
-                Spec.Policy.OnQuiesceFailure,
-                (reached, note, confirm, token) =>
+            outcome = await _quiesced.TakeAsync(Members(Spec), Spec.Policy.QuiesceLimit,
+                Spec.Policy.QuiesceInterval ?? RetryOnRequest, (reached, note, confirm, token) =>
                     _source.CheckpointAsync(reached, request.Label, note, confirm, token), ct);
         }
         finally
         {
             _quiescing.Release();
         }
+        Report(outcome);
         return await SealAsync(outcome.Checkpoint, request, outcome.Frozen, ct);
     }
+
+    // With `degrade` a point was made all the same: the failures say what was not quiesced.
+    private void Report(QuiescedOutcome outcome)
+    {
+        var point = outcome.Checkpoint.Point;
+        var reason = outcome.Failures.Count > 0 ? ReasonCode.QuiesceFailed : outcome.Checkpoint.Reason;
+        _lastQuiesce = new QuiesceReport(point?.CutAt ?? _parts.Time.GetUtcNow(), point?.Id, point?.Consistency, reason,
+            outcome.Failures.Count > 0 ? string.Join("; ", outcome.Failures) : outcome.Checkpoint.Detail);
+    }
+
+    // One whose rule has no step needs no rest: nothing is asked of it, and it holds nothing down.
+    private static IReadOnlyList<QuiesceMember> Members(SourceSpec spec) =>
+    [
+        .. from instance in spec.Instances
+           let rule = spec.Policy.Quiesce.Of(instance.Name)
+           where rule.Steps.Count > 0
+           orderby rule.Order
+           select new QuiesceMember(instance.Name, rule.OnFailure ?? spec.Policy.OnQuiesceFailure, rule.Retries),
+    ];
 
     private async Task<CheckpointResult> SealAsync(
         CheckpointOutcome outcome, CheckpointRequest request, TimeSpan? frozen, CancellationToken ct)
@@ -98,15 +120,10 @@ internal sealed partial class HostedSource
     {
         try
         {
-            var request = new CheckpointRequest(true, false, Spec.Policy.QuiesceLabel, null);
-            var point = (await CheckpointAsync(request, ct)).Point;
-            // With `degrade` a point was made all the same, and its note says what was not quiesced.
-            _lastQuiesce = new QuiesceReport(point.CutAt, point.Id, point.Consistency,
-                point.Note is null ? ReasonCode.None : ReasonCode.QuiesceFailed, point.Note);
+            await CheckpointAsync(new CheckpointRequest(true, false, Spec.Policy.QuiesceLabel, null), ct);
         }
         catch (ProblemException e)
         {
-            _lastQuiesce = new QuiesceReport(_parts.Time.GetUtcNow(), null, null, e.Reason, e.Detail ?? e.Message);
             LogNoQuiescedPoint(Spec.Group, e.Reason, e.Message);
         }
     }

@@ -60,8 +60,8 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Suspension = spec.Suspension,
             Seed = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))),
         }, parts.Link, parts.Time, parts.Logs.CreateLogger<GroupSource>());
-        var quiesce = new GuestAgentQuiesce(spec.Instances, parts.Heartbeat, parts.Time);
-        _quiesced = new QuiescedCheckpoint(quiesce, parts.Time, parts.Logs.CreateLogger<QuiescedCheckpoint>());
+        _quiesced = new QuiescedCheckpoint(new SourceQuiesce(() => Spec, parts.Quiesces), parts.Time,
+            parts.Logs.CreateLogger<QuiescedCheckpoint>());
         _meter = SourceMeter.Open(MeterFolder(parts), spec.Group);
         _metering = MeterAsync(_stop.Token);
         _running = RunAsync();

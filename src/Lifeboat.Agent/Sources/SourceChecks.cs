@@ -6,6 +6,7 @@ using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Qemu;
+using Lifeboat.Quiescing;
 using Lifeboat.Replication.Capture;
 
 namespace Lifeboat.Agent.Sources;
@@ -77,5 +78,7 @@ internal static class SourceChecks
             yield return $"volume {volume.Name}: sizeBytes is {volume.SizeBytes}; it must be a multiple of 512";
         foreach (var problem in spec.Suspension?.Problems() ?? []) yield return problem;
         foreach (var problem in spec.Policy.Problems()) yield return problem;
+        foreach (var problem in QuiesceProviders.Shipped().Problems(spec.Policy.Quiesce.All))
+            yield return $"policy.quiesce: {problem}";
     }
 }

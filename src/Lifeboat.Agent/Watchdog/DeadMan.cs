@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
 using Lifeboat.Agent.Heartbeats;
+using Lifeboat.Agent.Quiesce;
 using Lifeboat.Qemu;
+using Lifeboat.Quiescing;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.Watchdog;
@@ -12,6 +15,9 @@ namespace Lifeboat.Agent.Watchdog;
 internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILogger<DeadMan> logger)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(1);
+    // What cannot be reached for so long is not held by anything we could let go: a script's machine, a service.
+    private static readonly TimeSpan GiveUpAfter = TimeSpan.FromMinutes(10);
     private static readonly QmpOptions Patience = new()
     {
         ConnectLimit = TimeSpan.FromSeconds(3),
@@ -45,7 +51,11 @@ internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILo
     {
         try
         {
-            if (freeze.Monitor is { } monitor) await ContinueAsync(monitor, time, logger, ct);
+            if (freeze.Ticket is { } ticket)
+            {
+                if (!await ThawAsync(ticket, freeze.Deadline, time, logger, ct)) return;
+            }
+            else if (freeze.Monitor is { } monitor) await ContinueAsync(monitor, time, logger, ct);
             else
             {
                 var thawed = await new GuestAgentClient(freeze.GuestAgentSocket, Patience, time).ThawAsync(ct);
@@ -62,11 +72,40 @@ internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILo
         {
             LogNotThawed(logger, freeze.GuestAgentSocket, e.Message);
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            LogNotThawed(logger, freeze.GuestAgentSocket, e.Message);   // the ticket cannot be read, or written
+        }
         catch (OperationCanceledException)
         {
             // The successor finds the slot and goes on.
         }
     }
+
+    private static async Task<bool> ThawAsync(
+        string path, DateTimeOffset deadline, TimeProvider time, ILogger logger, CancellationToken ct)
+    {
+        if (ThawTicket.Read(path) is not { } ticket) return true;
+        var thawed = await ticket.Open(time).ThawAsync(ticket.Id, deadline, ct);
+        var unsure = thawed.Unsure.ToList();
+        if (unsure.Count > 0)
+        {
+            LogNotThawed(logger, ticket.Instance, string.Join("; ", unsure));
+            if (time.GetUtcNow() < deadline + GiveUpAfter || unsure.Exists(IsGuest))
+            {
+                // What goes on already is not asked again: it may be at rest for somebody else by then.
+                ThawTicket.Write(path, ticket with { Steps = thawed.Left });
+                await Task.Delay(TryAgainAfter, time, ct);
+                return false;
+            }
+        }
+        LogThawedBySteps(logger, ticket.Instance, string.Join("; ", thawed.Steps));
+        File.Delete(path);
+        return true;
+    }
+
+    private static bool IsGuest(StepEvidence step) =>
+        step.Fault is not (ProviderFault.Unreachable or ProviderFault.Misconfigured);
 
     // Only what is paused: one that shut down or failed meanwhile is not ours to start.
     private static async Task ContinueAsync(string monitor, TimeProvider time, ILogger logger, CancellationToken ct)
@@ -81,6 +120,10 @@ internal sealed partial class DeadMan(HeartbeatPage page, TimeProvider time, ILo
     [LoggerMessage(EventIds.DeadManContinued, LogLevel.Warning,
         "Let the instance at {Monitor} go on: whoever paused it did not in time")]
     private static partial void LogContinued(ILogger logger, string monitor);
+
+    [LoggerMessage(EventIds.DeadManThawedBySteps, LogLevel.Warning,
+        "Thawed {Instance}: whoever quiesced it did not in time: {Steps}")]
+    private static partial void LogThawedBySteps(ILogger logger, string instance, string steps);
 
     [LoggerMessage(EventIds.DeadManThawed, LogLevel.Warning,
         "Thawed {FileSystems} file systems through {Socket}: whoever froze them did not in time")]

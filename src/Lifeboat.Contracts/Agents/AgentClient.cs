@@ -66,6 +66,18 @@ public sealed class AgentClient : IDisposable
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         AskAsync<CheckpointResult>(HttpMethod.Post, $"v1/sources/{Escape(group)}/checkpoints", request, ct);
 
+    /// <summary>Brings instances to rest and holds them; the same id again finds what is held.</summary>
+    public Task<QuiesceInfo> HoldAsync(HoldRequest request, CancellationToken ct) =>
+        AskAsync<QuiesceInfo>(HttpMethod.Post, "v1/quiesces", request, ct);
+
+    /// <summary>Lets instances go on, held or not.</summary>
+    public Task<QuiesceInfo> ReleaseAsync(ReleaseRequest request, CancellationToken ct) =>
+        AskAsync<QuiesceInfo>(HttpMethod.Post, "v1/quiesces/thaw", request, ct);
+
+    /// <summary>What was held by request and not thawed by one, newest first.</summary>
+    public Task<IReadOnlyList<QuiesceInfo>> QuiescesAsync(CancellationToken ct) =>
+        AskAsync<IReadOnlyList<QuiesceInfo>>(HttpMethod.Get, "v1/quiesces", null, ct);
+
     /// <summary>Lets go of one volume; when it returns nothing of capture is on its disk.</summary>
     public Task<SourceStatus> ReleaseVolumeAsync(
         string group, string volume, ReleaseVolumeRequest request, CancellationToken ct) =>

@@ -128,7 +128,7 @@ public sealed record SourceStatus
     public SyncForecastStatus? Forecast { get; init; }
     public required long Attaches { get; init; }
     public RecoveryPoint? LastSealed { get; init; }
-    /// <summary>How the last quiesce that the policy asked for went; null: there was none yet.</summary>
+    /// <summary>How the last quiesce for a point went, by policy or asked for; null: there was none yet.</summary>
     public QuiesceReport? LastQuiesce { get; init; }
     /// <summary>Of a group that is read in moments; null: its writes are captured.</summary>
     public MomentsStatus? Moments { get; init; }

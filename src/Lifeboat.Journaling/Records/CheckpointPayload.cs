@@ -30,6 +30,13 @@ public static class CheckpointPayload
             foreach (var (instance, reached) in point.Quiesced.OrderBy(q => q.Key, StringComparer.Ordinal))
                 json.WriteNumber(instance, (byte)reached);
             json.WriteEndObject();
+            if (point.Evidence is { Count: > 0 })
+            {
+                json.WriteStartObject("evidence");
+                foreach (var (instance, text) in point.Evidence.OrderBy(e => e.Key, StringComparer.Ordinal))
+                    json.WriteString(instance, text);
+                json.WriteEndObject();
+            }
             json.WriteEndObject();
         }
         return buffer.ToArray();
@@ -68,7 +75,11 @@ public static class CheckpointPayload
             PointState.Open,
             json.TryGetProperty("label", out var label) ? label.GetString() : null,
             json.TryGetProperty("note", out var note) ? note.GetString() : null,
-            quiesced);
+            quiesced)
+        {
+            Evidence = json.TryGetProperty("evidence", out var evidence)
+                ? evidence.EnumerateObject().ToDictionary(e => e.Name, e => e.Value.GetString()!) : null,
+        };
     }
 
     private static Consistency ReadConsistency(JsonElement json)

@@ -27,6 +27,8 @@ public sealed record Policy
     public QuiesceFailure OnQuiesceFailure { get; init; } = QuiesceFailure.Degrade;
     /// <summary>Label of the points that are quiesced every <see cref="QuiesceInterval"/>; null: none.</summary>
     public string? QuiesceLabel { get; init; }
+    /// <summary>How each instance is brought to rest; those without a rule by their guest agents.</summary>
+    public QuiesceRules Quiesce { get; init; } = QuiesceRules.None;
     /// <summary>Points kept at the recovery site. The newest is kept however old it is.</summary>
     public Retention Retention { get; init; } = Retention.All(TimeSpan.FromHours(4));
     /// <summary>Memory at the source for writes not yet durable at the recovery site, in bytes.</summary>
@@ -69,6 +71,7 @@ public sealed record Policy
         if (QuiesceLimit < TimeSpan.FromSeconds(1) || QuiesceLimit > TimeSpan.FromMinutes(1))
             yield return $"policy.quiesceLimit is {QuiesceLimit}; allowed is 1 s to 1 min";
         if (QuiesceLabel is { Length: 0 or > 200 }) yield return "policy.quiesceLabel has 1 to 200 characters";
+        foreach (var problem in Quiesce.Problems()) yield return problem;
         foreach (var problem in Retention.Problems()) yield return problem;
         foreach (var problem in SourceProblems()) yield return problem;
         if (OutboxBytes is < 4 << 20 or > 64L << 30)

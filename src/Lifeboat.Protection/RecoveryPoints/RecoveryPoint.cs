@@ -24,6 +24,9 @@ public sealed record RecoveryPoint(
     Guid Id, long Sequence, Epoch Epoch, DateTimeOffset CutAt, Consistency Consistency, PointState State,
     string? Label, string? Note, IReadOnlyDictionary<string, Consistency> Quiesced)
 {
+    /// <summary>By instance: how it is known what it had reached, as its quiesce steps said it; null: none.</summary>
+    public IReadOnlyDictionary<string, string>? Evidence { get; init; }
+
     /// <summary>Volumes of the group that were added after the point and are not in it; null: none.</summary>
     public IReadOnlyList<string>? Without { get; init; }
 

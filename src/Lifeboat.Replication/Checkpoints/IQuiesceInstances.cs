@@ -5,7 +5,7 @@ using Lifeboat.Protection.RecoveryPoints;
 namespace Lifeboat.Replication.Checkpoints;
 
 /// <summary>
-/// Brings instances to rest for a checkpoint. Real: qemu-ga freeze and thaw, watched by the watchdog.
+/// Brings instances to rest for a checkpoint. Real: the steps of their rules, watched by the watchdog.
 /// </summary>
 public interface IQuiesceInstances
 {
@@ -22,11 +22,14 @@ public interface IQuiesceInstances
     Task<bool> ThawAsync(string instance, CancellationToken ct);
 }
 
-/// <param name="Reached">What the freeze brought: FileSystem, or Application when the guest ran its hooks.</param>
-/// <param name="Reason">None, or why it was not frozen.</param>
+/// <param name="Reached">What the freeze brought: FileSystem, or Application when its scripts or hooks ran. Crash:
+/// nothing is frozen.</param>
+/// <param name="Reason">None, or why it is not what was asked for.</param>
 public sealed record QuiesceOutcome(Consistency Reached, ReasonCode Reason, string? Detail)
 {
-    public bool Frozen => Reason == ReasonCode.None;
+    public bool Frozen => Reached > Consistency.Crash;
+    /// <summary>How that is known: goes with the point.</summary>
+    public string? Evidence { get; init; }
 }
 
 public enum QuiesceFault { Unreachable = 1, Refused = 2 }

@@ -9,68 +9,91 @@ namespace Lifeboat.Replication.Checkpoints;
 // An application-consistent checkpoint:
 //
 //   FREEZE each instance in order ──► CUT ──► THAW all, in reverse order ──► CONFIRM or withdraw
-//      │ one fails: Strict, or Degrade         ▲
+//      │ one fails: Strict, Degrade, or anew   ▲
 //      └───────────────────────────────────────┘ always, also when cancelled
 //
 // Only the thaw tells whether an instance was still frozen at the cut or its dead-man came first. The checkpoint is not
 // shipped before that is known: one that would claim too much is withdrawn, and Degrade cuts another that does not.
+// A member may ask to be tried anew: then all are thawed, and the whole round is made again after a pause.
 public sealed partial class QuiescedCheckpoint(IQuiesceInstances port, TimeProvider time,
     ILogger<QuiescedCheckpoint> logger)
 {
+    private const int EvidenceMax = 16 << 10;
     private static readonly TimeSpan ThawLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(10);
 
     /// <summary>Freezes, cuts and thaws.</summary>
-    /// <param name="instances">In the order to freeze.</param>
-    /// <param name="limit">The dead-man of each instance, armed before its freeze.</param>
-    public async Task<QuiescedOutcome> TakeAsync(IReadOnlyList<string> instances, TimeSpan limit,
-        QuiesceFailure onFailure, CutCheckpoint cut, CancellationToken ct)
+    /// <param name="members">In the order to freeze.</param>
+    /// <param name="limit">The dead-man of each instance, armed before its freeze; of each round.</param>
+    /// <param name="retryFor">No round is begun anew after that long, whatever the members ask for.</param>
+    public async Task<QuiescedOutcome> TakeAsync(IReadOnlyList<QuiesceMember> members, TimeSpan limit,
+        TimeSpan retryFor, CutCheckpoint cut, CancellationToken ct)
     {
-        var round = new Round(time.GetTimestamp());
-        CheckpointOutcome outcome;
+        var began = time.GetTimestamp();
+        var pause = PauseMin;
+        for (var tried = 0; ; tried++)
+        {
+            var mayRetry = time.GetElapsedTime(began) + pause < retryFor;
+            var round = new Round(time.GetTimestamp(), mayRetry ? tried : int.MaxValue);
+            if (await RoundAsync(round, members, limit, cut, ct) is { } outcome) return outcome;
+            LogTriedAnew(tried + 1, string.Join("; ", round.Failures));
+            await Task.Delay(pause, time, ct);
+            pause = pause * 2 < PauseMax ? pause * 2 : PauseMax;
+        }
+    }
+
+    // Null: to be made again.
+    private async Task<QuiescedOutcome?> RoundAsync(
+        Round round, IReadOnlyList<QuiesceMember> members, TimeSpan limit, CutCheckpoint cut, CancellationToken ct)
+    {
+        CheckpointOutcome? outcome = null;
         try
         {
-            await FreezeAsync(round, instances, limit, onFailure, ct);
-            outcome = round.Failures.Count > 0 && onFailure == QuiesceFailure.Strict
-                ? new CheckpointOutcome(null, TimeSpan.Zero, ReasonCode.QuiesceFailed, round.Note)
-                : await cut(round.Reached.ToDictionary(), round.Note, () => ThawAllAsync(round), ct);
+            await FreezeAsync(round, members, limit, ct);
+            if (!round.Ended)
+                outcome = await cut(round.Reached.ToDictionary(), round.Note(), () => ThawAllAsync(round), ct);
         }
         finally
         {
             await ThawAllAsync(round);
         }
-        if (!round.ThawedEarly || onFailure == QuiesceFailure.Strict)
-            return new QuiescedOutcome(outcome, round.Frozen, round.Failures);
-        foreach (var instance in instances) round.Reached[instance] = Consistency.Crash;
-        outcome = await cut(round.Reached.ToDictionary(), round.Note, () => Task.FromResult(true), ct);
+        if (round.Again) return null;
+        outcome ??= new CheckpointOutcome(null, TimeSpan.Zero, ReasonCode.QuiesceFailed, round.Note().Failed);
+        if (!round.ThawedEarly || round.Ended) return new QuiescedOutcome(outcome, round.Frozen, round.Failures);
+        foreach (var member in members) round.Reached[member.Instance] = Consistency.Crash;
+        outcome = await cut(round.Reached.ToDictionary(), round.Note(), () => Task.FromResult(true), ct);
         return new QuiescedOutcome(outcome, round.Frozen, round.Failures);
     }
 
-    private async Task FreezeAsync(Round round, IReadOnlyList<string> instances, TimeSpan limit,
-        QuiesceFailure onFailure, CancellationToken ct)
+    private async Task FreezeAsync(
+        Round round, IReadOnlyList<QuiesceMember> members, TimeSpan limit, CancellationToken ct)
     {
-        foreach (var instance in instances)
+        foreach (var member in members)
         {
-            round.ToThaw.Push(instance); // before the call: whatever comes of it, it is thawed
+            round.ToThaw.Push(member); // before the call: whatever comes of it, it is thawed
             var left = limit - time.GetElapsedTime(round.Began);
             var freeze = left > TimeSpan.Zero
-                ? await port.FreezeAsync(instance, left, ct)
+                ? await port.FreezeAsync(member.Instance, left, ct)
                 : new QuiesceOutcome(Consistency.Crash, ReasonCode.Timeout, "no time was left to freeze it");
-            round.Reached[instance] = freeze.Frozen ? freeze.Reached : Consistency.Crash;
-            if (freeze.Frozen) continue;
-            round.Failures.Add($"{instance}: {freeze.Reason} {freeze.Detail}");
-            LogQuiesceFailed(logger, instance, freeze.Reason, freeze.Detail);
-            if (onFailure == QuiesceFailure.Strict) return;
+            round.Reached[member.Instance] = freeze.Reached;
+            if (freeze.Evidence is { } evidence) round.Evidence[member.Instance] = evidence;
+            if (freeze.Reason == ReasonCode.None) continue;
+            round.Fail(member, $"{member.Instance}: {freeze.Reason} {freeze.Detail}");
+            LogQuiesceFailed(logger, member.Instance, freeze.Reason, freeze.Detail);
+            if (round.Ended) return;
         }
     }
 
     /// <returns>False: a dead-man came before us, so the cut is not what it says.</returns>
     private async Task<bool> ThawAllAsync(Round round)
     {
-        while (round.ToThaw.TryPop(out var instance))
+        while (round.ToThaw.TryPop(out var member))
         {
-            if (await ThawAsync(instance) || round.Reached.GetValueOrDefault(instance) <= Consistency.Crash) continue;
+            if (await ThawAsync(member.Instance)
+                || round.Reached.GetValueOrDefault(member.Instance) <= Consistency.Crash) continue;
             round.ThawedEarly = true;
-            round.Failures.Add($"{instance}: {ReasonCode.Timeout} thawed by its dead-man before the cut");
+            round.Fail(member, $"{member.Instance}: {ReasonCode.Timeout} not at rest until after the cut");
         }
         round.Frozen ??= time.GetElapsedTime(round.Began);
         return !round.ThawedEarly;
@@ -96,16 +119,42 @@ public sealed partial class QuiescedCheckpoint(IQuiesceInstances port, TimeProvi
         }
     }
 
-    private sealed class Round(long began)
+    private sealed class Round(long began, int tried)
     {
         public long Began => began;
         public SortedDictionary<string, Consistency> Reached { get; } = new(StringComparer.Ordinal);
+        public SortedDictionary<string, string> Evidence { get; } = new(StringComparer.Ordinal);
         public List<string> Failures { get; } = [];
-        public Stack<string> ToThaw { get; } = new();
+        public Stack<QuiesceMember> ToThaw { get; } = new();
         public bool ThawedEarly { get; set; }
         public TimeSpan? Frozen { get; set; }
-        public string? Note => Failures.Count == 0 ? null : $"not quiesced: {string.Join("; ", Failures)}";
+        /// <summary>No point comes of this round.</summary>
+        public bool Ended { get; private set; }
+        /// <summary>It ended for a member that is tried anew.</summary>
+        public bool Again { get; private set; }
+
+        public void Fail(QuiesceMember member, string what)
+        {
+            Failures.Add(what);
+            Again |= !Ended && tried < member.Retries;
+            Ended |= tried < member.Retries || member.OnFailure == QuiesceFailure.Strict;
+        }
+
+        // A point's record has an end: what many instances say is cut to what fits.
+        public QuiesceNote Note()
+        {
+            var each = EvidenceMax / Math.Max(1, Evidence.Count);
+            return new QuiesceNote(
+                Failures.Count == 0 ? null : Cut($"not quiesced: {string.Join("; ", Failures)}", EvidenceMax),
+                Evidence.Count == 0 ? null : Evidence.ToDictionary(e => e.Key, e => Cut(e.Value, each)));
+        }
+
+        private static string Cut(string text, int max) => text.Length <= max ? text : text[..max] + "…";
     }
+
+    [LoggerMessage(ReplicationEvents.QuiesceTriedAnew, LogLevel.Warning,
+        "The quiesce failed and is tried anew, for the {Tries}. time: {Failures}")]
+    private partial void LogTriedAnew(int tries, string failures);
 
     [LoggerMessage(ReplicationEvents.QuiesceFailed, LogLevel.Warning,
         "Instance {Instance} was not quiesced: {Reason} {Detail}")]
@@ -118,9 +167,19 @@ public sealed partial class QuiescedCheckpoint(IQuiesceInstances port, TimeProvi
 
 /// <summary>Cuts a checkpoint; it counts only if <paramref name="confirm"/> then says so.</summary>
 /// <param name="reached">Consistency per instance.</param>
-/// <param name="note">What failed; null: nothing.</param>
-public delegate Task<CheckpointOutcome> CutCheckpoint(IReadOnlyDictionary<string, Consistency> reached, string? note,
-    Func<Task<bool>> confirm, CancellationToken ct);
+/// <param name="note">What failed, and how the rest is known.</param>
+public delegate Task<CheckpointOutcome> CutCheckpoint(IReadOnlyDictionary<string, Consistency> reached,
+    QuiesceNote note, Func<Task<bool>> confirm, CancellationToken ct);
+
+/// <summary>An instance that is brought to rest for a checkpoint.</summary>
+/// <param name="OnFailure">What becomes of the point when it cannot be.</param>
+/// <param name="Retries">Rounds that are begun anew for it before that counts.</param>
+public sealed record QuiesceMember(string Instance, QuiesceFailure OnFailure, int Retries = 0);
+
+/// <summary>What is said on a point of how its instances came to rest.</summary>
+/// <param name="Failed">What was not quiesced; null: nothing.</param>
+/// <param name="Evidence">By instance; null: none.</param>
+public sealed record QuiesceNote(string? Failed, IReadOnlyDictionary<string, string>? Evidence = null);
 
 /// <param name="Frozen">From before the first freeze to after the last thaw.</param>
 /// <param name="Failures">What was not quiesced, or not long enough.</param>

@@ -33,11 +33,11 @@ public sealed partial class GroupSource
     /// <param name="quiesced">What each instance has done for it; empty: nothing, it is crash-consistent.</param>
     public Task<CheckpointOutcome> CheckpointAsync(IReadOnlyDictionary<string, Consistency> quiesced, string? label,
         string? note, CancellationToken ct) =>
-        CheckpointAsync(quiesced, label, note, static () => Task.FromResult(true), ct);
+        CheckpointAsync(quiesced, label, new QuiesceNote(note), static () => Task.FromResult(true), ct);
 
     /// <param name="confirm">Called right after the cut; the point counts only if it says true.</param>
     public async Task<CheckpointOutcome> CheckpointAsync(IReadOnlyDictionary<string, Consistency> quiesced,
-        string? label, string? note, Func<Task<bool>> confirm, CancellationToken ct)
+        string? label, QuiesceNote note, Func<Task<bool>> confirm, CancellationToken ct)
     {
         if (_moments is not null) return await AskMomentAsync(quiesced, label, note, confirm, ct);
         var consistency = quiesced.Count == 0 ? Consistency.Crash : quiesced.Values.Min();
@@ -65,14 +65,17 @@ public sealed partial class GroupSource
         _points.WaitAsync(pointId, limit, ct);
 
     private async Task<CheckpointOutcome> CutAsync(Consistency consistency,
-        IReadOnlyDictionary<string, Consistency> quiesced, string? label, string? note, Func<Task<bool>> confirm,
+        IReadOnlyDictionary<string, Consistency> quiesced, string? label, QuiesceNote note, Func<Task<bool>> confirm,
         CancellationToken ct)
     {
         if (Hold() is not { } held)
             return new CheckpointOutcome(null, TimeSpan.Zero, NotCapturing(), "nothing is captured now");
         var (id, at) = (_chance.NextGuid(), _time.GetUtcNow());
         var outcome = held.Cut(sequence =>
-            new(id, sequence, _options.Epoch, at, consistency, PointState.Open, label, held.Note(note), quiesced),
+            new(id, sequence, _options.Epoch, at, consistency, PointState.Open, label, held.Note(note.Failed), quiesced)
+            {
+                Evidence = note.Evidence,
+            },
             consistency == Consistency.CleanShutdown);
         if (outcome.Point is null) return outcome;
         var (intact, agreed) = (false, false);

@@ -19,7 +19,7 @@ public sealed partial class GroupSource
     private static readonly TimeSpan AskPatience = TimeSpan.FromMinutes(2);
 
     private async Task<CheckpointOutcome> AskMomentAsync(IReadOnlyDictionary<string, Consistency> quiesced,
-        string? label, string? note, Func<Task<bool>> confirm, CancellationToken ct)
+        string? label, QuiesceNote note, Func<Task<bool>> confirm, CancellationToken ct)
     {
         await _cutting.EnterAsync(ct);
         try

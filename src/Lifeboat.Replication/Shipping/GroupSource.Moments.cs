@@ -189,8 +189,8 @@ public sealed partial class GroupSource
         var (moment, ask, id) = (work.Moment, work.Ask, _chance.NextGuid());
         using var held = new HeldCut(this, work.Stream);
         var outcome = held.Cut(sequence => new RecoveryPoint(id, sequence, _options.Epoch, moment.At,
-            ask?.Consistency ?? Consistency.Crash, PointState.Open, ask?.Label, held.Note(ask?.Note),
-            ask?.Quiesced ?? Nobody), cleanShutdown: false);
+            ask?.Consistency ?? Consistency.Crash, PointState.Open, ask?.Label, held.Note(ask?.Note.Failed),
+            ask?.Quiesced ?? Nobody) { Evidence = ask?.Note.Evidence }, cleanShutdown: false);
         held.Settle(agreed: true); // there is no mirror that could have missed anything
         if (outcome.Point is null) return false;
         work.Point = outcome.Point;

@@ -9,7 +9,7 @@ namespace Lifeboat.Replication.Shipping;
 
 /// <summary>Somebody wants a moment now, and a point of it.</summary>
 /// <param name="Confirm">Called once it is fixed: whether the instances were still quiet then.</param>
-internal sealed record MomentAsk(IReadOnlyDictionary<string, Consistency> Quiesced, string? Label, string? Note,
+internal sealed record MomentAsk(IReadOnlyDictionary<string, Consistency> Quiesced, string? Label, QuiesceNote Note,
     Func<Task<bool>> Confirm)
 {
     private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);

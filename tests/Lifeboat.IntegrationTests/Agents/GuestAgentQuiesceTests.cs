@@ -4,7 +4,10 @@ using Lifeboat.Agent.Processes;
 using Lifeboat.Agent.Quiesce;
 using Lifeboat.Agent.Watchdog;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Quiescing;
 using Lifeboat.Testing.Oracle;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -13,6 +16,7 @@ namespace Lifeboat.IntegrationTests.Agents;
 /// <summary>Freezing a real guest: it comes back whoever forgets it.</summary>
 public sealed class GuestAgentQuiesceTests : IDisposable
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
     private readonly string _directory = Directory.CreateTempSubdirectory("lb-ga").FullName;
     private readonly CancellationTokenSource _limit = new(TimeSpan.FromMinutes(3));
 
@@ -28,8 +32,7 @@ public sealed class GuestAgentQuiesceTests : IDisposable
         await vm.WaitForGuestAgentAsync(Ct);
         using var page = HeartbeatPage.Open(Path.Combine(_directory, "heartbeat"));
         page.Register(ProcessIdentity.Current);
-        var quiesce = new GuestAgentQuiesce(
-            [new SourceInstance("guest", vm.QmpSocket, vm.GuestAgentSocket)], page, TimeProvider.System);
+        var quiesce = Quiesce(page, new SourceInstance("guest", vm.QmpSocket, vm.GuestAgentSocket));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Ct);
         var deadMan = new DeadMan(page, TimeProvider.System, NullLogger<DeadMan>.Instance).RunAsync([], stop.Token);
 
@@ -53,15 +56,42 @@ public sealed class GuestAgentQuiesceTests : IDisposable
         await witness.History.WaitForAcksAsync("guest", 10, Ct);
         await stop.CancelAsync();
         await deadMan;
+        await AssertTheTimerInTheGuestIsEnoughAsync(vm, witness);
+    }
+
+    // Nobody is left on the host: a script ran before the freeze, and the guest goes on by itself.
+    private async Task AssertTheTimerInTheGuestIsEnoughAsync(OracleVm vm, Witness witness)
+    {
+        var script = new Dictionary<string, string>
+        {
+            ["quiesce"] = "id -u; touch /run/rests", ["thaw"] = "rm /run/rests",
+        };
+        var timer = new Dictionary<string, string> { ["guest-timer"] = "yes" };
+        var steps = new InstanceQuiesce(QuiesceProviders.Shipped(),
+            new QuiesceTarget("guest", vm.GuestAgentSocket, _directory, TimeProvider.System),
+            [
+                new QuiesceStep { Provider = QuiesceStep.GuestScript, Settings = script },
+                new QuiesceStep { Provider = QuiesceStep.GuestAgent, Settings = timer },
+            ]);
+        var deadline = TimeProvider.System.GetUtcNow() + TimeSpan.FromSeconds(2);
+        var outcome = await steps.QuiesceAsync(Guid.NewGuid(), TimeSpan.FromSeconds(10), deadline, false, Ct);
+        Assert.True(outcome.Reached == Consistency.Application, string.Join('\n', outcome.Steps));
+        Assert.Equal("quiesce ended with exit code 0: 0", outcome.Steps[0].Text);
+        Assert.Contains("a timer in the guest", outcome.Steps[1].Text, StringComparison.Ordinal);
+
+        await witness.History.WaitForAcksAsync("guest", 10, Ct);
+        var thawed = await steps.ThawAsync(Guid.NewGuid(), deadline, Ct);
+
+        Assert.False(thawed.Held);
+        Assert.Equal(0, (await vm.Agent.RunAsync("/bin/sh", ["-c", "[ ! -e /run/rests ]"], Limit, Ct)).ExitCode);
     }
 
     [Fact]
     public async Task A_guest_without_an_agent_that_answers_is_left_as_it_is()
     {
         using var page = HeartbeatPage.Open(Path.Combine(_directory, "heartbeat"));
-        var quiesce = new GuestAgentQuiesce(
-            [new SourceInstance("none", "", null), new SourceInstance("gone", "", "/nonexistent/ga.sock")], page,
-            TimeProvider.System);
+        var quiesce = Quiesce(page,
+            new SourceInstance("none", "", null), new SourceInstance("gone", "", "/nonexistent/ga.sock"));
 
         Assert.False((await quiesce.FreezeAsync("none", TimeSpan.FromSeconds(5), Ct)).Frozen);
         Assert.False((await quiesce.FreezeAsync("gone", TimeSpan.FromSeconds(5), Ct)).Frozen);
@@ -73,6 +103,17 @@ public sealed class GuestAgentQuiesceTests : IDisposable
     {
         _limit.Dispose();
         Directory.Delete(_directory, recursive: true);
+    }
+
+    private SourceQuiesce Quiesce(HeartbeatPage page, params SourceInstance[] instances)
+    {
+        var spec = new SourceSpec
+        {
+            Group = "g", RecoverySite = "b", Epoch = Epoch.First, Target = "", Volumes = [], Instances = instances,
+            Policy = Policy.Default,
+        };
+        return new SourceQuiesce(() => spec, new WatchedQuiesces(QuiesceProviders.Shipped(), page, _directory,
+            Path.Combine(_directory, "tickets"), TimeProvider.System));
     }
 
     private async Task UntilThawedAsync(OracleVm vm)

@@ -22,8 +22,9 @@ public sealed partial class SimulatedAgent
             await Process.Clock.DelayAsync(TimeSpan.FromMilliseconds(dice.Next(300, 4000)));
             if (source != _source) return;
             var limit = FreezeMax * (0.1 + 0.9 * dice.NextDouble());
-            var outcome = await quiesced.TakeAsync([SimulatedHost.InstanceName], limit,
-                dice.Pick<QuiesceFailure>([QuiesceFailure.Strict, QuiesceFailure.Degrade]),
+            var member = new QuiesceMember(SimulatedHost.InstanceName,
+                dice.Pick<QuiesceFailure>([QuiesceFailure.Strict, QuiesceFailure.Degrade]));
+            var outcome = await quiesced.TakeAsync([member], limit, TimeSpan.Zero,
                 (reached, note, confirm, ct) => source.CheckpointAsync(reached, "quiesced", note, confirm, ct),
                 default);
             _world.Count(outcome.Checkpoint.Point is { } point

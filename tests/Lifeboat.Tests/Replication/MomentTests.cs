@@ -3,6 +3,7 @@ using Lifeboat.Journaling.Records;
 using Lifeboat.Protection;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Checkpoints;
 using Lifeboat.Replication.Shipping;
 using Xunit;
 
@@ -131,12 +132,12 @@ public sealed class MomentTests
         Write(5);
         var quiet = new Dictionary<string, Consistency> { ["db"] = Consistency.Application };
 
-        var late = _world.Ask(() => _world.Source.CheckpointAsync(quiet, "late", null,
+        var late = _world.Ask(() => _world.Source.CheckpointAsync(quiet, "late", new QuiesceNote(null),
             () => Task.FromResult(false), CancellationToken.None));
         Assert.Null(late.Point);
         Assert.Equal(ReasonCode.QuiesceFailed, late.Reason);
 
-        var made = _world.Ask(() => _world.Source.CheckpointAsync(quiet, "mine", null,
+        var made = _world.Ask(() => _world.Source.CheckpointAsync(quiet, "mine", new QuiesceNote(null),
             () => Task.FromResult(true), CancellationToken.None));
         Assert.Equal((Consistency.Application, "mine"), (made.Point!.Consistency, made.Point.Label));
         _world.Until(() => _world.Status.LastSealed?.Id == made.Point.Id, "it is sealed");

@@ -64,12 +64,41 @@ public sealed class QuiescedCheckpointTests
         Assert.Equal(ReasonCode.None, outcome.Checkpoint.Reason);
     }
 
+    [Theory]
+    [InlineData(1, ReasonCode.None)]
+    [InlineData(9, ReasonCode.QuiesceFailed)]
+    public async Task A_member_may_be_tried_anew_and_then_its_rule_counts(int refusals, ReasonCode reason)
+    {
+        _guests.Refusing.Add("web");
+        _guests.RefusesOnly = refusals;
+        var outcome = await new QuiescedCheckpoint(_guests, new ClockWithoutWaits(),
+            NullLogger<QuiescedCheckpoint>.Instance).TakeAsync(Members(QuiesceFailure.Strict, retries: 2),
+            TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(1), CutAsync, default);
+        Assert.Equal(reason, outcome.Checkpoint.Reason);
+        Assert.Equal(reason == ReasonCode.None ? 2 : 3, _guests.Calls.Count(c => c == "freeze web"));
+        Assert.Equal(_guests.Calls.Count(c => c.StartsWith("freeze", StringComparison.Ordinal)),
+            _guests.Calls.Count(c => c.StartsWith("thaw", StringComparison.Ordinal)));
+        Assert.Empty(_guests.Frozen);
+    }
+
+    [Fact]
+    public async Task A_member_that_may_degrade_does_and_one_that_may_not_ends_the_point()
+    {
+        _guests.Refusing.Add("web");
+        List<QuiesceMember> members = [new("db", QuiesceFailure.Strict), new("web", QuiesceFailure.Degrade)];
+        var outcome = await new QuiescedCheckpoint(_guests, TimeProvider.System,
+            NullLogger<QuiescedCheckpoint>.Instance).TakeAsync(members, TimeSpan.FromSeconds(10), TimeSpan.Zero,
+            CutAsync, default);
+        Assert.Equal(ReasonCode.None, outcome.Checkpoint.Reason);
+        Assert.Equal("db=Application web=Crash", _cuts.Single().Reached);
+    }
+
     [Fact]
     public async Task Whatever_happens_in_the_cut_everything_is_thawed()
     {
         await Assert.ThrowsAsync<OperationCanceledException>(() => new QuiescedCheckpoint(_guests, TimeProvider.System,
-            NullLogger<QuiescedCheckpoint>.Instance).TakeAsync(Instances, TimeSpan.FromSeconds(10),
-            QuiesceFailure.Strict, (_, _, _, _) => throw new OperationCanceledException(), default));
+            NullLogger<QuiescedCheckpoint>.Instance).TakeAsync(Members(QuiesceFailure.Strict), TimeSpan.FromSeconds(10),
+            TimeSpan.Zero, (_, _, _, _) => throw new OperationCanceledException(), default));
         Assert.Empty(_guests.Frozen);
     }
 
@@ -93,15 +122,18 @@ public sealed class QuiescedCheckpointTests
 
     private Task<QuiescedOutcome> TakeAsync(QuiesceFailure onFailure) =>
         new QuiescedCheckpoint(_guests, TimeProvider.System, NullLogger<QuiescedCheckpoint>.Instance)
-            .TakeAsync(Instances, TimeSpan.FromSeconds(10), onFailure, CutAsync, default);
+            .TakeAsync(Members(onFailure), TimeSpan.FromSeconds(10), TimeSpan.Zero, CutAsync, default);
 
-    private async Task<CheckpointOutcome> CutAsync(IReadOnlyDictionary<string, Consistency> reached, string? note,
+    private static IReadOnlyList<QuiesceMember> Members(QuiesceFailure onFailure, int retries = 0) =>
+        [.. Instances.Select(i => new QuiesceMember(i, onFailure, retries))];
+
+    private async Task<CheckpointOutcome> CutAsync(IReadOnlyDictionary<string, Consistency> reached, QuiesceNote note,
         Func<Task<bool>> confirm, CancellationToken ct)
     {
         _guests.Calls.Add("cut");
         var counts = await confirm();
         var all = reached.OrderBy(r => r.Key).Select(r => $"{r.Key}={r.Value}");
-        _cuts.Add((note ?? "", string.Join(' ', all), counts));
+        _cuts.Add((note.Failed ?? "", string.Join(' ', all), counts));
         return new CheckpointOutcome(null, TimeSpan.Zero, counts ? ReasonCode.None : ReasonCode.QuiesceFailed);
     }
 
@@ -113,12 +145,13 @@ public sealed class QuiescedCheckpointTests
         public HashSet<string> DeadManComesFor { get; } = [];
         public HashSet<string> Unthawable { get; } = [];
         public List<TimeSpan> Deadlines { get; } = [];
+        public int RefusesOnly { get; set; } = int.MaxValue;
 
         public Task<QuiesceOutcome> FreezeAsync(string instance, TimeSpan deadline, CancellationToken ct)
         {
             Calls.Add($"freeze {instance}");
             Deadlines.Add(deadline);
-            if (Refusing.Contains(instance))
+            if (Refusing.Contains(instance) && RefusesOnly-- > 0)
                 return Task.FromResult(
                     new QuiesceOutcome(Consistency.Crash, ReasonCode.QuiesceFailed, "as the test says"));
             Frozen.Add(instance);
@@ -132,5 +165,12 @@ public sealed class QuiescedCheckpointTests
             Frozen.Remove(instance);
             return Task.FromResult(!DeadManComesFor.Contains(instance));
         }
+    }
+
+    // Its timers are due at once.
+    private sealed class ClockWithoutWaits : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan due, TimeSpan period) =>
+            base.CreateTimer(callback, state, TimeSpan.FromTicks(Math.Min(due.Ticks, 1)), period);
     }
 }

@@ -15,10 +15,11 @@ public sealed class DependencyTests
         ["Replication"] = ["Journaling"],
         ["Volumes"] = ["Nbd", "Replication"],
         ["Contracts"] = ["Protection"],
+        ["Quiescing"] = ["Protection", "Qemu"],
         ["Sites"] = ["Contracts", "Qemu"],
         ["Recovery"] = ["Sites"],
-        ["Controller"] = ["Recovery"],
-        ["Agent"] = ["Volumes", "Contracts", "Nbd", "Qemu"],
+        ["Controller"] = ["Recovery", "Quiescing"],
+        ["Agent"] = ["Volumes", "Contracts", "Nbd", "Qemu", "Quiescing"],
         ["Cli"] = ["Controller", "Agent"],
     };
 
@@ -47,6 +48,7 @@ public sealed class DependencyTests
     [Theory]
     [InlineData("src/Lifeboat.Sites")]
     [InlineData("src/Lifeboat.Volumes")]
+    [InlineData("src/Lifeboat.Quiescing")]
     public void A_driver_is_one_folder(string project)
     {
         foreach (var folder in Directory.EnumerateDirectories(Path.Combine(SourceTree.Root, project)))
