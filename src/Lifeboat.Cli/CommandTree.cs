@@ -15,6 +15,8 @@ internal static class CommandTree
         ["volume"] = "Volumes of protection groups, where their instances run",
         ["application"] = "Applications: groups that share recovery points",
         ["seed"] = "Seeds: disks carried to the recovery site instead of sent",
+        ["quiesce"] = "Instances held at rest by request, and who can do that",
+        ["followup"] = "What waits for somebody to look at it",
         ["point"] = "Recovery points and views of them",
         ["run"] = "Runs of recovery plans",
         ["report"] = "Reports of runs",

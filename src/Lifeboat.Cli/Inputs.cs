@@ -37,6 +37,15 @@ internal static class Inputs
     public static IReadOnlyList<string>? Given(string[]? values) =>
         values is null or [] ? null : [.. values.Where(v => v.Length > 0)];
 
+    public static Option<TimeSpan?> QuiesceLimit() =>
+        Duration("--limit", "Thawed after this long whatever happens, 1s to 10m (default: as the policy says, or 10s)");
+
+    public static Option<Guid?> QuiesceId() => new("--id")
+    {
+        Description = "Id of the quiesce (default: whichever there is)",
+        HelpName = "ID",
+    };
+
     public static Option<string?> Point() => new("--point", "-p")
     {
         Description = "Id of the recovery point (default: the newest sealed one)",

@@ -156,6 +156,8 @@ public static class ControllerHost
         app.Services.GetRequiredService<LinkEndpoints>().Map(routes);
         app.Services.GetRequiredService<InstanceEndpoints>().Map(routes);
         app.Services.GetRequiredService<GroupEndpoints>().Map(routes);
+        app.Services.GetRequiredService<QuiesceEndpoints>().Map(routes);
+        app.Services.GetRequiredService<FollowUpEndpoints>().Map(routes);
         app.Services.GetRequiredService<PointEndpoints>().Map(routes);
         app.Services.GetRequiredService<ApplicationEndpoints>().Map(routes);
         app.Services.GetRequiredService<ViewEndpoints>().Map(routes);

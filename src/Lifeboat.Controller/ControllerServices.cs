@@ -5,6 +5,7 @@ using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Applications;
 using Lifeboat.Controller.DesiredState;
+using Lifeboat.Controller.FollowUps;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Leases;
@@ -47,13 +48,15 @@ internal static class ControllerServices
         services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
             .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>().AddSingleton<GroupSuspension>()
             .AddSingleton<GroupVolumes>().AddSingleton<VolumeProtection>().AddSingleton<InstanceHosts>()
-            .AddSingleton<DivergenceStore>().AddSingleton<DivergenceWatch>().AddSingleton<Divergences>();
+            .AddSingleton<DivergenceStore>().AddSingleton<DivergenceWatch>().AddSingleton<Divergences>()
+            .AddSingleton<InstanceQuiesces>().AddSingleton<FollowUpStore>();
         services.AddSingleton<ApplicationCatalog>().AddSingleton<SharedCheckpoint>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()
             .AddSingleton<RunHost>();
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
         services.AddHostedService<SharedPointSchedule>();
+        services.AddHostedService<QuiesceFollowUps>();
         services.AddWatching();
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestIds>().AddSingleton<RequestFaults>()
             .AddSingleton<RequestGate>();
@@ -62,7 +65,7 @@ internal static class ControllerServices
             .AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
             .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>().AddSingleton<LinkEndpoints>()
             .AddSingleton<SeedEndpoints>().AddSingleton<ControllerEndpoints>().AddSingleton<AlertEndpoints>()
-            .AddSingleton<HealthEndpoints>();
+            .AddSingleton<HealthEndpoints>().AddSingleton<QuiesceEndpoints>().AddSingleton<FollowUpEndpoints>();
     }
 
     /// <summary>What looks at the site, and what is made of what it sees.</summary>

@@ -31,6 +31,7 @@ internal sealed class PointCreateCommand : LifeboatCommand
             ("consistency", Show.Name(result.Point.Consistency)), ("sealed", result.Sealed ? "yes" : "not yet"),
             ("acknowledgements held", $"{result.Held.TotalMilliseconds:0.00} ms"),
             ("guests frozen", result.Frozen is { } f ? Show.Span(f) : null), ("note", result.Point.Note),
+            .. result.Point.Evidence?.Select(e => (e.Key, (string?)e.Value)) ?? [],
         ]);
         return ExitCode.Ok;
     }

@@ -18,6 +18,10 @@ public sealed record PolicyChange
     /// <summary>Empty: none.</summary>
     public string? QuiesceLabel { get; init; }
     public QuiesceFailure? OnQuiesceFailure { get; init; }
+    /// <summary>In the place of those of the same instances.</summary>
+    public IReadOnlyList<QuiesceRule>? QuiesceRules { get; init; }
+    /// <summary>Instances that are brought to rest by their guest agents again.</summary>
+    public IReadOnlyList<string>? QuiesceDefaults { get; init; }
     /// <summary>
     /// As <see cref="Protection.Policies.Retention"/> is written; text, so that all its faults can be told.
     /// </summary>
@@ -49,6 +53,7 @@ public sealed record PolicyChange
             QuiesceLimit = QuiesceLimit ?? policy.QuiesceLimit,
             QuiesceLabel = QuiesceLabel switch { null => policy.QuiesceLabel, "" => null, var label => label },
             OnQuiesceFailure = OnQuiesceFailure ?? policy.OnQuiesceFailure,
+            Quiesce = policy.Quiesce.Without(QuiesceDefaults ?? []).With(QuiesceRules ?? []),
             Retention = retention ?? policy.Retention,
             ShipBytesPerSecond = ShipCap switch
             {

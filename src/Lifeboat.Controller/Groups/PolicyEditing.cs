@@ -5,6 +5,8 @@ using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Policies;
+using Lifeboat.Quiescing;
 
 namespace Lifeboat.Controller.Groups;
 
@@ -25,6 +27,7 @@ internal sealed class PolicyEditing(LocalSide here, PeerDirectory peers)
                 $"Ask the controller of {now.PrimarySite}.");
         }
         var (policy, problems) = change.Applied(now.Policy);
+        problems = [.. problems, .. QuiesceProblems(now, policy)];
         if (problems.Count > 0)
             throw new ProblemException(ReasonCode.InvalidRequest, $"the policy of group {group} would have faults",
                 null, problems);
@@ -41,5 +44,14 @@ internal sealed class PolicyEditing(LocalSide here, PeerDirectory peers)
             // It is kept here: the exchange between the sites carries it over when the other one answers.
         }
         return next;
+    }
+
+    // What the agent would refuse is told here, with everything else.
+    private static IEnumerable<string> QuiesceProblems(GroupDefinition group, Policy policy)
+    {
+        foreach (var rule in policy.Quiesce.All.Where(r => group.Members.All(m => m.Instance != r.Instance)))
+            yield return $"policy.quiesce: {rule.Instance} is not in the group";
+        foreach (var problem in QuiesceProviders.Shipped().Problems(policy.Quiesce.All))
+            yield return $"policy.quiesce: {problem}";
     }
 }

@@ -50,5 +50,12 @@ internal static class Schema
             created_at INTEGER NOT NULL, next_at INTEGER NOT NULL, body TEXT NOT NULL, message TEXT NOT NULL) STRICT;
         CREATE INDEX deliveries_by_state ON alert_deliveries(state, next_at);
         """,
+        // Follow-ups: one open of a kind for a group.
+        """
+        CREATE TABLE follow_ups(id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, reason INTEGER NOT NULL,
+            detail TEXT, advice TEXT NOT NULL, opened_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+            times INTEGER NOT NULL, closed_at INTEGER, closing TEXT) STRICT;
+        CREATE UNIQUE INDEX one_open_follow_up ON follow_ups(kind, subject) WHERE closed_at IS NULL;
+        """,
     ];
 }

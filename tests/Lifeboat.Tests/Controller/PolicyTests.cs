@@ -51,6 +51,24 @@ public sealed class PolicyTests
     }
 
     [Fact]
+    public async Task How_an_instance_is_brought_to_rest_is_changed_and_changed_back()
+    {
+        await using var sites = await TwoSites.StartAsync();
+        var instance = (await sites.ProtectAsync()).Definition.Members[0].Instance;
+        QuiesceRule rule = new() { Instance = instance, Order = 3, Steps = [new() { Provider = "qemu-ga" }] };
+
+        await sites.A.Client.ChangePolicyAsync("shop", new PolicyChange { QuiesceRules = [rule] }, Ct);
+        Assert.Equal(3, sites.A.Agent.SourceSpec("shop")!.Policy.Quiesce.Of(instance).Order);
+        var other = rule with { Instance = "stranger", Steps = [new() { Provider = "vms" }] };
+        var refused = await RefusedAsync(ReasonCode.InvalidRequest, () => sites.A.Client.ChangePolicyAsync("shop",
+            new PolicyChange { QuiesceRules = [other] }, Ct));
+        Assert.Equal(2, refused.Errors!.Count);
+        var back = await sites.A.Client.ChangePolicyAsync("shop",
+            new PolicyChange { QuiesceDefaults = [instance] }, Ct);
+        Assert.Equal(Policy.Default, back.Definition.Policy);
+    }
+
+    [Fact]
     public async Task All_faults_are_told_at_once_and_nothing_changes()
     {
         await using var sites = await TwoSites.StartAsync();

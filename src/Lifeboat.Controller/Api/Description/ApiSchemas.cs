@@ -11,7 +11,7 @@ namespace Lifeboat.Controller.Api.Description;
 /// <summary>What the schemas of contracts say beyond what the framework makes of their types.</summary>
 internal static partial class ApiSchemas
 {
-    public static Task CompleteAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context)
+    public static async Task CompleteAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
         if (type == typeof(TimeSpan))
@@ -29,6 +29,11 @@ internal static partial class ApiSchemas
             schema.Type = Type(schema, JsonSchemaType.String);
             schema.Examples = ["all:1h,1m:1d,1h:7d"];
         }
+        else if (type == typeof(QuiesceRules))
+        {
+            schema.Type = Type(schema, JsonSchemaType.Array);
+            schema.Items = await context.GetOrCreateSchemaAsync(typeof(QuiesceRule));
+        }
         foreach (var member in context.JsonTypeInfo.Properties)
         {
             if (schema.Properties is { } properties && properties.TryGetValue(member.Name, out var property)
@@ -40,7 +45,6 @@ internal static partial class ApiSchemas
             schema.Required = context.JsonTypeInfo.Properties.Where(JsonMembers.IsRequired)
                 .Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
         }
-        return Task.CompletedTask;
     }
 
     /// <summary>
