@@ -16,10 +16,11 @@ public sealed class RecordCodecTests
     [InlineData(RecordKind.BatchBegin, 4)]
     [InlineData(RecordKind.BatchEnd, 5)]
     [InlineData(RecordKind.VolumeSize, 6)]
+    [InlineData(RecordKind.Lost, 255)]
     public void Record_kinds_on_disk_never_change_value(RecordKind kind, byte frozen)
     {
         Assert.Equal(frozen, (byte)kind);
-        Assert.Equal(6, Enum.GetValues<RecordKind>().Length);
+        Assert.Equal(7, Enum.GetValues<RecordKind>().Length);
     }
 
     [Theory]
