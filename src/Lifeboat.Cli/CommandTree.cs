@@ -20,6 +20,8 @@ internal static class CommandTree
         ["point"] = "Recovery points and views of them",
         ["run"] = "Runs of recovery plans",
         ["report"] = "Reports of runs",
+        ["event"] = "What happens at this site",
+        ["operation"] = "Changes that nobody waits for",
         ["db"] = "The database of the site's controllers",
         ["alert"] = "Alerts: what is wrong, since when, what to do",
         ["alert target"] = "Where alerts are sent to: webhooks and mail",

@@ -149,6 +149,12 @@ public static class ControllerHost
             await faults.ThrowIfAnyAsync(context);
             await next(context);
         });
+        var keys = app.Services.GetRequiredService<IdempotencyKeys>();
+        app.Use((context, next) => keys.HandleAsync(context, () => next(context)));
+        var tags = app.Services.GetRequiredService<EntityTags>();
+        app.Use((context, next) => tags.HandleAsync(context, () => next(context)));
+        var operations = app.Services.GetRequiredService<Operations>();
+        app.Use((context, next) => operations.HandleAsync(context, () => next(context)));
         var routes = DescribedRoutes.Of(app);
         routes.MapOpenApi(ApiDocument.Route);
         app.Services.GetRequiredService<SiteEndpoints>().Map(routes);
@@ -164,6 +170,8 @@ public static class ControllerHost
         app.Services.GetRequiredService<SeedEndpoints>().Map(routes);
         app.Services.GetRequiredService<RunEndpoints>().Map(routes);
         app.Services.GetRequiredService<AlertEndpoints>().Map(routes);
+        app.Services.GetRequiredService<EventEndpoints>().Map(routes);
+        app.Services.GetRequiredService<OperationEndpoints>().Map(routes);
         app.Services.GetRequiredService<HealthEndpoints>().Map(routes);
         app.Services.GetRequiredService<PairEndpoints>().Map(routes);
         app.Services.GetRequiredService<PeerEndpoints>().Map(routes);

@@ -59,18 +59,22 @@ internal static class ControllerServices
         services.AddHostedService<QuiesceFollowUps>();
         services.AddWatching();
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestIds>().AddSingleton<RequestFaults>()
+            .AddSingleton<RequestKeyStore>().AddSingleton<IdempotencyKeys>().AddSingleton<EntityTags>()
+            .AddSingleton<OperationStore>().AddSingleton<Operations>().AddSingleton<OperationEndpoints>()
             .AddSingleton<RequestGate>();
         services.AddSingleton<SiteEndpoints>().AddSingleton<InstanceEndpoints>().AddSingleton<GroupEndpoints>()
             .AddSingleton<PointEndpoints>().AddSingleton<ApplicationEndpoints>()
             .AddSingleton<RunEndpoints>().AddSingleton<PairEndpoints>()
             .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>().AddSingleton<LinkEndpoints>()
             .AddSingleton<SeedEndpoints>().AddSingleton<ControllerEndpoints>().AddSingleton<AlertEndpoints>()
-            .AddSingleton<HealthEndpoints>().AddSingleton<QuiesceEndpoints>().AddSingleton<FollowUpEndpoints>();
+            .AddSingleton<EventEndpoints>().AddSingleton<HealthEndpoints>().AddSingleton<QuiesceEndpoints>()
+            .AddSingleton<FollowUpEndpoints>();
     }
 
     /// <summary>What looks at the site, and what is made of what it sees.</summary>
     private static void AddWatching(this IServiceCollection services)
     {
+        services.AddSingleton<SiteEventStore>().AddSingleton<SiteEvents>();
         services.AddSingleton<SiteObserver>().AddSingleton<SiteWatch>();
         services.AddHostedService(p => p.GetRequiredService<SiteWatch>());
         services.AddSingleton<AlertStore>().AddSingleton<AlertDeliveries>().AddSingleton<TargetSecrets>()
@@ -79,7 +83,8 @@ internal static class ControllerServices
         services.AddHostedService<AlertCourier>();
         services.AddSingleton<IWatcher>(p => new LeasedWatcher(p.GetRequiredService<AlertBook>(),
                 p.GetRequiredService<ILeases>(), LeaseName.Site("alerts")))
-            .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteMetrics>());
+            .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteMetrics>())
+            .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteEvents>());
     }
 
     private static ILeases OpenLeases(IServiceProvider services) =>

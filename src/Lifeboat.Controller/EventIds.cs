@@ -24,6 +24,10 @@ internal static class EventIds
     public const int DatabaseAway = 5042;
     public const int RunsWait = 5043;
     public const int Requested = 5046;
+    public const int KeyNotTouched = 5047;
+    public const int EventNotTold = 5048;
+    public const int OperationFailed = 5049;
+    public const int OperationNotTouched = 5045;
     public const int CertificatesRotated = 5050;
     public const int PeerNotTold = 5051;
     public const int Diverged = 5030;

@@ -13,6 +13,9 @@ internal sealed class RunFeed(TimeProvider time)
     private readonly ConcurrentDictionary<Channel<RunInfo>, Guid> _watchers = new();
     private readonly ConcurrentDictionary<Guid, StepProgress> _progress = new();
 
+    /// <summary>Told of every change of every run; must not fail.</summary>
+    public Action<RunInfo>? Changed { get; set; }
+
     /// <summary>The runs that somebody watches here.</summary>
     public IReadOnlyCollection<Guid> Watched => [.. _watchers.Values.Distinct()];
 
@@ -23,6 +26,7 @@ internal sealed class RunFeed(TimeProvider time)
         if (progress is not null) _progress[run.Id] = progress;
         else if (run.Finished) _progress.TryRemove(run.Id, out _);
         var info = Describe(run);
+        Changed?.Invoke(info);
         foreach (var (watcher, id) in _watchers)
         {
             if (id == run.Id) watcher.Writer.TryWrite(info);

@@ -57,6 +57,7 @@ internal sealed partial class RunHost : BackgroundService
     public async Task<Run> StartAsync(string group, StartRunRequest request, CancellationToken ct)
     {
         var definition = _here.Require(group);
+        request = request with { IdempotencyKey = request.IdempotencyKey ?? RequestKey.Current };
         // Said again after its run has changed what would be checked now.
         if (request.IdempotencyKey is { } key && await _store.FindByKeyAsync(group, key, ct) is { } same) return same;
         await ThrowIfNoPointAsync(definition, request, ct);

@@ -57,5 +57,19 @@ internal static class Schema
             times INTEGER NOT NULL, closed_at INTEGER, closing TEXT) STRICT;
         CREATE UNIQUE INDEX one_open_follow_up ON follow_ups(kind, subject) WHERE closed_at IS NULL;
         """,
+        // Requests that carry an idempotency key, and their answers; what happened at the site.
+        """
+        CREATE TABLE request_keys(caller TEXT NOT NULL, request_key TEXT NOT NULL, fingerprint TEXT NOT NULL,
+            holder TEXT NOT NULL, created_at INTEGER NOT NULL, touched_at INTEGER NOT NULL, status INTEGER NOT NULL,
+            location TEXT, media_type TEXT, body BLOB, PRIMARY KEY(caller, request_key)) STRICT;
+        CREATE INDEX request_keys_by_time ON request_keys(touched_at);
+        CREATE TABLE site_events(number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, about TEXT NOT NULL,
+            now_so TEXT NOT NULL, kind INTEGER NOT NULL, tenant TEXT, name TEXT, subject TEXT, state TEXT NOT NULL,
+            reason INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+        CREATE INDEX site_events_about ON site_events(about, number);
+        CREATE TABLE operations(id TEXT PRIMARY KEY, caller TEXT NOT NULL, holder TEXT NOT NULL,
+            created_at INTEGER NOT NULL, touched_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+        CREATE INDEX operations_by_time ON operations(created_at);
+        """,
     ];
 }

@@ -24,10 +24,11 @@ internal static class ApiDocument
         ["run"] = "Id of the run.",
         ["peer"] = "Name of the paired site.",
         ["application"] = "Name of the application.",
-        ["name"] = "Name of the instance.",
+        ["name"] = "Its name.",
         ["view"] = "Name of the view.",
         ["pin"] = "Whose pin it is.",
         ["operation"] = "Id of the operation.",
+        ["alert"] = "Id of the alert.",
     };
 
     // The call is replaced at compile time by one that knows the XML comments of this project and of those it uses.
@@ -97,6 +98,7 @@ internal static class ApiDocument
         {
             operation.Summary = known.Summary;
             operation.Description = known.Description;
+            AddParameters(operation, known);
         }
         foreach (var parameter in operation.Parameters ?? [])
             if (parameter.Name is { } name && Parameters.TryGetValue(name, out var description))
@@ -104,6 +106,36 @@ internal static class ApiDocument
         AddRefusals(operation, metadata.OfType<ApiReasons>().Single());
         return Task.CompletedTask;
     }
+
+    private static void AddParameters(OpenApiOperation operation, ApiOperation known)
+    {
+        operation.Parameters ??= [];
+        foreach (var parameter in known.List?.Parameters ?? [])
+            operation.Parameters.Add(Parameter(parameter.Name, ParameterLocation.Query, parameter.Description,
+                parameter.Type == typeof(int) ? JsonSchemaType.Integer : JsonSchemaType.String));
+        if (known is { Changes: true, AnswersSecret: false })
+            operation.Parameters.Add(Parameter(RequestKey.Header, ParameterLocation.Header, "Said again with the same "
+                + "request within 24 h, what was done is not done again, and the same is answered.",
+                JsonSchemaType.String));
+        if (known.MayBeAsync)
+            operation.Parameters.Add(Parameter("Prefer", ParameterLocation.Header, "`respond-async`: 202 at once, with "
+                + "the `Location` of an operation.", JsonSchemaType.String));
+        if (known.Edits)
+            operation.Parameters.Add(Parameter("If-Match", ParameterLocation.Header, "The group's `ETag`: only the "
+                + "definition that was read is changed.", JsonSchemaType.String));
+        if (known.Method == "GET" && known.MediaType == "application/json")
+            operation.Parameters.Add(Parameter("If-None-Match", ParameterLocation.Header, "The `ETag` of an answer: "
+                + "304 while it would be the same.", JsonSchemaType.String));
+    }
+
+    private static OpenApiParameter Parameter(string name, ParameterLocation place, string description,
+        JsonSchemaType type) => new()
+    {
+        Name = name,
+        In = place,
+        Description = description,
+        Schema = new OpenApiSchema { Type = type },
+    };
 
     private static void AddRefusals(OpenApiOperation operation, ApiReasons reasons)
     {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Protection;
 
 namespace Lifeboat.Controller.Api.Description;
@@ -21,8 +22,17 @@ internal sealed record ApiOperation(string Key, string Id, string Summary, param
     public string MediaType { get; init; } = "application/json";
     /// <summary>POST, but nothing is changed by it: no idempotency key.</summary>
     public bool ReadsOnly { get; init; }
+    /// <summary>Changes the definition of the group in its route: takes `If-Match`.</summary>
+    public bool Edits { get; init; }
+    /// <summary>The answer holds a secret, which is kept nowhere: a repetition makes another one.</summary>
+    public bool AnswersSecret { get; init; }
+    /// <summary>A list: pages and filters.</summary>
+    public ListShape? List { get; init; }
 
     public string Method => Key[..Key.IndexOf(' ', StringComparison.Ordinal)];
     public string Route => Key[(Key.IndexOf(' ', StringComparison.Ordinal) + 1)..];
+    /// <summary>May be carried out with nobody waiting for it.</summary>
+    public bool MayBeAsync => Method != "GET" && !Edits && !AnswersSecret;
+    /// <summary>Takes an idempotency key.</summary>
     public bool Changes => Method != "GET" && !ReadsOnly;
 }

@@ -10,6 +10,7 @@ internal static partial class ApiOperations
         new("GET /v1/alerts", "alerts", "What is wrong, since when, and what to do; newest first.")
         {
             Description = "Those that are closed only with `all`.",
+            List = AlertList,
         },
         new("POST /v1/alerts/{alert:guid}/acknowledge", "acknowledgeAlert",
             "Says that somebody takes care of an alert."),

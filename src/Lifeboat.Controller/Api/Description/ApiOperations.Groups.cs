@@ -12,7 +12,10 @@ internal static partial class ApiOperations
 
     private static ApiOperation[] Groups =>
     [
-        new("GET /v1/groups", "groups", "The protection groups of this site, by name."),
+        new("GET /v1/groups", "groups", "The protection groups of this site, by name.")
+        {
+            List = GroupList,
+        },
         new($"GET {Group}", "group", "One protection group: its definition, state, newest point and exposure."),
         new("POST /v1/groups", "createGroup", "Protects instances.",
             GroupExists, InstanceUnknown, VolumeUnknown, SiteUnknown, PeerUnreachable, AgentUnreachable, Conflict,
@@ -27,12 +30,14 @@ internal static partial class ApiOperations
             "Ends protection: the instances stay as they are, the replica and its history are deleted.", RunInProgress)
         {
             Status = 204,
+            Edits = true,
         },
         new($"PATCH {Group}/policy", "changePolicy", "Changes a group's policy as it runs.",
             WrongSite, Conflict, AgentUnreachable)
         {
             Answer = typeof(GroupInfo),
             Description = "To be sent where its instances run.",
+            Edits = true,
         },
         new($"POST {Group}/scrub", "scrub", "Begins to read and verify all of the group's replica.",
             WrongSite, AgentUnreachable)
@@ -45,10 +50,12 @@ internal static partial class ApiOperations
             WrongSite, WrongState, AgentUnreachable)
         {
             Answer = typeof(GroupInfo),
+            Edits = true,
         },
         new($"POST {Group}/resume", "resumeGroup", "Ends a suspension.", WrongSite, AgentUnreachable)
         {
             Answer = typeof(GroupInfo),
+            Edits = true,
         },
         new($"POST {Volume}/release", "releaseVolume",
             "Lets go of one volume for what QEMU refuses while a mirror uses it; it is captured again by itself.",
@@ -69,6 +76,7 @@ internal static partial class ApiOperations
             WrongSite, Conflict, PeerUnreachable, AgentUnreachable, TargetTooSmall, TargetFull)
         {
             Answer = typeof(GroupInfo),
+            Edits = true,
         },
         new($"POST {Group}/digest", "sourceDigest", "Reads all of a group's disks where they run.",
             WrongSite, WrongState, AgentUnreachable)
@@ -89,9 +97,15 @@ internal static partial class ApiOperations
             Answer = typeof(SeedInfo),
             Description = "To be sent to the recovery site.",
         },
-        new("GET /v1/applications", "applications", "Groups that share cuts, by application."),
+        new("GET /v1/applications", "applications", "Groups that share cuts, by application.")
+        {
+            List = ApplicationList,
+        },
         new("GET /v1/applications/{application}/points", "sharedPoints",
-            "Points that every group of the application has, oldest first.", GroupUnknown, PeerUnreachable),
+            "Points that every group of the application has, oldest first.", GroupUnknown, PeerUnreachable)
+        {
+            List = SharedPointList,
+        },
         new("POST /v1/applications/{application}/points", "createSharedPoint",
             "Cuts one point over all groups of the application.",
             GroupUnknown, PeerUnreachable, AgentUnreachable, Protection.ReasonCode.Timeout, WrongState)

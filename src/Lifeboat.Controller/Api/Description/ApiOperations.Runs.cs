@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Api.Requests;
 using static Lifeboat.Protection.ReasonCode;
 
 namespace Lifeboat.Controller.Api.Description;
@@ -13,7 +14,10 @@ internal static partial class ApiOperations
     private static ApiOperation[] Points =>
     [
         new($"GET {Group}/points", "points", "The moments that the group can be recovered to, oldest first.",
-            PeerUnreachable, AgentUnreachable),
+            PeerUnreachable, AgentUnreachable)
+        {
+            List = PointList,
+        },
         new($"GET {Point}", "point", "One recovery point.", PeerUnreachable, AgentUnreachable),
         new($"POST {Group}/points", "createPoint", "Cuts a recovery point now.",
             WrongSite, WrongState, QuiesceFailed, GuestAgentUnreachable, AgentUnreachable,
@@ -74,7 +78,10 @@ internal static partial class ApiOperations
             Answer = typeof(RunInfo),
             Description = "To be sent to the site where the instances will run; the other one refuses and names it.",
         },
-        new("GET /v1/runs", "runs", "The runs of this site, newest first."),
+        new("GET /v1/runs", "runs", "The runs of this site, newest first.")
+        {
+            List = RunList,
+        },
         new($"GET {Run}", "run", "One run, with what came of its steps so far."),
         new($"GET {Run}/events", "watchRun", "The run as it is now and at every change, until it is finished.")
         {
@@ -96,6 +103,14 @@ internal static partial class ApiOperations
             Status = 202,
             Answer = typeof(RunInfo),
         },
+        new("GET /v1/operations", "operations",
+            "Changes that were asked for with `Prefer: respond-async`, newest first.")
+        {
+            List = new ListShape<Operation>(o => Moment(o.CreatedAt, o.Id), descending: true,
+                new ListFilter<Operation>("state", "Only operations in this state.", o => [Shown(o.State)])),
+        },
+        new("GET /v1/operations/{operation:guid}", "operation",
+            "What became of such a change, or of a run: state, progress, answer or problem."),
         new($"GET {Run}/report", "report", "The sealed report of a run.", WrongState),
         new($"GET {Run}/report.html", "reportHtml", "The report of a run as a page.", WrongState)
         {

@@ -11,7 +11,10 @@ internal static partial class ApiOperations
     [
         new("GET /v1/site", "site", "What this site is, what its agents do, and which sites it is paired with."),
         new("POST /v1/site/tokens", "createToken",
-            "Makes a one-time token that lets one other site pair with this one."),
+            "Makes a one-time token that lets one other site pair with this one.")
+        {
+            AnswersSecret = true,
+        },
         new("POST /v1/site/pair", "pair", "Pairs this site with the one that made the token.",
             PairingTokenRefused, Conflict, PeerUnreachable, CertificateRefused)
         {
@@ -23,7 +26,19 @@ internal static partial class ApiOperations
         {
             Description = "Any of them is asked; each group is worked on by one.",
         },
-        new("GET /v1/events", "events", "Changes that were asked for and what came of them, newest first."),
+        new("GET /v1/events", "events", "Changes that were asked for and what came of them, newest first.")
+        {
+            List = EventList,
+        },
+        new("GET /v1/events/stream", "watchEvents", "What happens at the site, as server-sent events.")
+        {
+            Description = "States of groups, versions of definitions, newest points, steps of runs, alerts. Each "
+                + "has an `id`; whoever lost the connection goes on behind the last one with `Last-Event-ID` (or "
+                + "`after`), over restarts of the controller too. Without either only what happens from now on is "
+                + "sent.",
+            Answer = typeof(SiteEvent),
+            MediaType = "text/event-stream",
+        },
         new("GET /metrics", "metrics", "Figures as Prometheus text.")
         {
             Answer = typeof(string),
@@ -45,7 +60,10 @@ internal static partial class ApiOperations
 
     private static ApiOperation[] Instances =>
     [
-        new("GET /v1/instances", "instances", "The virtual machines that this site knows."),
+        new("GET /v1/instances", "instances", "The virtual machines that this site knows.")
+        {
+            List = InstanceList,
+        },
         new("GET /v1/instances/{name}", "instance", "One virtual machine."),
         new("POST /v1/instances", "adopt", "Takes in a running instance that the site did not start.",
             MonitorUnreachable, InstanceExists, HostUnknown)

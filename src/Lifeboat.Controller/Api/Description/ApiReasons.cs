@@ -31,6 +31,9 @@ internal sealed class ApiReasons(IEnumerable<ReasonCode> reasons)
         foreach (var parameter in parameters)
             if (ByParameter.TryGetValue(parameter, out var implied)) reasons.UnionWith(implied);
         if (route.StartsWith("/v1/instances/{", StringComparison.Ordinal)) reasons.Add(ReasonCode.InstanceUnknown);
+        if (operation is { Changes: true, AnswersSecret: false })
+            reasons.UnionWith([ReasonCode.KeyReused, ReasonCode.RequestUnderWay]);
+        if (operation is { Edits: true }) reasons.Add(ReasonCode.PreconditionFailed);
         if (hasBody) reasons.UnionWith([ReasonCode.RequestTooLarge, ReasonCode.MediaTypeUnsupported]);
         return reasons;
     }

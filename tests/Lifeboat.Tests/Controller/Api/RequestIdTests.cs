@@ -68,6 +68,7 @@ public sealed class RequestIdTests
     [Fact]
     public void Every_line_of_log_has_the_id_in_its_scope()
     {
+        System.Diagnostics.Activity.Current = null; // what a runner of tests may have begun
         var scopes = new RequestScopes();
         var seen = new ConcurrentBag<string>();
         void Look() => scopes.ForEachScope((scope, bag) => bag.Add($"{scope}"), seen);

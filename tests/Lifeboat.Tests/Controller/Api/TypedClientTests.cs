@@ -43,10 +43,10 @@ public sealed class TypedClientTests
         await CallAsync(client, method, [.. arguments.Select(a => a.Value)]);
 
         var faults = new List<string>();
-        var wanted = key.Replace("{point}", SampleId.ToString()).Replace("{run}", SampleId.ToString())
-            .Replace("{alert}", SampleId.ToString());
+        var wanted = key;
         foreach (var parameter in operation["parameters"]?.AsArray().Where(p => p!["in"]!.ToString() == "path") ?? [])
-            wanted = wanted.Replace($"{{{parameter!["name"]}}}", "x");
+            wanted = wanted.Replace($"{{{parameter!["name"]}}}",
+                parameter["schema"]!["format"]?.ToString() == "uuid" ? SampleId.ToString() : "x");
         if (wire.Request != wanted) faults.Add($"sends {wire.Request} instead of {wanted}");
 
         var bodies = arguments.Select(a => a.ParameterType).Where(IsContract).Select(t => t.Name).ToList();
@@ -70,7 +70,7 @@ public sealed class TypedClientTests
         try
         {
             if (method.Invoke(client, arguments) is Task task) await task;
-            else await foreach (var _ in (IAsyncEnumerable<RunInfo>)method.Invoke(client, arguments)!) break;
+            else await foreach (var _ in (IAsyncEnumerable<object>)method.Invoke(client, arguments)!) break;
         }
         catch (Contracts.ProblemException)
         {

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+using Dapper;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection;
+
+namespace Lifeboat.Controller.Storage;
+
+/// <summary>
+/// The log of what happened. A line is added only when it says something else than the newest one about the same thing,
+/// so whoever sees the site may tell it again and again, after a restart too, and several controllers may.
+/// </summary>
+internal sealed class SiteEventStore(ControllerDatabase database)
+{
+    private const int Kept = 50_000;
+
+    /// <param name="about">The thing, e.g. `group shop`.</param>
+    /// <param name="now">What is so now; what it is compared by.</param>
+    /// <returns>False: the newest line about it says so already.</returns>
+    public bool Add(string about, string now, SiteEvent happened)
+    {
+        using var connection = database.Open();
+        var added = connection.Execute("""
+            INSERT INTO site_events(at, about, now_so, kind, tenant, name, subject, state, reason, body)
+            SELECT @at, @about, @now, @kind, @Tenant, @Group, @Subject, @State, @reason, @Text
+            WHERE NOT EXISTS(SELECT 1 FROM site_events WHERE about = @about AND now_so = @now
+                AND number = (SELECT max(number) FROM site_events WHERE about = @about))
+            """, new
+        {
+            at = happened.At.ToUnixTimeMilliseconds(),
+            about,
+            now,
+            kind = (int)happened.Kind,
+            happened.Tenant,
+            happened.Group,
+            happened.Subject,
+            happened.State,
+            reason = (int)happened.Reason,
+            happened.Text,
+        }) == 1;
+        if (added)
+            connection.Execute(
+                "DELETE FROM site_events WHERE number <= (SELECT max(number) FROM site_events) - @Kept", new { Kept });
+        return added;
+    }
+
+    /// <summary>Oldest first.</summary>
+    public IReadOnlyList<SiteEvent> After(long number, int limit)
+    {
+        using var connection = database.Open();
+        return [.. connection.Query<Row>("""
+            SELECT number, at, kind, tenant, name, subject, state, reason, body FROM site_events
+            WHERE number > @number ORDER BY number LIMIT @limit
+            """, new { number, limit }).Select(r => r.Event())];
+    }
+
+    /// <summary>0: nothing has happened yet.</summary>
+    public long Newest()
+    {
+        using var connection = database.Open();
+        return connection.ExecuteScalar<long?>("SELECT max(number) FROM site_events") ?? 0;
+    }
+
+    private sealed class Row
+    {
+        public long Number { get; init; }
+        public long At { get; init; }
+        public long Kind { get; init; }
+        public string? Tenant { get; init; }
+        public string? Name { get; init; }
+        public string? Subject { get; init; }
+        public string State { get; init; } = "";
+        public long Reason { get; init; }
+        public string Body { get; init; } = "";
+
+        public SiteEvent Event() => new(Number, DateTimeOffset.FromUnixTimeMilliseconds(At), (SiteEventKind)Kind,
+            Tenant, Name, Subject, State, (ReasonCode)Reason, Body);
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Alerts;
+using Lifeboat.Controller.Runs;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Plans;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Controller.Watching;
+
+/// <summary>
+/// Writes down what changes at the site (runs at once, everything else with the next look), and lets watchers follow
+/// from where they were.
+/// </summary>
+internal sealed partial class SiteEvents : IWatcher
+{
+    private const int Batch = 200;
+    private static readonly TimeSpan RunsFor = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    private readonly SiteEventStore _store;
+    private readonly AlertStore _alerts;
+    private readonly RunFeed _runs;
+    private readonly ILogger<SiteEvents> _logger;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<string, string> _told = new();
+    private IReadOnlySet<string> _groups = new HashSet<string>();
+    private TaskCompletionSource _added = NewSignal();
+
+    public SiteEvents(SiteEventStore store, AlertStore alerts, RunFeed runs, TimeProvider time,
+        ILogger<SiteEvents> logger)
+    {
+        (_store, _alerts, _runs, _time, _logger) = (store, alerts, runs, time, logger);
+        runs.Changed = Publish;
+    }
+
+    public Task SeeAsync(Observation observation, CancellationToken ct)
+    {
+        foreach (var group in observation.Groups) See(group, observation.At);
+        var names = observation.Groups.Select(g => g.Definition.Name).ToHashSet(StringComparer.Ordinal);
+        foreach (var gone in _groups.Except(names))
+            Add($"group {gone}", "removed", new SiteEvent(0, observation.At, SiteEventKind.GroupState, null, gone, null,
+                "removed", ReasonCode.None, $"group {gone} is no longer protected"));
+        _groups = names;
+        foreach (var run in observation.Runs.Where(r => r.FinishedAt is not { } end || observation.At - end < RunsFor))
+            See(_runs.Describe(run));
+        foreach (var alert in _alerts.List(over: true, null, Batch)) See(alert);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>
+    /// What happened behind a number, and then what happens, until the watcher goes away. Other controllers of the site
+    /// write too: so it is looked for again every second.
+    /// </summary>
+    /// <returns>Null now and then: there was nothing, and the watcher may want to see that it is still told.</returns>
+    public async IAsyncEnumerable<SiteEvent?> FollowAsync(long? after, TimeSpan aliveEvery,
+        [EnumeratorCancellation] CancellationToken ct)
+    {
+        var last = after ?? _store.Newest();
+        var told = _time.GetTimestamp();
+        while (true)
+        {
+            var signal = Volatile.Read(ref _added);
+            var news = _store.After(last, Batch);
+            foreach (var happened in news)
+            {
+                last = happened.Number;
+                yield return happened;
+            }
+            if (news.Count > 0) told = _time.GetTimestamp();
+            if (news.Count == Batch) continue;
+            if (_time.GetElapsedTime(told) >= aliveEvery)
+            {
+                told = _time.GetTimestamp();
+                yield return null;
+            }
+            await Task.WhenAny(signal.Task, Task.Delay(LookEvery, _time, ct));
+            ct.ThrowIfCancellationRequested();
+        }
+    }
+
+    private void See(GroupInfo group, DateTimeOffset at)
+    {
+        var (definition, name) = (group.Definition, group.Definition.Name);
+        var version = $"{definition.Epoch.Value}.{definition.Version}";
+        Add($"definition {name}", version, new SiteEvent(0, at, SiteEventKind.Definition, null, name, version,
+            "changed", ReasonCode.None, $"group {name} runs at {definition.PrimarySite}, is recovered to "
+            + $"{definition.RecoverySite}"));
+        Add($"group {name}", $"{group.State} {group.Reason}", new SiteEvent(0, at, SiteEventKind.GroupState, null,
+            name, null, Shown(group.State), group.Reason, group.Detail ?? $"group {name} is {Shown(group.State)}"));
+        if (group.NewestPoint is not { } point) return;
+        Add($"point {name}", point.Id.ToString(), new SiteEvent(0, at, SiteEventKind.Point, null, name,
+            point.Id.ToString(), Shown(point.State), ReasonCode.None,
+            $"{Shown(point.Consistency)}-consistent point of {point.CutAt:O}"));
+    }
+
+    private void See(Alert alert)
+    {
+        var state = alert switch
+        {
+            { ClosedAt: not null } => "closed",
+            { AcknowledgedAt: not null } => "acknowledged",
+            _ => "raised",
+        };
+        var at = alert.ClosedAt ?? alert.AcknowledgedAt ?? alert.Since;
+        Add($"alert {alert.Id}", state, new SiteEvent(0, at, SiteEventKind.Alert, alert.Tenant, alert.Group,
+            alert.Id.ToString(), state, alert.Reason, alert.Summary));
+    }
+
+    private void See(RunInfo run) => Add($"run {run.Id}", Shape(run), Of(run));
+
+    // A run goes on although nobody can be told of it now; the next look tells.
+    private void Publish(RunInfo run)
+    {
+        try
+        {
+            See(run);
+        }
+        catch (Exception e) when (e is DbException or ProblemException { Reason: ReasonCode.DatabaseUnavailable })
+        {
+            LogNotTold(e, run.Id);
+        }
+    }
+
+    private static SiteEvent Of(RunInfo run)
+    {
+        var step = run.Steps.LastOrDefault(s => s.State is not StepState.Pending);
+        return new SiteEvent(0, run.FinishedAt ?? step?.StartedAt ?? run.CreatedAt, SiteEventKind.Run, null, run.Group,
+            run.Id.ToString(), Shown(run.State), run.Reason, step is null || run.Finished
+                ? $"{Shown(run.Kind)} of {run.Group}: {Shown(run.State)}"
+                : $"step {step.Index + 1} of {run.Steps.Count}, {step.Name}: {Shown(step.State)}");
+    }
+
+    // Progress within a step is no event.
+    private static string Shape(RunInfo run) =>
+        $"{run.State} {string.Concat(run.Steps.Select(s => $"{(int)s.State}.{s.Attempts} "))}";
+
+    private void Add(string about, string now, SiteEvent happened)
+    {
+        // The log would find out itself; but a look at a thousand groups must not ask it three thousand times.
+        if (_told.TryGetValue(about, out var told) && told == now) return;
+        var added = _store.Add(about, now, happened);
+        _told[about] = now;
+        if (!added) return;
+        Interlocked.Exchange(ref _added, NewSignal()).TrySetResult();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private static string Shown<T>(T value) where T : struct, Enum =>
+        JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());
+
+    [LoggerMessage(EventIds.EventNotTold, LogLevel.Warning,
+        "What run {Run} does could not be written to the event log")]
+    private partial void LogNotTold(Exception cause, Guid run);
+}
