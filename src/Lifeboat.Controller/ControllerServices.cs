@@ -84,7 +84,8 @@ internal static class ControllerServices
         services.AddSingleton<IWatcher>(p => new LeasedWatcher(p.GetRequiredService<AlertBook>(),
                 p.GetRequiredService<ILeases>(), LeaseName.Site("alerts")))
             .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteMetrics>())
-            .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteEvents>());
+            .AddSingleton<IWatcher>(p => new LeasedWatcher(p.GetRequiredService<SiteEvents>(),
+                p.GetRequiredService<ILeases>(), LeaseName.Site("events")));
     }
 
     private static ILeases OpenLeases(IServiceProvider services) =>
