@@ -13,8 +13,8 @@ internal static partial class ApiOperations
             "Brings an instance to rest and holds it there until a thaw, or the limit.", ReasonCode.QuiesceFailed,
             ReasonCode.GuestAgentUnreachable, ReasonCode.AgentUnreachable)
         {
-            Description = "Whoever dies meanwhile, it goes on at the deadline in the answer at the latest. An instance is "
-                + "held by one request at a time.",
+            Description = "Whoever dies meanwhile, it goes on at the deadline in the answer at the latest. An instance "
+                + "is held by one request at a time.",
         },
         new("POST /v1/instances/{name}/thaw", "thawInstance",
             "Lets an instance go on; may be repeated, and reaches one that nobody holds, too.",
