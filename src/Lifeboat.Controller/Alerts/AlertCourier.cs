@@ -12,7 +12,8 @@ namespace Lifeboat.Controller.Alerts;
 
 /// <summary>Takes alerts to their targets: at least once, and never for ever.</summary>
 internal sealed partial class AlertCourier(AlertDeliveries deliveries, AlertTargets targets, TargetSecrets secrets,
-    IEnumerable<IAlertSender> senders, ILeases leases, TimeProvider time, ILogger<AlertCourier> logger) : BackgroundService
+    IEnumerable<IAlertSender> senders, ILeases leases, TimeProvider time,
+    ILogger<AlertCourier> logger) : BackgroundService
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AttemptLimit = TimeSpan.FromSeconds(15);

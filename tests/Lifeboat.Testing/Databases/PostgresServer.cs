@@ -105,6 +105,7 @@ public sealed class PostgresServer : IAsyncDisposable
     {
         await StopAsync(CancellationToken.None);
         Directory.Delete(_directory, recursive: true);
+        File.Delete(Log);
     }
 
     private async Task StopAsync(CancellationToken ct)
