@@ -2,6 +2,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Lifeboat.Agent.Capture;
 using Lifeboat.Benchmarks.Capture;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
@@ -83,8 +84,10 @@ internal sealed class HeldFleet : IAsyncDisposable
     private async Task AddAsync(SitePaths site, int number, int disks)
     {
         var (agent, group) = (await StartAgentAsync(site), GroupOf(number));
-        var (machine, load) = (Path.Combine(site.Root, "vm"), Path.Combine(site.Run, "load"));
+        var machine = Path.Combine(site.Root, "vm");
         Directory.CreateDirectory(machine);
+        var qmp = Path.Combine(machine, "qmp");
+        var load = QemuMonitors.PullSocket(site.Run, qmp); // a QEMU has one NBD server, and capture needs it too
         var qemu = await LoadedQemu.BootManyAsync(machine, load, disks);
         _processes.Add(qemu);
         var recovery = _clients[0];
@@ -94,7 +97,6 @@ internal sealed class HeldFleet : IAsyncDisposable
             Volumes = [.. Enumerable.Range(0, disks).Select(d =>
                 new ReplicaVolume((ushort)d, $"vm.disk{d}", LoadedQemu.ManyDiskBytes))],
         }, default);
-        var qmp = Path.Combine(machine, "qmp");
         await agent.PutSourceAsync(new SourceSpec
         {
             Group = group, RecoverySite = "recovery", Epoch = Epoch.First,
@@ -117,7 +119,8 @@ internal sealed class HeldFleet : IAsyncDisposable
         {
             await disk.WriteAsync(i * Block % LoadedQemu.ManyDiskBytes, data, fua: false, _stop.Token);
             Interlocked.Increment(ref _writes);
-            if (i % 4 == 3) await Task.Delay(_writers.Count, _stop.Token);
+            // All of them together about a thousand a second: QEMUs, agents and journal share the CPUs with them.
+            if (i % 4 == 3) await Task.Delay(4 * _writers.Count, _stop.Token);
         }
     }
 
