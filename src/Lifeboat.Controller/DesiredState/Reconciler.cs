@@ -50,10 +50,16 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
                     h, FurtherLimit, t => TendAgentAsync(h, t), stoppingToken), stoppingToken)));
             await RoundAsync("certificates", () => TellAsync(stoppingToken), stoppingToken);
             await RoundAsync("divergence", () => LookAsync(stoppingToken), stoppingToken);
-            await Task.WhenAll(peers.All.Select(p =>
-                RoundAsync(p.Name, () => ExchangeAsync(p.Name, stoppingToken), stoppingToken)));
+            await RoundAsync("database", () => ExchangeAsync(stoppingToken), stoppingToken);
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    // Who the paired sites are is in the database, which may be away while they are not.
+    private async Task<bool> ExchangeAsync(CancellationToken ct)
+    {
+        await Task.WhenAll(peers.All.Select(p => RoundAsync(p.Name, () => ExchangeAsync(p.Name, ct), ct)));
+        return true;
     }
 
     // The top of a loop: what goes wrong in one round is logged once and tried again in the next.
