@@ -42,16 +42,24 @@ internal sealed class HeldFleet : IAsyncDisposable
     public static async Task<HeldFleet> StartAsync(string folder, int agents, int disks)
     {
         var fleet = new HeldFleet(folder);
-        await fleet.StartAgentAsync(fleet._recovery);
-        for (var i = 0; i < agents; i++)
+        try
         {
-            var site = Init(Path.Combine(folder, $"s{i}"), $"site-{i}");
-            File.Copy(site.CaCertificate, fleet._recovery.TrustAnchor($"site-{i}"));
-            File.Copy(fleet._recovery.CaCertificate, site.TrustAnchor("recovery"));
-            await fleet.AddAsync(site, i, disks / agents);
+            await fleet.StartAgentAsync(fleet._recovery);
+            for (var i = 0; i < agents; i++)
+            {
+                var site = Init(Path.Combine(folder, $"s{i}"), $"site-{i}");
+                File.Copy(site.CaCertificate, fleet._recovery.TrustAnchor($"site-{i}"));
+                File.Copy(fleet._recovery.CaCertificate, site.TrustAnchor("recovery"));
+                await fleet.AddAsync(site, i, disks / agents);
+            }
+            foreach (var (agent, group) in fleet.Sources) await StreamingAsync(agent, group);
+            return fleet;
         }
-        foreach (var (agent, group) in fleet.Sources) await StreamingAsync(agent, group);
-        return fleet;
+        catch
+        {
+            await fleet.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>A few writes at a time to every disk, then a moment of something else, as guests do.</summary>
