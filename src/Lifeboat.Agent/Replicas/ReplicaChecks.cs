@@ -3,6 +3,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Replication.Replicas;
 
 namespace Lifeboat.Agent.Replicas;
@@ -109,7 +110,7 @@ internal static class ReplicaChecks
 
     private static IEnumerable<string> Problems(ReplicaSpec spec)
     {
-        if (!EntityName.IsValid(spec.Group)) yield return $"group is '{spec.Group}'; {EntityName.Rule}";
+        if (!GroupName.IsValid(spec.Group)) yield return $"group is '{spec.Group}'; {GroupName.Rule}";
         if (!EntityName.IsValid(spec.PrimarySite))
             yield return $"primarySite is '{spec.PrimarySite}'; {EntityName.Rule}";
         if (spec.Epoch < Epoch.First) yield return $"epoch is {spec.Epoch}; the first is {Epoch.First}";

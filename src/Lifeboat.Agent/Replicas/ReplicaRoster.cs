@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Groups;
 using System.Collections.Concurrent;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
@@ -32,7 +33,7 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
     }
 
     public IReadOnlyList<string> Groups =>
-        [.. _replicas.Keys.Concat(_broken.Keys).Where(EntityName.IsValid).Distinct().Order(StringComparer.Ordinal)];
+        [.. _replicas.Keys.Concat(_broken.Keys).Where(GroupName.IsValid).Distinct().Order(StringComparer.Ordinal)];
 
     /// <summary>Those that follow a source; kept states do not.</summary>
     public IReadOnlyList<HostedReplica> All() => [.. _replicas.Values.Where(r => r.Spec.Keep is null)];
@@ -101,7 +102,7 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
 
     public async Task DeleteAsync(string group, CancellationToken ct)
     {
-        if (!EntityName.IsValid(group)) return;
+        if (!GroupName.IsValid(group)) return;
         await _changing.WaitAsync(ct);
         try
         {

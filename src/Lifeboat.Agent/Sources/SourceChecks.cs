@@ -4,6 +4,7 @@ using Lifeboat.Agent.Capture.Moments;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Qemu;
 using Lifeboat.Quiescing;
@@ -67,7 +68,7 @@ internal static class SourceChecks
 
     private static IEnumerable<string> Problems(SourceSpec spec)
     {
-        if (!EntityName.IsValid(spec.Group)) yield return $"group is '{spec.Group}'; {EntityName.Rule}";
+        if (!GroupName.IsValid(spec.Group)) yield return $"group is '{spec.Group}'; {GroupName.Rule}";
         if (!EntityName.IsValid(spec.RecoverySite))
             yield return $"recoverySite is '{spec.RecoverySite}'; {EntityName.Rule}";
         if (spec.Epoch < Epoch.First) yield return $"epoch is {spec.Epoch}; the first is {Epoch.First}";

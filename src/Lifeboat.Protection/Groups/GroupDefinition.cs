@@ -11,7 +11,10 @@ namespace Lifeboat.Protection.Groups;
 /// </summary>
 public sealed record GroupDefinition
 {
+    /// <summary>The full name, see <see cref="GroupName"/>.</summary>
     public required string Name { get; init; }
+    [JsonIgnore]
+    public string Tenant => GroupName.TenantOf(Name);
     public required long Version { get; init; }
     public required Epoch Epoch { get; init; }
     /// <summary>The site whose instances write now (per group, not per site).</summary>
@@ -22,6 +25,9 @@ public sealed record GroupDefinition
 
     /// <summary>Groups of the same application share cuts; null: it stands alone.</summary>
     public string? Application { get; init; }
+    /// <summary>The full name of the application: only groups of one tenant share cuts.</summary>
+    [JsonIgnore]
+    public string? FullApplication => Application is null ? null : GroupName.Of(Tenant, Application);
     /// <summary>What runs verify, as <see cref="Plans.Check"/> reads it.</summary>
     public IReadOnlyList<string> Checks { get; init; } = [];
     /// <summary>Disks that a site was told to keep the replica in.</summary>

@@ -18,9 +18,10 @@ internal static class GroupDefinitionRules
 
     private static IEnumerable<string> Names(GroupDefinition group)
     {
+        if (!GroupName.IsValid(group.Name)) yield return $"name is '{group.Name}'; {GroupName.Rule}";
         foreach (var (what, name) in new[]
         {
-            ("name", group.Name), ("primarySite", group.PrimarySite), ("recoverySite", group.RecoverySite),
+            ("primarySite", group.PrimarySite), ("recoverySite", group.RecoverySite),
         })
         {
             if (!EntityName.IsValid(name)) yield return $"{what} is '{name}'; {EntityName.Rule}";

@@ -22,6 +22,12 @@ public sealed record LinkSettings
     /// </summary>
     public IReadOnlyList<string> Paths { get; init; } = [];
     public const int PathsMax = 8;
+    /// <summary>
+    /// Caps on all groups of a tenant together, by tenant, as <see cref="Cap"/> is written. The controller fills them
+    /// in
+    /// from what the tenants may have.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> TenantCaps { get; init; } = new Dictionary<string, string>();
 
     public IReadOnlyList<string> Problems()
     {
@@ -31,6 +37,9 @@ public sealed record LinkSettings
         foreach (var path in Paths ?? []) LinkPath.Read(path, problems);
         if (Paths is null || Paths.Count > PathsMax) problems.Add($"paths: at most {PathsMax}");
         else if (Paths.Distinct(StringComparer.Ordinal).Count() != Paths.Count) problems.Add("paths: one twice");
+        foreach (var (tenant, cap) in TenantCaps ?? new Dictionary<string, string>())
+            if (!EntityName.IsValid(tenant) || !DataRate.TryParse(cap, out _))
+                problems.Add($"tenant cap '{cap}' of '{tenant}' is not understood: {DataRate.Rule}");
         return problems;
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Groups;
 using System.Collections.Concurrent;
 using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Linking.Stripes;
@@ -21,7 +22,9 @@ public sealed class LinkBudget(TimeProvider time)
     private readonly List<LinkShare> _shares = [];
     private readonly RateCap _cap = new(time);
     private readonly ConcurrentDictionary<string, PathMeter> _paths = new(StringComparer.Ordinal);
-    private volatile Wanted _wanted = new(LinkSettings.Default, RateCalendar.Unlimited, []);
+    private readonly Dictionary<string, RateCap> _tenantCaps = new(StringComparer.Ordinal);
+    private volatile Wanted _wanted =
+        new(LinkSettings.Default, RateCalendar.Unlimited, [], new Dictionary<string, long>());
     private double _virtual;
     private long _wireBytes;
 
@@ -32,7 +35,7 @@ public sealed class LinkBudget(TimeProvider time)
         set
         {
             var before = _wanted;
-            _wanted = new Wanted(value, value.Calendar(), value.ReadPaths());
+            _wanted = new Wanted(value, value.Calendar(), value.ReadPaths(), ReadTenantRates(value));
             if (before.Paths.SequenceEqual(_wanted.Paths)) return;
             lock (_gate)
                 foreach (var share in _shares) share.PathsChanged.Set();
@@ -57,9 +60,10 @@ public sealed class LinkBudget(TimeProvider time)
 
     internal PathMeter Path(LinkPath path) => _paths.GetOrAdd(path.Text, _ => new PathMeter());
 
-    internal LinkShare Join(Func<LinkPriority> priority)
+    /// <param name="tenant">Whose group it is: all of a tenant share its cap too.</param>
+    internal LinkShare Join(Func<LinkPriority> priority, string tenant = GroupName.DefaultTenant)
     {
-        var share = new LinkShare(this, priority);
+        var share = new LinkShare(this, tenant, priority);
         lock (_gate) _shares.Add(share);
         return share;
     }
@@ -76,6 +80,12 @@ public sealed class LinkBudget(TimeProvider time)
         lock (_gate)
         {
             var now = time.GetTimestamp();
+            // Before it queues up: what its tenant may not send yet must not hold up the others.
+            if (TenantPause(share) is { Ticks: > 0 } held)
+            {
+                share.Waits = false;
+                return held;
+            }
             if (!share.Waits) (share.Waits, share.Tag) = (true, Math.Max(_virtual, share.NextTag));
             var pause = _cap.Pause(rate);
             if (pause == TimeSpan.Zero && rate is not null && IsOthersTurn(share, now))
@@ -90,11 +100,27 @@ public sealed class LinkBudget(TimeProvider time)
         lock (_gate)
         {
             _cap.Spend(bytes);
+            if (_tenantCaps.TryGetValue(share.Tenant, out var cap)) cap.Spend(bytes);
             _wireBytes += bytes;
             _virtual = Math.Max(_virtual, share.Tag);
             share.NextTag = Math.Max(share.Tag, share.NextTag) + bytes / share.Weight;
             share.Waits = false;
         }
+    }
+
+    private TimeSpan TenantPause(LinkShare share)
+    {
+        if (!_wanted.TenantRates.TryGetValue(share.Tenant, out var rate)) return TimeSpan.Zero;
+        if (!_tenantCaps.TryGetValue(share.Tenant, out var cap)) _tenantCaps[share.Tenant] = cap = new RateCap(time);
+        return cap.Pause(rate);
+    }
+
+    private static Dictionary<string, long> ReadTenantRates(LinkSettings settings)
+    {
+        var rates = new Dictionary<string, long>(StringComparer.Ordinal);
+        foreach (var (tenant, text) in settings.TenantCaps)
+            if (DataRate.TryParse(text, out var rate)) rates[tenant] = rate;
+        return rates;
     }
 
     private bool IsOthersTurn(LinkShare share, long now)
@@ -104,5 +130,6 @@ public sealed class LinkBudget(TimeProvider time)
         return false;
     }
 
-    private sealed record Wanted(LinkSettings Settings, RateCalendar Rate, IReadOnlyList<LinkPath> Paths);
+    private sealed record Wanted(LinkSettings Settings, RateCalendar Rate, IReadOnlyList<LinkPath> Paths,
+        IReadOnlyDictionary<string, long> TenantRates);
 }

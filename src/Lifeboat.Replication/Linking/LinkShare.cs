@@ -6,8 +6,10 @@ namespace Lifeboat.Replication.Linking;
 /// <summary>
 /// One group's part of a link, for the time of a session. Its fields are the budget's, under its lock.
 /// </summary>
-internal sealed class LinkShare(LinkBudget budget, Func<LinkPriority> priority) : IDisposable
+internal sealed class LinkShare(LinkBudget budget, string tenant, Func<LinkPriority> priority) : IDisposable
 {
+    public string Tenant => tenant;
+
     public double Weight => priority() switch
     {
         LinkPriority.High => 4,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Links;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Linking;
@@ -93,7 +94,7 @@ public sealed partial class GroupSource
         var gauge = new LinkGauge(_time);
         using var packer = new FramePacker(
             new CompressionChooser(() => _budget.Compression, reply.Accepts, gauge, _time), _time);
-        using var share = _budget.Join(() => (LinkPriority)_priority);
+        using var share = _budget.Join(() => (LinkPriority)_priority, GroupName.TenantOf(_options.Group));
         var feed = _feed = new FrameFeed(stream, share, () => _shipRate, packer, gauge, _time);
         var pump = new LinkPump(connection, _options.Timings, _time, stream.ToShip);
         var digests = new DigestLine(pump, hasTrees: connection.Version >= 3);

@@ -65,6 +65,36 @@ public sealed class LinkBudgetTests
     }
 
     [Fact]
+    public void All_groups_of_a_tenant_keep_to_its_cap_and_hold_up_nobody_else()
+    {
+        _budget.Settings = new LinkSettings
+        {
+            Cap = "80Mbit",
+            TenantCaps = new Dictionary<string, string> { ["acme"] = "8Mbit" },
+        };
+        using var one = _budget.Join(() => LinkPriority.High, "acme");
+        using var two = _budget.Join(() => LinkPriority.High, "acme");
+        using var other = _budget.Join(() => LinkPriority.Low, "beta");
+        var sent = Run(TimeSpan.FromSeconds(20), one, two, other);
+        Assert.InRange(sent[0] + sent[1], 19_000_000, 21_000_000);
+        Assert.InRange((double)sent[0] / sent[1], 0.8, 1.25);
+        // The other one has all that is left of the link.
+        Assert.InRange(sent.Sum(), 195_000_000, 210_000_000);
+        _budget.Settings = LinkSettings.Default;
+        Assert.Equal(TimeSpan.Zero, one.Ask());
+    }
+
+    [Fact]
+    public void A_tenants_cap_that_is_none_is_said_to_be()
+    {
+        var settings = new LinkSettings
+        {
+            TenantCaps = new Dictionary<string, string> { ["acme"] = "fast", ["No Name"] = "8Mbit", ["b"] = "1Mbit" },
+        };
+        Assert.Equal(2, settings.Problems().Count);
+    }
+
+    [Fact]
     public void Another_cap_takes_effect_at_once()
     {
         _budget.Settings = new LinkSettings { Cap = "1Mbit" };
