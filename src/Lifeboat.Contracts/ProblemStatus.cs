@@ -9,11 +9,14 @@ public static class ProblemStatus
     public static int Of(ReasonCode reason) => reason switch
     {
         ReasonCode.InvalidRequest or ReasonCode.Usage => 400,
-        ReasonCode.NotAllowed or ReasonCode.PairingTokenRefused or ReasonCode.CertificateRefused => 403,
+        ReasonCode.NotAuthenticated or ReasonCode.TokenExpired => 401,
+        ReasonCode.NotAllowed or ReasonCode.PairingTokenRefused or ReasonCode.CertificateRefused
+            or ReasonCode.QuotaExceeded => 403,
         ReasonCode.GroupUnknown or ReasonCode.PointUnknown or ReasonCode.InstanceUnknown or ReasonCode.VolumeUnknown
             or ReasonCode.RunUnknown or ReasonCode.SiteUnknown or ReasonCode.NetworkUnknown
             or ReasonCode.HostUnknown or ReasonCode.PathUnknown or ReasonCode.OperationUnknown
-            or ReasonCode.FollowUpUnknown => 404,
+            or ReasonCode.FollowUpUnknown
+            or ReasonCode.TenantUnknown or ReasonCode.UserUnknown or ReasonCode.TokenUnknown => 404,
         ReasonCode.MethodNotAllowed => 405,
         ReasonCode.Conflict or ReasonCode.GroupExists or ReasonCode.InstanceExists or ReasonCode.RunInProgress
             or ReasonCode.WrongSite or ReasonCode.WrongState or ReasonCode.StaleEpoch or ReasonCode.PrimaryMoved
@@ -23,10 +26,12 @@ public static class ProblemStatus
         ReasonCode.PreconditionFailed => 412,
         ReasonCode.RequestTooLarge => 413,
         ReasonCode.MediaTypeUnsupported => 415,
+        ReasonCode.TooManyTries => 429,
         ReasonCode.Timeout => 504,
         ReasonCode.DatabaseUnavailable => 503,
         ReasonCode.PeerUnreachable or ReasonCode.AgentUnreachable or ReasonCode.ControllerUnreachable
-            or ReasonCode.LinkDown or ReasonCode.StoreUnavailable => 502,
+            or ReasonCode.LinkDown or ReasonCode.StoreUnavailable
+            or ReasonCode.IdentityUnavailable => 502,
         ReasonCode.TargetFull or ReasonCode.SourceFull => 507,
         ReasonCode.Unexpected => 500,
         _ => 422,

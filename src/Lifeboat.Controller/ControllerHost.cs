@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Api.Description;
 using Lifeboat.Controller.Api.Requests;
@@ -106,6 +107,7 @@ public static class ControllerHost
         var app = builder.Build();
         Map(app);
         app.Services.GetRequiredService<GroupRescue>().Fill();
+        app.Services.GetRequiredService<AuditLog>().Adopt();
         return app;
     }
 
@@ -143,6 +145,11 @@ public static class ControllerHost
         var gate = app.Services.GetRequiredService<RequestGate>();
         app.Use((context, next) => gate.HandleAsync(context, () => next(context)));
         app.UseRouting();
+        app.Use(async (context, next) =>
+        {
+            await gate.AdmitAsync(context);
+            await next(context);
+        });
         var faults = app.Services.GetRequiredService<RequestFaults>();
         app.Use(async (context, next) =>
         {
@@ -156,7 +163,7 @@ public static class ControllerHost
         var operations = app.Services.GetRequiredService<Operations>();
         app.Use((context, next) => operations.HandleAsync(context, () => next(context)));
         var routes = DescribedRoutes.Of(app);
-        routes.MapOpenApi(ApiDocument.Route);
+        routes.MapOpenApi(ApiDocument.Route).IsOpenToAll();
         app.Services.GetRequiredService<SiteEndpoints>().Map(routes);
         app.Services.GetRequiredService<ControllerEndpoints>().Map(routes);
         app.Services.GetRequiredService<LinkEndpoints>().Map(routes);
@@ -172,11 +179,15 @@ public static class ControllerHost
         app.Services.GetRequiredService<AlertEndpoints>().Map(routes);
         app.Services.GetRequiredService<EventEndpoints>().Map(routes);
         app.Services.GetRequiredService<OperationEndpoints>().Map(routes);
+        app.Services.GetRequiredService<TenantEndpoints>().Map(routes);
+        app.Services.GetRequiredService<UserEndpoints>().Map(routes);
+        app.Services.GetRequiredService<AuditEndpoints>().Map(routes);
         app.Services.GetRequiredService<HealthEndpoints>().Map(routes);
         app.Services.GetRequiredService<PairEndpoints>().Map(routes);
         app.Services.GetRequiredService<PeerEndpoints>().Map(routes);
-        app.MapFallback(context => UnmatchedRequests.RefuseAsync(context,
-            app.Services.GetRequiredService<EndpointDataSource>()));
+        app.MapFallback("{*path}", context => UnmatchedRequests.RefuseAsync(context,
+            app.Services.GetRequiredService<EndpointDataSource>())).Needs([.. RoleRights.All]);
+        EndpointRights.ThrowIfMissing(((IEndpointRouteBuilder)app).DataSources);
         // Said here, else the endpoints are known only once the controller listens, and it is described without that.
         app.UseEndpoints(_ => { });
     }

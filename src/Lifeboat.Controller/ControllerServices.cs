@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Alerts;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Api.Requests;
@@ -14,6 +15,7 @@ using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Controller.Tenancy;
 using Lifeboat.Controller.Watching;
 using Lifeboat.Recovery.Runs;
 using Lifeboat.Recovery.Steps;
@@ -36,8 +38,9 @@ internal static class ControllerServices
         services.AddHostedService(p => p.GetRequiredService<ILeases>());
         services.AddSingleton<GroupFiles>().AddSingleton<GroupRescue>();
         services.AddSingleton<GroupStore>().AddSingleton<SpecStore>().AddSingleton<PeerStore>()
-            .AddSingleton<TokenStore>().AddSingleton<AuditLog>()
+            .AddSingleton<TokenStore>()
             .AddSingleton<IRunStore, RunStore>();
+        services.AddAccess();
         services.AddSingleton<PeerDirectory>().AddSingleton<PeerTruce>().AddSingleton<Pairing>()
             .AddSingleton<CertificateRotation>();
         services.AddSingleton<SiteAgents>().AddSingleton<BootFiles>().AddSingleton<SourceSightings>()
@@ -68,7 +71,29 @@ internal static class ControllerServices
             .AddSingleton<PeerEndpoints>().AddSingleton<ViewEndpoints>().AddSingleton<LinkEndpoints>()
             .AddSingleton<SeedEndpoints>().AddSingleton<ControllerEndpoints>().AddSingleton<AlertEndpoints>()
             .AddSingleton<EventEndpoints>().AddSingleton<HealthEndpoints>().AddSingleton<QuiesceEndpoints>()
-            .AddSingleton<FollowUpEndpoints>();
+            .AddSingleton<FollowUpEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<TenantEndpoints>().AddSingleton<AuditEndpoints>();
+    }
+
+    // Who may ask, and the trail of what was asked.
+    private static void AddAccess(this IServiceCollection services)
+    {
+        services.AddSingleton(p => SiteKey.Open(p.GetRequiredService<SitePaths>()));
+        services.AddSingleton<SecretStore>().AddSingleton<AuditLog>().AddSingleton<AuditTrail>()
+            .AddSingleton<TenantStore>().AddSingleton<UserStore>().AddSingleton<ApiTokenStore>();
+        services.AddSingleton<TryLimit>().AddSingleton<Users>().AddSingleton<Callers>().AddSingleton<ApiTokens>();
+        services.AddSingleton<InstanceTenants>().AddSingleton<TenantScope>().AddSingleton<TenantQuotas>()
+            .AddSingleton<TenantCaps>().AddSingleton<GroupOwnership>().AddSingleton<TenantCatalog>();
+        // The site's own tokens come first: they are not handed to anybody else.
+        services.AddSingleton<IReadOnlyList<ITokenReader>>(p => [.. TokenReaders(p)]);
+    }
+
+    private static IEnumerable<ITokenReader> TokenReaders(IServiceProvider services)
+    {
+        var site = services.GetRequiredService<SiteConfiguration>();
+        yield return services.GetRequiredService<ApiTokens>();
+        if (site.Oidc is { } oidc) yield return ActivatorUtilities.CreateInstance<OidcTokens>(services, oidc);
+        if (site.Keystone is { } keystone)
+            yield return ActivatorUtilities.CreateInstance<KeystoneTokens>(services, keystone);
     }
 
     /// <summary>What looks at the site, and what is made of what it sees.</summary>

@@ -39,6 +39,7 @@ public static class SiteInitializer
         foreach (var folder in Folders(paths))
             Directory.CreateDirectory(folder, OwnerOnly);
         SiteAuthority.Create(paths, configuration, TimeProvider.System);
+        SiteKey.Open(paths);
         // Last: its presence says that the site is complete.
         PrivateFile.Write(paths.Configuration, JsonSerializer.Serialize(configuration, ContractJson.Indented) + "\n");
     }

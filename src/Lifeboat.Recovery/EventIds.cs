@@ -10,4 +10,5 @@ internal static class EventIds
     public const int StepRetried = 6003;
     public const int UndoFailed = 6004;
     public const int RunResumed = 6005;
+    public const int RunApproved = 6006;
 }

@@ -196,6 +196,10 @@ public sealed partial class ControllerClient : IDisposable
     public Task<RunInfo> ReleaseRunAsync(Guid run, CancellationToken ct) =>
         AskAsync<RunInfo>(HttpMethod.Post, $"v1/runs/{run}/release", null, ct);
 
+    /// <summary>Lets a run begin that waits for a second person; refused to who asked for it.</summary>
+    public Task<RunInfo> ApproveRunAsync(Guid run, CancellationToken ct) =>
+        AskAsync<RunInfo>(HttpMethod.Post, $"v1/runs/{run}/approve", null, ct);
+
     /// <summary>Goes on with a failed run that was not undone, from the step that failed.</summary>
     public Task<RunInfo> RetryRunAsync(Guid run, CancellationToken ct) =>
         AskAsync<RunInfo>(HttpMethod.Post, $"v1/runs/{run}/retry", null, ct);

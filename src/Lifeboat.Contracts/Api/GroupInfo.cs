@@ -11,6 +11,8 @@ namespace Lifeboat.Contracts.Api;
 public sealed record GroupInfo
 {
     public required GroupDefinition Definition { get; init; }
+    /// <summary>Whose it is; its full name begins with it, unless it is `default`.</summary>
+    public string Tenant => Definition.Tenant;
     /// <summary>The host whose agent is the source; null: the source is at another site, or there is none.</summary>
     public string? Host { get; init; }
     public required GroupState State { get; init; }

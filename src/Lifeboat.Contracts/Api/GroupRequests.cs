@@ -7,6 +7,9 @@ namespace Lifeboat.Contracts.Api;
 /// <summary>Asks for a protection group; to be sent to the site that runs the instances.</summary>
 public sealed record CreateGroupRequest
 {
+    /// <summary>
+    /// Of the tenant that the request is about, else of the default one; a user of the site may give a full name.
+    /// </summary>
     public required string Name { get; init; }
     /// <summary>A paired site.</summary>
     public required string RecoverySite { get; init; }

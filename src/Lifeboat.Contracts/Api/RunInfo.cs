@@ -33,6 +33,10 @@ public sealed record RunInfo
     public required string OtherSite { get; init; }
     public Guid? PointId { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
+    /// <summary>Who asked for it; null: the site by itself.</summary>
+    public string? RequestedBy { get; init; }
+    /// <summary>Who approved it, where somebody else had to.</summary>
+    public string? ApprovedBy { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
     /// <summary>Measured so far, and what earlier steps of the same kind foretell; null: never measured.</summary>
     public required TimeSpan Elapsed { get; init; }

@@ -31,6 +31,11 @@ public sealed record ReportBody
     public required string PrimaryAfter { get; init; }
     public required DateTimeOffset StartedAt { get; init; }
     public required DateTimeOffset FinishedAt { get; init; }
+    /// <summary>Who asked for it; null: the site by itself.</summary>
+    public string? RequestedBy { get; init; }
+    /// <summary>Who approved it and when, where somebody else had to; null: nobody had to, or did.</summary>
+    public string? ApprovedBy { get; init; }
+    public DateTimeOffset? ApprovedAt { get; init; }
     public RecoveryPoint? Point { get; init; }
     public required ReportedRpo Rpo { get; init; }
     public required ReportedRto Rto { get; init; }

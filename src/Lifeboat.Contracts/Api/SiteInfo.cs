@@ -15,6 +15,8 @@ public sealed record SiteInfo
     public required string ControllerUrl { get; init; }
     /// <summary>`address:port` where agents of paired sites ship to.</summary>
     public required string LinkAddress { get; init; }
+    /// <summary>SHA-256 of the site's CA certificate, lower-case hex: what a profile names it by.</summary>
+    public string? CaFingerprint { get; init; }
     /// <summary>Null when the agent does not answer; then <see cref="AgentReason"/> says why.</summary>
     public AgentStatus? Agent { get; init; }
     public required ReasonCode AgentReason { get; init; }

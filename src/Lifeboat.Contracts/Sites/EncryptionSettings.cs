@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 
 namespace Lifeboat.Contracts.Sites;
 
@@ -15,7 +16,9 @@ public sealed record EncryptionSettings
     public IReadOnlyList<string> OldKeyFiles { get; init; } = [];
     public IReadOnlyList<TenantKey> Tenants { get; init; } = [];
 
-    public TenantKey? TenantOf(string group) => Tenants.FirstOrDefault(t => t.Groups.Contains(group));
+    /// <summary>The key of the tenant that lists the group, else of the one whose group it is by its name.</summary>
+    public TenantKey? TenantOf(string group) => Tenants.FirstOrDefault(t => t.Groups.Contains(group))
+        ?? Tenants.FirstOrDefault(t => t.Name == GroupName.TenantOf(group) && t.Name != GroupName.DefaultTenant);
 
     public IEnumerable<string> Problems()
     {

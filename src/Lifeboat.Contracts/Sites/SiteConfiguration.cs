@@ -52,6 +52,10 @@ public sealed record SiteConfiguration
     public RbdSettings? Rbd { get; init; }
     /// <summary>Absent: what is made from now on is not encrypted.</summary>
     public EncryptionSettings? Encryption { get; init; }
+    /// <summary>Absent: tokens of no OpenID provider are taken.</summary>
+    public OidcSettings? Oidc { get; init; }
+    /// <summary>Absent: tokens of no OpenStack cloud are taken.</summary>
+    public KeystoneSettings? Keystone { get; init; }
 
     /// <summary>
     /// Where the controllers keep what they know: `postgresql://USER@HOST/DATABASE?OPTION=VALUE`, or keywords as Npgsql
@@ -125,6 +129,8 @@ public sealed record SiteConfiguration
             yield return "databasePasswordFile is given and database is not";
         foreach (var problem in Rbd?.Problems() ?? []) yield return problem;
         foreach (var problem in Encryption?.Problems() ?? []) yield return problem;
+        foreach (var problem in Oidc?.Problems() ?? []) yield return problem;
+        foreach (var problem in Keystone?.Problems() ?? []) yield return problem;
     }
 
     // A port of 0 would be nobody's; an IPv6 address is in brackets, else its last part would be taken for the port.

@@ -29,5 +29,8 @@ public sealed record PluggedDisk(InstanceDisk Disk, string? Problem);
 /// <param name="Host">The host it runs on; null: the one it was known to run on, else the default.</param>
 public sealed record AdoptRequest(string Name, string QmpSocket, string? GuestAgentSocket, string? Host = null);
 
+/// <param name="Tenant">Whose it is, to see it and to protect it; null: the site's.</param>
+public sealed record GiveInstanceRequest(string? Tenant);
+
 /// <param name="Host">Where a running instance is moved to.</param>
 public sealed record MigrateRequest(string Host);

@@ -35,6 +35,8 @@ public sealed record SitePaths(string Root)
     /// <summary>Certificate of the site's CA, PEM.</summary>
     public string CaCertificate => Path.Combine(Root, "ca", "ca.pem");
     public string CaKey => Path.Combine(Root, "ca", "ca.key");
+    /// <summary>What is secret in the controller's database is sealed with this: 64 hex digits.</summary>
+    public string SiteKey => Path.Combine(Root, "ca", "site.key");
     public string TrustAnchors => Path.Combine(Root, "ca", "peers");
     public string ControllerCertificate => Path.Combine(Root, "ca", "controller.pem");
     public string ControllerKey => Path.Combine(Root, "ca", "controller.key");

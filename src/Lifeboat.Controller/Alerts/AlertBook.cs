@@ -90,7 +90,9 @@ internal sealed partial class AlertBook(AlertStore store, AlertDeliveries delive
 
     private string KeyOf(Guid id) => store.Live().First(l => l.Value.Id == id).Key;
 
-    private Alert Get(Guid id) => store.Find(id) ?? throw new ProblemException(ReasonCode.InvalidRequest,
+    private Alert Get(Guid id) => store.Find(id) ?? throw Unknown(id);
+
+    public static ProblemException Unknown(Guid id) => new(ReasonCode.InvalidRequest,
         $"there is no alert {id} at this site", "`lifeboat alert list` shows those that are open.");
 
     private bool IsRipe(Condition condition, DateTimeOffset now)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Alerts;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Protection;
@@ -15,24 +16,32 @@ internal sealed class AlertEndpoints(AlertBook book, AlertStore store, AlertTarg
     LocalSide here, TimeProvider time)
 {
     private const int Most = 500;
-    private const string Local = "local";
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/alerts", (bool? all, string? group) => store.List(all ?? false, group, Most));
-        routes.MapPost("/v1/alerts/{alert:guid}/acknowledge", (Guid alert) => book.Acknowledge(alert, Local));
-        routes.MapPost("/v1/alerts/{alert:guid}/close", (Guid alert) => book.Close(alert, Local));
-        routes.MapGet("/v1/alert-targets", targets.Describe);
+        routes.MapGet("/v1/alerts", (HttpContext http, bool? all, string? group) =>
+            store.List(all ?? false, group, Most).Where(a => Caller.Of(http).Sees(a.Tenant))).Needs(Right.View);
+        routes.MapPost("/v1/alerts/{alert:guid}/acknowledge", (HttpContext http, Guid alert) =>
+            book.Acknowledge(Seen(alert, http), Caller.Of(http).Name)).Needs(Right.Change);
+        routes.MapPost("/v1/alerts/{alert:guid}/close", (HttpContext http, Guid alert) =>
+            book.Close(Seen(alert, http), Caller.Of(http).Name)).Needs(Right.Change);
+        routes.MapGet("/v1/alert-targets", targets.Describe).Needs(Right.Operate);
         routes.MapPut("/v1/alert-targets/{name}", (string name, AlertTargetRequest request) =>
-            targets.Put(name, request));
+            targets.Put(name, request)).Needs(Right.Operate);
         routes.MapDelete("/v1/alert-targets/{name}", (string name) =>
         {
             targets.Remove(name);
             return Results.NoContent();
-        });
-        routes.MapPost("/v1/alert-targets/{name}/test", (string name) => Results.Accepted(null, Test(name)));
-        routes.MapGet("/v1/alert-deliveries", (string? state) => deliveries.List(StateOf(state), Most));
+        }).Needs(Right.Operate);
+        routes.MapPost("/v1/alert-targets/{name}/test", (string name) => Results.Accepted(null, Test(name)))
+            .Needs(Right.Operate);
+        routes.MapGet("/v1/alert-deliveries", (string? state) => deliveries.List(StateOf(state), Most))
+            .Needs(Right.Operate);
     }
+
+    // What is another tenant's is looked for in vain, as what is not there.
+    private Guid Seen(Guid alert, HttpContext http) => store.Find(alert) is { } found
+        && !Caller.Of(http).Sees(found.Tenant) ? throw AlertBook.Unknown(alert) : alert;
 
     private static DeliveryState? StateOf(string? text) => text is null ? null
         : Enum.TryParse<DeliveryState>(text, ignoreCase: true, out var state) && Enum.IsDefined(state) ? state

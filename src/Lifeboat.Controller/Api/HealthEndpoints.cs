@@ -3,6 +3,7 @@ using System.Data.Common;
 using Dapper;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Watching;
@@ -16,15 +17,14 @@ namespace Lifeboat.Controller.Api;
 /// <summary>`/metrics`, `/healthz`, `/readyz`: for machines that look after this one.</summary>
 internal sealed class HealthEndpoints(SiteMetrics metrics, SiteWatch watch, ControllerDatabase database)
 {
-    public static readonly IReadOnlyList<string> Paths = ["/metrics", "/healthz", "/readyz"];
-
     private const string Text = "text/plain; version=0.0.4; charset=utf-8";
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/metrics", async (CancellationToken ct) => Results.Text(await metrics.TextAsync(ct), Text));
-        routes.MapGet("/healthz", () => Results.Text("ok\n"));
-        routes.MapGet("/readyz", Ready);
+        routes.MapGet("/metrics", async (CancellationToken ct) => Results.Text(await metrics.TextAsync(ct), Text))
+            .NeedsAtSite(Right.View).OfferToMachines();
+        routes.MapGet("/healthz", () => Results.Text("ok\n")).IsOpenToAll().OfferToMachines();
+        routes.MapGet("/readyz", Ready).NeedsAtSite(Right.View).OfferToMachines();
     }
 
     // A dead peer or agent is why somebody wants to ask this controller: neither makes it unready.

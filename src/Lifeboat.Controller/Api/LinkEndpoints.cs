@@ -3,9 +3,11 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Controller.Tenancy;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Links;
 using Microsoft.AspNetCore.Builder;
@@ -14,7 +16,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/links/{peer}`: caps and compression of what this site ships to a paired one.</summary>
-internal sealed class LinkEndpoints(PeerDirectory peers, SpecStore specs, SiteAgents agents)
+internal sealed class LinkEndpoints(PeerDirectory peers, SpecStore specs, SiteAgents agents, TenantCaps caps)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -22,8 +24,8 @@ internal sealed class LinkEndpoints(PeerDirectory peers, SpecStore specs, SiteAg
         {
             peers.Get(peer);
             return await agents.Main.LinkAsync(peer, ct);
-        });
-        routes.MapPatch("/v1/links/{peer}", ChangeAsync);
+        }).Needs(Right.Operate);
+        routes.MapPatch("/v1/links/{peer}", ChangeAsync).Needs(Right.Operate);
     }
 
     // Kept here before the agent hears of it: it is put to it again until it has it.
@@ -35,6 +37,7 @@ internal sealed class LinkEndpoints(PeerDirectory peers, SpecStore specs, SiteAg
             throw new ProblemException(ReasonCode.InvalidRequest, $"the link to {peer} would have faults", null,
                 problems);
         specs.SaveLink(peer, settings);
+        settings = caps.Link(peer);
         foreach (var host in agents.Hosts.Where(h => h != AgentConfiguration.DefaultHost))
             await TryPutAsync(host, peer, settings, ct);
         return await agents.Main.PutLinkAsync(peer, settings, ct);

@@ -20,7 +20,9 @@ internal sealed partial class ProblemResponses(ILogger<ProblemResponses> logger)
         try
         {
             await next();
-            return ReasonCode.None;
+            // The framework answers this one itself, with nothing but the status.
+            return context.Response is { HasStarted: false, StatusCode: StatusCodes.Status413PayloadTooLarge }
+                ? await WriteAsync(context, TooLong(null)) : ReasonCode.None;
         }
         catch (ProblemException e)
         {
@@ -51,13 +53,15 @@ internal sealed partial class ProblemResponses(ILogger<ProblemResponses> logger)
 
     private static ProblemException Unreadable(BadHttpRequestException e) => e.StatusCode switch
     {
-        StatusCodes.Status413PayloadTooLarge => new ProblemException(ReasonCode.RequestTooLarge,
-            "the body is too long", $"The limit is {ControllerHost.BodyMax} bytes.", cause: e),
+        StatusCodes.Status413PayloadTooLarge => TooLong(e),
         StatusCodes.Status415UnsupportedMediaType => new ProblemException(ReasonCode.MediaTypeUnsupported,
             "the body is to be application/json", e.Message, cause: e),
         _ => new ProblemException(ReasonCode.InvalidRequest, "the request cannot be read",
             e.InnerException is JsonException json ? json.Message : e.Message, cause: e),
     };
+
+    private static ProblemException TooLong(Exception? cause) => new(ReasonCode.RequestTooLarge,
+        "the body is too long", $"The limit is {ControllerHost.BodyMax} bytes.", cause: cause);
 
     private static async Task<ReasonCode> WriteAsync(HttpContext context, ProblemException e)
     {
@@ -66,6 +70,7 @@ internal sealed partial class ProblemResponses(ILogger<ProblemResponses> logger)
         context.Response.Clear();
         context.Response.StatusCode = status;
         if (context.Items[AllowKey] is string allow) context.Response.Headers.Allow = allow;
+        if (status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
         await context.Response.WriteAsJsonAsync(
             new Problem(e.Message, status, e.Detail, e.Reason, e.Errors, e.Faults, context.TraceIdentifier),
             ContractJson.Options, "application/problem+json", context.RequestAborted);

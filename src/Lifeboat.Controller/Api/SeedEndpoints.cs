@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Sides;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
@@ -15,10 +17,11 @@ internal sealed class SeedEndpoints(LocalSide here)
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet(Seed, (string group, CancellationToken ct) => here.SeedProgressAsync(group, ct));
+        routes.MapGet(Seed, (string group, CancellationToken ct) => here.SeedProgressAsync(group, ct))
+            .Needs(Right.Operate);
         routes.MapPost(Seed + "/export", (string group, SeedRequest request, CancellationToken ct) =>
-            here.ExportSeedAsync(group, request, ct));
+            here.ExportSeedAsync(group, request, ct)).Needs(Right.Operate);
         routes.MapPost(Seed + "/import", (string group, SeedRequest request, CancellationToken ct) =>
-            here.ImportSeedAsync(group, request, ct));
+            here.ImportSeedAsync(group, request, ct)).Needs(Right.Operate);
     }
 }

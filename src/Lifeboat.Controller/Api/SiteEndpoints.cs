@@ -4,12 +4,15 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace Lifeboat.Controller.Api;
@@ -27,13 +30,14 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
 
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/site", (CancellationToken ct) => InfoAsync(ct));
-        routes.MapPost("/v1/site/tokens", () => pairing.CreateToken());
+        routes.MapGet("/v1/site", async (HttpContext http, CancellationToken ct) =>
+            Seen(await InfoAsync(ct), Caller.Of(http))).Needs(Right.View);
+        routes.MapPost("/v1/site/tokens", () => pairing.CreateToken()).Needs(Right.Operate);
         routes.MapPost("/v1/site/pair", (PairRequest request, CancellationToken ct) =>
-            pairing.JoinAsync(request.Token ?? "", ct));
+            pairing.JoinAsync(request.Token ?? "", ct)).Needs(Right.Operate);
         routes.MapPost("/v1/site/certificates", (RotateCertificatesRequest request, CancellationToken ct) =>
-            certificates.RotateAsync(request, ct));
-        routes.MapGet("/v1/events", () => audit.Newest(500));
+            certificates.RotateAsync(request, ct)).Needs(Right.Operate);
+        routes.MapGet("/v1/events", () => audit.Newest(500)).NeedsAtSite(Right.Audit);
     }
 
     private async Task<SiteInfo> InfoAsync(CancellationToken ct)
@@ -47,6 +51,7 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
             StartedAt = _started,
             ControllerUrl = pairing.Url,
             LinkAddress = site.LinkAddress,
+            CaFingerprint = SiteIdentity.FingerprintOf(identity.Ca),
             Agent = status,
             AgentReason = reason,
             Hosts = await agents.FurtherAsync(ct),
@@ -55,6 +60,22 @@ internal sealed class SiteEndpoints(SiteConfiguration site, Pairing pairing, Pee
             PeerRequests = peers.Requests,
         };
     }
+
+    // Of a tenant's matters and of what everybody may know: not who else is here, nor how the site is built.
+    private static SiteInfo Seen(SiteInfo site, Caller caller) => caller.Tenant is null ? site : site with
+    {
+        ProcessId = 0,
+        Agent = site.Agent is { } agent ? agent with
+        {
+            ProcessId = 0,
+            Sources = [.. agent.Sources.Where(g => caller.Sees(GroupName.TenantOf(g)))],
+            Replicas = [.. agent.Replicas.Where(g => caller.Sees(GroupName.TenantOf(g)))],
+        } : null,
+        Hosts = [],
+        Peers = [.. site.Peers.Select(p => p with { Requests = 0 })],
+        Certificates = [],
+        PeerRequests = 0,
+    };
 
     private async Task<(AgentStatus?, ReasonCode)> AgentAsync(CancellationToken ct)
     {

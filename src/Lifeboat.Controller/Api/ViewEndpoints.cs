@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -20,13 +22,13 @@ internal sealed class ViewEndpoints(LocalSide here, SpecStore specs)
         {
             await ThrowUnlessHereAsync(group, request.Name, ct);
             return await here.OpenViewAsync(group, request, ct);
-        });
+        }).Needs(Right.Drill);
         routes.MapDelete(all + "/{view}", async (string group, string view, CancellationToken ct) =>
         {
             await ThrowUnlessHereAsync(group, view, ct);
             await here.CloseViewAsync(group, view, ct);
             return Results.NoContent();
-        });
+        }).Needs(Right.Drill);
     }
 
     private async Task ThrowUnlessHereAsync(string group, string view, CancellationToken ct)

@@ -25,7 +25,7 @@ internal sealed class ApplicationCatalog(LocalSide here, GroupStore groups, Poin
     [
         .. from record in groups.All()
            where !record.Removed && record.Definition.Application is not null
-           group record.Definition by record.Definition.Application into application
+           group record.Definition by record.Definition.FullApplication into application
            orderby application.Key
            select new ApplicationInfo(application.Key, [.. application.Select(g =>
                new ApplicationMember(g.Name, g.PrimarySite, g.RecoverySite, [.. g.Volumes.Select(v => v.Name)]))]),
@@ -34,7 +34,7 @@ internal sealed class ApplicationCatalog(LocalSide here, GroupStore groups, Poin
     public IReadOnlyList<GroupDefinition> Groups(string application)
     {
         GroupDefinition[] members = [.. groups.All().Where(r => !r.Removed).Select(r => r.Definition)
-            .Where(d => d.Application == application)];
+            .Where(d => d.FullApplication == application)];
         if (members.Length > 0) return members;
         throw new ProblemException(ReasonCode.GroupUnknown, $"no group belongs to an application {application}",
             "Name it with `lifeboat group create --application`.");

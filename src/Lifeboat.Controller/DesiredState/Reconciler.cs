@@ -11,8 +11,8 @@ using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Controller.Tenancy;
 using Lifeboat.Protection;
-using Lifeboat.Protection.Links;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -27,8 +27,8 @@ namespace Lifeboat.Controller.DesiredState;
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
 internal sealed partial class Reconciler(CertificateRotation certificates, SiteIdentity identity, ControllerUrls urls,
     LocalSide here, SiteAgents agents, GroupStore groups, SpecStore specs,
-    PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, PluggedDisks plugged, ILeases leases,
-    TimeProvider time, ILogger<Reconciler> logger)
+    PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, PluggedDisks plugged, TenantCaps caps,
+    ILeases leases, TimeProvider time, ILogger<Reconciler> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
@@ -122,9 +122,8 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
     private async Task PutSpecsAsync(string host, AgentStatus status, CancellationToken ct)
     {
         foreach (var peer in peers.All)
-            if (specs.Link(peer.Name) is var link && link != LinkSettings.Default
-                && leases.TryHold(LeaseName.Site("links")))
-                await agents.Of(host).PutLinkAsync(peer.Name, link, ct);
+            if (leases.TryHold(LeaseName.Site("links")))
+                await agents.Of(host).PutLinkAsync(peer.Name, caps.Link(peer.Name), ct);
         if (host == AgentConfiguration.DefaultHost)
             foreach (var replica in specs.Replicas().Where(r => r.Active && IsOurs(r.Spec.Group)))
                 await PutAsync(replica.Spec.Group, () => here.RestoreReplicaAsync(replica.Spec.Group, ct));

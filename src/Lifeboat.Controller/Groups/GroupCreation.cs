@@ -6,6 +6,7 @@ using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Controller.Tenancy;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
@@ -19,11 +20,19 @@ namespace Lifeboat.Controller.Groups;
 //                                                    ▼                                             ▼
 //                                            forgotten there                        forgotten here, then there
 internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupStore groups, BootFiles boot,
-    InstanceCatalog instances, GroupSuspension suspension)
+    InstanceCatalog instances, GroupSuspension suspension, TenantQuotas quotas)
 {
     public async Task<GroupDefinition> CreateAsync(CreateGroupRequest request, CancellationToken ct)
     {
         var found = await CheckAsync(request, ct);
+        var bytes = request.Members.Sum(m => Replicated(m, found[m.Instance]).Sum(d => d.SizeBytes));
+        return await quotas.WithinAsync(GroupName.TenantOf(request.Name), 1, bytes,
+            () => CreateAsync(request, found, ct), ct);
+    }
+
+    private async Task<GroupDefinition> CreateAsync(CreateGroupRequest request,
+        Dictionary<string, SiteInstance> found, CancellationToken ct)
+    {
         var suspended = request.Suspend is { } wanted ? suspension.Checked(request.Name, wanted, null) : null;
         var peer = peers.Side(request.RecoverySite);
         var theirs = await peer.RecordAsync(request.Name, ct);

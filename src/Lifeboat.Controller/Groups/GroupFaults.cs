@@ -26,8 +26,8 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, PeerD
 
     private IEnumerable<Fault> Names()
     {
-        if (!EntityName.IsValid(request.Name))
-            yield return new(ReasonCode.InvalidRequest, $"name is '{request.Name}'; {EntityName.Rule}");
+        if (!GroupName.IsValid(request.Name))
+            yield return new(ReasonCode.InvalidRequest, $"name is '{request.Name}'; {GroupName.Rule}");
         else if (groups.Find(request.Name) is { Removed: false })
             yield return new(ReasonCode.GroupExists, $"there is a group {request.Name} already");
         if (request.RecoverySite == here)
@@ -64,7 +64,8 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, PeerD
                 $"{member.Instance} is {instance.Power}; its disks can be captured only while it runs");
         }
         if (groups.WithMember(member.Instance) is { } other)
-            yield return new(ReasonCode.Conflict, $"{member.Instance} is in group {other.Name} already");
+            yield return new(ReasonCode.Conflict, other.Tenant == GroupName.TenantOf(request.Name)
+                ? $"{member.Instance} is in group {other.Name} already" : $"{member.Instance} is in a group already");
         var known = instance.Disks.Select(d => d.Name).ToHashSet();
         foreach (var name in (member.ExcludedDisks ?? []).Concat(member.TargetDisks?.Keys ?? [])
             .Where(d => !known.Contains(d)))

@@ -9,6 +9,7 @@ using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Runs;
 
 namespace Lifeboat.Controller.Groups;
@@ -20,10 +21,13 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
     // A peer that is slow must not make the 3 a.m. status slow.
     private static readonly TimeSpan PeerLimit = TimeSpan.FromSeconds(2);
 
-    public async Task<IReadOnlyList<GroupInfo>> AllAsync(CancellationToken ct)
+    public Task<IReadOnlyList<GroupInfo>> AllAsync(CancellationToken ct) => AllAsync(_ => true, ct);
+
+    /// <param name="sees">Of which tenants.</param>
+    public async Task<IReadOnlyList<GroupInfo>> AllAsync(Func<string, bool> sees, CancellationToken ct)
     {
         var infos = new List<GroupInfo>();
-        foreach (var record in groups.All().Where(r => !r.Removed))
+        foreach (var record in groups.All().Where(r => !r.Removed && sees(r.Definition.Tenant)))
             infos.Add(await OfAsync(record.Definition, ct));
         return infos;
     }
@@ -46,7 +50,7 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
         var now = time.GetUtcNow();
         var divergence = divergences.Of(group);
         var condition = GroupStates.Of(new GroupFacts(group, here.Name, source, SourceWanted(group), replica,
-            ReplicaWanted(group), agentReason, active?.Kind, await MemberRunsAsync(group, ct), now,
+            ReplicaWanted(group), agentReason, Kind(active), await MemberRunsAsync(group, ct), now,
             divergence));
         var (theirSource, theirReplica) = alone ? (null, null) : await AskPeerAsync(group, ct);
         source ??= theirSource;
@@ -68,6 +72,10 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
             ActiveRun = active?.Id,
         };
     }
+
+    // One that waits to be approved has changed nothing yet.
+    private static RunKind? Kind(Run? active) =>
+        active is { State: not RunState.WaitingApproval } ? active.Kind : null;
 
     /// <summary>A replica for the present primary site, made in this epoch.</summary>
     public bool ReplicaWanted(GroupDefinition group) =>

@@ -4,6 +4,7 @@ using Lifeboat.Contracts.Agents;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Controller.Tenancy;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Recovery.Runs;
@@ -18,7 +19,7 @@ namespace Lifeboat.Controller.Groups;
 //                          nothing is changed here; what was done there all the same comes by the exchange
 //
 // Asked again it goes on where it was. The volume is whole with the end of its first copy, a batch.
-internal sealed class VolumeProtection(LocalSide here, PeerDirectory peers, IRunStore runs)
+internal sealed class VolumeProtection(LocalSide here, PeerDirectory peers, IRunStore runs, TenantQuotas quotas)
 {
     /// <exception cref="ProblemException">
     /// WrongSite, VolumeUnknown, InvalidRequest, RunInProgress; WrongState: nothing is replicated now; Conflict: points
@@ -53,9 +54,12 @@ internal sealed class VolumeProtection(LocalSide here, PeerDirectory peers, IRun
         if (next.Problems().ToList() is { Count: > 0 } problems)
             throw new ProblemException(ReasonCode.InvalidRequest, $"{volume} cannot be in group {group.Name}", null,
                 problems);
-        await peers.Side(next.RecoverySite).SetGroupAsync(next, ct);
-        await here.SetGroupAsync(next, ct);
-        return next;
+        return await quotas.WithinAsync(group.Tenant, 0, disk.SizeBytes, async () =>
+        {
+            await peers.Side(next.RecoverySite).SetGroupAsync(next, ct);
+            await here.SetGroupAsync(next, ct);
+            return next;
+        }, ct);
     }
 
     private GroupDefinition Own(string group)

@@ -35,17 +35,18 @@ internal sealed partial class RunHost : BackgroundService
     private readonly ILeases _leases;
     private readonly GroupStore _known;
     private readonly TimeProvider _time;
+    private readonly TenantStore _tenants;
     private readonly ILogger<RunHost> _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<Guid, Task> _carried = new();
     private bool _away;
 
     public RunHost(Runner runner, IRunStore store, RunFeed feed, ReportFiles reports, LocalSide here,
-        GroupOverview groups, Divergences divergences, ILeases leases, GroupStore known, TimeProvider time,
-        ILogger<RunHost> logger)
+        GroupOverview groups, Divergences divergences, ILeases leases, GroupStore known, TenantStore tenants,
+        TimeProvider time, ILogger<RunHost> logger)
     {
         (_runner, _store, _feed, _reports) = (runner, store, feed, reports);
-        (_here, _groups, _divergences, _logger) = (here, groups, divergences, logger);
+        (_here, _groups, _divergences, _tenants, _logger) = (here, groups, divergences, tenants, logger);
         (_leases, _known, _time) = (leases, known, time);
         // The end is published when the report is there too.
         _runner.Changed = (run, progress) =>
@@ -54,14 +55,23 @@ internal sealed partial class RunHost : BackgroundService
         };
     }
 
-    public async Task<Run> StartAsync(string group, StartRunRequest request, CancellationToken ct)
+    public Task<Run> StartAsync(string group, StartRunRequest request, CancellationToken ct) =>
+        StartAsync(group, request, null, ct);
+
+    /// <param name="by">Who asks; null: the site by itself.</param>
+    public async Task<Run> StartAsync(string group, StartRunRequest request, string? by, CancellationToken ct)
     {
         var definition = _here.Require(group);
         request = request with { IdempotencyKey = request.IdempotencyKey ?? RequestKey.Current };
         // Said again after its run has changed what would be checked now.
         if (request.IdempotencyKey is { } key && await _store.FindByKeyAsync(group, key, ct) is { } same) return same;
         await ThrowIfNoPointAsync(definition, request, ct);
-        var input = await InputAsync(definition, request, ct);
+        var input = await InputAsync(definition, request, ct) with
+        {
+            RequestedBy = by,
+            FourEyes = request.Kind is not RunKind.TestFailover
+                && _tenants.Find(definition.Tenant)?.Limits.FourEyes == true,
+        };
         var run = await _runner.CreateAsync(request.Kind, definition, input, Protected(definition), ct);
         if (run.State is RunState.Pending) Launch(run);
         return run;
@@ -103,6 +113,14 @@ internal sealed partial class RunHost : BackgroundService
                 : TimeSpan.FromTicks(steps.Sum(s => s.Predicted?.Ticks ?? 0)), gaps);
     }
 
+    /// <param name="by">Somebody else than who asked for it, with the same rights.</param>
+    public async Task<Run> ApproveAsync(Guid id, string by, CancellationToken ct)
+    {
+        var run = await _runner.ApproveAsync(id, by, ct);
+        Launch(run);
+        return run;
+    }
+
     public async Task<Run> RetryAsync(Guid id, CancellationToken ct)
     {
         var run = await _runner.RetryAsync(id, ct);
@@ -112,7 +130,9 @@ internal sealed partial class RunHost : BackgroundService
 
     public async Task<Run> SignalAsync(Guid id, RunSignal signal, CancellationToken ct)
     {
-        await _runner.SignalAsync(id, signal, ct);
+        var run = await _runner.SignalAsync(id, signal, ct);
+        // Nobody carries it out yet: it is ended by being begun.
+        if (run.State is RunState.WaitingApproval) Launch(run);
         return await GetAsync(id, ct);
     }
 
@@ -209,6 +229,7 @@ internal sealed partial class RunHost : BackgroundService
         try
         {
             var run = await _runner.ExecuteAsync(id, tenure, ct);
+            if (!run.Finished) return true; // it waits to be approved
             try
             {
                 await _reports.OfAsync(run, ct);

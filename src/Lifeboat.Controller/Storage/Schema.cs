@@ -71,5 +71,22 @@ internal static class Schema
             created_at INTEGER NOT NULL, touched_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
         CREATE INDEX operations_by_time ON operations(created_at);
         """,
+        // Identity: tenants, users, their tokens, sealed secrets, and an audit log that shows when it was changed.
+        """
+        CREATE TABLE tenants(name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+        CREATE TABLE instance_tenants(instance TEXT PRIMARY KEY, tenant TEXT NOT NULL) STRICT;
+        CREATE TABLE users(tenant TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, password BLOB,
+            PRIMARY KEY(tenant, name)) STRICT;
+        CREATE TABLE api_tokens(id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL, hash TEXT NOT NULL,
+            label TEXT, rights TEXT, created_at INTEGER NOT NULL, created_by TEXT NOT NULL,
+            expires_at INTEGER NOT NULL, revoked_at INTEGER, last_used_at INTEGER, last_used_from TEXT) STRICT;
+        CREATE INDEX api_tokens_by_user ON api_tokens(tenant, name);
+        CREATE TABLE secrets(name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
+        CREATE TABLE audit(number INTEGER PRIMARY KEY, at INTEGER NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, subject TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT, tenant TEXT, origin TEXT,
+            request TEXT, before_body TEXT, after_body TEXT, seal BLOB NOT NULL) STRICT;
+        CREATE TABLE audit_ends(which TEXT PRIMARY KEY, number INTEGER NOT NULL, seal BLOB NOT NULL,
+            proof BLOB NOT NULL) STRICT;
+        """,
     ];
 }

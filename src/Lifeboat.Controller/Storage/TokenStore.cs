@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 using Dapper;
+using Lifeboat.Controller.Identity;
 
 namespace Lifeboat.Controller.Storage;
 
-/// <summary>One-time pairing tokens. Every try is counted before the proof is looked at.</summary>
-internal sealed class TokenStore(ControllerDatabase database)
+/// <summary>
+/// One-time pairing tokens. Every try is counted before the proof is looked at. What proofs are keyed with is sealed.
+/// </summary>
+internal sealed class TokenStore(ControllerDatabase database, SiteKey key)
 {
     private const int TriesMax = 5;
 
@@ -13,7 +16,12 @@ internal sealed class TokenStore(ControllerDatabase database)
         using var connection = database.Open();
         connection.Execute("""
             INSERT INTO tokens(id, secret_hash, expires_at, wrong_tries, used) VALUES(@id, @secretHash, @at, 0, 0)
-            """, new { id, secretHash, at = expires.ToUnixTimeMilliseconds() });
+            """, new
+        {
+            id,
+            secretHash = Convert.ToBase64String(key.Seal(Purpose(id), secretHash)),
+            at = expires.ToUnixTimeMilliseconds(),
+        });
     }
 
     /// <summary>Counts a try; the token is burnt after five.</summary>
@@ -21,11 +29,14 @@ internal sealed class TokenStore(ControllerDatabase database)
     public string? Try(string id, DateTimeOffset now)
     {
         using var connection = database.Open();
-        return connection.QuerySingleOrDefault<string>("""
+        var kept = connection.QuerySingleOrDefault<string>("""
             UPDATE tokens SET wrong_tries = wrong_tries + 1
             WHERE id = @id AND used = 0 AND expires_at > @now AND wrong_tries < @TriesMax RETURNING secret_hash
             """, new { id, now = now.ToUnixTimeMilliseconds(), TriesMax });
+        return kept is null ? null : key.OpenText(Purpose(id), Convert.FromBase64String(kept));
     }
+
+    private static string Purpose(string id) => $"pairing token {id}";
 
     /// <returns>False: somebody else used it first.</returns>
     public bool Use(string id)

@@ -6,11 +6,9 @@ namespace Lifeboat.Controller.Watching;
 /// <summary>Whose a group is: one place, for alerts, service levels, usage and metrics.</summary>
 internal static class Tenants
 {
-    public const string Default = "default";
-
     public static string Of(GroupDefinition group)
     {
         ArgumentNullException.ThrowIfNull(group);
-        return Default;
+        return group.Tenant;
     }
 }

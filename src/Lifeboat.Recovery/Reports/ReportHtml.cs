@@ -38,7 +38,7 @@ public static class ReportHtml
             .Append($"<title>{E(title)}</title><style>{Style}</style></head><body>")
             .Append($"<h1>{E(title)} <span class=\"badge {Colour(body.Outcome)}\">{E(Words(body.Outcome))}</span></h1>")
             .Append($"<p class=\"sub\">Run {body.Run} at site {E(body.Site)}, {Time(body.StartedAt)} to ")
-            .Append($"{Time(body.FinishedAt)}</p>");
+            .Append($"{Time(body.FinishedAt)}{E(People(body))}</p>");
         if (body.Detail is { } detail) page.Append($"<p><strong>{E(body.Reason.ToString())}:</strong> {E(detail)}</p>");
         Cards(page, body);
         Warnings(page, body);
@@ -47,6 +47,10 @@ public static class ReportHtml
         Foot(page, report, body);
         return page.Append("</body></html>\n").ToString();
     }
+
+    private static string People(ReportBody body) =>
+        (body.RequestedBy is { } by ? $"; asked for by {by}" : "")
+        + (body.ApprovedBy is { } other ? $", approved by {other} at {Time(body.ApprovedAt!.Value)}" : "");
 
     private static void Cards(StringBuilder page, ReportBody body)
     {

@@ -20,6 +20,8 @@ public sealed record Run
     /// <summary>The group when the run was asked for.</summary>
     public required GroupDefinition Before { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
+    /// <summary>Who approved it, and when; null: it needs none, or waits for it.</summary>
+    public RunApproval? Approval { get; init; }
     public DateTimeOffset? VerifiedAt { get; init; }
     public DateTimeOffset? FinishedAt { get; init; }
     /// <summary>It failed or was cancelled, and is cleaning up or undoing.</summary>
@@ -53,6 +55,8 @@ public sealed record Run
     };
 }
 
+public sealed record RunApproval(string By, DateTimeOffset At);
+
 /// <summary>What was asked for beyond the kind.</summary>
 public sealed record RunInput(Guid? PointId, IReadOnlyList<string> Checks, TimeSpan? Hold, string? IdempotencyKey)
 {
@@ -60,4 +64,8 @@ public sealed record RunInput(Guid? PointId, IReadOnlyList<string> Checks, TimeS
 
     /// <summary>Of a resolve: what was chosen.</summary>
     public Resolution? Resolution { get; init; }
+    /// <summary>Who asked for it; null: the site by itself.</summary>
+    public string? RequestedBy { get; init; }
+    /// <summary>Somebody else has to approve it before it begins.</summary>
+    public bool FourEyes { get; init; }
 }

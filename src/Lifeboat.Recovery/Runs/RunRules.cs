@@ -40,6 +40,19 @@ public static class RunRules
         }
     }
 
+    /// <param name="cancelled">It was asked to be cancelled.</param>
+    /// <exception cref="ProblemException">WrongState; NotAllowed: who asked for a run does not approve it.</exception>
+    public static void CheckApproval(Run run, string by, bool cancelled)
+    {
+        if (run.State is not RunState.WaitingApproval || cancelled)
+            throw new ProblemException(ReasonCode.WrongState,
+                $"run {run.Id} does not wait to be approved: {run.State}");
+        if (run.Input.RequestedBy == by)
+            throw new ProblemException(ReasonCode.NotAllowed,
+                $"{by} asked for run {run.Id}, so somebody else approves it",
+                $"Who has the rights for a {Name(run.Kind)}: lifeboat run approve {run.Id}.");
+    }
+
     /// <exception cref="ProblemException">WrongState.</exception>
     public static void CheckRetry(Run run)
     {

@@ -18,6 +18,8 @@ public static class RunView
         OtherSite = run.OtherSite,
         PointId = run.Find<Steps.PickedPoint>()?.Point.Id ?? run.Input.PointId,
         CreatedAt = run.CreatedAt,
+        RequestedBy = run.Input.RequestedBy,
+        ApprovedBy = run.Approval?.By,
         FinishedAt = run.FinishedAt,
         Elapsed = (run.FinishedAt ?? now) - run.CreatedAt,
         Predicted = run.Predicted,

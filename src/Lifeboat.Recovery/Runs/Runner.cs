@@ -45,7 +45,7 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
             Group = group.Name,
             Kind = kind,
             Site = here.Name,
-            State = RunState.Pending,
+            State = input.FourEyes ? RunState.WaitingApproval : RunState.Pending,
             Input = input,
             Before = group,
             CreatedAt = time.GetUtcNow(),
@@ -84,6 +84,7 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
     {
         var run = await store.FindAsync(id, ct) ?? throw Unknown(id);
         if (run.Finished) return run;
+        if (run.State is RunState.WaitingApproval && !(await store.SignalsAsync(id, ct)).Cancel) return run;
         // Either way the run stays as it is: this process goes, or another controller has taken the run over.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct, tenure.Over);
         using var execution = new Execution(run, here, tenure);
@@ -121,6 +122,19 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
         var signals = await store.SignalsAsync(execution.Run.Id, ct);
         if (signals.Release) execution.Apply(RunSignal.Release);
         if (signals.Cancel) execution.Apply(RunSignal.Cancel);
+    }
+
+    /// <summary>Lets a run begin that waits for a second person; <see cref="ExecuteAsync"/> carries it out.</summary>
+    /// <exception cref="ProblemException">RunUnknown; WrongState; NotAllowed: who asked for it.</exception>
+    public async Task<Run> ApproveAsync(Guid id, string by, CancellationToken ct)
+    {
+        var run = await store.FindAsync(id, ct) ?? throw Unknown(id);
+        RunRules.CheckApproval(run, by, (await store.SignalsAsync(id, ct)).Cancel);
+        var approved = run with { State = RunState.Pending, Approval = new RunApproval(by, time.GetUtcNow()) };
+        if (await store.TryReopenAsync(approved, ct) is { } other && other.Id != id) throw InProgress(other);
+        Changed(approved, null);
+        LogRunApproved(id, run.Kind, run.Group, by);
+        return approved;
     }
 
     /// <summary>Takes a failed run up again; <see cref="ExecuteAsync"/> carries it out.</summary>
@@ -204,6 +218,9 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
 
     [LoggerMessage(EventIds.RunStarted, LogLevel.Information, "Run {Run} ({Kind} of {Group}) was started")]
     private partial void LogRunStarted(Guid run, RunKind kind, string group);
+
+    [LoggerMessage(EventIds.RunApproved, LogLevel.Information, "Run {Run} ({Kind} of {Group}) was approved by {By}")]
+    private partial void LogRunApproved(Guid run, RunKind kind, string group, string by);
 
     [LoggerMessage(EventIds.RunResumed, LogLevel.Information, "Run {Run} ({Kind} of {Group}) was resumed")]
     private partial void LogRunResumed(Guid run, RunKind kind, string group);

@@ -33,8 +33,9 @@ public sealed class DatabaseCareTests(PostgresFixture postgres) : IDisposable
         Assert.Equal(Rows(backup), Rows(Backup(target)));
         Assert.Empty(DatabaseCheck.Run(target).Faults);
         // Numbers go on where they were.
-        new AuditLog(target).Add(Now, "local", "POST", "/v1/after", "ok", null);
-        Assert.Equal(3, new AuditLog(target).Newest(1)[0].Number);
+        SealedStores.Audit(target).Add(Now, "local", "POST", "/v1/after", "ok", null);
+        Assert.Equal(3, SealedStores.Audit(target).Newest(1)[0].Number);
+        Assert.Null(SealedStores.Audit(target).Verify(null).Broken);
     }
 
     [Theory]
@@ -142,8 +143,8 @@ public sealed class DatabaseCareTests(PostgresFixture postgres) : IDisposable
         new GroupStore(database, files).Save(DatabaseConformance.Record("shop", 1));
         new SpecStore(database, files).SaveReplica(DatabaseConformance.Replica("shop"));
         new PeerStore(database).Save(new StoredPeer("b", "https://127.0.0.1:1", "127.0.0.1:2", "f", Now));
-        new TokenStore(database).Add("t", "hash", Now);
-        var audit = new AuditLog(database);
+        new TokenStore(database, SealedStores.Key).Add("t", "hash", Now);
+        var audit = SealedStores.Audit(database);
         audit.Add(Now, "local", "POST", "/v1/x", "ok", null);
         audit.Add(Now, "löcal", "POST", "/v1/y", "ok", "line\nline");
         await new RunStore(database, TimeProvider.System).TryAddAsync(RunStoreConformance.NewRun("shop", 1), default);

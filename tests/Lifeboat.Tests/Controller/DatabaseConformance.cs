@@ -82,7 +82,7 @@ public abstract class DatabaseConformance : IDisposable
     public async Task A_token_is_good_once_until_it_expires_and_burnt_after_five_tries()
     {
         using var database = await OpenAsync();
-        var tokens = new TokenStore(database);
+        var tokens = new TokenStore(database, SealedStores.Key);
         tokens.Add("t1", "h1", Now.AddMinutes(1));
         tokens.Add("t2", "h2", Now.AddMinutes(1));
         Assert.Null(tokens.Try("t1", Now.AddMinutes(1)));
@@ -98,7 +98,7 @@ public abstract class DatabaseConformance : IDisposable
     public async Task Audit_events_are_numbered_and_the_newest_come_first()
     {
         using var database = await OpenAsync();
-        var audit = new AuditLog(database);
+        var audit = SealedStores.Audit(database);
         for (var i = 0; i < 3; i++)
             audit.Add(Now.AddSeconds(i), "local", "POST", $"/v1/{i}", "ok", i == 0 ? "d" : null);
         var newest = audit.Newest(2);

@@ -71,12 +71,12 @@ public sealed class RefusalTests
     }
 
     [Fact]
-    public async Task The_local_api_is_not_offered_over_the_network()
+    public async Task The_local_api_is_for_nobody_without_a_token_over_the_network()
     {
         await using var sites = await TwoSites.StartAsync();
         using var http = Anybody(null);
         using var answer = await http.GetAsync($"{sites.B.Url}/v1/site", Ct);
-        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
     }
 
     [Fact]

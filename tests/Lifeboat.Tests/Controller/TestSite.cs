@@ -9,6 +9,8 @@ using Lifeboat.Protection.Instances;
 using Lifeboat.Testing.Recovery;
 using Lifeboat.Testing.Sites;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 
 namespace Lifeboat.Tests.Controller;
 
@@ -40,6 +42,10 @@ internal sealed class TestSite : IAsyncDisposable
     /// <summary>Request ids that its agent was asked with.</summary>
     public ConcurrentQueue<string> AgentRequests { get; } = [];
     public string Name => _configuration.Name;
+    /// <summary>What the controller is made of, while it runs.</summary>
+    public IServiceProvider Services => _controller!.Services;
+    public IEnumerable<Endpoint> Endpoints =>
+        ((IEndpointRouteBuilder)_controller!).DataSources.SelectMany(s => s.Endpoints);
     public string Url => $"https://{_configuration.ControllerListen}";
 
     /// <summary>`address:port` of the listener for machines; null: there is none.</summary>

@@ -15,6 +15,9 @@ internal sealed class ApiReasons(IEnumerable<ReasonCode> reasons)
         ["run"] = [ReasonCode.RunUnknown],
         ["peer"] = [ReasonCode.SiteUnknown],
         ["operation"] = [ReasonCode.OperationUnknown],
+        ["tenant"] = [ReasonCode.TenantUnknown],
+        ["user"] = [ReasonCode.UserUnknown],
+        ["token"] = [ReasonCode.TokenUnknown],
     };
 
     public IReadOnlyDictionary<int, IReadOnlyList<ReasonCode>> ByStatus { get; } = reasons.Order()
@@ -26,7 +29,8 @@ internal sealed class ApiReasons(IEnumerable<ReasonCode> reasons)
     {
         var reasons = new HashSet<ReasonCode>(operation?.Reasons ?? [])
         {
-            ReasonCode.InvalidRequest, ReasonCode.NotAllowed, ReasonCode.Unexpected,
+            ReasonCode.InvalidRequest, ReasonCode.NotAllowed, ReasonCode.Unexpected, ReasonCode.NotAuthenticated,
+            ReasonCode.TokenExpired,
         };
         foreach (var parameter in parameters)
             if (ByParameter.TryGetValue(parameter, out var implied)) reasons.UnionWith(implied);

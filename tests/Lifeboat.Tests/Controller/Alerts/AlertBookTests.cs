@@ -45,7 +45,7 @@ public sealed class AlertBookTests : IDisposable
         Assert.Empty(Open());
         var over = Assert.Single(_store.List(over: true, "shop", 10));
         Assert.Equal((AlertBook.Rule, Start.AddSeconds(75)), (over.ClosedBy, over.ClosedAt));
-        Assert.Equal(["alert-closed", "alert-raised"], new AuditLog(_database).Newest(9).Select(e => e.Action));
+        Assert.Equal(["alert-closed", "alert-raised"], SealedStores.Audit(_database).Newest(9).Select(e => e.Action));
     }
 
     [Fact]
@@ -160,7 +160,7 @@ public sealed class AlertBookTests : IDisposable
     private void See(int seconds, params Condition[] conditions) =>
         _book.Apply(conditions, "a", Start.AddSeconds(seconds));
 
-    private AlertBook Book() => new(_store, _deliveries, new AuditLog(_database),
+    private AlertBook Book() => new(_store, _deliveries, SealedStores.Audit(_database),
         new HandClock(), NullLogger<AlertBook>.Instance);
 
     public void Dispose()

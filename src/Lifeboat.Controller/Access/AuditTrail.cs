@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Groups;
+using System.Data.Common;
+using System.Text.Json;
+using Lifeboat.Contracts;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Controller.Access;
+
+/// <summary>
+/// Writes a line of the audit log for each change that was asked for: who, what, from where, what came of it, and the
+/// definition it was about before and after.
+/// </summary>
+internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecStore specs, UserStore users,
+    TenantStore tenants, TimeProvider time, ILogger<AuditTrail> logger)
+{
+    private const string BeforeKey = "lifeboat.audit.before", DetailKey = "lifeboat.audit.detail";
+    private const int DefinitionMax = 256 << 10;
+
+    /// <summary>What is to be said of the change beyond its path.</summary>
+    public static void Note(HttpContext context, string detail) => context.Items[DetailKey] = detail;
+
+    /// <summary>Looks at what the request is about, before anything is done.</summary>
+    public void Begin(HttpContext context)
+    {
+        if (IsChange(context.Request))
+            context.Items[BeforeKey] = Definition(context.Request.Path, context.Request.RouteValues, context);
+    }
+
+    /// <param name="actor">Null: nobody knows.</param>
+    public void End(HttpContext context, ReasonCode reason, string? actor)
+    {
+        // Strangers leave a line in the log only: the trail is kept for so many rows, and they must not be able to push
+        // everything else out of it.
+        if (!IsChange(context.Request) || actor is null) return;
+        var caller = Caller.Find(context);
+        var before = context.Items[BeforeKey] as string;
+        var made = reason is ReasonCode.None ? context.Response.Headers.Location.ToString() : "";
+        var after = reason is ReasonCode.None ? After(context, made) : before;
+        try
+        {
+            log.Add(new AuditEntry(time.GetUtcNow(), actor, context.Request.Method, context.Request.Path,
+                reason is ReasonCode.None ? "ok" : JsonNamingPolicy.KebabCaseLower.ConvertName(reason.ToString()))
+            {
+                Detail = context.Items[DetailKey] as string ?? (made.Length > 0 ? $"made {made}" : null),
+                Tenant = caller?.Tenant ?? (context.Request.RouteValues["group"] is string of
+                    ? GroupName.TenantOf(of) : null),
+                From = caller?.Address ?? Callers.AddressOf(context),
+                Request = context.TraceIdentifier,
+                Before = before == after ? null : Cut(before),
+                After = before == after ? null : Cut(after),
+            });
+        }
+        catch (Exception e) when (e is DbException || ControllerDatabase.IsUnavailable(e))
+        {
+            // The request has been answered; cutting the answer off now would deny what was done.
+            LogNotRecorded(e, context.Request.Method, context.Request.Path);
+        }
+    }
+
+    // Peers exchange definitions every other second: that is no change worth a line.
+    private static bool IsChange(HttpRequest request) => !HttpMethods.IsGet(request.Method)
+        && !HttpMethods.IsHead(request.Method)
+        && !request.Path.StartsWithSegments("/peer/v1/exchange") && !request.Path.StartsWithSegments("/peer/v1/boot");
+
+    private string? After(HttpContext context, string made)
+    {
+        if (made.Split('/', StringSplitOptions.RemoveEmptyEntries) is not ["v1", var kind, var name])
+            return Definition(context.Request.Path, context.Request.RouteValues, context);
+        var values = new RouteValueDictionary { [kind.TrimEnd('s')] = Uri.UnescapeDataString(name) };
+        return Definition("/v1/" + kind, values, context);
+    }
+
+    private string? Definition(PathString path, RouteValueDictionary values, HttpContext context)
+    {
+        if (values["group"] is string group)
+            return Json(groups.Find(group) is { Removed: false } record ? record.Definition : null);
+        if (values["peer"] is string peer && path.StartsWithSegments("/v1/links")) return Json(specs.Link(peer));
+        if (values["user"] is string user) return Json(users.Find(Caller.Find(context)?.Tenant ?? "", user));
+        return values["tenant"] is string tenant ? Json(tenants.Find(tenant)) : null;
+    }
+
+    private static string? Json<T>(T? definition) where T : class =>
+        definition is null ? null : JsonSerializer.Serialize(definition, ContractJson.Options);
+
+    private static string? Cut(string? json) => json is { Length: > DefinitionMax }
+        ? JsonSerializer.Serialize($"{json.Length} characters, more than the log keeps") : json;
+
+    [LoggerMessage(EventIds.NotRecorded, LogLevel.Error, "{Method} {Path} is missing in the audit log")]
+    private partial void LogNotRecorded(Exception cause, string method, string path);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Microsoft.Extensions.Caching.Memory;
+
+namespace Lifeboat.Controller.Access;
+
+/// <summary>
+/// Tokens of an OpenStack cloud, validated by `GET /v3/auth/tokens`, each with itself as authority (Keystone's policy
+/// `token_subject`), so that the site needs no account there. A project is a tenant; a system-scoped token is of the
+/// site. An answer holds for a minute, so one that is revoked is good for so long.
+/// </summary>
+internal sealed class KeystoneTokens(KeystoneSettings settings, TenantStore tenants, TimeProvider time)
+    : ITokenReader, IDisposable
+{
+    private const int TokenMax = 8 << 10;
+    private static readonly TimeSpan Kept = TimeSpan.FromMinutes(1);
+    private readonly HttpClient _http = IdentityHttp.Client(settings.CaFile);
+    private readonly MemoryCache _answers = new(new MemoryCacheOptions { SizeLimit = 10_000 });
+
+    public async Task<Identity?> ReadAsync(string token, string address, CancellationToken ct)
+    {
+        // What is somebody else's is not handed to Keystone.
+        if (token.Length is 0 or > TokenMax || ApiTokens.IsOne(token) || token.Any(c => c is < '!' or > '~'))
+            return null;
+        var key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+        if (_answers.TryGetValue<Answer>(key, out var known) && time.GetUtcNow() < known!.Until) return known.Identity;
+        using var answer = await AskAsync(token, ct);
+        if (answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+            return null;
+        if (answer.StatusCode is not HttpStatusCode.OK) throw Strange($"it answered {(int)answer.StatusCode}.");
+        var (identity, expires) = await ReadAsync(answer, ct);
+        var until = time.GetUtcNow() + Kept;
+        if (expires <= time.GetUtcNow()) return null;
+        _answers.Set(key, new Answer(identity, until < expires ? until : expires),
+            new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Kept });
+        return identity;
+    }
+
+    public void Dispose()
+    {
+        _http.Dispose();
+        _answers.Dispose();
+    }
+
+    private async Task<HttpResponseMessage> AskAsync(string token, CancellationToken ct)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get,
+            $"{settings.Url.TrimEnd('/')}/v3/auth/tokens?nocatalog");
+        request.Headers.Add("X-Auth-Token", token);
+        request.Headers.Add("X-Subject-Token", token);
+        try
+        {
+            return await _http.SendAsync(request, ct);
+        }
+        catch (Exception e) when (e is HttpRequestException
+            || e is OperationCanceledException && !ct.IsCancellationRequested)
+        {
+            throw IdentityHttp.Unavailable($"Keystone at {settings.Url}", e);
+        }
+    }
+
+    private async Task<(Identity? Identity, DateTimeOffset Expires)> ReadAsync(HttpResponseMessage answer,
+        CancellationToken ct)
+    {
+        try
+        {
+            using var body = JsonDocument.Parse(await answer.Content.ReadAsByteArrayAsync(ct));
+            var token = body.RootElement.GetProperty("token");
+            var user = token.GetProperty("user");
+            var isOfSite = token.TryGetProperty("system", out var system) && system.GetProperty("all").GetBoolean();
+            var tenant = isOfSite ? null : TenantOf(token);
+            if (!isOfSite && tenant is null) return (null, DateTimeOffset.MaxValue);
+            var roles = token.GetProperty("roles").EnumerateArray()
+                .Select(r => RoleOf(r.GetProperty("name").GetString()!)).OfType<Role>()
+                .Select(r => isOfSite || !RoleRights.IsOfSite(r) ? r : Role.Manager);
+            var domain = user.GetProperty("domain").GetProperty("id").GetString();
+            var name = $"keystone:{user.GetProperty("name").GetString()}@{domain}";
+            return (new Identity(name, tenant, RoleRights.Effective(roles, [], []), "keystone"),
+                token.GetProperty("expires_at").GetDateTimeOffset());
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException
+            or FormatException)
+        {
+            throw Strange(e.Message);
+        }
+    }
+
+    private string? TenantOf(JsonElement token)
+    {
+        if (!token.TryGetProperty("project", out var project)) return null;
+        var id = project.GetProperty("id").GetString()!;
+        var name = settings.Projects.TryGetValue(id, out var mapped) ? mapped
+            : project.GetProperty("domain").GetProperty("id").GetString() == settings.Domain
+                ? project.GetProperty("name").GetString() : null;
+        return name is not null && EntityName.IsValid(name) && tenants.Find(name) is not null ? name : null;
+    }
+
+    private Role? RoleOf(string name) => settings.Roles.TryGetValue(name, out var role) ? role
+        : name switch
+        {
+            "reader" => Role.Reader,
+            "member" => Role.Member,
+            "manager" => Role.Manager,
+            "admin" => Role.Admin,
+            _ => null,
+        };
+
+    private Lifeboat.Contracts.ProblemException Strange(string what) =>
+        IdentityHttp.Unavailable($"Keystone at {settings.Url}", new InvalidDataException(what));
+
+    private sealed record Answer(Identity? Identity, DateTimeOffset Until);
+}
