@@ -15,6 +15,9 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
     public SitePaths Paths { get; } = new(siteDirectory);
     public CommandOutput Output => output;
     public TimeProvider Time => time;
+    /// <summary>Null: the controller of the site's directory, over its socket.</summary>
+    public string? Profile { get; init; }
+    public string? Tenant { get; init; }
 
     /// <exception cref="ProblemException">SiteUnknown: the directory is not a site's.</exception>
     public ControllerClient Controller => _controller ??= Connect();
@@ -28,13 +31,20 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
 
     private ControllerClient Connect()
     {
+        if (Profile is { } profile)
+        {
+            var access = ProfileFile.Read(profile);
+            if (Tenant is not null) access = access with { Tenant = Tenant };
+            return new ControllerClient(new ControllerHandler(access), access.Url);
+        }
         if (!File.Exists(Paths.Configuration))
             throw new ProblemException(ReasonCode.SiteUnknown, $"{siteDirectory} is not a site directory",
                 $"Name one with -d or ${GlobalOptions.SiteVariable}, or make one with `lifeboat site init`.");
         if (!File.Exists(Paths.ControllerSocket))
             throw new ProblemException(ReasonCode.ControllerUnreachable, "the controller does not run",
                 $"Start it with `lifeboat -d {siteDirectory} site start`.");
-        return new ControllerClient(Paths.ControllerSocket);
+        return Tenant is null ? new ControllerClient(Paths.ControllerSocket) : new ControllerClient(
+            TenantHeader.Over(UnixSocketHttp.Handler(Paths.ControllerSocket), Tenant), new Uri("http://controller/"));
     }
 
     public ValueTask DisposeAsync()

@@ -25,6 +25,10 @@ internal static class CommandTree
         ["db"] = "The database of the site's controllers",
         ["alert"] = "Alerts: what is wrong, since when, what to do",
         ["alert target"] = "Where alerts are sent to: webhooks and mail",
+        ["tenant"] = "Tenants: whose groups they are, and how much each may have",
+        ["user"] = "Users of this site and what they may do",
+        ["token"] = "Tokens that users reach the API with",
+        ["audit"] = "The audit log: who changed what",
     };
 
     public static RootCommand Build()
@@ -32,6 +36,8 @@ internal static class CommandTree
         var root = new RootCommand("Lifeboat: disaster recovery for OpenStack and KVM");
         root.Add(GlobalOptions.SiteDirectory);
         root.Add(GlobalOptions.Output);
+        root.Add(GlobalOptions.Profile);
+        root.Add(GlobalOptions.Tenant);
         // One of two words is a noun below another one.
         var nouns = Nouns.ToDictionary(n => n.Key, n => new Command(n.Key.Split(' ')[^1], n.Value));
         foreach (var (name, noun) in nouns) (name.Split(' ') is [var above, _] ? nouns[above] : root).Add(noun);

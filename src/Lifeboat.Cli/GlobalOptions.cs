@@ -17,6 +17,26 @@ internal static class GlobalOptions
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable(SiteVariable) ?? DefaultDirectory,
     };
 
+    public const string ProfileVariable = "LIFEBOAT_PROFILE";
+    public const string TenantVariable = "LIFEBOAT_TENANT";
+
+    public static readonly Option<string?> Profile = new("--profile")
+    {
+        Description = "Reach a controller over HTTPS as this profile says "
+            + $"(default: ${ProfileVariable}; profiles are in ${ProfileFile.Variable}, else {ProfileFile.Usual})",
+        HelpName = "NAME",
+        Recursive = true,
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable(ProfileVariable),
+    };
+
+    public static readonly Option<string?> Tenant = new("--tenant")
+    {
+        Description = $"The tenant that it is about (default: ${TenantVariable}, else the profile's, else all)",
+        HelpName = "NAME",
+        Recursive = true,
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable(TenantVariable),
+    };
+
     public static readonly Option<string> Output = new Option<string>("--output", "-o")
     {
         Description = "How data is printed: table, json or yaml",

@@ -23,7 +23,11 @@ internal abstract class LifeboatCommand : Command
     {
         var output = new CommandOutput(parsed.GetValue(GlobalOptions.Output)!, Console.Out, Console.Error);
         var directory = Path.GetFullPath(parsed.GetValue(GlobalOptions.SiteDirectory)!);
-        await using var session = new CommandSession(directory, output, TimeProvider.System);
+        await using var session = new CommandSession(directory, output, TimeProvider.System)
+        {
+            Profile = parsed.GetValue(GlobalOptions.Profile),
+            Tenant = parsed.GetValue(GlobalOptions.Tenant),
+        };
         try
         {
             return await RunAsync(parsed, session, ct);

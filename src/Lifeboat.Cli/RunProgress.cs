@@ -41,6 +41,8 @@ internal static class RunProgress
 
     private static void Tell(RunInfo run, HashSet<(int, StepState)> told, CommandOutput output)
     {
+        if (run.State is RunState.WaitingApproval && told.Add((-1, StepState.Pending)))
+            output.Talk($"  waits for a second person: lifeboat run approve {run.Id}");
         foreach (var step in run.Steps)
         {
             if (step.State == StepState.Pending || !told.Add((step.Index, step.State))) continue;

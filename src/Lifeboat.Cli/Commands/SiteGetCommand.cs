@@ -13,6 +13,7 @@ internal sealed class SiteGetCommand()
         [
             ("site", site.Name), ("version", site.Version),
             ("controller", $"{site.ControllerUrl}, pid {site.ProcessId}"),
+            ("CA fingerprint", site.CaFingerprint),
             ("agent", site.Agent is { } agent
                 ? $"{site.LinkAddress}, pid {agent.ProcessId}" : Show.Name(site.AgentReason)),
             .. site.Hosts.Select(h => ($"agent of host {h.Host}", (string?)(h.Agent is { } there
