@@ -81,6 +81,8 @@ public enum ReasonCode
     UserUnknown = 112,
     TokenUnknown = 113,
     QuotaExceeded = 114,
+    DatabaseUnavailable = 115,
+    DatabaseDamaged = 116,
     AuditBroken = 117,
     FollowUpUnknown = 118,
     IdentityUnavailable = 119,

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Leases;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
@@ -9,5 +11,5 @@ namespace Lifeboat.Controller.Api;
 internal sealed class ControllerEndpoints(ILeases leases)
 {
     public void Map(IEndpointRouteBuilder routes) =>
-        routes.MapGet("/v1/controllers", () => leases.Controllers());
+        routes.MapGet("/v1/controllers", () => leases.Controllers()).NeedsAtSite(Right.View);
 }

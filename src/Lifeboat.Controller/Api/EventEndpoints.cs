@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Text.Json;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Watching;
+using Lifeboat.Protection.Groups;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -17,7 +19,8 @@ internal sealed class EventEndpoints(SiteEvents events)
     public const string ResumeHeader = "Last-Event-ID";
     private static readonly TimeSpan AliveEvery = TimeSpan.FromSeconds(15);
 
-    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/v1/events/stream", StreamAsync);
+    public void Map(IEndpointRouteBuilder routes) => 
+        routes.MapGet("/v1/events/stream", StreamAsync).Needs(Right.View);
 
     // https://html.spec.whatwg.org/multipage/server-sent-events.html; a line that begins with a colon says nothing but
     // keeps proxies from taking the connection for a dead one.
@@ -29,12 +32,18 @@ internal sealed class EventEndpoints(SiteEvents events)
         http.Response.Headers.CacheControl = "no-cache,no-store";
         await http.Response.WriteAsync("retry: 2000\n\n", ct);
         await http.Response.Body.FlushAsync(ct);
+        var caller = Caller.Of(http);
         await foreach (var happened in events.FollowAsync(from, AliveEvery, ct))
         {
+            if (happened is not null && !caller.Sees(TenantOf(happened))) continue;
             await http.Response.WriteAsync(happened is null ? ": still here\n\n" : Text(happened), ct);
             await http.Response.Body.FlushAsync(ct);
         }
     }
+
+    // What is about no group is the site's.
+    private static string? TenantOf(SiteEvent happened) =>
+        happened.Tenant ?? (happened.Group is { } group ? GroupName.TenantOf(group) : null);
 
     private static string Text(SiteEvent happened) => $"id: {happened.Number}\nevent: "
         + $"{JsonNamingPolicy.KebabCaseLower.ConvertName(happened.Kind.ToString())}\ndata: "

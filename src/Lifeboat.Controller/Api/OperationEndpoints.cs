@@ -2,13 +2,16 @@
 using System.Globalization;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Runs;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace Lifeboat.Controller.Api;
@@ -18,14 +21,20 @@ internal sealed class OperationEndpoints(OperationStore store, Operations operat
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/v1/operations", () => store.List().Select(operations.Seen).ToList());
-        routes.MapGet("/v1/operations/{operation:guid}", FindAsync);
+        routes.MapGet("/v1/operations", (HttpContext http) => store.List().Where(k => Sees(http, k))
+            .Select(operations.Seen).ToList()).Needs(Right.View);
+        routes.MapGet("/v1/operations/{operation:guid}", FindAsync).Needs(Right.View);
     }
 
-    private async Task<Operation> FindAsync(Guid operation, CancellationToken ct)
+    // An operation is of whoever asked for it; the site's own people see those of all.
+    private static bool Sees(HttpContext http, KeptOperation kept) =>
+        Caller.Of(http) is var caller && (caller.Tenant is null || caller.Name == kept.Caller);
+
+    private async Task<Operation> FindAsync(HttpContext http, Guid operation, CancellationToken ct)
     {
-        if (store.Find(operation) is { } kept) return operations.Seen(kept);
-        if (await runs.FindAsync(operation, ct) is { } run) return Of(feed.Describe(run));
+        if (store.Find(operation) is { } kept && Sees(http, kept)) return operations.Seen(kept);
+        if (await runs.FindAsync(operation, ct) is { } run
+            && Caller.Of(http).Sees(GroupName.TenantOf(run.Group))) return Of(feed.Describe(run));
         throw new ProblemException(ReasonCode.OperationUnknown, $"there is no operation {operation} at this site");
     }
 

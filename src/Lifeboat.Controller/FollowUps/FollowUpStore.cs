@@ -65,10 +65,19 @@ internal sealed class FollowUpStore(ControllerDatabase database, TimeProvider ti
         connection.Execute(
             "UPDATE follow_ups SET closed_at = @now, closing = @why WHERE id = @id AND closed_at IS NULL",
             new { id = id.ToString(), why, now });
-        return connection.QuerySingleOrDefault<Row>($"SELECT {Columns} FROM follow_ups WHERE id = @id",
-            new { id = id.ToString() }) is { } row ? Read(row) : throw new ProblemException(
-                ReasonCode.FollowUpUnknown, $"there is no follow-up {id}", "`lifeboat followup list` shows them.");
+        return Find(id) ?? throw Unknown(id);
     }
+
+    /// <returns>Null: there is none.</returns>
+    public FollowUp? Find(Guid id)
+    {
+        using var connection = database.Open();
+        return connection.QuerySingleOrDefault<Row>($"SELECT {Columns} FROM follow_ups WHERE id = @id",
+            new { id = id.ToString() }) is { } row ? Read(row) : null;
+    }
+
+    public static ProblemException Unknown(Guid id) => new(ReasonCode.FollowUpUnknown,
+        $"there is no follow-up {id}", "`lifeboat followup list` shows them.");
 
     private static FollowUp Read(Row row) => new(Guid.Parse(row.Id), row.Kind, row.Subject, (ReasonCode)row.Reason,
         row.Detail, row.Advice, At(row.OpenedAt), At(row.LastAt), row.Times,

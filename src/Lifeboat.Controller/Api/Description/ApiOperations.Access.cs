@@ -33,6 +33,7 @@ internal static partial class ApiOperations
         {
             Status = 201,
             Answer = typeof(ApiTokenMade),
+            AnswersSecret = true,
             Description = "With user and password it needs no token.",
         },
         new("GET /v1/tokens", "apiTokens", "One's own tokens; all that an administrator may see."),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Controller.Access;
 using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
@@ -40,7 +41,7 @@ internal sealed partial class IdempotencyKeys(RequestKeyStore store, TimeProvide
             await next();
             return;
         }
-        var caller = context.User.Identity?.Name ?? "local";
+        var caller = Caller.Find(context)?.Name ?? "unknown";
         var print = Fingerprint(context.Request);
         if (Begin(caller, key, print) is { } kept)
         {

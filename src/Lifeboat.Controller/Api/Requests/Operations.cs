@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Controller.Access;
 using System.Data.Common;
 using System.Text.Json;
 using Lifeboat.Contracts;
@@ -37,7 +38,7 @@ internal sealed partial class Operations(OperationStore store, IServiceProvider 
             await next();
             return;
         }
-        var caller = context.User.Identity?.Name ?? "local";
+        var caller = Caller.Find(context)?.Name ?? "unknown";
         var operation = new Operation(Guid.CreateVersion7(time.GetUtcNow()),
             $"{context.Request.Method} {context.Request.Path}", context.TraceIdentifier, OperationState.Running,
             time.GetUtcNow(), null, null, null, null, null);
