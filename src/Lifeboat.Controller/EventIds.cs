@@ -48,7 +48,7 @@ internal static class EventIds
     public const int DrillStarted = 5096;
     public const int DrillSkipped = 5097;
     public const int ScheduleRoundFailed = 5098;
-    public const int SignInRefused = 5080;
+    public const int SignInRefused = 5083;
     public const int TokenRefused = 5081;
     public const int AuditKeyLost = 5082;
 }

@@ -19,7 +19,7 @@ internal sealed class EventEndpoints(SiteEvents events)
     public const string ResumeHeader = "Last-Event-ID";
     private static readonly TimeSpan AliveEvery = TimeSpan.FromSeconds(15);
 
-    public void Map(IEndpointRouteBuilder routes) => 
+    public void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/v1/events/stream", StreamAsync).Needs(Right.View);
 
     // https://html.spec.whatwg.org/multipage/server-sent-events.html; a line that begins with a colon says nothing but

@@ -29,6 +29,7 @@ public sealed class EndpointWalkTests(ITestOutputHelper output)
     {
         await using var sites = await TwoSites.StartAsync();
         await sites.ProtectAsync();
+        await sites.A.Client.CreateTenantAsync(new() { Name = "acme" }, Ct);
         using var http = new TokenHttp(sites.A);
         var all = await http.UserAsync("all", null, [.. RoleRights.All]);
         var expired = Expired(sites.A);
@@ -130,7 +131,8 @@ public sealed class EndpointWalkTests(ITestOutputHelper output)
                     "group" => "shop",
                     "name" or "instance" => "db1",
                     "peer" => "b",
-                    "run" or "point" => SomeId.ToString(),
+                    "tenant" => "acme",
+                    _ when parameter.ParameterPolicies.Any(c => c.Content == "guid") => SomeId.ToString(),
                     _ => "some",
                 },
                 Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart literal => literal.Content,

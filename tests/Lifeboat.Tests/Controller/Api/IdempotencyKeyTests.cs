@@ -4,6 +4,7 @@ using System.Text;
 using Dapper;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -165,6 +166,7 @@ public sealed class IdempotencyKeyTests : IDisposable
     {
         var context = new DefaultHttpContext();
         (context.Request.Method, context.Request.Path) = ("POST", "/v1/things");
+        new Caller(Identity.Local, null, "unix", "r1").Keep(context);
         context.Request.Headers[RequestKey.Header] = key;
         var bytes = new MemoryStream();
         bytes.Write(Encoding.UTF8.GetBytes(body));
