@@ -12,6 +12,9 @@ namespace Lifeboat.Testing.Recovery;
 /// </summary>
 public sealed class AgentDouble
 {
+    // As agents do: the newest point of a source that streams is never older than a policy may ask for.
+    private static readonly TimeSpan PointsEvery = TimeSpan.FromSeconds(5);
+
     private readonly AgentNetwork _network;
     private readonly TimeProvider _time;
     private readonly Func<Guid> _newId;
@@ -120,6 +123,9 @@ public sealed class AgentDouble
     public ReplicaStatus GetReplica(string group)
     {
         var replica = Find(group);
+        if (replica.Source is { } feeding && feeding.IsConnectedTo(this, group) && feeding.Owner!.SealsPoints
+            && _time.GetUtcNow() - feeding.LastSealed?.CutAt > PointsEvery)
+            feeding.Owner.Seal(feeding, Consistency.Crash, null);
         return new ReplicaStatus
         {
             Group = group,
