@@ -5,6 +5,7 @@ using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Tests.Controller.Alerts;
 using Lifeboat.Tests.Recovery;
 
 namespace Lifeboat.Tests.Controller;
@@ -118,43 +119,13 @@ public sealed class GroupStatesTests
     private static RecoveryPoint Point(TimeSpan age) => new(Guid.Empty, 1, Epoch.First, Now - age, Consistency.Crash,
         PointState.Sealed, null, null, new Dictionary<string, Consistency>());
 
-    private static SourceStatus Source(SourcePhase phase) => new()
+    private static SourceStatus Source(SourcePhase phase) => Sight.Source() with
     {
-        Group = "shop",
-        Phase = phase,
-        Reason = ReasonCode.None,
-        Since = Now,
-        Epoch = Epoch.First,
-        CapturedSequence = 1,
-        DurableSequence = 1,
-        OutboxBytes = 0,
-        Lag = TimeSpan.Zero,
-        CapturedBytes = 0,
-        ShippedBytes = 0,
-        LastResync = ResyncKind.None,
-        ResyncMovedBytes = 0,
-        ResyncExaminedBytes = 0,
-        ResyncProgress = 1,
-        Attaches = 1,
-        LastSealed = Point(TimeSpan.Zero),
-        Volumes = [],
+        Phase = phase, Since = Now, LastSealed = Point(TimeSpan.Zero),
     };
 
-    private static ReplicaStatus Replica(RecoveryPoint? newest, bool connected) => new()
+    private static ReplicaStatus Replica(RecoveryPoint? newest, bool connected) => Sight.Replica() with
     {
-        Group = "shop",
-        ReplicaId = Guid.Empty,
-        Epoch = Epoch.First,
-        Connected = connected,
-        Reason = ReasonCode.None,
-        DurableSequence = 1,
-        FoldedSequence = 0,
-        JournalBytes = 0,
-        ReceivedBytes = 0,
-        RefusedFrames = 0,
-        Points = newest is null ? 0 : 1,
-        Newest = newest,
-        Oldest = newest,
-        Views = [],
+        Connected = connected, Points = newest is null ? 0 : 1, Newest = newest, Oldest = newest,
     };
 }
