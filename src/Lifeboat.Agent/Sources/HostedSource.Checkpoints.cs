@@ -26,7 +26,9 @@ internal sealed partial class HostedSource
         var quiesced = request.CleanShutdown
             ? Spec.Instances.ToDictionary(i => i.Name, _ => Consistency.CleanShutdown)
             : [];
-        var outcome = await _source.CheckpointAsync(quiesced, request.Label, null, ct);
+        var outcome = await new RepeatedCut(_parts.Time).TakeAsync(
+            () => _source.CheckpointAsync(quiesced, request.Label, null, ct),
+            () => Status().Phase == SourcePhase.Streaming, ct);
         return await SealAsync(outcome, request, null, ct);
     }
 
