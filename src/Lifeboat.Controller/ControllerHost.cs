@@ -166,6 +166,7 @@ public static class ControllerHost
         routes.MapOpenApi(ApiDocument.Route).IsOpenToAll();
         app.Services.GetRequiredService<SiteEndpoints>().Map(routes);
         app.Services.GetRequiredService<ControllerEndpoints>().Map(routes);
+        app.Services.GetRequiredService<StatusEndpoints>().Map(routes);
         app.Services.GetRequiredService<LinkEndpoints>().Map(routes);
         app.Services.GetRequiredService<InstanceEndpoints>().Map(routes);
         app.Services.GetRequiredService<GroupEndpoints>().Map(routes);

@@ -14,6 +14,7 @@ using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Status;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Tenancy;
 using Lifeboat.Controller.Watching;
@@ -52,7 +53,8 @@ internal static class ControllerServices
             .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>().AddSingleton<GroupSuspension>()
             .AddSingleton<GroupVolumes>().AddSingleton<VolumeProtection>().AddSingleton<InstanceHosts>()
             .AddSingleton<DivergenceStore>().AddSingleton<DivergenceWatch>().AddSingleton<Divergences>()
-            .AddSingleton<InstanceQuiesces>().AddSingleton<FollowUpStore>();
+            .AddSingleton<InstanceQuiesces>().AddSingleton<FollowUpStore>()
+            .AddSingleton<RecoveryProofs>().AddSingleton<StatusBoard>();
         services.AddSingleton<ApplicationCatalog>().AddSingleton<SharedCheckpoint>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()
             .AddSingleton<RunHost>();
@@ -72,7 +74,7 @@ internal static class ControllerServices
             .AddSingleton<SeedEndpoints>().AddSingleton<ControllerEndpoints>().AddSingleton<AlertEndpoints>()
             .AddSingleton<EventEndpoints>().AddSingleton<HealthEndpoints>().AddSingleton<QuiesceEndpoints>()
             .AddSingleton<FollowUpEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<TenantEndpoints>()
-            .AddSingleton<AuditEndpoints>();
+            .AddSingleton<AuditEndpoints>().AddSingleton<StatusEndpoints>();
     }
 
     // Who may ask, and the trail of what was asked.

@@ -2,38 +2,79 @@
 using System.CommandLine;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
-using Lifeboat.Protection.Groups;
 
 namespace Lifeboat.Cli.Commands;
 
-/// <summary>One screen: can I recover now, to when, what is wrong, and what do I do.</summary>
-internal sealed class StatusCommand() : LifeboatCommand(null, "status",
-    "Can I recover now, to when, and what is wrong")
+/// <summary>One screen: can I recover now, to when, how long does it take, what is wrong, and what do I do.</summary>
+internal sealed class StatusCommand : LifeboatCommand
 {
+    private const int GroupsShown = 25, AlertsShown = 8;
     private static readonly TimeSpan ExpiryWarning = TimeSpan.FromDays(30);
+
+    private readonly Option<bool> _all = new("--all")
+    {
+        Description = $"Every group and alert; else {GroupsShown} groups are shown, those that need somebody first",
+    };
+
+    public StatusCommand() : base(null, "status",
+        "Can I recover now, to when, how long does it take, what is wrong and what do I do") => Add(_all);
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var site = await session.Controller.SiteAsync(ct);
-        var groups = await session.Controller.GroupsAsync(ct);
-        session.Output.Write(new { site, groups }, table =>
+        var status = await session.Controller.StatusAsync(ct);
+        var all = parsed.GetValue(_all);
+        session.Output.Talk(Summary(status));
+        session.Output.Write(new { site, status }, table =>
         {
-            table.AddColumns("group", "runs at", "recover at", "state", "newest point", "would lose", "unsent in",
-                "what to do");
-            foreach (var g in groups)
-                table.AddRow(g.Definition.Name, g.Definition.PrimarySite, g.Definition.RecoverySite,
-                    GroupTable.State(g), GroupTable.Newest(g, session.Time) ?? "none",
-                    g.Exposure is { } e ? Show.Span(e) : "", g.Source?.Outbox is { } o ? GroupTable.Rung(o) : "",
-                    Advice(g, site.Name));
+            table.AddColumns("group", "recover now", "newest point", "would lose", "takes", "proved", "runs at",
+                "state", "what to do");
+            foreach (var g in status.Groups.Take(all ? int.MaxValue : GroupsShown))
+                table.AddRow(g.Group, Answer(g), g.NewestPoint is { } at ? Show.Time(at) : "none",
+                    g.Exposure is { } e ? Show.Span(e) : "", g.Proof is { } p ? Show.Span(p.Took) : "not known",
+                    Proved(g, status), g.PrimarySite, State(g), g.Advice);
         });
-        foreach (var g in groups.Where(g => g.Replica is { Damages.Count: > 0 }))
-            session.Output.Talk($"replica of {g.Definition.Name} is damaged: {GroupTable.Damage(g)}");
-        foreach (var g in groups)
-            if (g.Source is { Forecast: { } forecast } source)
-                session.Output.Talk($"{g.Definition.Name}: {GroupTable.Forecast(forecast, source.Reason)}");
-        foreach (var g in groups)
-            if (GroupTable.Unprotected(g) is { } disks)
-                session.Output.Talk($"not protected, though its instance is in {g.Definition.Name}: {disks}");
+        if (!all && status.Groups.Count > GroupsShown)
+            session.Output.Talk($"and {status.Groups.Count - GroupsShown} more groups: lifeboat status --all");
+        foreach (var g in status.Groups.Where(g => g.Detail is not null).Take(all ? int.MaxValue : AlertsShown))
+            session.Output.Talk($"{g.Group}: {g.Detail}");
+        foreach (var a in status.Alerts.Take(all ? int.MaxValue : AlertsShown))
+            session.Output.Talk($"{Show.Name(a.Severity)} since {Show.Time(a.Since)}: {a.Summary} {a.Advice}");
+        SayOfSite(session, site);
+        return ExitCode.Ok;
+    }
+
+    private static string Summary(StatusInfo status)
+    {
+        int Count(Recoverable answer) => status.Groups.Count(g => g.Recoverable == answer);
+        if (status.Groups.Count == 0) return "no group is protected yet: lifeboat group create";
+        return $"{Count(Recoverable.Yes)} of {status.Groups.Count} groups can be recovered now"
+            + (Count(Recoverable.Late) is > 0 and var late ? $", {late} to a point older than the RPO target" : "")
+            + (Count(Recoverable.No) is > 0 and var no ? $", {no} cannot" : "")
+            + (status.Alerts.Count > 0 ? $"; {status.Alerts.Count} alerts are open" : "");
+    }
+
+    private static string Answer(GroupStatus group) => group.Recoverable switch
+    {
+        Recoverable.No => "no",
+        Recoverable.Late => $"late, at {group.RecoverySite}",
+        Recoverable.Yes => $"yes, at {group.RecoverySite}",
+    };
+
+    // Runs are known where they ran.
+    private static string Proved(GroupStatus group, StatusInfo status) => group switch
+    {
+        { Failed: { } failed } => $"failed {Show.Span(status.At - failed.At)} ago",
+        { Proof: { } proof } => $"{Show.Name(proof.Kind)} {Show.Span(status.At - proof.At)} ago",
+        _ when group.RecoverySite != status.Site => $"ask {group.RecoverySite}",
+        _ => "never",
+    };
+
+    private static string State(GroupStatus group) => group.Reason == ReasonCode.None
+        ? Show.Name(group.State) : $"{Show.Name(group.State)} ({Show.Name(group.Reason)})";
+
+    private static void SayOfSite(CommandSession session, SiteInfo site)
+    {
         foreach (var peer in site.Peers.Where(p => !p.Reachable))
             session.Output.Talk($"site {peer.Name} does not answer at {peer.ControllerUrl} ({Show.Name(peer.Reason)})");
         foreach (var c in site.Certificates.Where(c => c.NotAfter - session.Time.GetUtcNow() < ExpiryWarning))
@@ -41,25 +82,5 @@ internal sealed class StatusCommand() : LifeboatCommand(null, "status",
                 + $"lifeboat site rotate-certificates{(c.Role == "ca" ? " --ca" : "")} there");
         if (site.Agent is null)
             session.Output.Talk($"the agent of this site does not answer: {Show.Name(site.AgentReason)}");
-        return ExitCode.Ok;
     }
-
-    private static string Advice(GroupInfo group, string here) => group.State switch
-    {
-        GroupState.Protected when group.Source?.Unprotected is [{ Problem: null } disk, ..] =>
-            $"lifeboat volume protect {group.Definition.Name} {disk.Volume}, at {group.Definition.PrimarySite}",
-        GroupState.Protected or GroupState.Initializing or GroupState.Resyncing or GroupState.Reprotecting => "nothing",
-        GroupState.FailingOver => "wait for the run",
-        GroupState.FailedOver =>
-            $"when site {group.Definition.RecoverySite} is back: lifeboat failback {group.Definition.Name} there",
-        GroupState.Degraded when group.Definition.RecoverySite == here && group.Reason == ReasonCode.LinkDown =>
-            $"if site {group.Definition.PrimarySite} is lost: lifeboat failover {group.Definition.Name}",
-        GroupState.Degraded => "it comes back by itself; see the reason",
-        GroupState.Suspended when group.Definition.PrimarySite == here =>
-            $"nothing, or: lifeboat group resume {group.Definition.Name}",
-        GroupState.Suspended => "nothing: it resumes by itself",
-        GroupState.Diverged =>
-            $"lifeboat group divergence {group.Definition.Name}, then group resolve at {group.Definition.PrimarySite}",
-        GroupState.Error => "see the reason and the logs",
-    };
 }

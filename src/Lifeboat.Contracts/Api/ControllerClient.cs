@@ -38,6 +38,8 @@ public sealed partial class ControllerClient : IDisposable
         _http = new HttpClient(handler) { BaseAddress = address, Timeout = Timeout.InfiniteTimeSpan };
     }
 
+    public Task<StatusInfo> StatusAsync(CancellationToken ct) =>
+        AskAsync<StatusInfo>(HttpMethod.Get, "v1/status", null, ct);
     public Task<SiteInfo> SiteAsync(CancellationToken ct) => AskAsync<SiteInfo>(HttpMethod.Get, "v1/site", null, ct);
 
     public Task<IReadOnlyList<ControllerInfo>> ControllersAsync(CancellationToken ct) =>

@@ -88,5 +88,7 @@ internal static class Schema
         CREATE TABLE audit_ends(which TEXT PRIMARY KEY, number INTEGER NOT NULL, seal BLOB NOT NULL,
             proof BLOB NOT NULL) STRICT;
         """,
+        // The latest runs of each group, for its status.
+        "CREATE INDEX runs_by_group ON runs(name, created_at);",
     ];
 }

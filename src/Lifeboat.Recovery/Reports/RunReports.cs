@@ -66,8 +66,8 @@ public static class RunReports
                 "The guests were shut down and everything they wrote was at the recovery site before the move: "
                 + "nothing is missing.");
         }
-        var bound = NotNegative(run.CreatedAt - cut);
-        var reached = picked.SourceLastSeen is { } seen ? NotNegative(Earlier(seen, run.CreatedAt) - cut) : bound;
+        var bound = NotNegative(run.BegunAt - cut);
+        var reached = picked.SourceLastSeen is { } seen ? NotNegative(Earlier(seen, run.BegunAt) - cut) : bound;
         var lastSeen = picked.SourceLastSeen is { } at ? $"was last seen at {at:u}" : "was not seen by this controller";
         return new(target, reached, bound, cut, picked.SourceLastSeen, reached <= target,
             $"Data up to {cut:u} (source clock); the source {lastSeen}. What it acknowledged between the cut and its "
@@ -83,9 +83,7 @@ public static class RunReports
             .ToList();
         var predicted = foretold.Count == 0 ? (TimeSpan?)null
             : TimeSpan.FromTicks(foretold.Sum(s => s.Predicted!.Value.Ticks));
-        // A planned move takes the instances away only when it shuts them down; what it does before costs nobody.
-        var from = run.Steps.FirstOrDefault(s => s.Name == "shut-down-instances")?.StartedAt ?? run.CreatedAt;
-        var reached = run.VerifiedAt - from;
+        var reached = run.Took;
         var met = verifyIndex < 0 || reached is { } took && took <= target;
         return new(target, reached, predicted, met);
     }

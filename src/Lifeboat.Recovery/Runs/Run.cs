@@ -36,6 +36,12 @@ public sealed record Run
     /// <summary>What steps hand to later steps, by the name of its record.</summary>
     public IReadOnlyDictionary<string, JsonElement> Outputs { get; init; } = new Dictionary<string, JsonElement>();
 
+    /// <summary>When it could begin: what it waited for somebody's approval is no time of the recovery.</summary>
+    public DateTimeOffset BegunAt => Approval?.At ?? CreatedAt;
+    /// <summary>From the command until the instances were verified; a planned move from the shutdown on, for it takes
+    /// the instances away only then. Null: they were not.</summary>
+    public TimeSpan? Took => VerifiedAt - (Steps.FirstOrDefault(s => s.Name == "shut-down-instances")?.StartedAt
+        ?? BegunAt);
     public string OtherSite => Before.Other(Site);
     public bool Finished => FinishedAt is not null;
     public IEnumerable<string> Warnings => Steps.SelectMany(s => s.Warnings);

@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Reports;
+using Lifeboat.Recovery.Runs;
 
 namespace Lifeboat.Tests.Recovery;
 
@@ -26,6 +27,22 @@ public sealed class ReportTests
         var planned = RunReports.Of(both.Run(RunKind.PlannedFailover, both.B));
         Assert.Equal(TimeSpan.Zero, planned.Rpo.Reached);
         Assert.Equal(TimeSpan.Zero, planned.Rpo.Bound);
+    }
+
+    [Fact]
+    public void What_a_run_waited_for_its_approval_is_no_time_of_the_recovery_but_counts_as_loss()
+    {
+        var world = new RecoveryWorld();
+        world.LoseA();
+        var run = world.Run(RunKind.Failover, world.B);
+        var prompt = RunReports.Of(run);
+        var waited = RunReports.Of(run with
+        {
+            CreatedAt = run.CreatedAt.AddHours(-2),
+            Approval = new RunApproval("acme/bert", run.CreatedAt),
+        });
+        Assert.Equal(prompt.Rto.Reached, waited.Rto.Reached);
+        Assert.Equal(prompt.Rpo.Bound, waited.Rpo.Bound);
     }
 
     [Fact]

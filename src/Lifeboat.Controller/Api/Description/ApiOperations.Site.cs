@@ -10,6 +10,12 @@ internal static partial class ApiOperations
     private static ApiOperation[] Site =>
     [
         new("GET /v1/site", "site", "What this site is, what its agents do, and which sites it is paired with."),
+        new("GET /v1/status", "status",
+            "Whether everything can be recovered now, to when, how long it takes, what is wrong and what to do.")
+        {
+            Description = "What needs somebody comes first. How long it takes is what the last run that succeeded "
+                + "took, and known at the site where it ran.",
+        },
         new("POST /v1/site/tokens", "createToken",
             "Makes a one-time token that lets one other site pair with this one.")
         {
