@@ -21,7 +21,8 @@ internal static class GroupTable
             ("epoch", group.Definition.Epoch.ToString()),
             ("instances", string.Join(", ", group.Definition.Members.Select(m => m.Instance))),
             ("volumes", source is null ? null : string.Join("; ", source.Volumes.Select(Volume))),
-            ("unprotected", Unprotected(group)),
+            ("unprotected", Unprotected(group.Source?.Unprotected ?? [], group.Definition.Name,
+                group.Definition.PrimarySite)),
             ("left behind", Former(group)),
             ("phase", source is null ? null : Phase(source)),
             ("forecast", source?.Forecast is { } f ? Forecast(f, source.Reason) : null),
@@ -34,7 +35,7 @@ internal static class GroupTable
             ("last quiesce", source?.LastQuiesce is { } q ? Quiesce(q) : null),
             ("retention", group.Definition.Policy.Retention.ToString()),
             ("history", group.Replica is { } r ? $"{r.Points} points, journal {Show.Bytes(r.JournalBytes)}" : null),
-            ("damage", Damage(group)),
+            ("damage", Damage(group.Replica?.Damages ?? [])),
             ("last scrub", Scrub(group, time)),
             ("newest point", Newest(group, time)),
             ("failover would lose", group.Exposure is { } e ? $"at most {Show.Span(e)}" : null),
@@ -51,16 +52,16 @@ internal static class GroupTable
         : null;
 
     /// <summary>What is not whole at the recovery site, with place and since when; null: nothing.</summary>
-    public static string? Damage(GroupInfo group) => group.Replica is { Damages: { Count: > 0 } damages }
+    public static string? Damage(IReadOnlyList<DamageStatus> damages) => damages.Count > 0
         ? string.Join("; ", damages.Take(4).Select(d => $"{d} found {Show.Time(d.FoundAt)}, "
             + (d.MendedAt is { } at ? $"points from {at} on are sound" : "waiting for the source")))
             + (damages.Count > 4 ? $"; and {damages.Count - 4} more" : "")
         : null;
 
     /// <summary>Disks of the group's instances that are not replicated, and what to do; null: there are none.</summary>
-    public static string? Unprotected(GroupInfo group) => group.Source is { Unprotected: { Count: > 0 } disks }
-        ? string.Join("; ", disks.Select(d => $"{d.Volume} {Show.Bytes(d.SizeBytes)}: "
-            + d.Advice(group.Definition.Name, group.Definition.PrimarySite)))
+    public static string? Unprotected(IReadOnlyList<UnprotectedDisk> disks, string group, string primary) =>
+        disks.Count > 0
+        ? string.Join("; ", disks.Select(d => $"{d.Volume} {Show.Bytes(d.SizeBytes)}: {d.Advice(group, primary)}"))
         : null;
 
     private static string? Former(GroupInfo group) => group.Definition.Former is { Count: > 0 } former

@@ -8,7 +8,7 @@ namespace Lifeboat.Cli.Commands;
 /// <summary>One screen: can I recover now, to when, how long does it take, what is wrong, and what do I do.</summary>
 internal sealed class StatusCommand : LifeboatCommand
 {
-    private const int GroupsShown = 25, AlertsShown = 8;
+    private const int GroupsShown = 25, NotesShown = 12, AlertsShown = 8;
     private static readonly TimeSpan ExpiryWarning = TimeSpan.FromDays(30);
 
     private readonly Option<bool> _all = new("--all")
@@ -28,20 +28,31 @@ internal sealed class StatusCommand : LifeboatCommand
         session.Output.Write(new { site, status }, table =>
         {
             table.AddColumns("group", "recover now", "newest point", "would lose", "takes", "proved", "runs at",
-                "state", "what to do");
+                "state", "unsent in", "what to do");
             foreach (var g in status.Groups.Take(all ? int.MaxValue : GroupsShown))
                 table.AddRow(g.Group, Answer(g), g.NewestPoint is { } at ? Show.Time(at) : "none",
                     g.Exposure is { } e ? Show.Span(e) : "", g.Proof is { } p ? Show.Span(p.Took) : "not known",
-                    Proved(g, status), g.PrimarySite, State(g), g.Advice);
+                    Proved(g, status), g.PrimarySite, State(g), g.Outbox is { } o ? GroupTable.Rung(o) : "", g.Advice);
         });
         if (!all && status.Groups.Count > GroupsShown)
             session.Output.Talk($"and {status.Groups.Count - GroupsShown} more groups: lifeboat status --all");
-        foreach (var g in status.Groups.Where(g => g.Detail is not null).Take(all ? int.MaxValue : AlertsShown))
-            session.Output.Talk($"{g.Group}: {g.Detail}");
+        foreach (var line in status.Groups.SelectMany(Notes).Take(all ? int.MaxValue : NotesShown))
+            session.Output.Talk(line);
         foreach (var a in status.Alerts.Take(all ? int.MaxValue : AlertsShown))
             session.Output.Talk($"{Show.Name(a.Severity)} since {Show.Time(a.Since)}: {a.Summary} {a.Advice}");
         SayOfSite(session, site);
         return ExitCode.Ok;
+    }
+
+    private static IEnumerable<string> Notes(GroupStatus group)
+    {
+        if (GroupTable.Damage(group.Damages) is { } damage)
+            yield return $"replica of {group.Group} is damaged: {damage}";
+        if (group.Forecast is { } forecast)
+            yield return $"{group.Group}: {GroupTable.Forecast(forecast, group.Reason)}";
+        else if (group.Detail is { } detail) yield return $"{group.Group}: {detail}";
+        if (GroupTable.Unprotected(group.Unprotected, group.Group, group.PrimarySite) is { } disks)
+            yield return $"not protected, though its instance is in {group.Group}: {disks}";
     }
 
     private static string Summary(StatusInfo status)

@@ -15,10 +15,10 @@ internal sealed partial class Redaction
 
     private readonly IReadOnlyList<string> _values;
 
-    /// <param name="secrets">Must not be in anything; those of less than 8 characters are passed over.</param>
+    /// <param name="secrets">Must not be in anything; what is shorter than 8 characters is passed over.</param>
     public Redaction(IEnumerable<string> secrets) => _values =
     [
-        .. secrets.SelectMany(s => s.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        .. secrets.SelectMany(s => s.Split('\n', StringSplitOptions.TrimEntries))
             .Where(line => line.Length >= ValueLeast && !line.StartsWith("-----", StringComparison.Ordinal))
             .Distinct(StringComparer.Ordinal),
     ];

@@ -25,7 +25,7 @@ internal sealed class SiteExamination(SitePaths paths, TimeProvider time)
         Configuration(), await ControllerAsync(ct), await AgentAsync(ct), Database(), .. Secrets(), .. Room(),
         await ProgramAsync("qemu-system-x86_64", "qemu-system-x86", ct),
         await ProgramAsync("qemu-storage-daemon", "qemu-utils", ct),
-        await ProgramAsync("ip", "iproute2", ct), await ProgramAsync("nft", "nftables", ct), Acceleration(),
+        await ProgramAsync("ip", "iproute2", ct, "-V"), await ProgramAsync("nft", "nftables", ct), Acceleration(),
         new("system", $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} CPUs, "
             + RuntimeInformation.FrameworkDescription),
     ];
@@ -134,11 +134,12 @@ internal sealed class SiteExamination(SitePaths paths, TimeProvider time)
         }
     }
 
-    private static async Task<Finding> ProgramAsync(string program, string package, CancellationToken ct)
+    private static async Task<Finding> ProgramAsync(string program, string package, CancellationToken ct,
+        string version = "--version")
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(program, "--version")
+            using var process = Process.Start(new ProcessStartInfo(program, version)
             {
                 RedirectStandardOutput = true, RedirectStandardError = true,
             })!;

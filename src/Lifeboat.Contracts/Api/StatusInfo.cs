@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
@@ -48,6 +49,14 @@ public sealed record GroupStatus
     public Consistency? NewestConsistency { get; init; }
     /// <summary>What a failover now would lose at most.</summary>
     public TimeSpan? Exposure { get; init; }
+    /// <summary>Where unsent writes are kept; null: the primary site does not answer.</summary>
+    public OutboxStatus? Outbox { get; init; }
+    /// <summary>Of the sync under way; null: there is none.</summary>
+    public SyncForecastStatus? Forecast { get; init; }
+    /// <summary>What is not whole at the recovery site.</summary>
+    public IReadOnlyList<DamageStatus> Damages { get; init; } = [];
+    /// <summary>Disks of the group's instances that are not replicated.</summary>
+    public IReadOnlyList<UnprotectedDisk> Unprotected { get; init; } = [];
     /// <summary>When it was last shown that it works; only the recovery site knows. Null: never.</summary>
     public RecoveryProof? Proof { get; init; }
     /// <summary>The last run that should have shown it and did not, when it is newer than the proof.</summary>
