@@ -28,6 +28,7 @@ internal sealed partial class Story(StoryOptions options, Ledger ledger, TimePro
             await story.DisasterAndFailoverAsync(ct);
             await story.ReprotectAsync(ct);
             await story.FailBackAsync(ct);
+            await story.AccountAsync(ct);
             done = true;
         }
         catch (Exception e) when (e is FieldException or OracleException or OperationCanceledException)

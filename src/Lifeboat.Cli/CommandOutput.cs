@@ -26,7 +26,8 @@ internal sealed class CommandOutput(string format, TextWriter data, TextWriter t
             default:
                 var table = new TextTable();
                 fill(table);
-                table.Print(data);
+                if (format == "csv") table.PrintCsv(data);
+                else table.Print(data);
                 break;
         }
     }
@@ -35,7 +36,7 @@ internal sealed class CommandOutput(string format, TextWriter data, TextWriter t
     public void WriteFacts<T>(T value, IEnumerable<(string Name, string? Value)> facts) => Write(value, table =>
     {
         table.HideHeaders();
-        table.AddColumns("", "");
+        table.AddColumns("name", "value");
         foreach (var (name, text) in facts)
             if (text is not null) table.AddRow(name, text);
     });

@@ -24,6 +24,7 @@ internal static class CommandTree
         ["operation"] = "Changes that nobody waits for",
         ["db"] = "The database of the site's controllers",
         ["alert"] = "Alerts: what is wrong, since when, what to do",
+        ["usage"] = "What tenants and groups used, and what that costs",
         ["alert target"] = "Where alerts are sent to: webhooks and mail",
         ["tenant"] = "Tenants: whose groups they are, and how much each may have",
         ["user"] = "Users of this site and what they may do",

@@ -39,9 +39,9 @@ internal static class GlobalOptions
 
     public static readonly Option<string> Output = new Option<string>("--output", "-o")
     {
-        Description = "How data is printed: table, json or yaml",
+        Description = "How data is printed: table, json, yaml, or csv for what is a table",
         HelpName = "FORMAT",
         Recursive = true,
         DefaultValueFactory = _ => "table",
-    }.AcceptOnlyFromAmong("table", "json", "yaml");
+    }.AcceptOnlyFromAmong("table", "json", "yaml", "csv");
 }

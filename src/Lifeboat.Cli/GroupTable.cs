@@ -40,9 +40,17 @@ internal static class GroupTable
             ("newest point", Newest(group, time)),
             ("failover would lose", group.Exposure is { } e ? $"at most {Show.Span(e)}" : null),
             ("divergence", group.Divergence?.Evidence),
-            ("run under way", group.ActiveRun?.ToString()),
+            ("drills", group.Drills is { } d ? Drills(d) : null), ("run under way", group.ActiveRun?.ToString()),
         ]);
     }
+
+    /// <summary>When the next one is due, and what became of the last.</summary>
+    public static string Drills(DrillStatus drills) =>
+        (drills.Calendar is { } calendar ? $"{calendar} ({drills.TimeZone})" : "on request")
+            + (drills.NextDue is { } next ? $"; next {Show.Time(next)}" : "")
+            + (drills.LastDue is { Outcome: DueOutcome.Skipped } due
+                ? $"; that of {Show.Time(due.Due)} was skipped ({Show.Name(due.Reason)})" : "")
+            + (drills.Last is { } last ? $"; last {Show.Name(last.State)} {Show.Time(last.EndedAt)}, {last.Run}" : "");
 
     public static string State(GroupInfo group) => group.Reason == Protection.ReasonCode.None
         ? Show.Name(group.State) : $"{Show.Name(group.State)} ({Show.Name(group.Reason)})";

@@ -7,15 +7,30 @@ namespace Lifeboat.Cli;
 internal sealed class TextTable
 {
     private readonly Table _table = new() { Border = TableBorder.Simple };
+    private readonly List<string[]> _rows = [];
 
     public void AddColumns(params string[] names)
     {
+        _rows.Add(names);
         foreach (var name in names) _table.AddColumn(new TableColumn(Markup.Escape(name)));
     }
 
-    public void AddRow(params string[] cells) => _table.AddRow([.. cells.Select(Markup.Escape)]);
+    public void AddRow(params string[] cells)
+    {
+        _rows.Add(cells);
+        _table.AddRow([.. cells.Select(Markup.Escape)]);
+    }
 
     public void HideHeaders() => _table.ShowHeaders = false;
+
+    /// <summary>As RFC 4180 has it, the names of the columns first.</summary>
+    public void PrintCsv(TextWriter writer)
+    {
+        foreach (var row in _rows) writer.Write(string.Join(',', row.Select(Quoted)) + "\r\n");
+    }
+
+    private static string Quoted(string cell) => cell.AsSpan().IndexOfAny(",\"\r\n") < 0 ? cell
+        : $"\"{cell.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 
     public void Print(TextWriter writer)
     {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers;
+using System.Diagnostics;
 
 namespace Lifeboat.Contracts;
 
@@ -38,12 +39,16 @@ public sealed record RequestTrace(string Id, string? Parent)
         return new RequestTrace(parent?.Split('-')[1] ?? make(), parent);
     }
 
-    /// <summary>Lets a request to another process carry the id of the one that it is made for.</summary>
+    /// <summary>
+    /// Lets a request to another process carry the id of the one that it is made for. Where this process has a span,
+    /// the HTTP client says which one: given the caller's instead, what the other process does would hang beside it.
+    /// </summary>
     public static void AddTo(HttpRequestMessage request)
     {
         if (Current is not { } trace) return;
         request.Headers.TryAddWithoutValidation(Header, trace.Id);
-        if (trace.Parent is { } parent) request.Headers.TryAddWithoutValidation(ParentHeader, parent);
+        if (Activity.Current is null && trace.Parent is { } parent)
+            request.Headers.TryAddWithoutValidation(ParentHeader, parent);
     }
 
     // 00-<32 hex>-<16 hex>-<2 hex>, https://www.w3.org/TR/trace-context/#traceparent-header

@@ -184,6 +184,7 @@ public static class ControllerHost
         app.Services.GetRequiredService<UserEndpoints>().Map(routes);
         app.Services.GetRequiredService<AuditEndpoints>().Map(routes);
         app.Services.GetRequiredService<HealthEndpoints>().Map(routes);
+        app.Services.GetRequiredService<UsageEndpoints>().Map(routes);
         app.Services.GetRequiredService<PairEndpoints>().Map(routes);
         app.Services.GetRequiredService<PeerEndpoints>().Map(routes);
         app.MapFallback("{*path}", context => UnmatchedRequests.RefuseAsync(context,

@@ -13,10 +13,13 @@ using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Runs;
+using Lifeboat.Controller.Schedules;
+using Lifeboat.Controller.ServiceLevels;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Status;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Tenancy;
+using Lifeboat.Controller.Usage;
 using Lifeboat.Controller.Watching;
 using Lifeboat.Recovery.Runs;
 using Lifeboat.Recovery.Steps;
@@ -74,7 +77,7 @@ internal static class ControllerServices
             .AddSingleton<SeedEndpoints>().AddSingleton<ControllerEndpoints>().AddSingleton<AlertEndpoints>()
             .AddSingleton<EventEndpoints>().AddSingleton<HealthEndpoints>().AddSingleton<QuiesceEndpoints>()
             .AddSingleton<FollowUpEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<TenantEndpoints>()
-            .AddSingleton<AuditEndpoints>().AddSingleton<StatusEndpoints>();
+            .AddSingleton<AuditEndpoints>().AddSingleton<StatusEndpoints>().AddSingleton<UsageEndpoints>();
     }
 
     // Who may ask, and the trail of what was asked.
@@ -82,7 +85,8 @@ internal static class ControllerServices
     {
         services.AddSingleton(p => SiteKey.Open(p.GetRequiredService<SitePaths>()));
         services.AddSingleton<SecretStore>().AddSingleton<AuditLog>().AddSingleton<AuditTrail>()
-            .AddSingleton<TenantStore>().AddSingleton<UserStore>().AddSingleton<ApiTokenStore>();
+            .AddSingleton<TenantStore>().AddSingleton<UserStore>().AddSingleton<ApiTokenStore>()
+            .AddSingleton<PriceStore>();
         services.AddSingleton<TryLimit>().AddSingleton<Users>().AddSingleton<Callers>().AddSingleton<ApiTokens>();
         services.AddSingleton<InstanceTenants>().AddSingleton<TenantScope>().AddSingleton<TenantQuotas>()
             .AddSingleton<TenantCaps>().AddSingleton<GroupOwnership>().AddSingleton<TenantCatalog>();
@@ -109,11 +113,18 @@ internal static class ControllerServices
             .AddSingleton<AlertTargets>().AddSingleton<AlertBook>().AddSingleton<SiteMetrics>();
         services.AddSingleton<IAlertSender, WebhookSender>().AddSingleton<IAlertSender, MailSender>();
         services.AddHostedService<AlertCourier>();
-        services.AddSingleton<IWatcher>(p => new LeasedWatcher(p.GetRequiredService<AlertBook>(),
-                p.GetRequiredService<ILeases>(), LeaseName.Site("alerts")))
+        services.AddSingleton<DrillBook>().AddHostedService<DrillSchedule>();
+        services.AddSingleton<LevelLedger>().AddSingleton<UsageLedger>();
+        services.AddSingleton(p => ActivatorUtilities.CreateInstance<UsageReports>(p, SiteName(p)));
+        services.AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<AlertDeliveries>())
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<DrillBook>());
+        // In this order: what drills came to is noted before alerts are made of it.
+        services.AddSingleton<IWatcher>(p => p.GetRequiredService<DrillBook>())
+            .AddSingleton<IWatcher>(p => p.GetRequiredService<LevelLedger>())
+            .AddSingleton<IWatcher>(p => p.GetRequiredService<UsageLedger>());
+        services.AddSingleton<IWatcher>(p => p.GetRequiredService<AlertBook>())
             .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteMetrics>())
-            .AddSingleton<IWatcher>(p => new LeasedWatcher(p.GetRequiredService<SiteEvents>(),
-                p.GetRequiredService<ILeases>(), LeaseName.Site("events")));
+            .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteEvents>());
     }
 
     private static ILeases OpenLeases(IServiceProvider services) =>

@@ -86,4 +86,5 @@ public enum ReasonCode
     AuditBroken = 117,
     FollowUpUnknown = 118,
     IdentityUnavailable = 119,
+    PricesUnknown = 125,
 }

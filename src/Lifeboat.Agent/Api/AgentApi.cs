@@ -23,6 +23,7 @@ internal static class AgentApi
         var v1 = routes.MapGroup("/v1").AddEndpointFilter(Problems.FilterAsync);
         v1.MapGet("/agent", status);
         v1.MapGet("/health", status);
+        v1.MapGet("/totals", sources.Totals);
         MapSources(v1, sources);
         MapVolumes(v1, sources);
         MapCuts(v1, cuts);

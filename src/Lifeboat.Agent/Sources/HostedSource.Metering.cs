@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.Sources;
@@ -7,6 +8,8 @@ internal sealed partial class HostedSource
 {
     private readonly SourceMeter _meter;
     private readonly Task _metering;
+
+    public SourceTotals Totals() => _meter.Totals(_source.Snapshot());
 
     /// <summary>Counters of groups that outlive their sources.</summary>
     public static string MeterFolder(AgentParts parts) => Path.Combine(parts.Paths.AgentState, "meters");

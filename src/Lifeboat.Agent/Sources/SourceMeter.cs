@@ -9,11 +9,13 @@ namespace Lifeboat.Agent.Sources;
 /// <summary>
 /// Counters of a group that go on where the source before left them: the engine's begin at zero with every source.
 /// Kept every five seconds in a file that is replaced and not flushed: it outlives the agent's process, and one that a
-/// power failure took is followed by counters with another id.
+/// power failure took is followed by counters with another id. It stays when the source ends, for whoever asks later.
 /// </summary>
 internal sealed class SourceMeter
 {
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
+
+    private const string Ending = ".json";
 
     private readonly string _path;
     private readonly SourceTotals _before;
@@ -24,8 +26,20 @@ internal sealed class SourceMeter
     public static SourceMeter Open(string folder, string group)
     {
         Directory.CreateDirectory(folder);
-        var path = Path.Combine(folder, group + ".json");
-        return new SourceMeter(path, Read(path) ?? new SourceTotals(Guid.NewGuid(), 0, 0, 0));
+        var path = Path.Combine(folder, group + Ending);
+        if (Read(path) is { } before) return new SourceMeter(path, before);
+        var meter = new SourceMeter(path, new SourceTotals(Guid.NewGuid(), 0, 0, 0));
+        meter.Save(meter._before);
+        return meter;
+    }
+
+    /// <summary>What was kept of each group, by name.</summary>
+    public static IEnumerable<GroupTotals> All(string folder)
+    {
+        if (!Directory.Exists(folder)) yield break;
+        foreach (var path in Directory.EnumerateFiles(folder, "*" + Ending).Order(StringComparer.Ordinal))
+            if (Read(path) is { } totals)
+                yield return new GroupTotals(Path.GetFileNameWithoutExtension(path), totals);
     }
 
     public SourceTotals Totals(SourceSnapshot now) => _before with
@@ -36,9 +50,10 @@ internal sealed class SourceMeter
     };
 
     /// <returns>Why it could not be kept; null: it was, or there was nothing new.</returns>
-    public string? Save(SourceSnapshot now)
+    public string? Save(SourceSnapshot now) => Save(Totals(now));
+
+    private string? Save(SourceTotals totals)
     {
-        var totals = Totals(now);
         if (totals == _saved) return null;
         try
         {
@@ -52,8 +67,6 @@ internal sealed class SourceMeter
             return e.Message;
         }
     }
-
-    public static void Delete(string folder, string group) => File.Delete(Path.Combine(folder, group + ".json"));
 
     private static SourceTotals? Read(string path)
     {

@@ -29,6 +29,13 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
 
     public IReadOnlyList<HostedSource> All() => [.. _sources.Values];
 
+    /// <summary>Also of groups whose source has ended: what it counted last is still to be heard of.</summary>
+    public IReadOnlyList<GroupTotals> Totals() =>
+    [
+        .. SourceMeter.All(HostedSource.MeterFolder(parts)).Select(t => _sources.TryGetValue(t.Group, out var source)
+            ? t with { Totals = source.Totals() } : t),
+    ];
+
     /// <exception cref="ProblemException">GroupUnknown.</exception>
     public HostedSource Get(string group) => _sources.TryGetValue(group, out var source)
         ? source
@@ -142,7 +149,6 @@ internal sealed partial class SourceRoster(AgentParts parts) : IAsyncDisposable
         foreach (var folder in new[] { HostedSource.LogFolder(parts, group), HostedSource.MapsFolder(parts, group),
             HostedSource.OverlayFolder(parts, group) })
             if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
-        SourceMeter.Delete(HostedSource.MeterFolder(parts), group);
     }
 
     public async ValueTask DisposeAsync()

@@ -36,12 +36,23 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
         Description = "high, normal or low beside other groups on a capped link",
     };
 
+    private readonly Option<string?> _drill = new("--drill")
+    {
+        Description = "When the recovery site drills it, as cron has it: \"0 3 * * 0\" on Sundays at three; '' never",
+        HelpName = "CRON",
+    };
+    private readonly Option<string?> _drillZone = new("--drill-time-zone")
+    {
+        Description = "On whose wall clock, such as Europe/Berlin; '' is UTC",
+        HelpName = "ZONE",
+    };
+
     public GroupPolicyCommand() : base("group", "policy",
         "Show or change the policy of a group as it runs, at the site where its instances run")
     {
         Add(_group);
         Option[] options = [_rpo, _rto, _interval, _source, _period, _quiesce, _limit, _label, _failure, _retention,
-            _cap, _windows, _zone, _priority];
+            _cap, _windows, _zone, _priority, _drill, _drillZone];
         foreach (var option in options) Add(option);
     }
 
@@ -64,6 +75,8 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
             ShipWindows = Inputs.Given(parsed.GetValue(_windows)),
             ShipTimeZone = parsed.GetValue(_zone),
             Priority = parsed.GetValue(_priority),
+            DrillCalendar = parsed.GetValue(_drill),
+            DrillTimeZone = parsed.GetValue(_drillZone),
         };
         var group = change == new PolicyChange()
             ? await session.Controller.GroupAsync(name, ct)
@@ -88,5 +101,6 @@ internal sealed class GroupPolicyCommand : LifeboatCommand
         .. Policy.WindowsOf(policy.ShipWindows).Select(w => ("ship window", (string?)w)),
         ("time zone", policy.ShipWindows.Length == 0 ? null : policy.ShipTimeZone),
         ("priority", Show.Name(policy.Priority)),
+        ("drills", policy.DrillCalendar is { } drills ? $"{drills} ({policy.DrillTimeZone ?? "UTC"})" : "on request"),
     ]);
 }

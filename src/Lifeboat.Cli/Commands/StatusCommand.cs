@@ -53,6 +53,7 @@ internal sealed class StatusCommand : LifeboatCommand
         else if (group.Detail is { } detail) yield return $"{group.Group}: {detail}";
         if (GroupTable.Unprotected(group.Unprotected, group.Group, group.PrimarySite) is { } disks)
             yield return $"not protected, though its instance is in {group.Group}: {disks}";
+        if (group.Drills is { } drills) yield return $"drills of {group.Group}: {GroupTable.Drills(drills)}";
     }
 
     private static string Summary(StatusInfo status)

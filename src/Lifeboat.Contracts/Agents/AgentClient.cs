@@ -35,6 +35,10 @@ public sealed class AgentClient : IDisposable
     public Task<AgentStatus> StatusAsync(CancellationToken ct) =>
         AskAsync<AgentStatus>(HttpMethod.Get, "v1/agent", null, ct);
 
+    /// <summary>Counters of every group that it is or was the source of.</summary>
+    public Task<IReadOnlyList<GroupTotals>> TotalsAsync(CancellationToken ct) =>
+        AskAsync<IReadOnlyList<GroupTotals>>(HttpMethod.Get, "v1/totals", null, ct);
+
     public Task<LinkStatus> LinkAsync(string peer, CancellationToken ct) =>
         AskAsync<LinkStatus>(HttpMethod.Get, $"v1/links/{Escape(peer)}", null, ct);
 

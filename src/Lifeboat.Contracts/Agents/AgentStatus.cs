@@ -33,6 +33,9 @@ public sealed record StoreStatus(long FreeBytes, long TotalBytes);
 /// </summary>
 public sealed record SourceTotals(Guid Id, long CapturedBytes, long ShippedBytes, long WireBytes);
 
+/// <summary>Counters of a group at an agent that is its source, or was.</summary>
+public sealed record GroupTotals(string Group, SourceTotals Totals);
+
 /// <summary>Where a source stands. Numbers are stored and never change.</summary>
 public enum SourcePhase
 {

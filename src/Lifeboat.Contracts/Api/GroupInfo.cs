@@ -28,6 +28,8 @@ public sealed record GroupInfo
     public TimeSpan? Exposure { get; init; }
     /// <summary>Both sides wrote after the definition's fork, and nobody has chosen yet.</summary>
     public DivergenceNotice? Divergence { get; init; }
+    /// <summary>Its drills, as this site knows of them; null: there were none and none are due.</summary>
+    public DrillStatus? Drills { get; init; }
     /// <summary>The run under way for this group at this site.</summary>
     public Guid? ActiveRun { get; init; }
 }

@@ -32,6 +32,10 @@ public sealed record PolicyChange
     public IReadOnlyList<string>? ShipWindows { get; init; }
     public string? ShipTimeZone { get; init; }
     public LinkPriority? Priority { get; init; }
+    /// <summary>Five fields of cron; empty: only on request.</summary>
+    public string? DrillCalendar { get; init; }
+    /// <summary>An IANA name; empty: UTC.</summary>
+    public string? DrillTimeZone { get; init; }
 
     /// <returns>The policy with the change, and all that is wrong with it.</returns>
     public (Policy Policy, IReadOnlyList<string> Problems) Applied(Policy policy)
@@ -64,6 +68,8 @@ public sealed record PolicyChange
             ShipWindows = ShipWindows is null ? policy.ShipWindows : string.Join("; ", ShipWindows),
             ShipTimeZone = ShipTimeZone ?? policy.ShipTimeZone,
             Priority = Priority ?? policy.Priority,
+            DrillCalendar = DrillCalendar switch { null => policy.DrillCalendar, "" => null, var cron => cron },
+            DrillTimeZone = DrillTimeZone switch { null => policy.DrillTimeZone, "" => null, var zone => zone },
         };
         return (changed, [.. problems, .. CapProblems(), .. changed.Problems()]);
     }

@@ -57,6 +57,8 @@ public sealed record GroupStatus
     public IReadOnlyList<DamageStatus> Damages { get; init; } = [];
     /// <summary>Disks of the group's instances that are not replicated.</summary>
     public IReadOnlyList<UnprotectedDisk> Unprotected { get; init; } = [];
+    /// <summary>Its drills, as the asked site knows of them; null: there were none and none are due.</summary>
+    public DrillStatus? Drills { get; init; }
     /// <summary>When it was last shown that it works; only the recovery site knows. Null: never.</summary>
     public RecoveryProof? Proof { get; init; }
     /// <summary>The last run that should have shown it and did not, when it is newer than the proof.</summary>

@@ -17,6 +17,8 @@ public static class Tracing
     {
         var fromEnvironment = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 };
         if (site.TraceEndpoint is null && !fromEnvironment) return null;
+        // Else a span of a request does not say which one it is of.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", false);
         return Sdk.CreateTracerProviderBuilder()
             .ConfigureResource(r => r.AddService($"lifeboat-{role}", "lifeboat", version, autoGenerateServiceInstanceId:
                 false, $"{site.Name}/{site.Host}"))

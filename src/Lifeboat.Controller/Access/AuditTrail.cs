@@ -16,7 +16,7 @@ namespace Lifeboat.Controller.Access;
 /// definition it was about before and after.
 /// </summary>
 internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecStore specs, UserStore users,
-    TenantStore tenants, TimeProvider time, ILogger<AuditTrail> logger)
+    TenantStore tenants, PriceStore prices, TimeProvider time, ILogger<AuditTrail> logger)
 {
     private const string BeforeKey = "lifeboat.audit.before", DetailKey = "lifeboat.audit.detail";
     private const int DefinitionMax = 256 << 10;
@@ -80,6 +80,7 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
         if (values["group"] is string group)
             return Json(groups.Find(group) is { Removed: false } record ? record.Definition : null);
         if (values["peer"] is string peer && path.StartsWithSegments("/v1/links")) return Json(specs.Link(peer));
+        if (path == "/v1/usage/prices") return Json(prices.Find());
         if (values["user"] is string user) return Json(users.Find(Caller.Find(context)?.Tenant ?? "", user));
         return values["tenant"] is string tenant ? Json(tenants.Find(tenant)) : null;
     }

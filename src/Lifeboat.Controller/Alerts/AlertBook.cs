@@ -15,7 +15,7 @@ namespace Lifeboat.Controller.Alerts;
 //                                   ▼
 //                                 QUIET: still holds, says nothing ──(not seen: linger)──► over; may be raised anew
 internal sealed partial class AlertBook(AlertStore store, AlertDeliveries deliveries, AuditLog events,
-    TimeProvider time, ILogger<AlertBook> logger) : IWatcher
+    IEnumerable<IRaisesAlerts> further, TimeProvider time, ILogger<AlertBook> logger) : IWatcher
 {
     public const string Rule = "rule";
     private static readonly TimeSpan SaveSeenEvery = TimeSpan.FromSeconds(30);
@@ -27,7 +27,18 @@ internal sealed partial class AlertBook(AlertStore store, AlertDeliveries delive
 
     public Task SeeAsync(Observation observation, CancellationToken ct)
     {
-        Apply([.. AlertRules.Of(observation, _before), .. deliveries.Conditions()], observation.Site, observation.At);
+        // What was pending when this controller watched last says nothing of now.
+        if (observation.IsFirst)
+        {
+            lock (_gate)
+            {
+                _pending.Clear();
+                _seen.Clear();
+            }
+            _before = null;
+        }
+        Apply([.. AlertRules.Of(observation, _before), .. further.SelectMany(f => f.Conditions(observation))],
+            observation.Site, observation.At);
         _before = observation;
         return Task.CompletedTask;
     }

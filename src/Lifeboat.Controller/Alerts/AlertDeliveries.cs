@@ -2,12 +2,13 @@
 using Dapper;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Controller.Watching;
 using Lifeboat.Protection;
 
 namespace Lifeboat.Controller.Alerts;
 
 /// <summary>What is to be told to whom: kept until it was told, or given up and shown as that.</summary>
-internal sealed class AlertDeliveries(ControllerDatabase database)
+internal sealed class AlertDeliveries(ControllerDatabase database) : IRaisesAlerts
 {
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
 
@@ -100,7 +101,7 @@ internal sealed class AlertDeliveries(ControllerDatabase database)
     }
 
     /// <summary>A target that alerts did not reach: worth one itself, for the other targets.</summary>
-    public IReadOnlyList<Condition> Conditions() =>
+    public IReadOnlyList<Condition> Conditions(Observation now) =>
     [
         .. Counts().Where(c => c.Value.Dead > 0).Select(c => new Condition(AlertKind.DeliveryFailed,
             AlertSeverity.Warning, c.Key, ReasonCode.Timeout, $"{c.Value.Dead} alerts did not reach target {c.Key}",

@@ -50,7 +50,7 @@ internal sealed class HealthEndpoints(SiteMetrics metrics, SiteWatch watch, Cont
             connection.ExecuteScalar<long>("SELECT count(*) FROM peers");
             return (ReasonCode.None, null);
         }
-        catch (DbException e)
+        catch (Exception e) when (e is DbException || ControllerDatabase.IsUnavailable(e))
         {
             return (ReasonCode.DatabaseUnavailable, e.Message);
         }

@@ -5,6 +5,7 @@ using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Runs;
+using Lifeboat.Controller.Schedules;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -16,7 +17,8 @@ namespace Lifeboat.Controller.Groups;
 
 /// <summary>Groups as people see them: definition, state, live status of both ends as far as they answer.</summary>
 internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore specs, InstanceCatalog instances,
-    PeerDirectory peers, PeerTruce truce, IRunStore runs, DivergenceStore divergences, TimeProvider time)
+    PeerDirectory peers, PeerTruce truce, IRunStore runs, DivergenceStore divergences, DrillBook drills,
+    TimeProvider time)
 {
     // A peer that is slow must not make the 3 a.m. status slow.
     private static readonly TimeSpan PeerLimit = TimeSpan.FromSeconds(2);
@@ -69,6 +71,7 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
             NewestPoint = newest,
             Exposure = newest is null ? null : now - newest.CutAt,
             Divergence = divergence,
+            Drills = alone ? null : drills.Of(group),
             ActiveRun = active?.Id,
         };
     }

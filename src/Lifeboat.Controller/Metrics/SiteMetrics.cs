@@ -5,6 +5,7 @@ using Lifeboat.Controller.Alerts;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.ServiceLevels;
 using Lifeboat.Controller.Watching;
 using Prometheus;
 
@@ -16,6 +17,7 @@ internal sealed class SiteMetrics : IWatcher
 {
     private readonly AlertStore _alerts;
     private readonly AlertDeliveries _deliveries;
+    private readonly LevelLedger _levels;
     private readonly PeerDirectory _peers;
     private readonly SiteIdentity _identity;
     private readonly TimeProvider _time;
@@ -25,15 +27,19 @@ internal sealed class SiteMetrics : IWatcher
     private readonly Counter _ended;
     private Observation? _newest;
 
-    public SiteMetrics(AlertStore alerts, AlertDeliveries deliveries, PeerDirectory peers, SiteIdentity identity,
-        TimeProvider time)
+    public SiteMetrics(AlertStore alerts, AlertDeliveries deliveries, LevelLedger levels, PeerDirectory peers,
+        SiteIdentity identity, TimeProvider time)
     {
-        (_alerts, _deliveries, _peers, _identity, _time) = (alerts, deliveries, peers, identity, time);
+        (_alerts, _deliveries, _levels) = (alerts, deliveries, levels);
+        (_peers, _identity, _time) = (peers, identity, time);
         _requests = _live.Histogram("lifeboat_api_request_seconds",
             0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30);
         _steps = _live.Histogram("lifeboat_run_step_seconds", 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600);
         _ended = _live.Counter("lifeboat_runs_total");
     }
+
+    /// <summary>Each controller has figures of its own.</summary>
+    public bool IsAlone => false;
 
     /// <param name="route">As it was declared: the names of things in a path would make a series each.</param>
     public void Requested(string method, string route, int code, TimeSpan took) =>
@@ -42,7 +48,7 @@ internal sealed class SiteMetrics : IWatcher
     public Task SeeAsync(Observation observation, CancellationToken ct)
     {
         // The first look gives old runs too, which ended under an earlier controller.
-        if (_newest is not null)
+        if (!observation.IsFirst)
             foreach (var run in observation.Runs.Where(r => r.Finished))
             {
                 _ended.WithLabels(DataPathMetrics.Name(run.Kind), DataPathMetrics.Name(run.State)).Inc();
@@ -68,6 +74,8 @@ internal sealed class SiteMetrics : IWatcher
         foreach (var alerts in _alerts.List(over: false, null, int.MaxValue).GroupBy(a => (a.Kind, a.Severity)))
             page.Add("lifeboat_alerts_open", alerts.Count(), DataPathMetrics.Name(alerts.Key.Kind),
                 DataPathMetrics.Name(alerts.Key.Severity));
+        foreach (var (group, share) in _levels.Attainments())
+            page.Add("lifeboat_rpo_attainment_ratio", share, group);
         foreach (var (target, (waiting, dead)) in _deliveries.Counts())
         {
             page.Add("lifeboat_alert_deliveries", waiting, target, "waiting");

@@ -53,6 +53,7 @@ internal sealed class StatusBoard(LocalSide here, GroupOverview groups, Recovery
         Forecast = group.Source?.Forecast,
         Damages = group.Replica?.Damages ?? [],
         Unprotected = group.Source?.Unprotected ?? [],
+        Drills = group.Drills,
         Proof = shown?.Proof,
         Failed = shown?.Failed,
         Advice = Advice(group, shown, here),

@@ -24,8 +24,8 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
         }).Build();
 
     public Task<Run?> TryAddAsync(Run run, CancellationToken ct) => KeepAsync(run, """
-        INSERT INTO runs(id, name, created_at, finished, request_key, body)
-        VALUES(@Id, @Group, @CreatedAt, @Finished, @Key, @Body)
+        INSERT INTO runs(id, name, created_at, finished, ended_at, request_key, body)
+        VALUES(@Id, @Group, @CreatedAt, @Finished, @EndedAt, @Key, @Body)
         """);
 
     public Task<Run?> TryReopenAsync(Run run, CancellationToken ct) => KeepAsync(run, Update);
@@ -46,6 +46,9 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
 
     public async Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
         await QueryAsync("WHERE finished = 0 ORDER BY created_at, id", new { });
+
+    public async Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
+        await QueryAsync("WHERE ended_at >= @since", new { since = moment.ToUnixTimeMilliseconds() });
 
     public async Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct)
     {
@@ -82,7 +85,7 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
     }
 
     private const string Update = """
-        UPDATE runs SET finished = @Finished, body = @Body WHERE id = @Id
+        UPDATE runs SET finished = @Finished, ended_at = @EndedAt, body = @Body WHERE id = @Id
         """;
 
     private static async Task<List<long>> TicksAsync(DbConnection connection, string where, string step,
@@ -132,6 +135,7 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
         run.Group,
         CreatedAt = run.CreatedAt.ToUnixTimeMilliseconds(),
         Finished = run.Finished ? 1 : 0,
+        EndedAt = run.Finished ? run.FinishedAt?.ToUnixTimeMilliseconds() : null,
         Key = run.Input.IdempotencyKey,
         Body = StoredJson.Write(run),
     };

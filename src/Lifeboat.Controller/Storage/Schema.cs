@@ -90,5 +90,25 @@ internal static class Schema
         """,
         // The latest runs of each group, for its status.
         "CREATE INDEX runs_by_group ON runs(name, created_at);",
+        // Service levels, usage, drills by calendar.
+        """
+        CREATE TABLE level_marks(name TEXT PRIMARY KEY, at INTEGER NOT NULL, class INTEGER NOT NULL) STRICT;
+        CREATE TABLE level_months(name TEXT NOT NULL, month INTEGER NOT NULL, class INTEGER NOT NULL,
+            ms INTEGER NOT NULL, PRIMARY KEY(name, month, class)) STRICT;
+        CREATE TABLE usage_marks(name TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+        CREATE TABLE usage_days(name TEXT NOT NULL, tenant TEXT NOT NULL, day INTEGER NOT NULL,
+            meter INTEGER NOT NULL, amount INTEGER NOT NULL, PRIMARY KEY(name, day, meter)) STRICT;
+        CREATE INDEX usage_by_day ON usage_days(day);
+        CREATE TABLE usage_counters(name TEXT NOT NULL, stream TEXT NOT NULL, changed INTEGER NOT NULL,
+            wire INTEGER NOT NULL, PRIMARY KEY(name, stream)) STRICT;
+        CREATE TABLE usage_drills(run TEXT NOT NULL, name TEXT NOT NULL, tenant TEXT NOT NULL, day INTEGER NOT NULL,
+            amount INTEGER NOT NULL, PRIMARY KEY(run, day)) STRICT;
+        CREATE TABLE prices(name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+        CREATE TABLE drills(name TEXT PRIMARY KEY, ended_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+        CREATE TABLE due_drills(name TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
+        ALTER TABLE runs ADD COLUMN ended_at INTEGER;
+        CREATE INDEX runs_by_end ON runs(ended_at);
+        CREATE TABLE drill_calendars(name TEXT PRIMARY KEY, calendar TEXT NOT NULL, since INTEGER NOT NULL) STRICT;
+        """,
     ];
 }

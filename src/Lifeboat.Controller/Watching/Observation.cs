@@ -15,6 +15,13 @@ internal sealed record Observation(DateTimeOffset At, string Site, IReadOnlyList
     IReadOnlyList<HostInfo> Agents, IReadOnlyList<PeerInfo> Peers, IReadOnlyList<LinkStatus> Links,
     IReadOnlyList<CertificateInfo> Certificates, IReadOnlyList<Run> Runs)
 {
+    /// <summary>Its runs are not only news: it is the first look, or the first one as the controller that watches.
+    /// </summary>
+    public bool IsFirst { get; init; }
+
+    /// <summary>Counters of groups at the agents of this site, also of those whose source is elsewhere.</summary>
+    public IReadOnlyList<GroupTotals> Totals { get; init; } = [];
+
     /// <summary>The group's source, when it is at this site.</summary>
     public SourceStatus? SourceOf(GroupInfo group) => group.Definition.PrimarySite == Site ? group.Source : null;
 

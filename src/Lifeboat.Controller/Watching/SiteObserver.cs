@@ -16,29 +16,62 @@ namespace Lifeboat.Controller.Watching;
 internal sealed class SiteObserver(LocalSide here, GroupOverview groups, SiteAgents agents, PeerDirectory peers,
     SiteIdentity identity, IRunStore runs, TimeProvider time)
 {
-    private IReadOnlyList<Guid>? _underWay;
+    // One that hangs is ended by its watchdog.
+    private static readonly TimeSpan AgentLimit = TimeSpan.FromSeconds(3);
+
+    // Clocks of a site's controllers differ, and the database may have been told late.
+    private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
+
+    private readonly HashSet<(Guid Run, DateTimeOffset? End)> _told = [];
+    private DateTimeOffset? _lookedAt;
+    private IReadOnlyList<Guid> _underWay = [];
 
     public async Task<Observation> LookAsync(CancellationToken ct)
     {
+        var isFirst = _lookedAt is null;
         var links = new List<LinkStatus>();
         var (main, reason) = await AskAsync(agents.Main.StatusAsync(ct));
         if (main is not null)
             foreach (var peer in peers.All)
                 if ((await AskAsync(agents.Main.LinkAsync(peer.Name, ct))).Answer is { } link) links.Add(link);
+        var totals = await Task.WhenAll(agents.Hosts.Select(h => TotalsAsync(h, ct)));
         return new Observation(time.GetUtcNow(), here.Name, await groups.HereAsync(ct),
             [new HostInfo(AgentConfiguration.DefaultHost, main, reason), .. await agents.FurtherAsync(ct)],
-            [.. peers.All.Select(peers.Describe)], links, identity.Certificates(), await RunsAsync(ct));
+            [.. peers.All.Select(peers.Describe)], links, identity.Certificates(), await RunsAsync(ct))
+        {
+            IsFirst = isFirst,
+            Totals = [.. totals.SelectMany(t => t)],
+        };
     }
 
+    /// <summary>The next look is as the first one.</summary>
+    public void Forget() => _lookedAt = null;
+
+    private async Task<IReadOnlyList<GroupTotals>> TotalsAsync(string host, CancellationToken ct) =>
+        (await AskAsync(agents.SoonAsync(host, AgentLimit, t => agents.Of(host).TotalsAsync(t), ct))).Answer ?? [];
+
+    // By their end, and not only as those that were under way at the look before: a drill of two seconds begins and
+    // ends between two looks.
     private async Task<IReadOnlyList<Run>> RunsAsync(CancellationToken ct)
     {
-        var now = await runs.UnfinishedAsync(ct);
+        var now = time.GetUtcNow();
+        var open = await runs.UnfinishedAsync(ct);
         var ended = new List<Run>();
-        if (_underWay is null) ended.AddRange((await runs.ListAsync(null, ct)).Where(r => r.Finished));
-        foreach (var id in (_underWay ?? []).Except(now.Select(r => r.Id)))
-            if (await runs.FindAsync(id, ct) is { } run) ended.Add(run);
-        _underWay = [.. now.Select(r => r.Id)];
-        return [.. now, .. ended];
+        if (_lookedAt is not { } before)
+        {
+            _told.Clear();
+            ended.AddRange((await runs.ListAsync(null, ct)).Where(r => r.Finished));
+        }
+        else
+        {
+            ended.AddRange(await runs.EndedSinceAsync(before - Overlap, ct));
+            foreach (var id in _underWay.Except(ended.Concat(open).Select(r => r.Id)).ToList())
+                if (await runs.FindAsync(id, ct) is { Finished: true } run) ended.Add(run);
+            _told.RemoveWhere(t => t.End < before - Overlap);
+        }
+        var known = open.Select(r => r.Id).ToList();
+        (_lookedAt, _underWay) = (now, known);
+        return [.. open, .. ended.Where(r => !known.Contains(r.Id) && _told.Add((r.Id, r.FinishedAt)))];
     }
 
     // One that does not answer is a finding, not a failure of the look.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Controller.Leases;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Watching;
 
 /// <summary>Looks at the site every five seconds and tells all who draw conclusions from it.</summary>
-internal sealed partial class SiteWatch(SiteObserver observer, IEnumerable<IWatcher> watchers, TimeProvider time,
-    ILogger<SiteWatch> logger) : BackgroundService
+internal sealed partial class SiteWatch(SiteObserver observer, IEnumerable<IWatcher> watchers, ILeases leases,
+    TimeProvider time, ILogger<SiteWatch> logger) : BackgroundService
 {
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
@@ -15,6 +16,7 @@ internal sealed partial class SiteWatch(SiteObserver observer, IEnumerable<IWatc
 
     private readonly IReadOnlyList<IWatcher> _watchers = [.. watchers];
     private string? _failure;
+    private bool _held;
 
     /// <summary>The newest; null: there was none yet.</summary>
     public Observation? Newest { get; private set; }
@@ -33,8 +35,13 @@ internal sealed partial class SiteWatch(SiteObserver observer, IEnumerable<IWatc
         string? failure = null;
         try
         {
+            var holds = leases.TryHold(LeaseName.Site("watch"));
+            // What ended while another controller watched is news to those who draw conclusions here from now on.
+            if (holds && !_held) observer.Forget();
+            _held = holds;
             var seen = await observer.LookAsync(ct);
-            foreach (var watcher in _watchers) failure = await TellAsync(watcher, seen, ct) ?? failure;
+            foreach (var watcher in _watchers.Where(w => holds || !w.IsAlone))
+                failure = await TellAsync(watcher, seen, ct) ?? failure;
             Newest = seen;
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)

@@ -45,8 +45,15 @@ public sealed record Policy
     public string ShipWindows { get; init; } = "";
     /// <summary>On whose wall clock they are: an IANA name.</summary>
     public string ShipTimeZone { get; init; } = "UTC";
+    /// <summary>Drills at the recovery site, as <see cref="Calendar"/> is written; null: only on request.</summary>
+    public string? DrillCalendar { get; init; }
+    /// <summary>On whose wall clock that is: an IANA name; null: UTC.</summary>
+    public string? DrillTimeZone { get; init; }
     /// <summary>How it fares beside other groups on a capped link.</summary>
     public LinkPriority Priority { get; init; }
+
+    /// <summary>When drills are due; null: only on request.</summary>
+    public Calendar? Drills() => DrillCalendar is null ? null : Calendar.Parse(DrillCalendar, DrillTimeZone).Calendar;
 
     /// <summary>The ship rate cap over the week.</summary>
     public RateCalendar ShipCalendar() => ReadShipCalendar([]);
@@ -80,6 +87,9 @@ public sealed record Policy
         var problems = new List<string>();
         ReadShipCalendar(problems);
         foreach (var problem in problems) yield return $"policy.ship: {problem}";
+        if (DrillCalendar is { } drills)
+            foreach (var problem in Calendar.Parse(drills, DrillTimeZone).Problems)
+                yield return $"policy.drillCalendar: {problem}";
         if (!Enum.IsDefined(Priority)) yield return $"policy.priority {(int)Priority} is not known";
         if (OutboxLogBytes is not 0 and (< 4 << 20 or > 4L << 40))
             yield return $"policy.outboxLogBytes is {OutboxLogBytes}; allowed is 0 (none) or 4 MiB to 4 TiB";

@@ -65,6 +65,9 @@ public sealed class InMemoryRunStore(Func<Task>? pause = null) : IRunStore
     public Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
         Task.FromResult(Unfinished);
 
+    public Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<Run>>([.. All().Where(r => r.Finished && r.FinishedAt >= moment)]);
+
     public async Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct)
     {
         lock (_lock) _signals.Add((id, signal));

@@ -66,6 +66,23 @@ public abstract class RunStoreConformance
     }
 
     [Fact]
+    public async Task What_ended_since_a_moment_is_found_also_when_it_was_reopened_in_between()
+    {
+        var store = await OpenAsync();
+        var (first, second) = (NewRun("shop", 1), NewRun("other", 2));
+        await store.TryAddAsync(first, Ct);
+        await store.TryAddAsync(second, Ct);
+        await store.SaveAsync(Finished(first), Tenure.Sole, Ct);
+        var end = Finished(first).FinishedAt!.Value;
+        Assert.Equal(first.Id, Assert.Single(await store.EndedSinceAsync(end, Ct)).Id);
+        Assert.Empty(await store.EndedSinceAsync(end.AddMilliseconds(1), Ct));
+        await store.TryReopenAsync(first, Ct);
+        Assert.Empty(await store.EndedSinceAsync(end, Ct));
+        await store.SaveAsync(Finished(first) with { FinishedAt = end.AddHours(1) }, Tenure.Sole, Ct);
+        Assert.Equal(first.Id, Assert.Single(await store.EndedSinceAsync(end.AddMilliseconds(1), Ct)).Id);
+    }
+
+    [Fact]
     public async Task A_run_is_found_by_the_key_of_its_request()
     {
         var store = await OpenAsync();

@@ -270,6 +270,7 @@ public sealed partial class TenantTests(ITestOutputHelper output)
             Steps = [],
         };
         await sites.A.Services.GetRequiredService<IRunStore>().TryAddAsync(run, Ct);
+        await client.PutPricesAsync(new PriceBook { Currency = "EUR" }, Ct);
         return (run.Id, anna.Split('.')[1]);
     }
 

@@ -161,7 +161,7 @@ public sealed class AlertBookTests : IDisposable
         _book.Apply(conditions, "a", Start.AddSeconds(seconds));
 
     private AlertBook Book() => new(_store, _deliveries, SealedStores.Audit(_database),
-        new HandClock(), NullLogger<AlertBook>.Instance);
+        [_deliveries], new HandClock(), NullLogger<AlertBook>.Instance);
 
     public void Dispose()
     {

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Alerts;
+using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Tests.Linking;
@@ -76,7 +77,7 @@ public sealed class AlertCourierTests : IDisposable
         var dead = Assert.Single(_deliveries.List(DeliveryState.Dead, 9));
         Assert.Equal("it answered 404", dead.Error);
         Assert.Equal((0, 1), (_targets.Describe()[0].Waiting, _targets.Describe()[0].Dead));
-        Assert.Equal(AlertKind.DeliveryFailed, Assert.Single(_deliveries.Conditions()).Kind);
+        Assert.Equal(AlertKind.DeliveryFailed, Assert.Single(_deliveries.Conditions(Sight.At("a"))).Kind);
 
         _targets.Remove("hook");
         Assert.Empty(_deliveries.List(null, 9));

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+using Dapper;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Controller.Watching;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Protection.Policies;
+using Lifeboat.Recovery.Runs;
+
+namespace Lifeboat.Controller.Usage;
+
+// What groups use, by the day. Each thing is metered at one site, so that the reports of both add up:
+//
+//   where the instances run    size of the protected volumes x time; bytes written and sent, by the agent's counters
+//   where the replica is       journal and volumes that points can be opened of x time
+//   where a run was            instances of drills and of recovery x time
+//
+// Invariants: what is by time goes on from the mark, which is written in the same transaction; more than half a minute
+// since the mark is unobserved and counts nothing. A counter counts what it grew since the value that was stored with
+// it; one with another id began at zero. What a drill used is written whole each time, so that it cannot double.
+internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
+{
+    // Of each group that is primary here: since when its instances run in recovery; null: they are at home.
+    private readonly Dictionary<string, Run> _moves = [];
+
+    public Task SeeAsync(Observation now, CancellationToken ct)
+    {
+        using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        var rows = new UsageRows(transaction);
+        foreach (var run in now.Runs) Note(rows, run, now.At);
+        var marks = rows.Marks();
+        var totals = now.Totals.ToLookup(t => t.Group);
+        foreach (var group in now.Groups)
+        {
+            var name = group.Definition.Name;
+            if (marks.Remove(name, out var mark)) ByTime(rows, now, group, mark);
+            rows.Mark(name, now.At);
+            foreach (var counted in totals[name]) Count(rows, group.Definition, counted.Totals, now.At);
+        }
+        foreach (var gone in marks.Keys) rows.Forget(gone);
+        transaction.Commit();
+        return Task.CompletedTask;
+    }
+
+    private void ByTime(UsageRows rows, Observation now, GroupInfo group, DateTimeOffset mark)
+    {
+        var definition = group.Definition;
+        var observed = now.At - mark <= SiteWatch.GapLimit;
+        var volumes = definition.Volumes.Sum(v => v.SizeBytes);
+        var isPrimary = definition.PrimarySite == now.Site;
+        foreach (var (day, length) in Slices.Days(mark, now.At))
+        {
+            rows.Add(definition, day, observed ? Meter.Observed : Meter.Unobserved, (long)length.TotalMilliseconds);
+            if (!observed) continue;
+            if (isPrimary && group.State is not (GroupState.FailedOver or GroupState.Diverged))
+                rows.Add(definition, day, Meter.Protected, KibSeconds(volumes, length));
+            if (now.ReplicaOf(group) is not { } replica) continue;
+            rows.Add(definition, day, Meter.Journal, KibSeconds(replica.JournalBytes, length));
+            if (replica.Newest is not null) rows.Add(definition, day, Meter.Points, KibSeconds(volumes, length));
+        }
+        if (!isPrimary || !_moves.TryGetValue(definition.Name, out var move)
+            || InstanceTime.OfRecovery(move) is not { } since) return;
+        // Instances run on while no controller looks: where the group is primary still, they ran here all the time.
+        foreach (var (day, length) in Slices.Days(since > mark ? since : mark, now.At))
+            rows.Add(definition, day, Meter.Recovery, (long)length.TotalMilliseconds * Instances(definition));
+    }
+
+    private static void Count(UsageRows rows, GroupDefinition group, SourceTotals totals, DateTimeOffset now)
+    {
+        // What is read in moments was not captured: then what was shipped is what had changed.
+        var changed = group.Policy.Source is ChangeSource.Continuous ? totals.CapturedBytes : totals.ShippedBytes;
+        var (lastChanged, lastWire) = rows.Counter(group.Name, totals.Id);
+        if (changed <= lastChanged && totals.WireBytes <= lastWire) return;
+        rows.Add(group, Slices.Day(now), Meter.Changed, Math.Max(0, changed - lastChanged));
+        rows.Add(group, Slices.Day(now), Meter.Wire, Math.Max(0, totals.WireBytes - lastWire));
+        // A killed agent may begin a little below what it had said: that was counted.
+        rows.SaveCounter(group.Name, totals.Id, Math.Max(changed, lastChanged), Math.Max(totals.WireBytes, lastWire));
+    }
+
+    private void Note(UsageRows rows, Run run, DateTimeOffset now)
+    {
+        if (InstanceTime.IsMove(run) && !(_moves.TryGetValue(run.Group, out var known)
+            && known.FinishedAt > run.FinishedAt)) _moves[run.Group] = run;
+        if (InstanceTime.OfDrill(run, now) is not var (from, to)) return;
+        foreach (var (day, length) in Slices.Days(from, to))
+            rows.SaveDrill(run, Tenants.Of(run.Before), day,
+                (long)length.TotalMilliseconds * Instances(run.Before));
+    }
+
+    private static int Instances(GroupDefinition group) =>
+        group.Members.Count(m => m.Kind is MemberKind.Replicated or MemberKind.Stateless);
+
+    private static long KibSeconds(long bytes, TimeSpan length) =>
+        (long)Math.Round(bytes / 1024.0 * length.TotalSeconds);
+}
