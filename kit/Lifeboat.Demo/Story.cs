@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Testing.Field;
 using Lifeboat.Testing.Oracle;
@@ -24,14 +25,17 @@ internal sealed partial class Story(StoryOptions options, Ledger ledger, TimePro
         {
             await story.SetUpAsync(ct);
             await story.ProtectAsync(ct);
+            var meter = story.MeterHours(ct);
             await story.DrillAsync(ct);
+            await meter();
             await story.DisasterAndFailoverAsync(ct);
             await story.ReprotectAsync(ct);
             await story.FailBackAsync(ct);
             await story.AccountAsync(ct);
             done = true;
         }
-        catch (Exception e) when (e is FieldException or OracleException or OperationCanceledException)
+        catch (Exception e) when
+            (e is FieldException or OracleException or ProblemException or OperationCanceledException)
         {
             ledger.Prove("the story was told to its end", false, e.Message);
         }

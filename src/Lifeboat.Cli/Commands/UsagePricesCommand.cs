@@ -5,7 +5,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
 using YamlDotNet.Core;
-using YamlDotNet.Serialization;
+using YamlDotNet.RepresentationModel;
 
 namespace Lifeboat.Cli.Commands;
 
@@ -74,16 +74,22 @@ internal sealed class UsagePricesCommand : LifeboatCommand
 
     private static Dictionary<string, string> Values(string file, string text)
     {
+        var yaml = new YamlStream();
         try
         {
-            return new DeserializerBuilder().WithDuplicateKeyChecking().Build()
-                .Deserialize<Dictionary<string, string>>(text) ?? [];
+            yaml.Load(new StringReader(text));
         }
         catch (YamlException e)
         {
-            throw new ProblemException(ReasonCode.InvalidRequest, $"{file} is no price book",
-                $"Line {e.Start.Line}: {e.InnerException?.Message ?? e.Message}", cause: e);
+            throw new ProblemException(ReasonCode.InvalidRequest, $"{file} is no YAML",
+                $"Line {e.Start.Line}: {e.Message}", cause: e);
         }
+        if (yaml.Documents.Count == 0) return [];
+        if (yaml.Documents is not [{ RootNode: YamlMappingNode root }])
+            throw new ProblemException(ReasonCode.InvalidRequest, $"{file} is no price book",
+                "It is one list of names and prices, such as wireGib: 0.02.");
+        return root.Children.ToDictionary(c => $"{c.Key}", c => c.Value is YamlScalarNode { Value: { } value } ? value
+            : $"{c.Value}");
     }
 
     private static string Text(decimal price) => price.ToString(CultureInfo.InvariantCulture);

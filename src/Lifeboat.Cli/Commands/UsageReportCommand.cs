@@ -25,6 +25,7 @@ internal sealed class UsageReportCommand : LifeboatCommand
                 : report.Lines)
                 table.AddRow(Row(report, line));
         });
+        if (report.UpTo is { } at) session.Output.Talk($"metered up to {Show.Time(at)}");
         return ExitCode.Ok;
     }
 

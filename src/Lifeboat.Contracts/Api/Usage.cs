@@ -9,7 +9,11 @@ namespace Lifeboat.Contracts.Api;
 /// <param name="Currency">Of the price book; null: there are no prices.</param>
 /// <param name="Total">The sum of all lines.</param>
 public sealed record UsageReport(string Site, string Month, string? Currency, IReadOnlyList<UsageLine> Lines,
-    IReadOnlyList<UsageLine> Tenants, UsageLine Total);
+    IReadOnlyList<UsageLine> Tenants, UsageLine Total)
+{
+    /// <summary>When the site was looked at last: what came after is not metered yet. Null: it never was.</summary>
+    public DateTimeOffset? UpTo { get; init; }
+}
 
 /// <param name="Group">`*`: all groups of the tenant; a sum.</param>
 public sealed record UsageLine(string Tenant, string Group)

@@ -22,6 +22,10 @@ namespace Lifeboat.Controller.Usage;
 // it; one with another id began at zero. What a drill used is written whole each time, so that it cannot double.
 internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
 {
+    // Length of each group's journal at the look before. It grows for a long time and evenly: what it had between two
+    // looks is the mean of both; the newer one alone would count too much, always.
+    private readonly Dictionary<string, long> _journals = [];
+
     // Of each group that is primary here: since when its instances run in recovery; null: they are at home.
     private readonly Dictionary<string, Run> _moves = [];
 
@@ -30,6 +34,8 @@ internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
         var rows = new UsageRows(transaction);
+        // Another controller watched meanwhile.
+        if (now.IsFirst) _journals.Clear();
         foreach (var run in now.Runs) Note(rows, run, now.At);
         var marks = rows.Marks();
         var totals = now.Totals.ToLookup(t => t.Group);
@@ -38,9 +44,15 @@ internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
             var name = group.Definition.Name;
             if (marks.Remove(name, out var mark)) ByTime(rows, now, group, mark);
             rows.Mark(name, now.At);
+            if (now.ReplicaOf(group) is { } replica) _journals[name] = replica.JournalBytes;
+            else _journals.Remove(name);
             foreach (var counted in totals[name]) Count(rows, group.Definition, counted.Totals, now.At);
         }
-        foreach (var gone in marks.Keys) rows.Forget(gone);
+        foreach (var gone in marks.Keys)
+        {
+            rows.Forget(gone);
+            _journals.Remove(gone);
+        }
         transaction.Commit();
         return Task.CompletedTask;
     }
@@ -51,14 +63,16 @@ internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
         var observed = now.At - mark <= SiteWatch.GapLimit;
         var volumes = definition.Volumes.Sum(v => v.SizeBytes);
         var isPrimary = definition.PrimarySite == now.Site;
+        var replica = now.ReplicaOf(group);
+        var journal = _journals.GetValueOrDefault(definition.Name, replica?.JournalBytes ?? 0);
         foreach (var (day, length) in Slices.Days(mark, now.At))
         {
             rows.Add(definition, day, observed ? Meter.Observed : Meter.Unobserved, (long)length.TotalMilliseconds);
             if (!observed) continue;
             if (isPrimary && group.State is not (GroupState.FailedOver or GroupState.Diverged))
                 rows.Add(definition, day, Meter.Protected, KibSeconds(volumes, length));
-            if (now.ReplicaOf(group) is not { } replica) continue;
-            rows.Add(definition, day, Meter.Journal, KibSeconds(replica.JournalBytes, length));
+            if (replica is null) continue;
+            rows.Add(definition, day, Meter.Journal, KibSeconds((journal + replica.JournalBytes) / 2, length));
             if (replica.Newest is not null) rows.Add(definition, day, Meter.Points, KibSeconds(volumes, length));
         }
         if (!isPrimary || !_moves.TryGetValue(definition.Name, out var move)

@@ -27,7 +27,17 @@ internal sealed class UsageReports(ControllerDatabase database, PriceStore price
             .Select(g => Line(g.Key.Tenant, g.Key.Name, g.ToDictionary(r => (Meter)r.Meter, r => r.Amount)))
             .Select(l => l with { Cost = book?.Of(l) }).ToList();
         return new UsageReport(site, MonthText.Of(begin), book?.Currency, lines,
-            [.. lines.GroupBy(l => l.Tenant).Select(g => Sum(g.Key, g))], Sum(AllGroups, lines));
+            [.. lines.GroupBy(l => l.Tenant).Select(g => Sum(g.Key, g))], Sum(AllGroups, lines))
+        {
+            UpTo = UpTo(),
+        };
+    }
+
+    private DateTimeOffset? UpTo()
+    {
+        using var connection = database.Open();
+        return connection.QuerySingle<long?>("SELECT max(at) FROM usage_marks") is { } at
+            ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null;
     }
 
     private List<Row> Read(DateTimeOffset month, string? tenant)

@@ -93,7 +93,7 @@ internal sealed class BodyFaults
         _ when type == typeof(string) => "must be text",
         _ when type == typeof(bool) => "must be true or false",
         _ when type == typeof(int) || type == typeof(long) || type == typeof(uint) => "must be a whole number",
-        _ when type == typeof(double) => "must be a number",
+        _ when type == typeof(double) || type == typeof(decimal) => "must be a number",
         _ when type == typeof(Guid) => "must be an id like 0198c1a4-5f10-7c3e-8d54-2f6a0b9c1d7e",
         _ when type == typeof(TimeSpan) => "must be a duration like 00:15:00 or 1.00:00:00",
         _ when type == typeof(DateTimeOffset) => "must be a time like 2026-01-31T12:00:00Z",

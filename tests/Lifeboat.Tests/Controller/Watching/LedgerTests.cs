@@ -123,6 +123,24 @@ public sealed class LedgerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_journal_that_grows_counts_with_its_mean_between_two_looks()
+    {
+        for (var i = 0; i <= 180; i++)
+            await SeeAsync(i == 0 ? 0 : 20, "b", Sight.Group() with
+            {
+                Replica = Sight.Replica() with { JournalBytes = (long)i << 20 },
+            });
+        Assert.Equal(90.0 / 1024, Usage("b", "2026-11").JournalGibHours, 6);
+        // Nobody knows how it went meanwhile where another controller watched.
+        await SeeAsync(20, Sight.At("b", Sight.Group() with
+        {
+            Replica = Sight.Replica() with { JournalBytes = 900L << 20 },
+        }) with { IsFirst = true });
+        Assert.Equal(900.0 / 1024 * 20 / 3600, Usage("b", "2026-12").JournalGibHours, 6);
+        Assert.Equal(_now, new UsageReports(_database, new PriceStore(_database), "b", _time).Of(null, null).UpTo);
+    }
+
+    [Fact]
     public async Task Instances_in_recovery_count_from_the_failover_on_also_while_no_controller_looks()
     {
         var here = Sight.Group(GroupState.FailedOver);
