@@ -41,6 +41,9 @@ internal sealed class CommandOutput(string format, TextWriter data, TextWriter t
             if (text is not null) table.AddRow(name, text);
     });
 
+    /// <summary>Data that is text already.</summary>
+    public void WriteLine(string line) => data.WriteLine(line);
+
     public void Talk(string line) => talk.WriteLine(line);
 
     public void Problem(ReasonCode reason, string title, string? detail, IReadOnlyList<string>? errors)

@@ -22,6 +22,9 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
     /// <exception cref="ProblemException">SiteUnknown: the directory is not a site's.</exception>
     public ControllerClient Controller => _controller ??= Connect();
 
+    /// <summary>The same place, about another tenant.</summary>
+    public CommandSession Of(string? tenant) => new(siteDirectory, output, time) { Profile = Profile, Tenant = tenant };
+
     public Guid PointId(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
         ReasonCode.PointUnknown, $"'{text}' is not the id of a recovery point",
         "`lifeboat point list GROUP` shows them.");

@@ -12,6 +12,8 @@ internal static class CommandTree
         ["link"] = "Links to paired sites",
         ["instance"] = "The virtual machines of this site",
         ["group"] = "Protection groups",
+        ["policy"] = "Named policies, which groups follow",
+        ["plan"] = "What the runs of groups are made from: boot order and checks",
         ["volume"] = "Volumes of protection groups, where their instances run",
         ["application"] = "Applications: groups that share recovery points",
         ["seed"] = "Seeds: disks carried to the recovery site instead of sent",

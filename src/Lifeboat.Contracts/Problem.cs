@@ -27,9 +27,19 @@ public sealed record Problem(
 /// Place in the body: a JSON pointer (RFC 6901) as a URI fragment, e.g. `#/members/0/instance`.
 /// </param>
 /// <param name="Parameter">Name of the query parameter or header, when the fault is not in the body.</param>
-public sealed record ProblemFault(string Detail, string? Pointer = null, string? Parameter = null)
+/// <param name="At">Place in a file that was sent; the pointer is one into its document then.</param>
+public sealed record ProblemFault(string Detail, string? Pointer = null, string? Parameter = null,
+    FilePlace? At = null)
 {
-    public override string ToString() => $"{Pointer ?? Parameter}: {Detail}";
+    public override string ToString() => At is null ? $"{Pointer ?? Parameter}: {Detail}"
+        : Pointer is null or "#" ? $"{At}: {Detail}" : $"{At} {Pointer}: {Detail}";
+}
+
+/// <param name="Line">The first is 1.</param>
+/// <param name="Column">The first is 1.</param>
+public sealed record FilePlace(string File, int Line, int Column)
+{
+    public override string ToString() => FormattableString.Invariant($"{File}:{Line}:{Column}");
 }
 
 /// <summary>The one exception of the API boundary, on both sides of it.</summary>

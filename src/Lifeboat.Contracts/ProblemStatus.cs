@@ -15,7 +15,7 @@ public static class ProblemStatus
         ReasonCode.GroupUnknown or ReasonCode.PointUnknown or ReasonCode.InstanceUnknown or ReasonCode.VolumeUnknown
             or ReasonCode.RunUnknown or ReasonCode.SiteUnknown or ReasonCode.NetworkUnknown
             or ReasonCode.HostUnknown or ReasonCode.PathUnknown or ReasonCode.OperationUnknown
-            or ReasonCode.FollowUpUnknown or ReasonCode.PricesUnknown
+            or ReasonCode.FollowUpUnknown or ReasonCode.PricesUnknown or ReasonCode.PolicyUnknown
             or ReasonCode.TenantUnknown or ReasonCode.UserUnknown or ReasonCode.TokenUnknown => 404,
         ReasonCode.MethodNotAllowed => 405,
         ReasonCode.Conflict or ReasonCode.GroupExists or ReasonCode.InstanceExists or ReasonCode.RunInProgress

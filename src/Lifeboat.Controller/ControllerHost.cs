@@ -183,6 +183,8 @@ public static class ControllerHost
         app.Services.GetRequiredService<TenantEndpoints>().Map(routes);
         app.Services.GetRequiredService<UserEndpoints>().Map(routes);
         app.Services.GetRequiredService<AuditEndpoints>().Map(routes);
+        app.Services.GetRequiredService<PolicyEndpoints>().Map(routes);
+        app.Services.GetRequiredService<DeclarationEndpoints>().Map(routes);
         app.Services.GetRequiredService<HealthEndpoints>().Map(routes);
         app.Services.GetRequiredService<UsageEndpoints>().Map(routes);
         app.Services.GetRequiredService<PairEndpoints>().Map(routes);

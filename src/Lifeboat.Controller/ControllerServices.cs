@@ -5,6 +5,7 @@ using Lifeboat.Controller.Alerts;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Applications;
+using Lifeboat.Controller.Declarations;
 using Lifeboat.Controller.DesiredState;
 using Lifeboat.Controller.FollowUps;
 using Lifeboat.Controller.Groups;
@@ -12,6 +13,7 @@ using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Schedules;
 using Lifeboat.Controller.ServiceLevels;
@@ -54,10 +56,12 @@ internal static class ControllerServices
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
         services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
             .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>().AddSingleton<GroupSuspension>()
-            .AddSingleton<GroupVolumes>().AddSingleton<VolumeProtection>().AddSingleton<InstanceHosts>()
+            .AddSingleton<GroupEdits>().AddSingleton<PlanEditing>().AddSingleton<GroupVolumes>()
+            .AddSingleton<VolumeProtection>().AddSingleton<InstanceHosts>()
             .AddSingleton<DivergenceStore>().AddSingleton<DivergenceWatch>().AddSingleton<Divergences>()
             .AddSingleton<InstanceQuiesces>().AddSingleton<FollowUpStore>()
             .AddSingleton<RecoveryProofs>().AddSingleton<StatusBoard>();
+        services.AddSingleton<PolicyStore>().AddSingleton<PolicyFollowers>().AddSingleton<PolicyCatalog>();
         services.AddSingleton<ApplicationCatalog>().AddSingleton<SharedCheckpoint>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()
             .AddSingleton<RunHost>();
@@ -66,6 +70,7 @@ internal static class ControllerServices
         services.AddHostedService<SharedPointSchedule>();
         services.AddHostedService<QuiesceFollowUps>();
         services.AddWatching();
+        services.AddDeclarations();
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestIds>().AddSingleton<RequestFaults>()
             .AddSingleton<RequestKeyStore>().AddSingleton<IdempotencyKeys>().AddSingleton<EntityTags>()
             .AddSingleton<OperationStore>().AddSingleton<Operations>().AddSingleton<OperationEndpoints>()
@@ -77,7 +82,23 @@ internal static class ControllerServices
             .AddSingleton<SeedEndpoints>().AddSingleton<ControllerEndpoints>().AddSingleton<AlertEndpoints>()
             .AddSingleton<EventEndpoints>().AddSingleton<HealthEndpoints>().AddSingleton<QuiesceEndpoints>()
             .AddSingleton<FollowUpEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<TenantEndpoints>()
-            .AddSingleton<AuditEndpoints>().AddSingleton<StatusEndpoints>().AddSingleton<UsageEndpoints>();
+            .AddSingleton<AuditEndpoints>().AddSingleton<StatusEndpoints>().AddSingleton<UsageEndpoints>()
+            .AddSingleton<PolicyEndpoints>().AddSingleton<DeclarationEndpoints>();
+    }
+
+    // Kinds of documents, what others need first.
+    private static void AddDeclarations(this IServiceCollection services)
+    {
+        services.AddSingleton<LinkEditing>().AddSingleton<GroupPlanner>().AddSingleton<DeclarationCatalog>();
+        services.AddSingleton<TenantKind>().AddSingleton<InstanceKind>().AddSingleton<PeerKind>()
+            .AddSingleton<LinkKind>().AddSingleton<PolicyKind>().AddSingleton<UserKind>().AddSingleton<GroupKind>()
+            .AddSingleton<PlanKind>();
+        services.AddSingleton<IReadOnlyList<IDeclaredKind>>(p =>
+        [
+            p.GetRequiredService<TenantKind>(), p.GetRequiredService<InstanceKind>(), p.GetRequiredService<PeerKind>(),
+            p.GetRequiredService<LinkKind>(), p.GetRequiredService<PolicyKind>(), p.GetRequiredService<UserKind>(),
+            p.GetRequiredService<GroupKind>(), p.GetRequiredService<PlanKind>(),
+        ]);
     }
 
     // Who may ask, and the trail of what was asked.

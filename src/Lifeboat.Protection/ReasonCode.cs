@@ -87,4 +87,5 @@ public enum ReasonCode
     FollowUpUnknown = 118,
     IdentityUnavailable = 119,
     PricesUnknown = 125,
+    PolicyUnknown = 126,
 }

@@ -34,6 +34,12 @@ internal sealed class GroupCreateCommand : LifeboatCommand
         DefaultValueFactory = _ => [],
     };
 
+    private readonly Option<string?> _policy = new("--policy")
+    {
+        Description = "Named policy that it follows; what is given besides is its own",
+        HelpName = "POLICY",
+    };
+
     private readonly Option<TimeSpan?> _rpo = Inputs.Duration("--rpo", "RPO target");
     private readonly Option<TimeSpan?> _rto = Inputs.Duration("--rto", "RTO target");
     private readonly Option<TimeSpan?> _interval =
@@ -66,7 +72,8 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     public GroupCreateCommand() : base("group", "create", "Protect instances of this site as one group")
     {
         Add(_group);
-        Option[] options = [_instances, _site, _exclude, _targets, _rpo, _rto, _interval, _source, _period, _quiesce,
+        Option[] options = [_instances, _site, _exclude, _targets, _policy, _rpo, _rto, _interval, _source, _period,
+            _quiesce,
             _application,
             _shared, _retention, _outbox, _log,
             _checks, _suspend];
@@ -87,6 +94,8 @@ internal sealed class GroupCreateCommand : LifeboatCommand
             Members = Members(parsed),
             Checks = parsed.GetRequiredValue(_checks),
             Application = parsed.GetValue(_application),
+            PolicyName = parsed.GetValue(_policy),
+            Overrides = parsed.GetValue(_policy) is null ? [] : Overrides(parsed),
             Suspend = parsed.GetValue(_suspend) is { } span ? new SuspendGroupRequest("waits for a seed", span) : null,
             Policy = defaults with
             {
@@ -104,6 +113,19 @@ internal sealed class GroupCreateCommand : LifeboatCommand
         }, ct);
         GroupTable.Write(session.Output, group, session.Time);
         return ExitCode.Ok;
+    }
+
+    private List<string> Overrides(ParseResult parsed)
+    {
+        (string Field, object? Given)[] given =
+        [
+            ("rpoTarget", parsed.GetValue(_rpo)), ("rtoTarget", parsed.GetValue(_rto)),
+            ("checkpointInterval", parsed.GetValue(_interval)), ("source", parsed.GetValue(_source)),
+            ("sourcePeriod", parsed.GetValue(_period)), ("quiesceInterval", parsed.GetValue(_quiesce)),
+            ("sharedInterval", parsed.GetValue(_shared)), ("retention", parsed.GetValue(_retention)),
+            ("outboxBytes", parsed.GetValue(_outbox)), ("outboxLogBytes", parsed.GetValue(_log)),
+        ];
+        return [.. given.Where(g => g.Given is not null).Select(g => g.Field)];
     }
 
     private List<MemberRequest> Members(ParseResult parsed)

@@ -14,7 +14,14 @@ public sealed record CreateGroupRequest
     /// <summary>A paired site.</summary>
     public required string RecoverySite { get; init; }
     public required IReadOnlyList<MemberRequest> Members { get; init; }
+    /// <summary>Null: the named one's, or the defaults.</summary>
     public Policy? Policy { get; init; }
+    /// <summary>A named policy of the group's tenant that it follows; null: its policy is its own.</summary>
+    public string? PolicyName { get; init; }
+    /// <summary>
+    /// Names of the fields of <see cref="Policy"/> that are the group's own, though it follows a named policy.
+    /// </summary>
+    public IReadOnlyList<string> Overrides { get; init; } = [];
     /// <summary>Groups of the same application share cuts; null: it stands alone.</summary>
     public string? Application { get; init; }
     /// <summary>What a run verifies, see <see cref="Lifeboat.Protection.Plans.Check"/>.</summary>

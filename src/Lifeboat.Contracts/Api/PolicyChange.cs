@@ -14,6 +14,8 @@ public sealed record PolicyChange
     public TimeSpan? SourcePeriod { get; init; }
     /// <summary>Zero: no longer by policy, only on request.</summary>
     public TimeSpan? QuiesceInterval { get; init; }
+    /// <summary>Zero: points are shared on request only.</summary>
+    public TimeSpan? SharedInterval { get; init; }
     public TimeSpan? QuiesceLimit { get; init; }
     /// <summary>Empty: none.</summary>
     public string? QuiesceLabel { get; init; }
@@ -27,6 +29,11 @@ public sealed record PolicyChange
     /// </summary>
     public string? Retention { get; init; }
 
+    /// <summary>Memory for unsent writes, bytes. With another one the source begins its stream anew.</summary>
+    public long? OutboxBytes { get; init; }
+    /// <summary>Disk for unsent writes that do not fit that memory, bytes; 0: none. As the memory.</summary>
+    public long? OutboxLogBytes { get; init; }
+
     /// <summary>As <see cref="LinkChange"/> has them, of this group alone.</summary>
     public string? ShipCap { get; init; }
     public IReadOnlyList<string>? ShipWindows { get; init; }
@@ -36,6 +43,11 @@ public sealed record PolicyChange
     public string? DrillCalendar { get; init; }
     /// <summary>An IANA name; empty: UTC.</summary>
     public string? DrillTimeZone { get; init; }
+
+    /// <summary>Of a group only: the named policy that it follows from now on; empty: none any more.</summary>
+    public string? Follow { get; init; }
+    /// <summary>Of a group only: fields that are as the named policy has them again.</summary>
+    public IReadOnlyList<string>? Inherit { get; init; }
 
     /// <returns>The policy with the change, and all that is wrong with it.</returns>
     public (Policy Policy, IReadOnlyList<string> Problems) Applied(Policy policy)
@@ -54,6 +66,14 @@ public sealed record PolicyChange
                 { Ticks: 0 } => null,
                 var interval => interval,
             },
+            SharedInterval = SharedInterval switch
+            {
+                null => policy.SharedInterval,
+                { Ticks: 0 } => null,
+                var interval => interval,
+            },
+            OutboxBytes = OutboxBytes ?? policy.OutboxBytes,
+            OutboxLogBytes = OutboxLogBytes ?? policy.OutboxLogBytes,
             QuiesceLimit = QuiesceLimit ?? policy.QuiesceLimit,
             QuiesceLabel = QuiesceLabel switch { null => policy.QuiesceLabel, "" => null, var label => label },
             OnQuiesceFailure = OnQuiesceFailure ?? policy.OnQuiesceFailure,

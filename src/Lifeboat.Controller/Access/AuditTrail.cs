@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Controller.Declarations;
+using Lifeboat.Controller.Policies;
 using Lifeboat.Protection.Groups;
 using System.Data.Common;
 using System.Text.Json;
@@ -16,13 +18,17 @@ namespace Lifeboat.Controller.Access;
 /// definition it was about before and after.
 /// </summary>
 internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecStore specs, UserStore users,
-    TenantStore tenants, PriceStore prices, TimeProvider time, ILogger<AuditTrail> logger)
+    TenantStore tenants, PriceStore prices, PolicyStore policies, TimeProvider time, ILogger<AuditTrail> logger)
 {
-    private const string BeforeKey = "lifeboat.audit.before", DetailKey = "lifeboat.audit.detail";
+    private const string BeforeKey = "lifeboat.audit.before", DetailKey = "lifeboat.audit.detail",
+        SparedKey = "lifeboat.audit.spared";
     private const int DefinitionMax = 256 << 10;
 
     /// <summary>What is to be said of the change beyond its path.</summary>
     public static void Note(HttpContext context, string detail) => context.Items[DetailKey] = detail;
+
+    /// <summary>It was only asked what would be.</summary>
+    public static void Spare(HttpContext context) => context.Items[SparedKey] = true;
 
     /// <summary>Looks at what the request is about, before anything is done.</summary>
     public void Begin(HttpContext context)
@@ -31,25 +37,58 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
             context.Items[BeforeKey] = Definition(context.Request.Path, context.Request.RouteValues, context);
     }
 
+    /// <summary>One of several changes of a request, with a row of its own.</summary>
+    public async Task RecordAsync(HttpContext context, PlannedChange change, Func<Task> work)
+    {
+        var (shown, path) = (change.Shown, new PathString(change.Subject));
+        var values = new RouteValueDictionary { ["owner"] = shown.Tenant ?? "" };
+        var name = change.Subject.Split('/') is ["", "v1", _, var one, ..] ? one : shown.Name;
+        values[shown.Kind switch { "Plan" => "group", "Link" => "peer", var kind => kind.ToLowerInvariant() }] = name;
+        var before = Definition(path, values, context);
+        var outcome = ReasonCode.None;
+        try
+        {
+            await work();
+        }
+        catch (ProblemException e)
+        {
+            outcome = e.Reason;
+            throw;
+        }
+        finally
+        {
+            Add(context, Caller.Of(context).Name, $"APPLY {shown.Action}".ToUpperInvariant(), path, outcome,
+                $"{shown.Kind} {shown.Name}", shown.Tenant, before, Definition(path, values, context));
+        }
+    }
+
     /// <param name="actor">Null: nobody knows.</param>
     public void End(HttpContext context, ReasonCode reason, string? actor)
     {
         // Strangers leave a line in the log only: the trail is kept for so many rows, and they must not be able to push
         // everything else out of it.
-        if (!IsChange(context.Request) || actor is null) return;
+        if (!IsChange(context.Request) || actor is null || context.Items.ContainsKey(SparedKey)) return;
         var caller = Caller.Find(context);
         var before = context.Items[BeforeKey] as string;
         var made = reason is ReasonCode.None ? context.Response.Headers.Location.ToString() : "";
         var after = reason is ReasonCode.None ? After(context, made) : before;
+        Add(context, actor, context.Request.Method, context.Request.Path, reason,
+            context.Items[DetailKey] as string ?? (made.Length > 0 ? $"made {made}" : null),
+            caller?.Tenant ?? (context.Request.RouteValues["group"] is string of ? GroupName.TenantOf(of) : null),
+            before, after);
+    }
+
+    private void Add(HttpContext context, string actor, string action, PathString path, ReasonCode reason,
+        string? detail, string? tenant, string? before, string? after)
+    {
         try
         {
-            log.Add(new AuditEntry(time.GetUtcNow(), actor, context.Request.Method, context.Request.Path,
+            log.Add(new AuditEntry(time.GetUtcNow(), actor, action, path,
                 reason is ReasonCode.None ? "ok" : JsonNamingPolicy.KebabCaseLower.ConvertName(reason.ToString()))
             {
-                Detail = context.Items[DetailKey] as string ?? (made.Length > 0 ? $"made {made}" : null),
-                Tenant = caller?.Tenant ?? (context.Request.RouteValues["group"] is string of
-                    ? GroupName.TenantOf(of) : null),
-                From = caller?.Address ?? Callers.AddressOf(context),
+                Detail = detail,
+                Tenant = tenant,
+                From = Caller.Find(context)?.Address ?? Callers.AddressOf(context),
                 Request = context.TraceIdentifier,
                 Before = before == after ? null : Cut(before),
                 After = before == after ? null : Cut(after),
@@ -58,7 +97,7 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
         catch (Exception e) when (e is DbException || ControllerDatabase.IsUnavailable(e))
         {
             // The request has been answered; cutting the answer off now would deny what was done.
-            LogNotRecorded(e, context.Request.Method, context.Request.Path);
+            LogNotRecorded(e, action, path);
         }
     }
 
@@ -71,7 +110,8 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
     {
         if (made.Split('/', StringSplitOptions.RemoveEmptyEntries) is not ["v1", var kind, var name])
             return Definition(context.Request.Path, context.Request.RouteValues, context);
-        var values = new RouteValueDictionary { [kind.TrimEnd('s')] = Uri.UnescapeDataString(name) };
+        var one = kind == "policies" ? "policy" : kind.TrimEnd('s');
+        var values = new RouteValueDictionary { [one] = Uri.UnescapeDataString(name) };
         return Definition("/v1/" + kind, values, context);
     }
 
@@ -79,9 +119,11 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
     {
         if (values["group"] is string group)
             return Json(groups.Find(group) is { Removed: false } record ? record.Definition : null);
+        if (values["policy"] is string policy) return Json(policies.Find(policy));
         if (values["peer"] is string peer && path.StartsWithSegments("/v1/links")) return Json(specs.Link(peer));
         if (path == "/v1/usage/prices") return Json(prices.Find());
-        if (values["user"] is string user) return Json(users.Find(Caller.Find(context)?.Tenant ?? "", user));
+        if (values["user"] is string user)
+            return Json(users.Find(values["owner"] as string ?? Caller.Find(context)?.Tenant ?? "", user));
         return values["tenant"] is string tenant ? Json(tenants.Find(tenant)) : null;
     }
 

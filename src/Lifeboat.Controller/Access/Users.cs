@@ -41,6 +41,21 @@ internal sealed class Users(UserStore store, ApiTokenStore tokens, TimeProvider 
         return Info(user);
     }
 
+    /// <summary>Makes a user, or gives it exactly these roles and rights.</summary>
+    /// <param name="expected">As it was when that was decided; null: it was not there.</param>
+    /// <exception cref="ProblemException">NotAllowed; PreconditionFailed: it is no longer so.</exception>
+    public void Put(StoredUser wanted, StoredUser? expected, Caller caller)
+    {
+        ThrowIfMore(wanted.Rights.Union(expected?.Rights ?? []), caller);
+        var made = expected is null && store.TryAdd(wanted, null);
+        if (made) return;
+        if (expected is null || store.Find(wanted.Tenant, wanted.Name) is not { } now
+            || !now.Rights.SequenceEqual(expected.Rights) || !now.Roles.SequenceEqual(expected.Roles))
+            throw new ProblemException(ReasonCode.PreconditionFailed,
+                $"user {wanted.FullName} was changed by somebody else meanwhile");
+        store.Save(wanted);
+    }
+
     public UserInfo Grant(string name, RightsRequest request, Caller caller)
     {
         var user = Changeable(name, request, caller);

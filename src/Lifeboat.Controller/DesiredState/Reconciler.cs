@@ -9,6 +9,7 @@ using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Tenancy;
@@ -28,7 +29,7 @@ namespace Lifeboat.Controller.DesiredState;
 internal sealed partial class Reconciler(CertificateRotation certificates, SiteIdentity identity, ControllerUrls urls,
     LocalSide here, SiteAgents agents, GroupStore groups, SpecStore specs,
     PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, PluggedDisks plugged, TenantCaps caps,
-    ILeases leases, TimeProvider time, ILogger<Reconciler> logger)
+    PolicyFollowers followers, ILeases leases, TimeProvider time, ILogger<Reconciler> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
@@ -49,6 +50,7 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
                 : RoundAsync($"agent of {h}", () => agents.SoonAsync(
                     h, FurtherLimit, t => TendAgentAsync(h, t), stoppingToken), stoppingToken)));
             await RoundAsync("certificates", () => TellAsync(stoppingToken), stoppingToken);
+            await RoundAsync("policies", () => FollowAsync(stoppingToken), stoppingToken);
             await RoundAsync("divergence", () => LookAsync(stoppingToken), stoppingToken);
             await RoundAsync("database", () => ExchangeAsync(stoppingToken), stoppingToken);
         }
@@ -94,6 +96,12 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
         if (identity.ReloadIfNew()) peers.Renew();
         if (leases.TryHold(LeaseName.Site("certificates"))) await certificates.TellAgainAsync(ct);
         return true;
+    }
+
+    private async Task<bool> FollowAsync(CancellationToken ct)
+    {
+        if (leases.TryHold(LeaseName.Site("policies"))) await followers.CatchUpAsync(ct);
+        return false;
     }
 
     private async Task<bool> TendAgentAsync(string host, CancellationToken ct)

@@ -4,6 +4,7 @@ using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Tenancy;
@@ -20,7 +21,7 @@ namespace Lifeboat.Controller.Groups;
 //                                                    ▼                                             ▼
 //                                            forgotten there                        forgotten here, then there
 internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupStore groups, BootFiles boot,
-    InstanceCatalog instances, GroupSuspension suspension, TenantQuotas quotas)
+    InstanceCatalog instances, GroupSuspension suspension, TenantQuotas quotas, PolicyStore policies)
 {
     public async Task<GroupDefinition> CreateAsync(CreateGroupRequest request, CancellationToken ct)
     {
@@ -74,7 +75,9 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
 
     private async Task<Dictionary<string, SiteInstance>> CheckAsync(CreateGroupRequest request, CancellationToken ct)
     {
-        var faults = new GroupFaults(request, here.Name, peers, groups);
+        var faults = new GroupFaults(request, here.Name, peers.Knows,
+            g => groups.Find(g) is { Removed: false } record ? record.Definition : null, groups.WithMember,
+            p => policies.Find(p)?.Policy);
         var found = new Dictionary<string, SiteInstance>();
         foreach (var member in request.Members ?? [])
         {
@@ -111,12 +114,22 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
             Epoch = epoch,
             PrimarySite = here.Name,
             RecoverySite = request.RecoverySite,
-            Policy = request.Policy ?? Policy.Default,
+            Policy = PolicyOf(request),
+            Follows = request.PolicyName is { } named ? new PolicyFollowing(named, [.. request.Overrides ?? []]) : null,
             Application = request.Application,
             Members = members,
             Checks = request.Checks,
             TargetDisks = targets,
         };
+    }
+
+    // Read anew: it may have been changed since it was checked.
+    private Policy PolicyOf(CreateGroupRequest request)
+    {
+        if (request.PolicyName is not { } name) return request.Policy ?? Policy.Default;
+        var full = GroupName.Of(GroupName.TenantOf(request.Name), name);
+        var named = policies.Find(full)?.Policy ?? throw PolicyCatalog.Unknown(full);
+        return PolicyFields.Taken(named, request.Policy ?? named, request.Overrides ?? []);
     }
 
     internal static IEnumerable<SiteDisk> Replicated(MemberRequest wanted, SiteInstance instance) =>

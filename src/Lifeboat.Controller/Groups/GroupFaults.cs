@@ -2,90 +2,126 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
-using Lifeboat.Controller.Peers;
-using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
-using Lifeboat.Protection.Plans;
+using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Controller.Groups;
 
+/// <param name="Place">In the request, e.g. `members/0/instance`; empty: the whole of it.</param>
+internal sealed record GroupFault(ReasonCode Reason, string Place, string Text);
+
 /// <summary>All that is wrong with a request for a group, said at once.</summary>
-internal sealed class GroupFaults(CreateGroupRequest request, string here, PeerDirectory peers, GroupStore groups)
+/// <param name="knownSite">Whether this site is paired with one.</param>
+/// <param name="group">The group of that full name, unless it was deleted.</param>
+/// <param name="groupOf">The group that an instance is in.</param>
+/// <param name="named">The named policy of that full name.</param>
+internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<string, bool> knownSite,
+    Func<string, GroupDefinition?> group, Func<string, GroupDefinition?> groupOf, Func<string, Policy?> named)
 {
     /// <exception cref="ProblemException">With the fault's own reason when there is one only.</exception>
     public void ThrowIfAny(IReadOnlyDictionary<string, SiteInstance> found)
     {
-        var faults = Names().Concat(Members(found)).Concat(Rules()).ToList();
+        var faults = All(found).ToList();
         if (faults.Count == 0) return;
         var reasons = faults.Select(f => f.Reason).Distinct().ToList();
         throw new ProblemException(reasons.Count == 1 ? reasons[0] : ReasonCode.InvalidRequest,
             faults.Count == 1 ? faults[0].Text : $"group {request.Name} cannot be created: {faults.Count} faults",
-            null, [.. faults.Select(f => f.Text)]);
+            null, [.. faults.Select(f => f.Text)])
+        {
+            Faults = [.. faults.Select(f => new ProblemFault(f.Text, f.Place.Length == 0 ? "#" : "#/" + f.Place))],
+        };
     }
 
-    private IEnumerable<Fault> Names()
+    /// <param name="found">The instances that there are, of those that are named.</param>
+    public IEnumerable<GroupFault> All(IReadOnlyDictionary<string, SiteInstance> found) =>
+        Names().Concat(Members(found)).Concat(Rules());
+
+    private IEnumerable<GroupFault> Names()
     {
         if (!GroupName.IsValid(request.Name))
-            yield return new(ReasonCode.InvalidRequest, $"name is '{request.Name}'; {GroupName.Rule}");
-        else if (groups.Find(request.Name) is { Removed: false })
-            yield return new(ReasonCode.GroupExists, $"there is a group {request.Name} already");
+            yield return Wrong("name", $"name is '{request.Name}'; {GroupName.Rule}");
+        else if (group(request.Name) is not null)
+            yield return new(ReasonCode.GroupExists, "name", $"there is a group {request.Name} already");
         if (request.RecoverySite == here)
-            yield return new(ReasonCode.InvalidRequest, "recoverySite must be another site than this one");
-        else if (!peers.Knows(request.RecoverySite))
-            yield return new(ReasonCode.SiteUnknown, $"this site is not paired with a site {request.RecoverySite}");
+            yield return Wrong("recoverySite", "recoverySite must be another site than this one");
+        else if (!knownSite(request.RecoverySite))
+            yield return new(ReasonCode.SiteUnknown, "recoverySite",
+                $"this site is not paired with a site {request.RecoverySite}");
+        if (request.Application is { } application && !EntityName.IsValid(application))
+            yield return Wrong("application", $"application is '{application}'; {EntityName.Rule}");
     }
 
-    private IEnumerable<Fault> Members(IReadOnlyDictionary<string, SiteInstance> found)
+    private IEnumerable<GroupFault> Members(IReadOnlyDictionary<string, SiteInstance> found)
     {
         if (request.Members is null or { Count: 0 })
-            yield return new(ReasonCode.InvalidRequest, "members is empty; a group has at least one instance");
-        var twice = (request.Members ?? []).GroupBy(m => m.Instance).Where(g => g.Count() > 1);
-        foreach (var name in twice.Select(g => g.Key))
-            yield return new(ReasonCode.InvalidRequest, $"{name} is named twice");
-        foreach (var fault in (request.Members ?? []).SelectMany(m => Member(m, found))) yield return fault;
+            yield return Wrong("members", "members is empty; a group has at least one instance");
+        var twice = (request.Members ?? []).Index().GroupBy(m => m.Item.Instance).Where(g => g.Count() > 1);
+        foreach (var named in twice)
+            yield return Wrong($"members/{named.Last().Index}", $"{named.Key} is named twice");
+        foreach (var fault in (request.Members ?? []).Index()
+            .SelectMany(m => Member(m.Item, $"members/{m.Index}", found))) yield return fault;
     }
 
-    private IEnumerable<Fault> Member(MemberRequest member, IReadOnlyDictionary<string, SiteInstance> found)
+    private IEnumerable<GroupFault> Member(MemberRequest member, string place,
+        IReadOnlyDictionary<string, SiteInstance> found)
     {
         if (member.Kind is not MemberKind.Replicated)
         {
-            yield return new(ReasonCode.InvalidRequest,
+            yield return Wrong(place + "/kind",
                 $"{member.Instance}: member kind {member.Kind} is not supported by this version; use replicated");
         }
         if (!found.TryGetValue(member.Instance, out var instance))
         {
-            yield return new(ReasonCode.InstanceUnknown, $"site {here} has no instance {member.Instance}");
+            yield return new(ReasonCode.InstanceUnknown, place + "/instance",
+                $"site {here} has no instance {member.Instance}");
             yield break;
         }
         if (instance.Power is not (InstancePower.Running or InstancePower.Paused))
         {
-            yield return new(ReasonCode.WrongState,
+            yield return new(ReasonCode.WrongState, place + "/instance",
                 $"{member.Instance} is {instance.Power}; its disks can be captured only while it runs");
         }
-        if (groups.WithMember(member.Instance) is { } other)
-            yield return new(ReasonCode.Conflict, other.Tenant == GroupName.TenantOf(request.Name)
+        if (groupOf(member.Instance) is { } other)
+            yield return new(ReasonCode.Conflict, place + "/instance",
+                other.Tenant == GroupName.TenantOf(request.Name)
                 ? $"{member.Instance} is in group {other.Name} already" : $"{member.Instance} is in a group already");
         var known = instance.Disks.Select(d => d.Name).ToHashSet();
-        foreach (var name in (member.ExcludedDisks ?? []).Concat(member.TargetDisks?.Keys ?? [])
-            .Where(d => !known.Contains(d)))
-            yield return new(ReasonCode.VolumeUnknown, $"{member.Instance} has no disk {name}");
+        foreach (var (index, name) in (member.ExcludedDisks ?? []).Index().Where(d => !known.Contains(d.Item)))
+            yield return new(ReasonCode.VolumeUnknown, $"{place}/excludedDisks/{index}",
+                $"{member.Instance} has no disk {name}");
+        foreach (var name in (member.TargetDisks?.Keys ?? []).Where(d => !known.Contains(d)))
+            yield return new(ReasonCode.VolumeUnknown, $"{place}/targetDisks/{name}",
+                $"{member.Instance} has no disk {name}");
         if (!GroupCreation.Replicated(member, instance).Any())
-            yield return new(ReasonCode.InvalidRequest, $"{member.Instance}: no disk is left to replicate");
+            yield return Wrong(place + "/excludedDisks", $"{member.Instance}: no disk is left to replicate");
     }
 
-    private IEnumerable<Fault> Rules()
+    private IEnumerable<GroupFault> Rules()
     {
-        foreach (var problem in request.Policy?.Problems() ?? [])
-            yield return new(ReasonCode.InvalidRequest, problem);
-        foreach (var text in request.Checks ?? [])
+        foreach (var problem in request.Policy?.Problems() ?? []) yield return Wrong("policy", problem);
+        foreach (var field in (request.Overrides ?? []).Except(PolicyFields.Names))
+            yield return Wrong("overrides", $"overrides: a policy has no field '{field}'");
+        if (request.PolicyName is { } policy)
         {
-            var (check, problem) = Check.Parse(text);
-            if (problem is not null) yield return new(ReasonCode.InvalidRequest, problem);
-            else if (check!.Instance is { } name && request.Members?.All(m => m.Instance != name) == true)
-                yield return new(ReasonCode.InvalidRequest, $"check '{text}': {name} is not a member");
+            if (named(GroupName.Of(GroupName.TenantOf(request.Name), policy)) is not { } followed)
+                yield return new(ReasonCode.PolicyUnknown, "policyName",
+                    $"tenant {GroupName.TenantOf(request.Name)} has no policy '{policy}' at this site");
+            else
+                foreach (var problem in PolicyFields.Taken(followed, request.Policy ?? followed,
+                    request.Overrides ?? []).Problems().Except(request.Policy?.Problems() ?? []))
+                    yield return Wrong("policyName", $"with policy {policy}: {problem}");
         }
+        else if (request.Overrides is { Count: > 0 })
+        {
+            yield return Wrong("overrides", "overrides: the group follows no named policy (policyName)");
+        }
+        List<string> members = [.. (request.Members ?? []).Select(m => m.Instance)];
+        foreach (var (place, text) in PlanEditing.Faults(
+            (request.Members ?? []).DistinctBy(m => m.Instance).ToDictionary(m => m.Instance, m => m.BootOrder),
+            request.Checks ?? [], members))
+            yield return Wrong(place, text);
     }
 
-    private sealed record Fault(ReasonCode Reason, string Text);
+    private static GroupFault Wrong(string place, string text) => new(ReasonCode.InvalidRequest, place, text);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
-using Lifeboat.Controller.Peers;
-using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Policies;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
@@ -10,46 +9,58 @@ using Lifeboat.Quiescing;
 
 namespace Lifeboat.Controller.Groups;
 
-/// <summary>
-/// Changes a group's policy as it runs. Asked where the group's instances run: two sites that both edited the same
-/// version while apart would each keep its own.
-/// </summary>
-internal sealed class PolicyEditing(LocalSide here, PeerDirectory peers)
+/// <summary>Changes a group's policy as it runs, and which named policy it follows.</summary>
+internal sealed class PolicyEditing(GroupEdits edits, PolicyStore policies)
 {
     /// <exception cref="ProblemException">WrongSite, or InvalidRequest with all faults.</exception>
     public async Task<GroupDefinition> ChangeAsync(string group, PolicyChange change, CancellationToken ct)
     {
-        var now = here.Require(group);
-        if (now.PrimarySite != here.Name)
-        {
-            throw new ProblemException(ReasonCode.WrongSite,
-                $"the policy of group {group} is edited at site {now.PrimarySite}, where it runs; this is {here.Name}",
-                $"Ask the controller of {now.PrimarySite}.");
-        }
-        var (policy, problems) = change.Applied(now.Policy);
-        problems = [.. problems, .. QuiesceProblems(now, policy)];
-        if (problems.Count > 0)
+        var now = edits.Own(group, "policy");
+        var faults = new List<string>();
+        var (start, follows) = Following(now, change, faults);
+        var (policy, problems) = change.Applied(start);
+        faults.AddRange([.. problems, .. QuiesceProblems([.. now.Members.Select(m => m.Instance)], policy)]);
+        if (faults.Count > 0)
             throw new ProblemException(ReasonCode.InvalidRequest, $"the policy of group {group} would have faults",
-                null, problems);
-        if (policy == now.Policy) return now;
-        var next = now with { Version = now.Version + 1, Policy = policy };
-        await here.SetGroupAsync(next, ct);
-        try
+                null, faults);
+        // What is changed in a group that follows is its own from then on.
+        var own = PolicyFields.Differing(start, policy);
+        if (follows is not null) follows = follows with { Own = [.. follows.Own.Union(own)] };
+        if (policy == now.Policy && IsSame(follows, now.Follows)) return now;
+        return await edits.SaveAsync(now with { Policy = policy, Follows = follows }, ct);
+    }
+
+    public static bool IsSame(PolicyFollowing? one, PolicyFollowing? other) => one?.Policy == other?.Policy
+        && (one?.Own ?? []).ToHashSet(StringComparer.Ordinal).SetEquals(other?.Own ?? []);
+
+    // What the group follows, and its policy as that is before anything else of the change.
+    private (Policy, PolicyFollowing?) Following(GroupDefinition now, PolicyChange change, List<string> faults)
+    {
+        var follows = change.Follow switch
         {
-            await peers.Side(now.RecoverySite).SetGroupAsync(next, ct);
-        }
-        catch (ProblemException e) when (e.Reason is ReasonCode.PeerUnreachable or ReasonCode.AgentUnreachable
-            or ReasonCode.SiteUnknown)
+            null => now.Follows,
+            "" => null,
+            var name => now.Follows?.Policy == name ? now.Follows : new PolicyFollowing(name, []),
+        };
+        var inherit = change.Inherit ?? [];
+        faults.AddRange(inherit.Except(PolicyFields.Names).Select(f => $"inherit: a policy has no field '{f}'"));
+        if (follows is null)
         {
-            // It is kept here: the exchange between the sites carries it over when the other one answers.
+            if (inherit.Count > 0) faults.Add("inherit: the group follows no named policy");
+            return (now.Policy, null);
         }
-        return next;
+        if (change.Follow is null && inherit.Count == 0) return (now.Policy, follows);
+        follows = follows with { Own = [.. follows.Own.Except(inherit)] };
+        if (policies.Find(GroupName.Of(now.Tenant, follows.Policy)) is { } named)
+            return (PolicyFields.Taken(named.Policy, now.Policy, follows.Own), follows);
+        faults.Add($"tenant {now.Tenant} has no policy '{follows.Policy}' at this site");
+        return (now.Policy, follows);
     }
 
     // What the agent would refuse is told here, with everything else.
-    private static IEnumerable<string> QuiesceProblems(GroupDefinition group, Policy policy)
+    public static IEnumerable<string> QuiesceProblems(IReadOnlyCollection<string> members, Policy policy)
     {
-        foreach (var rule in policy.Quiesce.All.Where(r => group.Members.All(m => m.Instance != r.Instance)))
+        foreach (var rule in policy.Quiesce.All.Where(r => !members.Contains(r.Instance)))
             yield return $"policy.quiesce: {rule.Instance} is not in the group";
         foreach (var problem in QuiesceProviders.Shipped().Problems(policy.Quiesce.All))
             yield return $"policy.quiesce: {problem}";

@@ -110,5 +110,10 @@ internal static class Schema
         CREATE INDEX runs_by_end ON runs(ended_at);
         CREATE TABLE drill_calendars(name TEXT PRIMARY KEY, calendar TEXT NOT NULL, since INTEGER NOT NULL) STRICT;
         """,
+        // Policies with names, and the version of each that all its groups have.
+        """
+        CREATE TABLE policies(name TEXT PRIMARY KEY, version INTEGER NOT NULL, followed INTEGER NOT NULL,
+            body TEXT NOT NULL) STRICT;
+        """,
     ];
 }

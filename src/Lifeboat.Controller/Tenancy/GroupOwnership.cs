@@ -33,7 +33,7 @@ internal sealed class GroupOwnership(TenantStore tenants, InstanceTenants instan
     }
 
     // A name that is none is left to whoever says all faults at once.
-    private static string FullName(string name, Caller caller)
+    public static string FullName(string name, Caller caller)
     {
         if (caller.Tenant is not { } tenant) return name;
         return GroupName.Within(tenant, name) ?? (GroupName.IsValid(name)

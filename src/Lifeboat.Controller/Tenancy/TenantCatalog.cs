@@ -2,6 +2,7 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Access;
+using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 
@@ -9,7 +10,7 @@ namespace Lifeboat.Controller.Tenancy;
 
 /// <summary>Tenants as people make, see and change them.</summary>
 internal sealed class TenantCatalog(TenantStore tenants, TenantQuotas quotas, UserStore users,
-    InstanceTenants instances, TenantCaps caps, TimeProvider time)
+    InstanceTenants instances, PolicyStore policies, TenantCaps caps, TimeProvider time)
 {
     private const int DescriptionMax = 200;
 
@@ -50,6 +51,18 @@ internal sealed class TenantCatalog(TenantStore tenants, TenantQuotas quotas, Us
         return Info(next);
     }
 
+    /// <summary>Gives it exactly this.</summary>
+    /// <exception cref="ProblemException">PreconditionFailed: it is no longer as it was.</exception>
+    public async Task SetAsync(StoredTenant expected, string? description, TenantLimits limits, CancellationToken ct)
+    {
+        if (Require(expected.Name) is var now && (now.Limits != expected.Limits
+            || now.Description != expected.Description))
+            throw new ProblemException(ReasonCode.PreconditionFailed,
+                $"tenant {expected.Name} was changed by somebody else meanwhile");
+        tenants.Save(now with { Description = description, Limits = limits });
+        await caps.PutAsync(ct);
+    }
+
     /// <exception cref="ProblemException">Conflict: it still has something; NotAllowed: the default one.</exception>
     public void Delete(string name)
     {
@@ -59,6 +72,7 @@ internal sealed class TenantCatalog(TenantStore tenants, TenantQuotas quotas, Us
         var left = new List<string>();
         if (quotas.Used(name).Groups is > 0 and var count) left.Add($"{count} groups");
         left.AddRange(users.All(name).Select(u => $"user {u.User.Name}"));
+        left.AddRange(policies.All().Where(p => p.Tenant == name).Select(p => $"policy {p.Name}"));
         left.AddRange(instances.All().Where(i => i.Value == name).Select(i => $"instance {i.Key}"));
         if (left.Count > 0)
             throw new ProblemException(ReasonCode.Conflict, $"tenant {name} is not empty", null, left);

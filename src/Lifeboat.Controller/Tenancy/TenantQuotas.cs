@@ -47,15 +47,22 @@ internal sealed class TenantQuotas(TenantStore tenants, GroupStore groups)
 
     private void ThrowIfExceeded(string tenant, TenantLimits limits, (int Groups, long Bytes) more)
     {
-        var (used, bytes) = Used(tenant);
-        var faults = new List<string>();
-        if (more.Groups > 0 && used + more.Groups > limits.GroupsMax)
-            faults.Add($"it has {used} groups of {limits.GroupsMax}");
-        if (more.Bytes > 0 && bytes + more.Bytes > limits.ProtectedBytesMax)
-            faults.Add($"it protects {Text(bytes)} of {Text(limits.ProtectedBytesMax.Value)}, this is "
-                + $"{Text(more.Bytes)} more");
+        var faults = Exceeded(limits, Used(tenant), more);
         if (faults.Count > 0)
             throw new ProblemException(ReasonCode.QuotaExceeded, $"tenant {tenant} may not have more", null, faults);
+    }
+
+    /// <summary>The limits that are in the way.</summary>
+    public static IReadOnlyList<string> Exceeded(TenantLimits limits, (int Groups, long Bytes) used,
+        (int Groups, long Bytes) more)
+    {
+        var faults = new List<string>();
+        if (more.Groups > 0 && used.Groups + more.Groups > limits.GroupsMax)
+            faults.Add($"it has {used.Groups} groups of {limits.GroupsMax}");
+        if (more.Bytes > 0 && used.Bytes + more.Bytes > limits.ProtectedBytesMax)
+            faults.Add($"it protects {Text(used.Bytes)} of {Text(limits.ProtectedBytesMax.Value)}, this is "
+                + $"{Text(more.Bytes)} more");
+        return faults;
     }
 
     private static string Text(long bytes) =>

@@ -2,6 +2,7 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Access;
+using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -28,6 +29,8 @@ internal sealed class TenantScope(SiteConfiguration site, IRunStore runs, Instan
             values["application"] = Full(application, caller) ?? throw new ProblemException(ReasonCode.GroupUnknown,
                 $"no group belongs to an application {application}",
                 "Name it with `lifeboat group create --application`.");
+        if (values["policy"] is string policy)
+            values["policy"] = Full(policy, caller) ?? throw PolicyCatalog.Unknown(policy);
         if (values["tenant"] is string tenant && (!caller.Sees(tenant) || tenants.Find(tenant) is null))
             throw TenantStore.Unknown(tenant);
         ResolveQuery(context.Request, caller);

@@ -21,6 +21,8 @@ public sealed record GroupDefinition
     public required string PrimarySite { get; init; }
     public required string RecoverySite { get; init; }
     public required Policy Policy { get; init; }
+    /// <summary>The named policy that it is taken from; null: it is the group's own.</summary>
+    public PolicyFollowing? Follows { get; init; }
     public required IReadOnlyList<GroupMember> Members { get; init; }
 
     /// <summary>Groups of the same application share cuts; null: it stands alone.</summary>
@@ -28,6 +30,9 @@ public sealed record GroupDefinition
     /// <summary>The full name of the application: only groups of one tenant share cuts.</summary>
     [JsonIgnore]
     public string? FullApplication => Application is null ? null : GroupName.Of(Tenant, Application);
+    /// <summary>The full name of the policy that it follows.</summary>
+    [JsonIgnore]
+    public string? FullPolicy => Follows is null ? null : GroupName.Of(Tenant, Follows.Policy);
     /// <summary>What runs verify, as <see cref="Plans.Check"/> reads it.</summary>
     public IReadOnlyList<string> Checks { get; init; } = [];
     /// <summary>Disks that a site was told to keep the replica in.</summary>

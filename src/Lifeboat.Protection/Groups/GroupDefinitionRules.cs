@@ -12,6 +12,7 @@ internal static class GroupDefinitionRules
 
     public static IEnumerable<string> Problems(GroupDefinition group) =>
         Names(group).Concat(Members(group)).Concat(Volumes(group)).Concat(group.Policy.Problems())
+            .Concat(group.Follows?.Problems() ?? [])
             .Concat(group.Suspension?.Problems() ?? [])
             .Concat(Former(group))
             .Concat(group.Checks.Select(c => Check.Parse(c).Problem).OfType<string>());

@@ -18,6 +18,10 @@ internal static partial class ApiOperations
             g => [g.Definition.PrimarySite, g.Definition.RecoverySite]),
         new("instance", "Only the group of this instance.", g => g.Definition.Members.Select(m => m.Instance)));
 
+    private static ListShape PolicyList => new ListShape<NamedPolicy>(p => p.Name, descending: false);
+
+    private static ListShape PlanList => new ListShape<GroupPlan>(p => p.Group, descending: false);
+
     private static ListShape ApplicationList => new ListShape<ApplicationInfo>(a => a.Name, descending: false);
 
     private static ListShape InstanceList => new ListShape<SiteInstance>(i => i.Name, descending: false,

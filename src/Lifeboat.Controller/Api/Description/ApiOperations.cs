@@ -10,13 +10,13 @@ namespace Lifeboat.Controller.Api.Description;
 internal static partial class ApiOperations
 {
     public static FrozenDictionary<string, ApiOperation> All { get; } =
-        new[] { Site, Instances, Groups, Points, Runs, Alerts, Quiesces, Access, Usage }.SelectMany(o => o)
+        new[] { Site, Instances, Groups, Points, Runs, Alerts, Quiesces, Access, Usage, Policies }.SelectMany(o => o)
             .ToFrozenDictionary(o => o.Key, StringComparer.Ordinal);
 
     /// <summary>The noun behind `/v1/`: the document's tag.</summary>
     public static string TagOf(string route) => route.Split('/') switch
     {
-        ["", "v1", "groups", _, "plan" or "runs", ..] => "runs",
+        ["", "v1", "groups", _, "plan" or "runs", ..] or ["", "v1", "plans"] => "runs",
         ["", "v1", "groups", _, "points" or "views", ..] => "points",
         ["", "v1", { } noun, ..] => noun,
         _ => "site",

@@ -16,6 +16,7 @@ internal sealed class ApiReasons(IEnumerable<ReasonCode> reasons)
         ["peer"] = [ReasonCode.SiteUnknown],
         ["operation"] = [ReasonCode.OperationUnknown],
         ["tenant"] = [ReasonCode.TenantUnknown],
+        ["policy"] = [ReasonCode.PolicyUnknown],
         ["user"] = [ReasonCode.UserUnknown],
         ["token"] = [ReasonCode.TokenUnknown],
     };

@@ -2,7 +2,7 @@
 using System.Security.Cryptography;
 using Lifeboat.Contracts;
 using Lifeboat.Controller.Api.Description;
-using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -16,14 +16,10 @@ namespace Lifeboat.Controller.Api.Requests;
 // whole answer. Everything else has the hash of its answer as its tag.
 
 /// <summary>`ETag`, `If-None-Match` on what is read, `If-Match` on what changes a group's definition.</summary>
-internal sealed class EntityTags(GroupStore groups, ControllerDatabase database)
+internal sealed class EntityTags(GroupStore groups, GroupEdits edits)
 {
     // In HttpContext.Items: epoch and version of the group that is answered with.
     private const string DefinitionKey = "lifeboat.definition";
-
-    // One edit of a group at a time: each reads the definition, and writes the next version of it. Not the lock of the
-    // group itself, which writing takes.
-    private readonly GroupLocks _edits = new(database);
 
     private static string Of(GroupDefinition definition) => $"{definition.Epoch.Value}.{definition.Version}";
 
@@ -47,7 +43,7 @@ internal sealed class EntityTags(GroupStore groups, ControllerDatabase database)
             return;
         }
         var group = (string)context.GetRouteValue("group")!;
-        using var alone = await _edits.EnterAsync($"edit {group}", context.RequestAborted);
+        using var alone = await edits.EnterAsync(group, context.RequestAborted);
         if (wanted.Count > 0 && groups.Find(group) is { Removed: false } known) ThrowUnlessMatches(wanted, known);
         await next();
     }

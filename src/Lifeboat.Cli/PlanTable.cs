@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Api;
+
+namespace Lifeboat.Cli;
+
+/// <summary>How a group's plan reads.</summary>
+internal static class PlanTable
+{
+    /// <summary>Those that boot together stand together: `db1, db2; web1`.</summary>
+    public static string Order(GroupPlan plan) => string.Join("; ", plan.BootOrder.GroupBy(o => o.Value, o => o.Key)
+        .OrderBy(o => o.Key).Select(o => string.Join(", ", o.Order(StringComparer.Ordinal))));
+
+    public static void Write(CommandOutput output, GroupPlan plan) => output.WriteFacts(plan,
+    [
+        ("group", plan.Group),
+        .. plan.BootOrder.OrderBy(o => o.Value).Select(o => ("boots", (string?)$"{o.Key}: {o.Value}")),
+        .. plan.Checks.Select(c => ("check", (string?)c)),
+        ("four eyes", plan.FourEyes ? "yes: moves need a second person" : "no"),
+    ]);
+}

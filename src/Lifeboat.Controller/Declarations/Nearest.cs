@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Controller.Declarations;
+
+/// <summary>What somebody who mistyped a name may have meant.</summary>
+internal static class Nearest
+{
+    private const int LengthMax = 64;
+
+    /// <returns>Null: none is near.</returns>
+    public static string? To(string text, IEnumerable<string> known)
+    {
+        if (text.Length > LengthMax) return null;
+        var best = known.Select(k => (Name: k, Distance: Distance(text.ToLowerInvariant(), k.ToLowerInvariant())))
+            .OrderBy(k => k.Distance).ThenBy(k => k.Name, StringComparer.Ordinal).FirstOrDefault();
+        return best.Name is not null && best.Distance <= Math.Max(2, text.Length / 3) ? best.Name : null;
+    }
+
+    // Levenshtein: how many letters are put in, left out, or are others.
+    private static int Distance(string one, string other)
+    {
+        var row = Enumerable.Range(0, other.Length + 1).ToArray();
+        for (var i = 1; i <= one.Length; i++)
+        {
+            var (diagonal, first) = (row[0], i);
+            row[0] = first;
+            for (var j = 1; j <= other.Length; j++)
+            {
+                var changed = diagonal + (one[i - 1] == other[j - 1] ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.Min(changed, Math.Min(row[j], row[j - 1]) + 1);
+            }
+        }
+        return row[other.Length];
+    }
+}

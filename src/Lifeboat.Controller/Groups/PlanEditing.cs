@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Plans;
+
+namespace Lifeboat.Controller.Groups;
+
+/// <summary>
+/// The part of a group's definition that its runs are made from. It is where the definition is, at both sites, so that
+/// a recovery needs nothing of the site that is gone.
+/// </summary>
+internal sealed class PlanEditing(GroupEdits edits, TenantStore tenants)
+{
+    public const int OrderMax = 1000, ChecksMax = 256;
+
+    public GroupPlan Of(GroupDefinition group) => new(group.Name, Order(group), group.Checks,
+        tenants.Find(group.Tenant)?.Limits.FourEyes == true);
+
+    public static IReadOnlyDictionary<string, int> Order(GroupDefinition group) =>
+        group.Members.ToDictionary(m => m.Instance, m => m.BootOrder);
+
+    /// <exception cref="ProblemException">WrongSite, or InvalidRequest with all faults.</exception>
+    public async Task<GroupDefinition> ChangeAsync(string group, PlanChange change, CancellationToken ct)
+    {
+        var now = edits.Own(group, "plan");
+        var (order, checks) = (change.BootOrder ?? Order(now), change.Checks ?? now.Checks);
+        var faults = Faults(order, checks, [.. now.Members.Select(m => m.Instance)]).ToList();
+        if (faults.Count > 0)
+            throw ProblemException.Of($"the plan of group {group} would have faults",
+                [.. faults.Select(f => new ProblemFault(f.Text, "#/" + f.Place))]);
+        var next = With(now, order, checks);
+        return IsSame(now, next) ? now : await edits.SaveAsync(next, ct);
+    }
+
+    /// <param name="order">Those that are not in it keep theirs.</param>
+    public static GroupDefinition With(GroupDefinition group, IReadOnlyDictionary<string, int> order,
+        IReadOnlyList<string> checks) => group with
+        {
+            Members = [.. group.Members.Select(m => m with
+            {
+                BootOrder = order.GetValueOrDefault(m.Instance, m.BootOrder),
+            })],
+            Checks = checks,
+        };
+
+    public static bool IsSame(GroupDefinition one, GroupDefinition other) =>
+        one.Checks.SequenceEqual(other.Checks)
+        && one.Members.Select(m => m.BootOrder).SequenceEqual(other.Members.Select(m => m.BootOrder));
+
+    /// <returns>What is wrong, and where: `bootOrder/NAME`, `checks/NUMBER`.</returns>
+    public static IEnumerable<(string Place, string Text)> Faults(IReadOnlyDictionary<string, int> order,
+        IReadOnlyList<string> checks, IReadOnlyCollection<string> members)
+    {
+        foreach (var (instance, place) in order)
+        {
+            if (!members.Contains(instance)) yield return ($"bootOrder/{instance}", $"{instance} is not a member");
+            else if (place is < 0 or > OrderMax)
+                yield return ($"bootOrder/{instance}", $"boot order {place}: allowed is 0 to {OrderMax}");
+        }
+        if (checks.Count > ChecksMax) yield return ("checks", $"{checks.Count} checks; {ChecksMax} are the most");
+        foreach (var (index, text) in checks.Index())
+        {
+            var (check, problem) = Check.Parse(text);
+            if (problem is not null) yield return ($"checks/{index}", problem);
+            else if (check!.Instance is { } name && !members.Contains(name))
+                yield return ($"checks/{index}", $"check '{text}': {name} is not a member");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
+using Lifeboat.Controller.Groups;
+using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Policies;
+
+namespace Lifeboat.Controller.Policies;
+
+// A policy that was changed is kept first, with the version up to which its groups have followed behind. Whoever dies
+// in between leaves that as it is, and the loop that keeps the desired state goes on with the groups that are left.
+
+/// <summary>Takes changes of named policies over into the groups that follow them and run here.</summary>
+internal sealed class PolicyFollowers(PolicyStore store, GroupStore groups, GroupEdits edits, LocalSide here,
+    ControllerDatabase database)
+{
+    private const string Lock = "policies";
+    private readonly GroupLocks _alone = new(database);
+
+    /// <summary>One who changes policies, or what follows them, at a time.</summary>
+    public Task<IDisposable> EnterAsync(CancellationToken ct) => _alone.EnterAsync(Lock, ct);
+
+    /// <summary>What is left from a controller that died, or waited for an agent.</summary>
+    public async Task CatchUpAsync(CancellationToken ct)
+    {
+        if (store.Behind().Count == 0) return;
+        using var alone = _alone.TryEnter(Lock);
+        if (alone is null) return;
+        foreach (var policy in store.Behind()) await FollowAsync(policy, ct);
+    }
+
+    /// <summary>All groups that follow it, wherever they run.</summary>
+    public IEnumerable<GroupDefinition> Of(string policy) => groups.All().Where(r => !r.Removed)
+        .Select(r => r.Definition).Where(d => d.FullPolicy == policy);
+
+    /// <summary>The group as it follows the policy.</summary>
+    public static GroupDefinition Followed(GroupDefinition group, Policy named) =>
+        group with { Policy = PolicyFields.Taken(named, group.Policy, group.Follows?.Own ?? []) };
+
+    /// <summary>Inside the lock. A group whose agent is away has its definition, and is put to it later.</summary>
+    public async Task FollowAsync(StoredPolicy policy, CancellationToken ct)
+    {
+        var all = true;
+        foreach (var group in Of(policy.Name).Where(g => g.PrimarySite == here.Name))
+            all &= await TryFollowAsync(group.Name, policy, ct);
+        if (all) store.SetFollowed(policy);
+    }
+
+    private async Task<bool> TryFollowAsync(string group, StoredPolicy policy, CancellationToken ct)
+    {
+        using var alone = await edits.EnterAsync(group, ct);
+        if (groups.Find(group) is not { Removed: false, Definition: var now } || now.FullPolicy != policy.Name
+            || now.PrimarySite != here.Name) return true;
+        var next = Followed(now, policy.Policy);
+        if (next.Policy == now.Policy) return true;
+        try
+        {
+            await edits.SaveAsync(next, ct);
+            return true;
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.AgentUnreachable)
+        {
+            return false;
+        }
+    }
+}
