@@ -62,6 +62,7 @@ public static partial class AgentHost
         await sources.RestoreAsync(ct);
         var started = time.GetUtcNow();
         var cuts = new SharedCuts(sources, time, logs.CreateLogger<SharedCuts>());
+        using var cutLines = CutListener.Listen(paths.CutSocket, cuts, logs.CreateLogger<CutListener>());
         var look = new ChangeLook(monitors, time);
         var held = new HeldQuiesces(parts.Quiesces, time, logs.CreateLogger<HeldQuiesces>());
         AgentStatus Status() => new(site.Name, AgentApi.Version, Environment.ProcessId, started,

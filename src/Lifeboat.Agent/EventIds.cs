@@ -34,6 +34,7 @@ internal static class EventIds
     public const int ReplicaDamaged = 4046;
     public const int ReplicaRepaired = 4047;
     public const int NoMapsFolder = 4048;
+    public const int CutLineRefused = 4049;
     public const int InstancesPaused = 4060;
     public const int OverlayFull = 4061;
     public const int OverlayUnwatched = 4062;

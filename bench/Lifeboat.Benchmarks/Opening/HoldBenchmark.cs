@@ -24,10 +24,11 @@ internal static class HoldBenchmark
         var cuts = options.Contains("--smoke") ? 10 : (int)Figures.Number(options, "--cuts", 300);
         Console.WriteLine($"{cuts} checkpoints each, load average at the start {Figures.Load()}");
         Console.WriteLine($"{"disks",5} {"writes/s",9} {"held p50 us",11} {"p99 us",8} {"longest us",10}");
-        foreach (var disks in new[] { 1, 8, 64, 512 }) await MeasureAsync(disks, cuts);
+        int[] all = Figures.Number(options, "--disks", 0) is > 0 and var one ? [(int)one] : [1, 8, 64, 512];
+        foreach (var disks in all) await MeasureAsync(disks, cuts);
         Console.WriteLine($"shared by {AgentsMax} agents (one, of one disk), {cuts} checkpoints each");
         Console.WriteLine($"{"disks",5} {"writes/s",9} {"held p50 us",11} {"p99 us",8} {"longest us",10} {"lost",4}");
-        foreach (var disks in options.Contains("--smoke") ? [8] : new[] { 1, 8, 64, 512 })
+        foreach (var disks in options.Contains("--smoke") ? [8] : all)
             await MeasureSharedAsync(disks, cuts);
         return 0;
     }

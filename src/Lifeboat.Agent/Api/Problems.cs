@@ -44,7 +44,7 @@ internal static partial class Problems
         : throw new ProblemException(ReasonCode.InvalidRequest,
             $"the body is about group '{inBody}', the address about '{inAddress}'");
 
-    private static Problem Of(Exception e)
+    public static Problem Of(Exception e)
     {
         var (reason, detail, errors) = e switch
         {

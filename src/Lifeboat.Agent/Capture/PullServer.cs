@@ -10,7 +10,8 @@ namespace Lifeboat.Agent.Capture;
 // no race between two disks of one instance.
 internal sealed class PullServer(string socketPath)
 {
-    private const int ConnectionsMax = 16;
+    // One for each disk of the instance while its gap is open: those that are too many would never be answered.
+    private const int ConnectionsMax = 4096;
     private static readonly TimeSpan DeleteLimit = TimeSpan.FromSeconds(10);
 
     public string SocketPath => socketPath;

@@ -10,6 +10,10 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
     : IDisposable
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly Lock _gate = new();
+    private Task<BlockLook>? _coming;   // it has not begun to ask
+    private BlockLook? _last;
+    private long _lastBegan;
 
     public string SocketPath => socketPath;
 
@@ -28,10 +32,9 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
         {
             throw new TapException(FaultOf(e.Fault), e.Message, e);
         }
-        catch (Exception e) when (e is KeyNotFoundException or InvalidOperationException or FormatException)
+        catch (Exception e) when (IsUnreadable(e))
         {
-            // An answer without what this QEMU should have said.
-            throw new TapException(TapFault.Refused, $"{socketPath}: an answer could not be read: {e.Message}", e);
+            throw Unreadable(e);
         }
         finally
         {
@@ -45,7 +48,72 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
         return true;
     }, ct);
 
+    /// <summary>
+    /// What QEMU says of its disks, in a conversation that those who ask meanwhile share: a checkpoint looks at each
+    /// disk of an instance, and there may be hundreds.
+    /// </summary>
+    /// <param name="ageMax">How long ago it may have been asked; zero: not before this call.</param>
+    /// <exception cref="TapException">It cannot be asked, or what is looked for is not in the answers.</exception>
+    public async Task<T> LookAsync<T>(TimeSpan ageMax, Func<BlockLook, T> tell, CancellationToken ct)
+    {
+        var look = await RecentAsync(ageMax).WaitAsync(ct);
+        try
+        {
+            return tell(look);
+        }
+        catch (Exception e) when (IsUnreadable(e))
+        {
+            throw Unreadable(e);
+        }
+    }
+
+    private Task<BlockLook> RecentAsync(TimeSpan ageMax)
+    {
+        lock (_gate)
+            return _last is { } last && ageMax > TimeSpan.Zero && time.GetElapsedTime(_lastBegan) <= ageMax
+                ? Task.FromResult(last)
+                : _coming ??= AskAsync();
+    }
+
+    // Nobody's token: others wait for it too, and each command has its limit.
+    private async Task<BlockLook> AskAsync()
+    {
+        await Task.Yield(); // the gate is held by who calls
+        long began = 0;
+        try
+        {
+            var look = await TalkAsync(qmp =>
+            {
+                began = BeginLook();
+                return BlockLook.TakeAsync(qmp, CancellationToken.None);
+            }, CancellationToken.None);
+            lock (_gate) (_last, _lastBegan) = (look, began);
+            return look;
+        }
+        finally
+        {
+            if (began == 0) BeginLook();
+        }
+    }
+
+    // Whoever asks from here on needs the next one.
+    private long BeginLook()
+    {
+        lock (_gate)
+        {
+            _coming = null;
+            return time.GetTimestamp();
+        }
+    }
+
     public void Dispose() => _turn.Dispose();
+
+    // An answer without what this QEMU should have said.
+    private static bool IsUnreadable(Exception e) =>
+        e is KeyNotFoundException or InvalidOperationException or FormatException;
+
+    private TapException Unreadable(Exception e) =>
+        new(TapFault.Refused, $"{socketPath}: an answer could not be read: {e.Message}", e);
 
     private static TapFault FaultOf(QmpFault fault) => fault switch
     {

@@ -94,22 +94,11 @@ internal sealed partial class QmpDiskTap
                 await RemoveMapAsync(qmp, node, map.Name, ct);
     }
 
-    private static async Task<IReadOnlyList<DirtyBitmap>> MapsAsync(QmpClient qmp, string node, CancellationToken ct)
-    {
-        if (await NodeAsync(qmp, node, ct) is not { } found)
-            throw new TapException(TapFault.DiskNotFound, $"node {node} is gone");
-        return found.TryGetProperty("dirty-bitmaps", out var maps)
-            ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)]
-            : [];
-    }
+    private static async Task<IReadOnlyList<DirtyBitmap>> MapsAsync(QmpClient qmp, string node, CancellationToken ct) =>
+        BlockLook.Maps(await BlockLook.NodesAsync(qmp, ct), node);
 
-    private static async Task<JsonElement?> NodeAsync(QmpClient qmp, string node, CancellationToken ct)
-    {
-        var nodes = await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, ct);
-        foreach (var found in nodes.EnumerateArray())
-            if (found.GetProperty("node-name").GetString() == node) return found;
-        return null;
-    }
+    private static async Task<JsonElement?> NodeAsync(QmpClient qmp, string node, CancellationToken ct) =>
+        BlockLook.Node(await BlockLook.NodesAsync(qmp, ct), node);
 
     private static async Task<long> SizeOfAsync(QmpClient qmp, string node, CancellationToken ct) =>
         (await NodeAsync(qmp, node, ct))?.GetProperty("image").GetProperty("virtual-size").GetInt64() ?? 0;

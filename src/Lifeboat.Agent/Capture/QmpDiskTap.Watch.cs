@@ -13,7 +13,7 @@ internal sealed partial class QmpDiskTap
     public async Task<bool> StillMirroringAsync(CancellationToken ct)
     {
         if (_attached is not { } attached || !attached.Connection.IsOpen) return false;
-        return await monitor.TalkAsync(qmp => IsIntactAsync(qmp, attached, ct), ct);
+        return await monitor.LookAsync(TimeSpan.Zero, look => IsIntact(look, attached), ct);
     }
 
     public async Task<bool> InstanceAnswersAsync(CancellationToken ct)
@@ -32,20 +32,17 @@ internal sealed partial class QmpDiskTap
     // A write that failed at the target is acknowledged to the guest, and its job may still be listed for 0.1 s. Such a
     // write is noted in the job's own, unnamed bitmap, which nothing else ever sets in a write-blocking mirror with
     // sync=none. So: nothing noted, then the job still there, then our connection still open.
-    private async Task<bool> IsIntactAsync(QmpClient qmp, Attachment attached, CancellationToken ct)
-    {
-        var failed = (await MapsAsync(qmp, attached.Node, ct)).Any(m => m.Name.Length == 0 && m.DirtyBytes > 0);
-        return !failed && await IsOnTopAsync(qmp, attached, ct)
-            && (await OurJobsAsync(qmp, ct)).Contains(_names.Job(attached.Number)) && attached.Connection.IsOpen;
-    }
+    private bool IsIntact(BlockLook look, Attachment attached) =>
+        !look.MapsOf(attached.Node).Any(m => m.Name.Length == 0 && m.DirtyBytes > 0)
+        && IsOnTop(look, attached) && look.HasJob(_names.Job(attached.Number)) && attached.Connection.IsOpen;
+
+    private async Task<bool> IsIntactAsync(QmpClient qmp, Attachment attached, CancellationToken ct) =>
+        IsIntact(await BlockLook.TakeAsync(qmp, ct), attached);
 
     // A disk that was taken out and put in again by its node's name is below the filter: its writes pass us by. One
     // that is out writes nothing.
-    private async Task<bool> IsOnTopAsync(QmpClient qmp, Attachment attached, CancellationToken ct)
-    {
-        var top = BlockNode.TopOf(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
-        return top is null || top == _names.Filter(attached.Number);
-    }
+    private bool IsOnTop(BlockLook look, Attachment attached) =>
+        BlockNode.TopOf(look.Devices, volume.Device) is not { } top || top == _names.Filter(attached.Number);
 
     // Most ends show at once as the end of the connection. A job that somebody else cancelled does not: its target node
     // keeps the connection open while no write comes any more, so the job is looked for as well.
@@ -91,14 +88,13 @@ internal sealed partial class QmpDiskTap
     {
         try
         {
-            return await monitor.TalkAsync<TapEnd?>(async qmp =>
-            {
-                var blocks = await qmp.ExecuteAsync("query-block", null, CancellationToken.None);
-                if (BlockNode.TopOf(blocks, volume.Device) is not null)
-                    return await IsIntactAsync(qmp, attachment, CancellationToken.None) ? null : TapEnd.MirrorFailed;
-                return await IsUnpluggedAsync(qmp, attachment, CancellationToken.None)
-                    ? TapEnd.Unplugged : TapEnd.MirrorFailed;
-            }, CancellationToken.None);
+            // Each disk looks for itself, and most of them see what another one has just seen.
+            var (plugged, intact) = await monitor.LookAsync(WatchEvery / 2, look =>
+                BlockNode.TopOf(look.Devices, volume.Device) is not null
+                    ? (true, IsIntact(look, attachment)) : (false, false), CancellationToken.None);
+            if (plugged) return intact ? null : TapEnd.MirrorFailed;
+            return await monitor.TalkAsync(qmp => IsUnpluggedAsync(qmp, attachment, CancellationToken.None),
+                CancellationToken.None) ? TapEnd.Unplugged : TapEnd.MirrorFailed;
         }
         catch (TapException)
         {

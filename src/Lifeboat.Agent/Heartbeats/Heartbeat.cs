@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Agent.Processes;
+using Lifeboat.Contracts;
 
 namespace Lifeboat.Agent.Heartbeats;
 

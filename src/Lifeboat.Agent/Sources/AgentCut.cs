@@ -31,13 +31,19 @@ internal sealed class AgentCut(SharedCutRequest request) : IDisposable
         }
     }
 
+    /// <summary>Cuts every group, once, and so releases it.</summary>
+    public SharedCutPart[] Cut()
+    {
+        lock (_gate) return _parts ??= [.. _members.Select(m => Part(m.Group, m.Cut))];
+    }
+
+    /// <summary>How the cut went; it is made now if it was not.</summary>
     public async Task<SharedCutResult> CutAsync(CancellationToken ct)
     {
-        lock (_gate)
-            _parts ??= [.. _members.Select(m => Part(m.Group, m.Cut))];
-        if (_parts.Any(p => p.Point is null)) return new SharedCutResult(_parts, Intact: false);
+        var parts = Cut();
+        if (parts.Any(p => p.Point is null)) return new SharedCutResult(parts, Intact: false);
         var intact = await Task.WhenAll(_members.Select(m => m.Cut.LookAsync(ct)));
-        return new SharedCutResult(_parts, intact.All(i => i));
+        return new SharedCutResult(parts, intact.All(i => i));
     }
 
     public void Settle(bool agreed)

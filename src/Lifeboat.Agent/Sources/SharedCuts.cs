@@ -46,6 +46,9 @@ internal sealed partial class SharedCuts(SourceRoster sources, TimeProvider time
             throw new ProblemException(ReasonCode.CaptureLost, $"group {group} is not captured now");
     }
 
+    /// <summary>Cuts and releases; how it went is asked with <see cref="CutAsync"/>.</summary>
+    public void Cut(Guid id) => Find(id).Cut();
+
     public async Task<SharedCutResult> CutAsync(Guid id, CancellationToken ct) => await Find(id).CutAsync(ct);
 
     public void Settle(Guid id, SettleRequest request)

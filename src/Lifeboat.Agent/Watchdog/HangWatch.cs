@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Agent.Heartbeats;
 using Lifeboat.Agent.Processes;
+using Lifeboat.Contracts;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.Watchdog;

@@ -2,6 +2,7 @@
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Links;
 using Lifeboat.Protection.RecoveryPoints;
@@ -103,11 +104,18 @@ public sealed class AgentClient : IDisposable
     public Task ReserveCutAsync(SharedCutRequest request, CancellationToken ct) =>
         TellAsync(HttpMethod.Post, "v1/cuts", request, ct);
 
-    /// <summary>From here on acknowledgements of all its groups are withheld, for 50 ms at most.</summary>
+    /// <summary>A line over which a reserved checkpoint is held and cut.</summary>
+    public Task<CutLine> OpenCutLineAsync(CancellationToken ct) =>
+        CutLine.OpenAsync(SitePaths.CutSocketOf(_socket), ct);
+
+    /// <summary>
+    /// From here on acknowledgements of all its groups are withheld, for 50 ms at most. Slower than a
+    /// <see cref="CutLine"/>, for who has no thread to spend.
+    /// </summary>
     public Task HoldCutAsync(Guid cut, CancellationToken ct) =>
         TellAsync(HttpMethod.Post, $"v1/cuts/{cut}/hold", null, ct);
 
-    /// <summary>Cuts every group, releases, and looks at the mirrors.</summary>
+    /// <summary>Cuts every group and releases, unless that was done over a line, and looks at the mirrors.</summary>
     public Task<SharedCutResult> CutAsync(Guid cut, CancellationToken ct) =>
         AskAsync<SharedCutResult>(HttpMethod.Post, $"v1/cuts/{cut}/cut", null, ct);
 

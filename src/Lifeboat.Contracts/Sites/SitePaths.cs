@@ -18,6 +18,8 @@ public sealed record SitePaths(string Root)
     public string Controllers => Path.Combine(Root, "controllers");
     public string ControllerSocket => Path.Combine(Root, "controller.sock");
     public string AgentSocket => Path.Combine(Root, "agent.sock");
+    /// <summary>Beside the agent's API: see <see cref="Contracts.Agents.CutLine"/>.</summary>
+    public string CutSocket => CutSocketOf(AgentSocket);
     public string Run => Path.Combine(Root, "run");
     /// <summary>Shared memory between agent and watchdog.</summary>
     public string Heartbeat => Path.Combine(Run, "heartbeat");
@@ -49,6 +51,9 @@ public sealed record SitePaths(string Root)
     public string Boot => Path.Combine(Root, "boot");
     public string AgentCertificate => Path.Combine(Root, "ca", "agent.pem");
     public string AgentKey => Path.Combine(Root, "ca", "agent.key");
+
+    internal static string CutSocketOf(string agentSocket) =>
+        Path.Combine(Path.GetDirectoryName(agentSocket) ?? "", "cut.sock");
 
     /// <summary>The directory of the agent of a host; the default host's is the site's own.</summary>
     public SitePaths OfHost(string host) =>

@@ -5,16 +5,27 @@ namespace Lifeboat.Controller.Applications;
 
 internal sealed class AgentCutMember(AgentClient agent, IReadOnlyList<string> groups) : ICutMember
 {
+    private CutLine? _line;
+
     public IReadOnlyList<string> Groups => groups;
 
-    public Task ReserveAsync(SharedCutRequest request, CancellationToken ct) => agent.ReserveCutAsync(request, ct);
+    public async Task ReserveAsync(SharedCutRequest request, CancellationToken ct)
+    {
+        _line = await agent.OpenCutLineAsync(ct);
+        await agent.ReserveCutAsync(request, ct);
+    }
 
-    public Task HoldAsync(Guid cut, CancellationToken ct) => agent.HoldCutAsync(cut, ct);
+    public void Ask(CutVerb verb, Guid cut) => Line.Ask(verb, cut);
 
-    public Task<SharedCutResult> CutAsync(Guid cut, CancellationToken ct) => agent.CutAsync(cut, ct);
+    public void Answer() => Line.Answer();
 
-    public Task SettleAsync(Guid cut, bool agreed, CancellationToken ct) =>
-        agent.SettleCutAsync(cut, new SettleRequest(agreed), ct);
+    public Task<SharedCutResult> ResultAsync(Guid cut, CancellationToken ct) => agent.CutAsync(cut, ct);
+
+    public Task SettleAsync(Guid cut, bool agreed, CancellationToken ct)
+    {
+        Interlocked.Exchange(ref _line, null)?.Dispose();
+        return agent.SettleCutAsync(cut, new SettleRequest(agreed), ct);
+    }
 
     public async Task<bool> WaitSealedAsync(Guid cut, TimeSpan limit, CancellationToken ct)
     {
@@ -22,4 +33,6 @@ internal sealed class AgentCutMember(AgentClient agent, IReadOnlyList<string> gr
         var waits = await Task.WhenAll(groups.Select(g => agent.WaitSealedAsync(g, cut, request, ct)));
         return waits.All(w => w);
     }
+
+    private CutLine Line => _line ?? throw new InvalidOperationException("nothing is reserved");
 }

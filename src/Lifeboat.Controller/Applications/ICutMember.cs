@@ -11,8 +11,14 @@ internal interface ICutMember
 {
     IReadOnlyList<string> Groups { get; }
     Task ReserveAsync(SharedCutRequest request, CancellationToken ct);
-    Task HoldAsync(Guid cut, CancellationToken ct);
-    Task<SharedCutResult> CutAsync(Guid cut, CancellationToken ct);
+
+    /// <summary>Sends and does not wait: guests do, and not for one agent after the other.</summary>
+    void Ask(CutVerb verb, Guid cut);
+    /// <summary>Waits until what was asked is done.</summary>
+    void Answer();
+
+    /// <summary>How the cut went, with a look at the mirrors.</summary>
+    Task<SharedCutResult> ResultAsync(Guid cut, CancellationToken ct);
     Task SettleAsync(Guid cut, bool agreed, CancellationToken ct);
 
     /// <returns>False: the limit was up before the point was sealed in all its groups.</returns>

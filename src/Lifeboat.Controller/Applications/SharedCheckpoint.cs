@@ -34,8 +34,9 @@ internal sealed class SharedCheckpoint(TimeProvider time)
                 reserved.Add(member); // before the call: whatever comes of it, it is settled
                 await member.ReserveAsync(new SharedCutRequest(id, member.Groups, now, label), ct);
             }
-            await Task.WhenAll(members.Select(m => m.HoldAsync(id, ct)));
-            foreach (var result in await Task.WhenAll(members.Select(m => m.CutAsync(id, ct))))
+            // Guests wait in there: one thread for it, which nobody else's work delays.
+            await UrgentThread.RunAsync("shared-cut", () => HoldAndCut(members, id));
+            foreach (var result in await Task.WhenAll(members.Select(m => m.ResultAsync(id, ct))))
             {
                 parts.AddRange(result.Parts);
                 if (!result.Agreed) throw NotCut(result);
@@ -50,6 +51,15 @@ internal sealed class SharedCheckpoint(TimeProvider time)
         var sealedIn = await Task.WhenAll(members.Select(m => m.WaitSealedAsync(id, sealLimit, ct)));
         var all = sealedIn.All(s => s);
         return new SharedPointResult(all ? Sealed(point) : point, all, parts.Max(p => p.Held));
+    }
+
+    private static void HoldAndCut(IReadOnlyList<ICutMember> members, Guid id)
+    {
+        foreach (var verb in (ReadOnlySpan<CutVerb>)[CutVerb.Hold, CutVerb.Cut])
+        {
+            foreach (var member in members) member.Ask(verb, id);
+            foreach (var member in members) member.Answer();
+        }
     }
 
     // Not with the caller's token: who hangs up must not leave a point that counts in some groups only.

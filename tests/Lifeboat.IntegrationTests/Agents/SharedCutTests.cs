@@ -98,6 +98,28 @@ public sealed class SharedCutTests : IAsyncLifetime
             p => p.Id == request.Id);
     }
 
+    [Fact]
+    public async Task A_line_says_why_what_was_asked_cannot_be_done_and_goes_on()
+    {
+        using var line = await _hosts[0].Client.OpenCutLineAsync(CancellationToken.None);
+
+        line.Ask(CutVerb.Hold, Guid.NewGuid());
+        Assert.Equal(ReasonCode.Timeout, Assert.Throws<ProblemException>(line.Answer).Reason);
+        line.Ask((CutVerb)'x', Guid.NewGuid());
+        Assert.Equal(ReasonCode.InvalidRequest, Assert.Throws<ProblemException>(line.Answer).Reason);
+        await ProtectAsync(0);
+        var request = new SharedCutRequest(Guid.NewGuid(), [Group(0)], TimeProvider.System.GetUtcNow(), "lined");
+        await _hosts[0].Client.ReserveCutAsync(request, CancellationToken.None);
+        line.Ask(CutVerb.Hold, request.Id);
+        line.Answer();
+        line.Ask(CutVerb.Cut, request.Id);
+        line.Answer();
+
+        var result = await _hosts[0].Client.CutAsync(request.Id, CancellationToken.None);
+        Assert.NotNull(Assert.Single(result.Parts).Point);
+        await _hosts[0].Client.SettleCutAsync(request.Id, new SettleRequest(false), CancellationToken.None);
+    }
+
     private static string Group(int i) => $"g{i}";
 
     private async Task ProtectAsync(int i)

@@ -31,6 +31,7 @@ public sealed class SharedCheckpointTests
     [InlineData("reserve")]
     [InlineData("hold")]
     [InlineData("cut")]
+    [InlineData("result")]
     [InlineData("refused")]
     [InlineData("broken")]
     public async Task When_one_agent_does_not_come_along_nobody_keeps_the_point(string where)
@@ -59,6 +60,7 @@ public sealed class SharedCheckpointTests
     private sealed class FakeCutMember(string group, List<string> log) : ICutMember
     {
         private SharedCutRequest? _request;
+        private CutVerb _asked;
 
         public IReadOnlyList<string> Groups => [group];
         public string? FailsAt { get; init; }
@@ -70,11 +72,13 @@ public sealed class SharedCheckpointTests
             return Say("reserve");
         }
 
-        public Task HoldAsync(Guid cut, CancellationToken ct) => Say("hold");
+        public void Ask(CutVerb verb, Guid cut) => _asked = verb;
 
-        public async Task<SharedCutResult> CutAsync(Guid cut, CancellationToken ct)
+        public void Answer() => Note(_asked == CutVerb.Hold ? "hold" : "cut");
+
+        public async Task<SharedCutResult> ResultAsync(Guid cut, CancellationToken ct)
         {
-            await Say("cut");
+            await Say("result");
             var point = FailsAt == "refused" ? null : new RecoveryPoint(cut, 7, Epoch.First, _request!.CutAt,
                 Consistency.Crash, PointState.Open, _request.Label, null, new Dictionary<string, Consistency>());
             var reason = point is null ? ReasonCode.Timeout : ReasonCode.None;
@@ -92,10 +96,21 @@ public sealed class SharedCheckpointTests
 
         private Task Say(string what)
         {
+            try
+            {
+                Note(what);
+                return Task.CompletedTask;
+            }
+            catch (ProblemException e)
+            {
+                return Task.FromException(e);
+            }
+        }
+
+        private void Note(string what)
+        {
             lock (log) log.Add($"{group} {what}");
-            return FailsAt == what
-                ? Task.FromException(new ProblemException(ReasonCode.CaptureLost, $"{group} fails at {what}"))
-                : Task.CompletedTask;
+            if (FailsAt == what) throw new ProblemException(ReasonCode.CaptureLost, $"{group} fails at {what}");
         }
     }
 }
