@@ -36,8 +36,9 @@ internal static class Figures
     public static string Load() => File.ReadAllText("/proc/loadavg").Split(' ')[0];
 
     /// <summary>Megabytes that a process has in memory.</summary>
-    public static double ResidentMegabytes(int processId) =>
+    /// <param name="which">A line of its status: `RssFile` are those that it shares with files.</param>
+    public static double ResidentMegabytes(int processId, string which = "VmRSS") =>
         long.Parse(File.ReadAllLines($"/proc/{processId}/status")
-            .First(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+            .First(line => line.StartsWith($"{which}:", StringComparison.Ordinal))
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
 }

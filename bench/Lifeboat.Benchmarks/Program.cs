@@ -16,6 +16,7 @@ using Lifeboat.Benchmarks.Shipping;
     ("resync", ResyncBenchmark.RunAsync),
     ("lag", LagBenchmark.RunAsync),
     ("maps", MapMemoryBenchmark.RunAsync),
+    ("idle", IdleBenchmark.RunAsync),
     ("open", OpenBenchmark.RunAsync),
     ("hold", HoldBenchmark.RunAsync),
 ];

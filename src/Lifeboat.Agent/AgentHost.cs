@@ -80,6 +80,7 @@ public static partial class AgentHost
         }, ct);
         LogStarted(logs.CreateLogger(typeof(AgentHost)), site.Name, listener.Address);
         await Task.WhenAll(
+            new IdleMemory(time).RunAsync(ct),
             new DeadMan(page, time, logs.CreateLogger<DeadMan>()).RunAsync(left, ct),
             new WatchdogKeeper(paths, Launcher.OfThisProcess(), time, logs.CreateLogger<WatchdogKeeper>())
                 .RunAsync(ct));
@@ -96,7 +97,10 @@ public static partial class AgentHost
     private static async Task<WebApplication> StartApiAsync(SitePaths paths, SiteConfiguration site,
         Action<WebApplication> map, CancellationToken ct)
     {
-        var builder = WebApplication.CreateSlimBuilder();
+        // Nothing of the host's defaults: an agent is told by its site, and each part takes memory.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore();
+        builder.Services.AddRouting();
         AgentLog.Configure(builder.Logging, site.LogFormat);
         builder.Services.ConfigureHttpJsonOptions(json => ContractJson.Configure(json.SerializerOptions));
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);

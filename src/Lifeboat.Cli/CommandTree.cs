@@ -34,7 +34,10 @@ internal static class CommandTree
         ["audit"] = "The audit log: who changed what",
     };
 
-    public static RootCommand Build()
+    /// <param name="args">
+    /// Of a process that runs for long, as it is started: it does not carry what all the other commands need.
+    /// </param>
+    public static RootCommand Build(IReadOnlyList<string>? args = null)
     {
         var root = new RootCommand("Lifeboat: disaster recovery for OpenStack and KVM");
         root.Add(GlobalOptions.SiteDirectory);
@@ -44,7 +47,8 @@ internal static class CommandTree
         // One of two words is a noun below another one.
         var nouns = Nouns.ToDictionary(n => n.Key, n => new Command(n.Key.Split(' ')[^1], n.Value));
         foreach (var (name, noun) in nouns) (name.Split(' ') is [var above, _] ? nouns[above] : root).Add(noun);
-        var all = Discover().ToList();
+        var all = args is [var role, "--site-dir", _] && role.All(char.IsAsciiLetter)
+            && Only(role) is { Noun: null } only ? [only] : Discover().ToList();
         // One that is run by itself may be a noun too: `agent`, and `agent list`.
         foreach (var command in all.Where(c => c.Noun is null))
         {
@@ -54,6 +58,11 @@ internal static class CommandTree
         foreach (var command in all.Where(c => c.Noun is not null)) nouns[command.Noun!].Add(command);
         return root;
     }
+
+    // Asked by its name, so that no other is loaded.
+    private static LifeboatCommand? Only(string role) => typeof(CommandTree).Assembly.GetType(
+        $"{typeof(CommandTree).Namespace}.Commands.{role}Command", throwOnError: false, ignoreCase: true) is { } type
+        && type.IsSubclassOf(typeof(LifeboatCommand)) ? (LifeboatCommand)Activator.CreateInstance(type)! : null;
 
     private static IEnumerable<LifeboatCommand> Discover() =>
         from type in typeof(CommandTree).Assembly.GetTypes()

@@ -2,7 +2,7 @@
 using System.CommandLine;
 using Lifeboat.Cli;
 
-var root = CommandTree.Build();
+var root = CommandTree.Build(args);
 var parsed = root.Parse(args);
 // A wrong command line is `usage`; what a command itself refuses comes back as the reason's own exit code.
 if (parsed.Errors.Count > 0 && parsed.Action is null or System.CommandLine.Invocation.ParseErrorAction)

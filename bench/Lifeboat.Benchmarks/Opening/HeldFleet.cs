@@ -25,6 +25,7 @@ internal sealed class HeldFleet : IAsyncDisposable
 
     private readonly List<Process> _processes = [];
     private readonly List<AgentClient> _clients = [];
+    private readonly List<int> _agents = [];
     private readonly List<NbdClient> _writers = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly SitePaths _recovery;
@@ -37,6 +38,8 @@ internal sealed class HeldFleet : IAsyncDisposable
     public IReadOnlyList<(AgentClient Agent, string Group)> Sources =>
         [.. _clients.Skip(1).Select((client, i) => (client, GroupOf(i)))];
     public long Writes => Volatile.Read(ref _writes);
+    public int RecoveryAgent => _agents[0];
+    public int SourceAgent => _agents[1];
 
     /// <summary>Returns when all of them stream.</summary>
     public static async Task<HeldFleet> StartAsync(string folder, int agents, int disks)
@@ -50,8 +53,10 @@ internal sealed class HeldFleet : IAsyncDisposable
                 var site = Init(Path.Combine(folder, $"s{i}"), $"site-{i}");
                 File.Copy(site.CaCertificate, fleet._recovery.TrustAnchor($"site-{i}"));
                 File.Copy(fleet._recovery.CaCertificate, site.TrustAnchor("recovery"));
-                await fleet.AddAsync(site, i, disks / agents);
+                if (disks == 0) await fleet.StartAgentAsync(site);
+                else await fleet.AddAsync(site, i, disks / agents);
             }
+            if (disks == 0) return fleet;
             foreach (var (agent, group) in fleet.Sources) await StreamingAsync(agent, group);
             return fleet;
         }
@@ -65,7 +70,7 @@ internal sealed class HeldFleet : IAsyncDisposable
     /// <summary>A few writes at a time to every disk, then a moment of something else, as guests do.</summary>
     public void BeginWriting() => _writing = Task.WhenAll(_writers.Select(WriteAsync));
 
-    public async ValueTask DisposeAsync()
+    public async Task EndWritingAsync()
     {
         await _stop.CancelAsync();
         try
@@ -76,6 +81,11 @@ internal sealed class HeldFleet : IAsyncDisposable
         {
             // It was told to stop.
         }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await EndWritingAsync();
         foreach (var writer in _writers) await writer.DisposeAsync();
         foreach (var client in _clients) client.Dispose();
         foreach (var process in Enumerable.Reverse(_processes))
@@ -127,8 +137,8 @@ internal sealed class HeldFleet : IAsyncDisposable
         {
             await disk.WriteAsync(i * Block % LoadedQemu.ManyDiskBytes, data, fua: false, _stop.Token);
             Interlocked.Increment(ref _writes);
-            // All of them together about a thousand a second: QEMUs, agents and journal share the CPUs with them.
-            if (i % 4 == 3) await Task.Delay(4 * _writers.Count, _stop.Token);
+            // All of them together about two thousand a second: QEMUs, agents and journal share the CPUs with them.
+            if (i % 4 == 3) await Task.Delay(2 * _writers.Count, _stop.Token);
         }
     }
 
@@ -141,13 +151,16 @@ internal sealed class HeldFleet : IAsyncDisposable
 
     private async Task<AgentClient> StartAgentAsync(SitePaths site)
     {
-        var info = new ProcessStartInfo(SelfProcess.Program, SelfProcess.Arguments("agent-serve", site.Root))
+        // As a site starts its agents: `nice` goes on where it may not.
+        var info = new ProcessStartInfo("nice",
+            ["-n", "-5", SelfProcess.Program, .. SelfProcess.Arguments("agent-serve", site.Root)])
         {
             RedirectStandardError = true,
         };
         var process = Process.Start(info)!;
         process.BeginErrorReadLine();
         _processes.Add(process);
+        _agents.Add(process.Id);
         var client = new AgentClient(site.AgentSocket);
         _clients.Add(client);
         while (!process.HasExited)

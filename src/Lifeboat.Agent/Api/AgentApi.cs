@@ -21,9 +21,9 @@ internal static class AgentApi
         LinkBudgets links, SeedChecks seeds, ChangeLook look, HeldQuiesces quiesces, Func<AgentStatus> status)
     {
         var v1 = routes.MapGroup("/v1").AddEndpointFilter(Problems.FilterAsync);
-        v1.MapGet("/agent", status);
-        v1.MapGet("/health", status);
-        v1.MapGet("/totals", sources.Totals);
+        v1.MapGet("/agent", () => status());
+        v1.MapGet("/health", () => status());
+        v1.MapGet("/totals", () => sources.Totals());
         MapSources(v1, sources);
         MapVolumes(v1, sources);
         MapCuts(v1, cuts);
@@ -33,7 +33,7 @@ internal static class AgentApi
         v1.MapGet("/links/{peer}", (string peer) => links.Status(peer));
         v1.MapPut("/links/{peer}", (string peer, LinkSettings settings, CancellationToken ct) =>
             links.PutAsync(peer, settings, ct));
-        v1.MapGet("/quiesces", quiesces.Open);
+        v1.MapGet("/quiesces", () => quiesces.Open());
         v1.MapPost("/quiesces", (HoldRequest request, CancellationToken ct) => quiesces.BeginAsync(request, ct));
         v1.MapPost("/quiesces/thaw", (ReleaseRequest request, CancellationToken ct) => quiesces.EndAsync(request, ct));
         v1.MapPost("/changes", (ChangeMapRequest request, CancellationToken ct) => look.LookAsync(request, ct));
