@@ -21,7 +21,8 @@ namespace Lifeboat.Benchmarks.Opening;
 internal sealed class HeldFleet : IAsyncDisposable
 {
     private const int Block = 4096;
-    private static readonly TimeSpan Ready = TimeSpan.FromMinutes(1);
+    // Each attach hears of all disks of its QEMU, and all share the CPUs.
+    private static readonly TimeSpan Ready = TimeSpan.FromMinutes(5);
 
     private readonly List<Process> _processes = [];
     private readonly List<AgentClient> _clients = [];
