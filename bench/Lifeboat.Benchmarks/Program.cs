@@ -2,6 +2,7 @@
 using System.Runtime.InteropServices;
 using Lifeboat.Agent;
 using Lifeboat.Benchmarks.Capture;
+using Lifeboat.Benchmarks.Fleet;
 using Lifeboat.Benchmarks.Life;
 using Lifeboat.Benchmarks.Nbd;
 using Lifeboat.Benchmarks.Opening;
@@ -19,6 +20,8 @@ using Lifeboat.Benchmarks.Shipping;
     ("idle", IdleBenchmark.RunAsync),
     ("open", OpenBenchmark.RunAsync),
     ("hold", HoldBenchmark.RunAsync),
+    ("fleet", FleetBenchmark.RunAsync),
+    ("fleet-kills", FleetKillsBenchmark.RunAsync),
 ];
 
 switch (args)
@@ -30,6 +33,10 @@ switch (args)
         return await CaptureServe.RunAsync(run, qmpSocket, readyFile);
     case ["ship-sink", var site, var folder, var port, var readyFile, var kind]:
         return await ShipSink.RunAsync(site, folder, int.Parse(port), readyFile, replica: kind == "replica");
+    case ["fleet-controller", var place]:
+        return await FleetServe.ControllerAsync(place);
+    case ["fleet-agents", var root]:
+        return await FleetServe.AgentsAsync(root);
     case ["agent-serve", var directory]:
         using (var stop = new CancellationTokenSource())
         using (PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
@@ -40,9 +47,11 @@ switch (args)
             await AgentHost.RunAsync(directory, stop.Token);
         return 0;
     case ["all", .. var options]:
-        return await EachAsync(benchmarks, [.. options, "--rounds", "5", "--seconds", "0.5"]);   // the first counts
+        return await EachAsync([.. benchmarks.Where(b => !b.Name.StartsWith("fleet", StringComparison.Ordinal))],
+            [.. options, "--rounds", "5", "--seconds", "0.5"]);   // the first counts
     case ["smoke"]:
-        return await EachAsync(benchmarks, ["--smoke"]);
+        // Two controllers over PostgreSQL, one of them killed: the integration tests do that anyhow.
+        return await EachAsync([.. benchmarks.Where(b => b.Name != "fleet-kills")], ["--smoke"]);
     case [var name, .. var options] when benchmarks.FirstOrDefault(b => b.Name == name) is { RunAsync: { } run }:
         return await run(options);
     default:

@@ -47,8 +47,8 @@ internal static class ControllerServices
             .AddSingleton<TokenStore>()
             .AddSingleton<IRunStore, RunStore>();
         services.AddAccess();
-        services.AddSingleton<PeerDirectory>().AddSingleton<PeerTruce>().AddSingleton<Pairing>()
-            .AddSingleton<CertificateRotation>();
+        services.AddSingleton<PeerDirectory>().AddSingleton<PeerTruce>().AddSingleton<Exchange>()
+            .AddSingleton<Pairing>().AddSingleton<CertificateRotation>();
         services.AddSingleton<SiteAgents>().AddSingleton<BootFiles>().AddSingleton<SourceSightings>()
             .AddSingleton<GroupLocks>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<LocalSide>(p, SiteName(p)));
@@ -68,7 +68,6 @@ internal static class ControllerServices
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
         services.AddHostedService<SharedPointSchedule>();
-        services.AddHostedService<QuiesceFollowUps>();
         services.AddWatching();
         services.AddDeclarations();
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestIds>().AddSingleton<RequestFaults>()
@@ -145,6 +144,7 @@ internal static class ControllerServices
             .AddSingleton<IWatcher>(p => p.GetRequiredService<UsageLedger>());
         services.AddSingleton<IWatcher>(p => p.GetRequiredService<AlertBook>())
             .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteMetrics>())
+            .AddSingleton<IWatcher>(p => ActivatorUtilities.CreateInstance<QuiesceFollowUps>(p))
             .AddSingleton<IWatcher>(p => p.GetRequiredService<SiteEvents>());
     }
 

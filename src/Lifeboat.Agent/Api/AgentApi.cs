@@ -44,6 +44,7 @@ internal static class AgentApi
 
     private static void MapSources(RouteGroupBuilder v1, SourceRoster sources)
     {
+        v1.MapGet("/sources", () => sources.All().Select(s => s.Status()).ToList());
         var one = v1.MapGroup("/sources/{group}");
         one.MapGet("", (string group) => sources.Get(group).Status());
         one.MapPut("", (string group, SourceSpec spec, CancellationToken ct) =>
@@ -115,6 +116,7 @@ internal static class AgentApi
 
     private static void MapReplicas(RouteGroupBuilder v1, ReplicaRoster replicas)
     {
+        v1.MapGet("/replicas", () => replicas.All().Select(r => r.Status()).ToList());
         var one = v1.MapGroup("/replicas/{group}");
         one.MapGet("", (string group) => replicas.Get(group).Status());
         one.MapPut("", (string group, ReplicaSpec spec, CancellationToken ct) =>

@@ -59,6 +59,14 @@ public sealed class AgentClient : IDisposable
     public Task<SourceStatus> TakeOverAsync(TakeOver request, CancellationToken ct) =>
         AskAsync<SourceStatus>(HttpMethod.Post, $"v1/sources/{Escape(request.Spec.Group)}/take-over", request, ct);
 
+    /// <summary>All sources that it has, however many, in one answer.</summary>
+    public Task<IReadOnlyList<SourceStatus>> SourcesAsync(CancellationToken ct) =>
+        AskAsync<IReadOnlyList<SourceStatus>>(HttpMethod.Get, "v1/sources", null, ct);
+
+    /// <summary>All replicas that it has and can open; kept states are none.</summary>
+    public Task<IReadOnlyList<ReplicaStatus>> ReplicasAsync(CancellationToken ct) =>
+        AskAsync<IReadOnlyList<ReplicaStatus>>(HttpMethod.Get, "v1/replicas", null, ct);
+
     public Task<SourceStatus> SourceAsync(string group, CancellationToken ct) =>
         AskAsync<SourceStatus>(HttpMethod.Get, $"v1/sources/{Escape(group)}", null, ct);
 

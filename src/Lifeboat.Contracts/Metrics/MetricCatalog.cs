@@ -90,6 +90,8 @@ public static class MetricCatalog
             "target", "state"),
         new("lifeboat_api_request_seconds", Histogram, Controller, "How long requests took, by route.", "method",
             "route", "code"),
+        new("lifeboat_round_seconds", Histogram, Controller, "How long a round of what the controller does again and "
+            + "again took: `reconcile` (every 2 s) and `look` (every 5 s).", "round"),
         new("lifeboat_observation_age_seconds", Gauge, Controller, "Age of the look at the site that the other "
             + "figures are from."),
     ];

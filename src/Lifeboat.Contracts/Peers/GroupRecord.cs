@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 
 namespace Lifeboat.Contracts.Peers;
@@ -7,11 +9,24 @@ namespace Lifeboat.Contracts.Peers;
 /// <param name="Removed">It was deleted; kept so that the other site learns of it.</param>
 public sealed record GroupRecord(GroupDefinition Definition, bool Removed);
 
+/// <summary>What the agents of a site say of the groups that it shares with the one that asks.</summary>
+public sealed record PeerStatuses(IReadOnlyList<SourceStatus> Sources, IReadOnlyList<ReplicaStatus> Replicas);
+
 /// <summary>Both ends tell each other what they know; the higher epoch or version wins on either side.</summary>
 /// <param name="Divergences">What was found of groups whose two sides both wrote.</param>
 /// <param name="Controllers">
 /// Where the site that says this is reached, `,` between the URLs of its controllers; null: it has one, as it was when
 /// the sites were paired.
 /// </param>
+/// <param name="Stand">
+/// A digest of all that the site which says this knows of the groups between both; null: it says all of them itself.
+/// </param>
+/// <param name="Known">An answer to another stand than one's own: which groups, and how new, without what they are.
+/// </param>
+/// <param name="Wanted">Names of groups that are to be in the answer.</param>
 public sealed record GroupExchange(IReadOnlyList<GroupRecord> Groups,
-    IReadOnlyList<DivergenceNotice>? Divergences = null, string? Controllers = null);
+    IReadOnlyList<DivergenceNotice>? Divergences = null, string? Controllers = null, string? Stand = null,
+    IReadOnlyList<KnownGroup>? Known = null, IReadOnlyList<string>? Wanted = null);
+
+/// <summary>How new what a site knows of a group is.</summary>
+public sealed record KnownGroup(string Name, Epoch Epoch, long Version, bool Removed);

@@ -21,8 +21,8 @@ namespace Lifeboat.Controller.Api;
 /// `/peer/v1`: what the controller of a paired site may ask; the other end of PeerSide. A peer reaches only groups
 /// between it and this site, and instances only as members of them.
 /// </summary>
-internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, DivergenceWatch divergences, BootFiles boot,
-    CertificateRotation certificates, PeerDirectory peers, ControllerUrls urls)
+internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles boot,
+    CertificateRotation certificates, Exchange exchange)
 {
     private const string Group = "/peer/v1/groups/{group}";
 
@@ -37,14 +37,10 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, Divergenc
 
     private void MapExchange(IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/peer/v1/exchange", async (HttpContext http, GroupExchange theirs, CancellationToken ct) =>
-        {
-            var peer = RequestGate.Peer(http);
-            await here.LearnAsync(peer, theirs, ct);
-            divergences.Learn(peer, theirs.Divergences ?? []);
-            peers.Learn(peer, theirs.Controllers);
-            return new GroupExchange(groups.SharedWith(peer), divergences.SharedWith(peer), urls.IfSeveral);
-        });
+        routes.MapPost("/peer/v1/exchange", (HttpContext http, GroupExchange theirs, CancellationToken ct) =>
+            exchange.AnswerAsync(RequestGate.Peer(http), theirs, ct));
+        routes.MapGet("/peer/v1/statuses", (HttpContext http, CancellationToken ct) =>
+            here.StatusesAsync(RequestGate.Peer(http), ct));
         routes.MapPut("/peer/v1/trust", (HttpContext http, TrustNotice notice) =>
         {
             certificates.Accept(RequestGate.Peer(http), notice);

@@ -3,11 +3,11 @@ using System.Collections.Concurrent;
 using System.Data.Common;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
-using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Leases;
+using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Sides;
@@ -21,15 +21,16 @@ namespace Lifeboat.Controller.DesiredState;
 
 // Every two seconds, for ever:
 //
-//   own agents ── answers? ── started anew or half a minute over? ─► put every wanted source and replica again
+//   own agents ── answers? ── started anew? ─► put every wanted source and replica again
+//                   ├─ else those that were not put for half a minute, a few each round
 //                   └─ which sources are connected to replicas here (for an honest RPO)
-//   each peer ── no failover leaves it (I11)? ─► exchange group definitions; the newer wins on both sides
+//   each peer ── no failover leaves it (I11)? ─► exchange group definitions; the newer wins on both sides (Exchange)
 //
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
-internal sealed partial class Reconciler(CertificateRotation certificates, SiteIdentity identity, ControllerUrls urls,
-    LocalSide here, SiteAgents agents, GroupStore groups, SpecStore specs,
-    PeerDirectory peers, PeerTruce truce, DivergenceWatch divergences, PluggedDisks plugged, TenantCaps caps,
-    PolicyFollowers followers, ILeases leases, TimeProvider time, ILogger<Reconciler> logger)
+internal sealed partial class Reconciler(CertificateRotation certificates, SiteIdentity identity,
+    LocalSide here, SiteAgents agents, SpecStore specs, SiteMetrics metrics,
+    PeerDirectory peers, PeerTruce truce, Exchange exchange, DivergenceWatch divergences, PluggedDisks plugged,
+    TenantCaps caps, PolicyFollowers followers, ILeases leases, TimeProvider time, ILogger<Reconciler> logger)
     : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(2);
@@ -45,6 +46,7 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
         using var timer = new PeriodicTimer(Period, time);
         do
         {
+            var began = time.GetTimestamp();
             await Task.WhenAll(agents.Hosts.Select(h => h == AgentConfiguration.DefaultHost
                 ? RoundAsync("agent", () => TendAgentAsync(h, stoppingToken), stoppingToken)
                 : RoundAsync($"agent of {h}", () => agents.SoonAsync(
@@ -53,6 +55,7 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
             await RoundAsync("policies", () => FollowAsync(stoppingToken), stoppingToken);
             await RoundAsync("divergence", () => LookAsync(stoppingToken), stoppingToken);
             await RoundAsync("database", () => ExchangeAsync(stoppingToken), stoppingToken);
+            metrics.Looked("reconcile", time.GetElapsedTime(began));
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
@@ -112,33 +115,46 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
         // Read before: what is gained meanwhile is put in the next round.
         var gained = leases.Gained;
         if (!_tended.TryGetValue(host, out var last) || last.Agent.StartedAt != status.StartedAt
-            || last.Agent.ProcessId != status.ProcessId || now - last.PutAt >= PutAgain || last.Gained != gained)
-        {
-            await PutSpecsAsync(host, status, ct);
-            _tended[host] = new Tended(status, now, gained);
-        }
+            || last.Agent.ProcessId != status.ProcessId || last.Gained != gained)
+            _tended[host] = last = new Tended(status, gained);
+        await PutSpecsAsync(host, status, last, ct);
         if (host != AgentConfiguration.DefaultHost) return true;
-        foreach (var replica in specs.Replicas().Where(r => r.Active))
-        {
-            // Looking is enough: it is noted who was connected when.
-            await here.ReplicaAsync(replica.Spec.Group, ct);
-        }
+        // Looking is enough: it is noted who was connected when.
+        await here.ReplicasAsync(ct);
         return true;
     }
 
-    // Replicas are kept by the agent that every site has.
-    private async Task PutSpecsAsync(string host, AgentStatus status, CancellationToken ct)
+    // Replicas are kept by the agent that every site has. An agent that is new to us gets everything at once; after
+    // that each spec is put again every half minute, an even share of them in each round.
+    private async Task PutSpecsAsync(string host, AgentStatus status, Tended tended, CancellationToken ct)
     {
-        foreach (var peer in peers.All)
-            if (leases.TryHold(LeaseName.Site("links")))
-                await agents.Of(host).PutLinkAsync(peer.Name, caps.Link(peer.Name), ct);
+        var now = specs.Now();
+        if (tended.IsDue("links", time.GetUtcNow()))
+        {
+            foreach (var peer in peers.All)
+                if (leases.TryHold(LeaseName.Site("links")))
+                    await agents.Of(host).PutLinkAsync(peer.Name, caps.Link(peer.Name), ct);
+            tended.Put("links", time.GetUtcNow());
+        }
+        var all = new List<(string Key, string Group, Func<Task> PutAsync)>();
         if (host == AgentConfiguration.DefaultHost)
-            foreach (var replica in specs.Replicas().Where(r => r.Active && IsOurs(r.Spec.Group)))
-                await PutAsync(replica.Spec.Group, () => here.RestoreReplicaAsync(replica.Spec.Group, ct));
-        foreach (var source in specs.Sources()
-            .Where(s => s.Spec.Host == host && (s.Active || status.Sources.Contains(s.Spec.Group))
-                && IsOurs(s.Spec.Group)))
-            await PutAsync(source.Spec.Group, () => here.RestoreSourceAsync(source.Spec.Group, ct));
+            all.AddRange(from replica in now.Replicas
+                         let name = replica.Spec.Group
+                         where replica.Active
+                         select ($"replica {name}", name, (Func<Task>)(() => here.RestoreReplicaAsync(name, ct))));
+        all.AddRange(from source in now.Sources
+                     let name = source.Spec.Group
+                     where source.Spec.Host == host && (source.Active || status.Sources.Contains(name))
+                     select ($"source {name}", name, (Func<Task>)(() => here.RestoreSourceAsync(name, ct))));
+        var share = all.Count * (int)Period.TotalSeconds / (int)PutAgain.TotalSeconds + 1;
+        foreach (var (key, group, putAsync) in all.Where(s => IsOurs(s.Group)))
+        {
+            var known = tended.Knows(key);
+            if (known && (share == 0 || !tended.IsDue(key, time.GetUtcNow()))) continue;
+            if (known) share--;
+            await PutAsync(group, putAsync);
+            tended.Put(key, time.GetUtcNow());
+        }
     }
 
     // Of several controllers of the site one works on a group; which, moves when it is gone.
@@ -167,11 +183,7 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
     private async Task<bool> ExchangeAsync(string site, CancellationToken ct)
     {
         if (await truce.HoldsAsync(site, ct)) return false;
-        var answer = await peers.Side(site).ExchangeAsync(new GroupExchange(
-            groups.SharedWith(site), divergences.SharedWith(site), urls.IfSeveral), ct);
-        await here.LearnAsync(site, answer, ct);
-        divergences.Learn(site, answer.Divergences ?? []);
-        peers.Learn(site, answer.Controllers);
+        await exchange.WithAsync(site, ct);
         return true;
     }
 
@@ -186,7 +198,21 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
         else LogPeerLost(who, reason, message);
     }
 
-    private sealed record Tended(AgentStatus Agent, DateTimeOffset PutAt, long Gained);
+    /// <summary>When what was put to an agent, in its present life.</summary>
+    private sealed class Tended(AgentStatus agent, long gained)
+    {
+        private readonly Dictionary<string, DateTimeOffset> _put = new(StringComparer.Ordinal);
+
+        public AgentStatus Agent => agent;
+        public long Gained => gained;
+
+        public bool Knows(string what) => _put.ContainsKey(what);
+
+        public bool IsDue(string what, DateTimeOffset now) =>
+            !_put.TryGetValue(what, out var last) || now - last >= PutAgain;
+
+        public void Put(string what, DateTimeOffset now) => _put[what] = now;
+    }
 
     [LoggerMessage(EventIds.PeerSeen, LogLevel.Information, "{Who} answers")]
     private partial void LogPeerSeen(string who);

@@ -38,11 +38,16 @@ internal sealed partial class DivergenceWatch(LocalSide here, GroupStore groups,
         }
     }
 
-    public IReadOnlyList<DivergenceNotice> SharedWith(string peer) =>
-    [
-        .. divergences.All().Where(n => groups.Find(n.Group) is { Removed: false, Definition: var group }
-            && (group.PrimarySite == peer || group.RecoverySite == peer)),
-    ];
+    public IReadOnlyList<DivergenceNotice> SharedWith(string peer)
+    {
+        var known = groups.Now();
+        return
+        [
+            .. divergences.All().Where(n =>
+                known.GetValueOrDefault(n.Group) is { Removed: false, Definition: var group }
+                && (group.PrimarySite == peer || group.RecoverySite == peer)),
+        ];
+    }
 
     private async Task<string?> EvidenceAsync(GroupDefinition group, GroupFork fork, CancellationToken ct)
     {

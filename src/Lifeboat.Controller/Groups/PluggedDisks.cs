@@ -25,7 +25,8 @@ internal sealed partial class PluggedDisks(string here, ISite site, GroupStore g
 
     /// <summary>As of the last look, without those that are in the group since.</summary>
     public IReadOnlyList<UnprotectedDisk> Of(string group) =>
-        _seen.TryGetValue(group, out var seen) && groups.Find(group) is { Removed: false, Definition: var now }
+        _seen.TryGetValue(group, out var seen) && seen.Count > 0
+            && groups.Find(group) is { Removed: false, Definition: var now }
             ? [.. seen.Where(d => IsUnprotected(now, d.Instance, d.Disk))] : [];
 
     public async Task LookAsync(CancellationToken ct)

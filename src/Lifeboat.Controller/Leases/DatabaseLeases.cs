@@ -143,9 +143,10 @@ internal sealed partial class DatabaseLeases : BackgroundService, ILeases
             _time.TimestampFrequency);
         foreach (var name in plan.GiveBack.Except(_table.WithRuns(connection, plan.GiveBack)))
             if (_held.TryGetValue(name, out var tenure)) Lose(name, tenure);
+        var taken = plan.Take.ToHashSet(StringComparer.Ordinal);
         // Given up just now, or when this process lapsed.
         foreach (var (name, row) in rows)
-            if (row.Holder == _table.Id && !_held.ContainsKey(name) && !plan.Take.Contains(name))
+            if (row.Holder == _table.Id && !_held.ContainsKey(name) && !taken.Contains(name))
                 _table.GiveBack(connection, name, row.Term);
         foreach (var (name, term) in _table.Take(connection, plan.Take))
         {

@@ -15,6 +15,7 @@ internal sealed class LeaseTable(ControllerDatabase database, ControllerName con
 {
     // A server that hangs must not hold up the controller's saying so.
     private const int LimitSeconds = 2;
+    private const int TakenAtOnce = 200;
     private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(10);
 
     public string Id => controller.Id;
@@ -58,17 +59,20 @@ internal sealed class LeaseTable(ControllerDatabase database, ControllerName con
         if (names.Count == 0) return [];
         var taken = new List<(string, long)>();
         using var transaction = connection.BeginTransaction();
-        // All controllers in one order, so that none waits for another in a ring.
-        foreach (var name in names.Order(StringComparer.Ordinal))
+        // All controllers in one order, so that none waits for another in a ring. Many at once: when a controller with
+        // a thousand groups is gone, the next one must have them within a moment.
+        foreach (var some in names.Order(StringComparer.Ordinal).Chunk(TakenAtOnce))
         {
-            var term = connection.QuerySingleOrDefault<long?>($"""
-                INSERT INTO leases(name, holder, term, writes) VALUES(@name, @Id, 1, 0)
+            var parameters = new DynamicParameters(new { Id });
+            for (var i = 0; i < some.Length; i++) parameters.Add($"n{i}", some[i]);
+            var rows = string.Join(", ", some.Select((_, i) => $"(@n{i}, @Id, 1, 0)"));
+            taken.AddRange(connection.Query<(string, long)>($"""
+                INSERT INTO leases(name, holder, term, writes) VALUES {rows}
                 ON CONFLICT(name) DO UPDATE SET holder = excluded.holder, term = leases.term + 1
                 WHERE leases.holder IS NULL OR leases.holder = excluded.holder OR NOT EXISTS(
                     SELECT 1 FROM controllers c WHERE c.id = leases.holder AND c.expires_at > {database.Now})
-                RETURNING term
-                """, new { name, Id }, transaction, LimitSeconds);
-            if (term is { } mine) taken.Add((name, mine));
+                RETURNING name, term
+                """, parameters, transaction, commandTimeout: LimitSeconds));
         }
         transaction.Commit();
         return taken;

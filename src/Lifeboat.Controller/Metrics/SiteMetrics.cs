@@ -25,6 +25,7 @@ internal sealed class SiteMetrics : IWatcher
     private readonly Histogram _requests;
     private readonly Histogram _steps;
     private readonly Counter _ended;
+    private readonly Histogram _looks;
     private Observation? _newest;
 
     public SiteMetrics(AlertStore alerts, AlertDeliveries deliveries, LevelLedger levels, PeerDirectory peers,
@@ -36,6 +37,7 @@ internal sealed class SiteMetrics : IWatcher
             0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30);
         _steps = _live.Histogram("lifeboat_run_step_seconds", 0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600);
         _ended = _live.Counter("lifeboat_runs_total");
+        _looks = _live.Histogram("lifeboat_round_seconds", 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30);
     }
 
     /// <summary>Each controller has figures of its own.</summary>
@@ -44,6 +46,9 @@ internal sealed class SiteMetrics : IWatcher
     /// <param name="route">As it was declared: the names of things in a path would make a series each.</param>
     public void Requested(string method, string route, int code, TimeSpan took) =>
         _requests.WithLabels(method, route, $"{code}").Observe(took.TotalSeconds);
+
+    /// <param name="round">What the controller does again and again: `reconcile` or `look`.</param>
+    public void Looked(string round, TimeSpan took) => _looks.WithLabels(round).Observe(took.TotalSeconds);
 
     public Task SeeAsync(Observation observation, CancellationToken ct)
     {

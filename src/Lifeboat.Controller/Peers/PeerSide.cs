@@ -46,6 +46,9 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
     public Task<SourceStatus?> SourceAsync(string group, CancellationToken ct) =>
         FindAsync<SourceStatus>($"{Group(group)}/source", ct);
 
+    public Task<PeerStatuses> StatusesAsync(CancellationToken ct) =>
+        client.AskAsync<PeerStatuses>(HttpMethod.Get, "peer/v1/statuses", null, TimeSpan.Zero, ct);
+
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         client.AskAsync<CheckpointResult>(HttpMethod.Post, $"{Group(group)}/checkpoints", request,
             (request.WaitSealed ?? TimeSpan.Zero) + SourceLimit, ct);

@@ -11,5 +11,9 @@ namespace Lifeboat.Controller.Peers;
 internal sealed class PeerTruce(IRunStore runs)
 {
     public async Task<bool> HoldsAsync(string site, CancellationToken ct) =>
-        (await runs.UnfinishedAsync(ct)).Any(r => r.Kind is RunKind.Failover && r.OtherSite == site);
+        Holds(site, await runs.UnfinishedAsync(ct));
+
+    /// <param name="unfinished">Runs that are under way here.</param>
+    public static bool Holds(string site, IReadOnlyList<Run> unfinished) =>
+        unfinished.Any(r => r.Kind is RunKind.Failover && r.OtherSite == site);
 }

@@ -43,6 +43,26 @@ internal sealed class DrillBook(ControllerDatabase database, TimeProvider time) 
         var (last, due) = connection.QuerySingle<(string? Last, string? Due)>("""
             SELECT (SELECT body FROM drills WHERE name = @Name), (SELECT body FROM due_drills WHERE name = @Name)
             """, new { group.Name });
+        return Of(group, last, due);
+    }
+
+    /// <summary>Of many groups with two questions; one that has neither calendar nor drill is not in it.</summary>
+    public IReadOnlyDictionary<string, DrillStatus> Of(IEnumerable<GroupDefinition> groups)
+    {
+        using var connection = database.Open();
+        var last = connection.Query<(string Name, string Body)>("SELECT name, body FROM drills")
+            .ToDictionary(r => r.Name, r => r.Body, StringComparer.Ordinal);
+        var due = connection.Query<(string Name, string Body)>("SELECT name, body FROM due_drills")
+            .ToDictionary(r => r.Name, r => r.Body, StringComparer.Ordinal);
+        var known = from g in groups
+                    let status = Of(g, last.GetValueOrDefault(g.Name), due.GetValueOrDefault(g.Name))
+                    where status is not null
+                    select (g.Name, status);
+        return known.ToDictionary(k => k.Name, k => k.status, StringComparer.Ordinal);
+    }
+
+    private DrillStatus? Of(GroupDefinition group, string? last, string? due)
+    {
         if (group.Policy.DrillCalendar is null && last is null) return null;
         return new DrillStatus
         {
@@ -77,13 +97,16 @@ internal sealed class DrillBook(ControllerDatabase database, TimeProvider time) 
     }
 
     /// <summary>A drill that failed, until a later one passes; one that was skipped, until one took place.</summary>
-    public IReadOnlyList<Condition> Conditions(Observation now) =>
-        [.. now.Groups.Where(g => g.Definition.RecoverySite == now.Site).SelectMany(Conditions)];
+    public IReadOnlyList<Condition> Conditions(Observation now)
+    {
+        var groups = now.Groups.Where(g => g.Definition.RecoverySite == now.Site).ToList();
+        var drills = Of(groups.Select(g => g.Definition));
+        return [.. groups.SelectMany(g => drills.TryGetValue(g.Definition.Name, out var of) ? Conditions(g, of) : [])];
+    }
 
-    private IEnumerable<Condition> Conditions(GroupInfo group)
+    private static IEnumerable<Condition> Conditions(GroupInfo group, DrillStatus drills)
     {
         var name = group.Definition.Name;
-        if (Of(group.Definition) is not { } drills) yield break;
         if (drills.Last is { Passed: false } failed)
             yield return About(AlertKind.DrillFailed, failed.Reason,
                 $"the last drill of group {name} ended {failed.State} at {failed.EndedAt:u}"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -27,6 +28,28 @@ internal sealed partial class LocalSide
             }
         }
     }
+
+    /// <summary>What the agents here say of the groups that are between a peer and this site.</summary>
+    public async Task<PeerStatuses> StatusesAsync(string peer, CancellationToken ct)
+    {
+        var (known, wanted) = (groups.Now(), specs.Now());
+        bool IsTheirs(string group) => known.GetValueOrDefault(group) is { Removed: false, Definition: var definition }
+            && IsBetween(definition, peer);
+        var sources = new List<SourceStatus>();
+        foreach (var host in wanted.Sources.Where(s => IsTheirs(s.Spec.Group)).GroupBy(s => s.Spec.Host))
+        {
+            var there = await SourcesAsync(host.Key, ct);
+            foreach (var source in host)
+                if (there.TryGetValue(source.Spec.Group, out var status)) sources.Add(status);
+        }
+        var replicas = wanted.Replicas.Any(r => IsTheirs(r.Spec.Group)) ? await ReplicasAsync(ct)
+            : new Dictionary<string, ReplicaStatus>();
+        return new PeerStatuses(sources, [.. replicas.Values.Where(r => IsTheirs(r.Group))]);
+    }
+
+    private bool IsBetween(GroupDefinition group, string peer) =>
+        group.PrimarySite == peer && group.RecoverySite == name
+        || group.PrimarySite == name && group.RecoverySite == peer;
 
     /// <exception cref="ProblemException">NotAllowed, GroupExists: not between that peer and this site.</exception>
     public void ThrowUnlessShared(string peer, GroupDefinition group)

@@ -155,8 +155,9 @@ internal sealed partial class LocalSide
     /// <summary>Ends sources that an agent has and should not: they were moved away while it did not answer.</summary>
     public async Task DropStraysAsync(string host, IReadOnlyList<string> sources, CancellationToken ct)
     {
-        foreach (var group in sources.Where(g => specs.Source(g) is { } known && known.Spec.Host != host
-            || specs.Source(g) is null && host != AgentConfiguration.DefaultHost))
+        var now = specs.Now();
+        foreach (var group in sources.Where(g => now.Source(g) is { } known && known.Spec.Host != host
+            || now.Source(g) is null && host != AgentConfiguration.DefaultHost))
         {
             using var alone = locks.TryEnter(group);
             if (alone is null || HostOf(group) == host && specs.Source(group) is not null) continue;

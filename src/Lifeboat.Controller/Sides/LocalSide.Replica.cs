@@ -101,6 +101,32 @@ internal sealed partial class LocalSide
         }
     }
 
+    /// <summary>
+    /// All replicas that the agent has and can open, by group, as it said within the last second.
+    /// </summary>
+    /// <exception cref="ProblemException">AgentUnreachable: it did not answer.</exception>
+    public Task<IReadOnlyDictionary<string, ReplicaStatus>> ReplicasAsync(CancellationToken ct) =>
+        SoonAsync(AgentConfiguration.DefaultHost, _replicas.AskAsync(async limit =>
+        {
+            var all = await agent.ReplicasAsync(limit);
+            var now = time.GetUtcNow();
+            foreach (var status in all) sightings.Observe(status.Group, status.Connected, now);
+            return all.ToDictionary(r => r.Group, StringComparer.Ordinal);
+        }, ct), ct);
+
+    private static async Task<T> SoonAsync<T>(string host, Task<T> asked, CancellationToken ct)
+    {
+        try
+        {
+            return await asked;
+        }
+        catch (OperationCanceledException e) when (!ct.IsCancellationRequested)
+        {
+            throw new ProblemException(ReasonCode.AgentUnreachable, $"the agent of host {host} did not answer in time",
+                cause: e);
+        }
+    }
+
     public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
         agent.PointsAsync(group, ct);
 

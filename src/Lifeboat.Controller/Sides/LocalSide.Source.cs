@@ -78,6 +78,13 @@ internal sealed partial class LocalSide
         }
     }
 
+    /// <summary>What the agent of a host said of all its sources within the last second, by group.</summary>
+    /// <exception cref="ProblemException">AgentUnreachable: it did not answer; HostUnknown.</exception>
+    public Task<IReadOnlyDictionary<string, SourceStatus>> SourcesAsync(string host, CancellationToken ct) =>
+        SoonAsync(host, _sources.GetOrAdd(host, _ => new(time)).AskAsync(async limit =>
+            (await agents.Of(host).SourcesAsync(limit)).ToDictionary(s => s.Group,
+                s => s with { Unprotected = plugged.Of(s.Group) }, StringComparer.Ordinal), ct), ct);
+
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         SourceAgent(group).CheckpointAsync(group, request, ct);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
@@ -23,6 +24,10 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
     GroupStore groups, SpecStore specs, BootFiles boot, PeerDirectory peers, PluggedDisks plugged,
     SourceSightings sightings, GroupLocks locks, TimeProvider time, ILogger<LocalSide> logger) : IOwnSide
 {
+    private readonly ConcurrentDictionary<string, SharedAnswer<IReadOnlyDictionary<string, SourceStatus>>> _sources =
+        new(StringComparer.Ordinal);
+    private readonly SharedAnswer<IReadOnlyDictionary<string, ReplicaStatus>> _replicas = new(time);
+
     public string Name => name;
 
     public Task<GroupDefinition?> GroupAsync(string group, CancellationToken ct) =>

@@ -19,6 +19,16 @@ internal sealed class DivergenceStore(ControllerDatabase database)
             ? notice : null;
     }
 
+    /// <summary>The notices about open forks of these groups, by group.</summary>
+    public IReadOnlyDictionary<string, DivergenceNotice> Open(IEnumerable<GroupDefinition> groups)
+    {
+        var all = All().ToDictionary(n => n.Group, StringComparer.Ordinal);
+        var open = from g in groups
+                   where g.Fork is { Loser: null } && all.GetValueOrDefault(g.Name)?.Began == g.Fork!.Began
+                   select all[g.Name];
+        return open.ToDictionary(n => n.Group, StringComparer.Ordinal);
+    }
+
     /// <summary>All that were ever kept; whether one still holds, the group's fork says.</summary>
     public IReadOnlyList<DivergenceNotice> All()
     {

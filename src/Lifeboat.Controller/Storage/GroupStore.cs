@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Data.Common;
 using Dapper;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection;
@@ -6,61 +7,72 @@ using Lifeboat.Protection.Groups;
 
 namespace Lifeboat.Controller.Storage;
 
+/// <summary>The state that a group is in, and since when.</summary>
+internal sealed record NotedState(GroupState State, ReasonCode Reason, DateTimeOffset Since)
+{
+    public bool Is(GroupState state, ReasonCode reason) => State == state && Reason == reason;
+}
+
 /// <summary>Group definitions, deleted ones too, and since when each is in the state it is in.</summary>
 internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
 {
-    public GroupRecord? Find(string group)
+    private readonly RevisedRows<GroupRecord> _rows = new("groups", (connection, seen) => connection.Query<Row>(
+        "SELECT name, removed, definition FROM groups WHERE revision > @seen", new { seen })
+        .Select(r => (r.Name, r.Record())));
+
+    /// <summary>All of them by name, as they are now: for who looks at many.</summary>
+    public IReadOnlyDictionary<string, GroupRecord> Now()
     {
         using var connection = database.Open();
-        return connection.QuerySingleOrDefault<Row>("SELECT removed, definition FROM groups WHERE name = @group",
-            new { group })?.Record();
+        return _rows.Read(connection);
     }
 
-    public IReadOnlyList<GroupRecord> All()
-    {
-        using var connection = database.Open();
-        var rows = connection.Query<Row>("SELECT removed, definition FROM groups ORDER BY name");
-        return [.. rows.Select(r => r.Record())];
-    }
+    public GroupRecord? Find(string group) => Now().GetValueOrDefault(group);
+
+    public IReadOnlyList<GroupRecord> All() => [.. Now().Values];
 
     /// <summary>Of those that were not deleted.</summary>
-    public IReadOnlyList<string> Names()
-    {
-        using var connection = database.Open();
-        return [.. connection.Query<string>("SELECT name FROM groups WHERE removed = 0 ORDER BY name")];
-    }
+    public IReadOnlyList<string> Names() => [.. Now().Where(r => !r.Value.Removed).Select(r => r.Key)];
 
     /// <summary>What this site and the other both need to know.</summary>
     public IReadOnlyList<GroupRecord> SharedWith(string site) =>
         [.. All().Where(r => r.Definition.PrimarySite == site || r.Definition.RecoverySite == site)];
 
     /// <summary>The group that has this instance of the site as a member.</summary>
-    public GroupDefinition? WithMember(string instance)
-    {
-        using var connection = database.Open();
-        // Few have it in their text, and only those are read. A name has no character that LIKE takes for another.
-        return connection.Query<Row>("SELECT removed, definition FROM groups WHERE removed = 0 "
-            + "AND definition LIKE @text ORDER BY name", new { text = $"%\"instance\":\"{instance}\"%" })
-            .Select(r => r.Record().Definition)
-            .FirstOrDefault(d => d.Members.Any(m => m.Instance == instance));
-    }
+    public GroupDefinition? WithMember(string instance) => All()
+        .Where(r => !r.Removed).Select(r => r.Definition)
+        .FirstOrDefault(d => d.Members.Any(m => m.Instance == instance));
 
     public void Save(GroupRecord record)
     {
-        var moved = Find(record.Definition.Name) is { } known && known.Definition.Epoch != record.Definition.Epoch;
+        var name = record.Definition.Name;
+        var moved = Find(name) is { } known && known.Definition.Epoch != record.Definition.Epoch;
         using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        var revision = _rows.Next(connection, transaction);
         // Another epoch is another stretch of its life: it is not protected, or failed over, since before that.
-        if (moved) connection.Execute("DELETE FROM group_states WHERE name = @Name", new { record.Definition.Name });
+        if (moved) connection.Execute("DELETE FROM group_states WHERE name = @name", new { name }, transaction);
         connection.Execute("""
-            INSERT INTO groups(name, removed, definition) VALUES(@Name, @Removed, @Definition)
-            ON CONFLICT(name) DO UPDATE SET removed = excluded.removed, definition = excluded.definition
+            INSERT INTO groups(name, removed, definition, revision) VALUES(@name, @removed, @definition, @revision)
+            ON CONFLICT(name) DO UPDATE SET
+                removed = excluded.removed, definition = excluded.definition, revision = excluded.revision
             """, new
         {
-            record.Definition.Name,
-            Removed = record.Removed ? 1 : 0,
-            Definition = StoredJson.Write(record.Definition),
-        });
+            name,
+            removed = record.Removed ? 1 : 0,
+            definition = StoredJson.Write(record.Definition),
+            revision,
+        }, transaction);
+        transaction.Commit();
         files.Write(record);
+    }
+
+    /// <summary>The states that groups are in, as they were noted last.</summary>
+    public IReadOnlyDictionary<string, NotedState> States()
+    {
+        using var connection = database.Open();
+        return connection.Query<StateRow>("SELECT name, state, reason, since FROM group_states")
+            .ToDictionary(r => r.Name, r => r.Noted(), StringComparer.Ordinal);
     }
 
     /// <returns>Since when the group is in this state for this reason.</returns>
@@ -68,18 +80,33 @@ internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
     {
         using var connection = database.Open();
         var known = connection.QuerySingleOrDefault<StateRow>(
-            "SELECT state, reason, since FROM group_states WHERE name = @group", new { group });
-        if (known is not null && known.State == (long)state && known.Reason == (long)reason)
-            return DateTimeOffset.FromUnixTimeMilliseconds(known.Since);
-        connection.Execute("""
-            INSERT INTO group_states(name, state, reason, since) VALUES(@group, @state, @reason, @since)
-            ON CONFLICT(name) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = excluded.since
-            """, new { group, state = (long)state, reason = (long)reason, since = now.ToUnixTimeMilliseconds() });
+            "SELECT name, state, reason, since FROM group_states WHERE name = @group", new { group })?.Noted();
+        if (known is not null && known.Is(state, reason)) return known.Since;
+        Note(connection, group, new NotedState(state, reason, now));
         return now;
     }
 
+    /// <summary>Notes the state of a group that is another one than before.</summary>
+    public void Note(string group, NotedState state)
+    {
+        using var connection = database.Open();
+        Note(connection, group, state);
+    }
+
+    private static void Note(DbConnection connection, string group, NotedState noted) => connection.Execute("""
+        INSERT INTO group_states(name, state, reason, since) VALUES(@group, @state, @reason, @since)
+        ON CONFLICT(name) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = excluded.since
+        """, new
+    {
+        group,
+        state = (long)noted.State,
+        reason = (long)noted.Reason,
+        since = noted.Since.ToUnixTimeMilliseconds(),
+    });
+
     private sealed class Row
     {
+        public string Name { get; init; } = "";
         public long Removed { get; init; }
         public string Definition { get; init; } = "";
 
@@ -88,8 +115,12 @@ internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
 
     private sealed class StateRow
     {
+        public string Name { get; init; } = "";
         public long State { get; init; }
         public long Reason { get; init; }
         public long Since { get; init; }
+
+        public NotedState Noted() => new((GroupState)State, (ReasonCode)Reason,
+            DateTimeOffset.FromUnixTimeMilliseconds(Since));
     }
 }

@@ -115,5 +115,13 @@ internal static class Schema
         CREATE TABLE policies(name TEXT PRIMARY KEY, version INTEGER NOT NULL, followed INTEGER NOT NULL,
             body TEXT NOT NULL) STRICT;
         """,
+        // How often a table was written: so what is kept in memory of it is known to be the newest (decision 0037).
+        """
+        CREATE TABLE revisions(name TEXT PRIMARY KEY, number INTEGER NOT NULL) STRICT;
+        ALTER TABLE groups ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE specs ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX groups_by_revision ON groups(revision);
+        CREATE INDEX specs_by_revision ON specs(revision);
+        """,
     ];
 }

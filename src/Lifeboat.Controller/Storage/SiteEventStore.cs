@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Data.Common;
 using Dapper;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
@@ -13,35 +14,43 @@ internal sealed class SiteEventStore(ControllerDatabase database)
 {
     private const int Kept = 50_000;
 
-    /// <param name="about">The thing, e.g. `group shop`.</param>
-    /// <param name="now">What is so now; what it is compared by.</param>
-    /// <returns>False: the newest line about it says so already.</returns>
-    public bool Add(string about, string now, SiteEvent happened)
+    /// <param name="About">The thing, e.g. `group shop`.</param>
+    /// <param name="Now">What is so now; what it is compared by.</param>
+    public sealed record Line(string About, string Now, SiteEvent Happened);
+
+    /// <summary>Adds all of them or none.</summary>
+    /// <returns>How many were added: not those of which the newest line about the thing says so already.</returns>
+    public int Add(IReadOnlyList<Line> lines)
     {
         using var connection = database.Open();
-        var added = connection.Execute("""
-            INSERT INTO site_events(at, about, now_so, kind, tenant, name, subject, state, reason, body)
-            SELECT @at, @about, @now, @kind, @Tenant, @Group, @Subject, @State, @reason, @Text
-            WHERE NOT EXISTS(SELECT 1 FROM site_events WHERE about = @about AND now_so = @now
-                AND number = (SELECT max(number) FROM site_events WHERE about = @about))
-            """, new
-        {
-            at = happened.At.ToUnixTimeMilliseconds(),
-            about,
-            now,
-            kind = (int)happened.Kind,
-            happened.Tenant,
-            happened.Group,
-            happened.Subject,
-            happened.State,
-            reason = (int)happened.Reason,
-            happened.Text,
-        }) == 1;
-        if (added)
+        using var transaction = connection.BeginTransaction();
+        var added = lines.Sum(line => Add(line, transaction));
+        if (added > 0)
             connection.Execute(
-                "DELETE FROM site_events WHERE number <= (SELECT max(number) FROM site_events) - @Kept", new { Kept });
+                "DELETE FROM site_events WHERE number <= (SELECT max(number) FROM site_events) - @Kept", new { Kept },
+                transaction);
+        transaction.Commit();
         return added;
     }
+
+    private static int Add(Line line, DbTransaction transaction) => transaction.Connection!.Execute("""
+        INSERT INTO site_events(at, about, now_so, kind, tenant, name, subject, state, reason, body)
+        SELECT @at, @About, @Now, @kind, @Tenant, @Group, @Subject, @State, @reason, @Text
+        WHERE NOT EXISTS(SELECT 1 FROM site_events WHERE about = @About AND now_so = @Now
+            AND number = (SELECT max(number) FROM site_events WHERE about = @About))
+        """, new
+    {
+        at = line.Happened.At.ToUnixTimeMilliseconds(),
+        line.About,
+        line.Now,
+        kind = (int)line.Happened.Kind,
+        line.Happened.Tenant,
+        line.Happened.Group,
+        line.Happened.Subject,
+        line.Happened.State,
+        reason = (int)line.Happened.Reason,
+        line.Happened.Text,
+    }, transaction);
 
     /// <summary>Oldest first.</summary>
     public IReadOnlyList<SiteEvent> After(long number, int limit)

@@ -9,6 +9,10 @@ namespace Lifeboat.Controller.Storage;
 /// <summary>What the site's agent is to do: the desired state that is put to it again after either restarts.</summary>
 internal sealed class SpecStore(ControllerDatabase database, GroupFiles files)
 {
+    private const string SourceRole = "source";
+    private const string ReplicaRole = "replica";
+    private const string LinkRole = "link";
+
     /// <param name="Active">False: another site is primary, the source is stopped but not forgotten.</param>
     public sealed record StoredSource(SourceSpec Spec, bool Active);
 
@@ -16,78 +20,112 @@ internal sealed class SpecStore(ControllerDatabase database, GroupFiles files)
     /// <param name="Active">False: this site has become the source since; what is left is history.</param>
     public sealed record StoredReplica(ReplicaSpec Spec, Epoch Accepted, bool Active);
 
-    public StoredSource? Source(string group) =>
-        Find(group, "source") is { } row ? new(StoredJson.Read<SourceSpec>(row.Spec), row.Active != 0) : null;
+    private readonly RevisedRows<object> _rows = new("specs",
+        (connection, seen) => connection.Query<Row>(
+            "SELECT name, role, active, accepted, spec FROM specs WHERE revision > @seen", new { seen })
+            .Select(r => (Key(r.Role, r.Name), r.Read())),
+        connection => connection.Query<(string Name, string Role)>("SELECT name, role FROM specs")
+            .Select(r => Key(r.Role, r.Name)));
 
-    public StoredReplica? Replica(string group) => Find(group, "replica") is { } row
-        ? new(StoredJson.Read<ReplicaSpec>(row.Spec), new Epoch(row.Accepted), row.Active != 0) : null;
+    /// <summary>All of them as they are now: for who looks at many.</summary>
+    public StoredSpecs Now()
+    {
+        using var connection = database.Open();
+        return new StoredSpecs(_rows.Read(connection));
+    }
 
-    public IReadOnlyList<StoredSource> Sources() =>
-        [.. All("source").Select(r => new StoredSource(StoredJson.Read<SourceSpec>(r.Spec), r.Active != 0))];
+    public StoredSource? Source(string group) => Now().Source(group);
 
-    public IReadOnlyList<StoredReplica> Replicas() =>
-    [
-        .. All("replica").Select(r =>
-            new StoredReplica(StoredJson.Read<ReplicaSpec>(r.Spec), new(r.Accepted), r.Active != 0)),
-    ];
+    public StoredReplica? Replica(string group) => Now().Replica(group);
 
-    public void SaveSource(SourceSpec spec, bool active) =>
-        Save(spec.Group, "source", active, 0, StoredJson.Write(spec));
+    public IReadOnlyList<StoredSource> Sources() => [.. Now().Sources];
+
+    public IReadOnlyList<StoredReplica> Replicas() => [.. Now().Replicas];
+
+    public void SaveSource(SourceSpec spec, bool active)
+    {
+        var text = StoredJson.Write(spec);
+        // Put again and again as it is: that must not be a write each time.
+        if (Source(spec.Group) is { } known && known.Active == active && StoredJson.Write(known.Spec) == text) return;
+        Save(spec.Group, SourceRole, active, 0, text);
+    }
 
     public void SaveReplica(StoredReplica replica)
     {
-        Save(replica.Spec.Group, "replica", replica.Active, replica.Accepted.Value, StoredJson.Write(replica.Spec));
+        Save(replica.Spec.Group, ReplicaRole, replica.Active, replica.Accepted.Value, StoredJson.Write(replica.Spec));
         files.Write(replica);
     }
 
-    public LinkSettings Link(string peer) =>
-        Find(peer, "link") is { } row ? StoredJson.Read<LinkSettings>(row.Spec) : LinkSettings.Default;
+    public LinkSettings Link(string peer) => Now().Link(peer);
 
     public void SaveLink(string peer, LinkSettings settings) =>
-        Save(peer, "link", active: true, 0, StoredJson.Write(settings));
+        Save(peer, LinkRole, active: true, 0, StoredJson.Write(settings));
 
-    public void RemoveSource(string group) => Remove(group, "source");
+    public void RemoveSource(string group) => Remove(group, SourceRole);
 
     public void RemoveReplica(string group)
     {
-        Remove(group, "replica");
+        Remove(group, ReplicaRole);
         files.RemoveReplica(group);
-    }
-
-    private Row? Find(string group, string role)
-    {
-        using var connection = database.Open();
-        return connection.QuerySingleOrDefault<Row>(
-            "SELECT active, accepted, spec FROM specs WHERE name = @group AND role = @role", new { group, role });
-    }
-
-    private List<Row> All(string role)
-    {
-        using var connection = database.Open();
-        return [.. connection.Query<Row>(
-            "SELECT active, accepted, spec FROM specs WHERE role = @role ORDER BY name", new { role })];
     }
 
     private void Save(string group, string role, bool active, long accepted, string spec)
     {
         using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        var revision = _rows.Next(connection, transaction);
         connection.Execute("""
-            INSERT INTO specs(name, role, active, accepted, spec) VALUES(@group, @role, @active, @accepted, @spec)
-            ON CONFLICT(name, role) DO UPDATE SET
-                active = excluded.active, accepted = excluded.accepted, spec = excluded.spec
-            """, new { group, role, active = active ? 1 : 0, accepted, spec });
+            INSERT INTO specs(name, role, active, accepted, spec, revision)
+            VALUES(@group, @role, @active, @accepted, @spec, @revision)
+            ON CONFLICT(name, role) DO UPDATE SET active = excluded.active, accepted = excluded.accepted,
+                spec = excluded.spec, revision = excluded.revision
+            """, new { group, role, active = active ? 1 : 0, accepted, spec, revision }, transaction);
+        transaction.Commit();
     }
 
     private void Remove(string group, string role)
     {
         using var connection = database.Open();
-        connection.Execute("DELETE FROM specs WHERE name = @group AND role = @role", new { group, role });
+        using var transaction = connection.BeginTransaction();
+        _rows.Next(connection, transaction);
+        connection.Execute("DELETE FROM specs WHERE name = @group AND role = @role", new { group, role }, transaction);
+        transaction.Commit();
+    }
+
+    private static string Key(string role, string name) => $"{role}/{name}";
+
+    /// <summary>What was stored at one moment.</summary>
+    internal sealed class StoredSpecs(IReadOnlyDictionary<string, object> rows)
+    {
+        public StoredSource? Source(string group) => rows.GetValueOrDefault(Key(SourceRole, group)) as StoredSource;
+
+        public StoredReplica? Replica(string group) =>
+            rows.GetValueOrDefault(Key(ReplicaRole, group)) as StoredReplica;
+
+        public LinkSettings Link(string peer) =>
+            rows.GetValueOrDefault(Key(LinkRole, peer)) as LinkSettings ?? LinkSettings.Default;
+
+        /// <summary>By group's name.</summary>
+        public IEnumerable<StoredSource> Sources => rows.Values.OfType<StoredSource>();
+
+        /// <summary>By group's name.</summary>
+        public IEnumerable<StoredReplica> Replicas => rows.Values.OfType<StoredReplica>();
     }
 
     private sealed class Row
     {
+        public string Name { get; init; } = "";
+        public string Role { get; init; } = "";
         public long Active { get; init; }
         public long Accepted { get; init; }
         public string Spec { get; init; } = "";
+
+        public object Read() => Role switch
+        {
+            SourceRole => new StoredSource(StoredJson.Read<SourceSpec>(Spec), Active != 0),
+            ReplicaRole => new StoredReplica(StoredJson.Read<ReplicaSpec>(Spec), new Epoch(Accepted), Active != 0),
+            LinkRole => StoredJson.Read<LinkSettings>(Spec),
+            _ => throw new InvalidOperationException($"specs has a row of role {Role}, which no version wrote"),
+        };
     }
 }

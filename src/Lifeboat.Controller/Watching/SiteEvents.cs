@@ -42,15 +42,17 @@ internal sealed partial class SiteEvents : IWatcher
 
     public Task SeeAsync(Observation observation, CancellationToken ct)
     {
-        foreach (var group in observation.Groups) See(group, observation.At);
+        var found = new List<SiteEventStore.Line>();
+        foreach (var group in observation.Groups) See(group, observation.At, found);
         var names = observation.Groups.Select(g => g.Definition.Name).ToHashSet(StringComparer.Ordinal);
         foreach (var gone in _groups.Except(names))
-            Add($"group {gone}", "removed", new SiteEvent(0, observation.At, SiteEventKind.GroupState, null, gone, null,
-                "removed", ReasonCode.None, $"group {gone} is no longer protected"));
+            Find(found, $"group {gone}", "removed", new SiteEvent(0, observation.At, SiteEventKind.GroupState, null,
+                gone, null, "removed", ReasonCode.None, $"group {gone} is no longer protected"));
         _groups = names;
         foreach (var run in observation.Runs.Where(r => r.FinishedAt is not { } end || observation.At - end < RunsFor))
-            See(_runs.Describe(run));
-        foreach (var alert in _alerts.List(over: true, null, Batch)) See(alert);
+            See(_runs.Describe(run), found);
+        foreach (var alert in _alerts.List(over: true, null, Batch)) See(alert, found);
+        Add(found);
         return Task.CompletedTask;
     }
 
@@ -85,22 +87,23 @@ internal sealed partial class SiteEvents : IWatcher
         }
     }
 
-    private void See(GroupInfo group, DateTimeOffset at)
+    private void See(GroupInfo group, DateTimeOffset at, List<SiteEventStore.Line> found)
     {
         var (definition, name) = (group.Definition, group.Definition.Name);
         var version = $"{definition.Epoch.Value}.{definition.Version}";
-        Add($"definition {name}", version, new SiteEvent(0, at, SiteEventKind.Definition, null, name, version,
+        Find(found, $"definition {name}", version, new SiteEvent(0, at, SiteEventKind.Definition, null, name, version,
             "changed", ReasonCode.None, $"group {name} runs at {definition.PrimarySite}, is recovered to "
             + $"{definition.RecoverySite}"));
-        Add($"group {name}", $"{group.State} {group.Reason}", new SiteEvent(0, at, SiteEventKind.GroupState, null,
-            name, null, Shown(group.State), group.Reason, group.Detail ?? $"group {name} is {Shown(group.State)}"));
+        Find(found, $"group {name}", $"{group.State} {group.Reason}", new SiteEvent(0, at, SiteEventKind.GroupState,
+            null, name, null, Shown(group.State), group.Reason,
+            group.Detail ?? $"group {name} is {Shown(group.State)}"));
         if (group.NewestPoint is not { } point) return;
-        Add($"point {name}", point.Id.ToString(), new SiteEvent(0, at, SiteEventKind.Point, null, name,
+        Find(found, $"point {name}", point.Id.ToString(), new SiteEvent(0, at, SiteEventKind.Point, null, name,
             point.Id.ToString(), Shown(point.State), ReasonCode.None,
             $"{Shown(point.Consistency)}-consistent point of {point.CutAt:O}"));
     }
 
-    private void See(Alert alert)
+    private void See(Alert alert, List<SiteEventStore.Line> found)
     {
         var state = alert switch
         {
@@ -109,18 +112,21 @@ internal sealed partial class SiteEvents : IWatcher
             _ => "raised",
         };
         var at = alert.ClosedAt ?? alert.AcknowledgedAt ?? alert.Since;
-        Add($"alert {alert.Id}", state, new SiteEvent(0, at, SiteEventKind.Alert, alert.Tenant, alert.Group,
+        Find(found, $"alert {alert.Id}", state, new SiteEvent(0, at, SiteEventKind.Alert, alert.Tenant, alert.Group,
             alert.Id.ToString(), state, alert.Reason, alert.Summary));
     }
 
-    private void See(RunInfo run) => Add($"run {run.Id}", Shape(run), Of(run));
+    private void See(RunInfo run, List<SiteEventStore.Line> found) =>
+        Find(found, $"run {run.Id}", Shape(run), Of(run));
 
     // A run goes on although nobody can be told of it now; the next look tells.
     private void Publish(RunInfo run)
     {
         try
         {
-            See(run);
+            var found = new List<SiteEventStore.Line>();
+            See(run, found);
+            Add(found);
         }
         catch (Exception e) when (e is DbException or ProblemException { Reason: ReasonCode.DatabaseUnavailable })
         {
@@ -141,14 +147,20 @@ internal sealed partial class SiteEvents : IWatcher
     private static string Shape(RunInfo run) =>
         $"{run.State} {string.Concat(run.Steps.Select(s => $"{(int)s.State}.{s.Attempts} "))}";
 
-    private void Add(string about, string now, SiteEvent happened)
+    private void Find(List<SiteEventStore.Line> found, string about, string now, SiteEvent happened)
     {
         // The log would find out itself; but a look at a thousand groups must not ask it three thousand times.
-        if (_told.TryGetValue(about, out var told) && told == now) return;
-        var added = _store.Add(about, now, happened);
-        _told[about] = now;
-        if (!added) return;
-        Interlocked.Exchange(ref _added, NewSignal()).TrySetResult();
+        if (!_told.TryGetValue(about, out var told) || told != now)
+            found.Add(new SiteEventStore.Line(about, now, happened));
+    }
+
+    // All that a look found is one write.
+    private void Add(IReadOnlyList<SiteEventStore.Line> found)
+    {
+        if (found.Count == 0) return;
+        var added = _store.Add(found);
+        foreach (var line in found) _told[line.About] = line.Now;
+        if (added > 0) Interlocked.Exchange(ref _added, NewSignal()).TrySetResult();
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

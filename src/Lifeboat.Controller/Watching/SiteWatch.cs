@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Controller.Leases;
+using Lifeboat.Controller.Metrics;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -7,7 +8,7 @@ namespace Lifeboat.Controller.Watching;
 
 /// <summary>Looks at the site every five seconds and tells all who draw conclusions from it.</summary>
 internal sealed partial class SiteWatch(SiteObserver observer, IEnumerable<IWatcher> watchers, ILeases leases,
-    TimeProvider time, ILogger<SiteWatch> logger) : BackgroundService
+    SiteMetrics metrics, TimeProvider time, ILogger<SiteWatch> logger) : BackgroundService
 {
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
@@ -33,6 +34,7 @@ internal sealed partial class SiteWatch(SiteObserver observer, IEnumerable<IWatc
     private async Task LookAsync(CancellationToken ct)
     {
         string? failure = null;
+        var began = time.GetTimestamp();
         try
         {
             var holds = leases.TryHold(LeaseName.Site("watch"));
@@ -53,6 +55,7 @@ internal sealed partial class SiteWatch(SiteObserver observer, IEnumerable<IWatc
             failure = Say(e, nameof(SiteObserver));
         }
         _failure = failure;
+        metrics.Looked("look", time.GetElapsedTime(began));
     }
 
     private async Task<string?> TellAsync(IWatcher watcher, Observation seen, CancellationToken ct)

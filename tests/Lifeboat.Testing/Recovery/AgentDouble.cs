@@ -10,7 +10,7 @@ namespace Lifeboat.Testing.Recovery;
 /// What the agent of a site answers, without any data behind it: sources find their replica over an
 /// <see cref="AgentNetwork"/>, points are sealed at once, epochs fence. It outlives the controllers that ask it.
 /// </summary>
-public sealed class AgentDouble
+public sealed partial class AgentDouble
 {
     // As agents do: the newest point of a source that streams is never older than a policy may ask for.
     private static readonly TimeSpan PointsEvery = TimeSpan.FromSeconds(5);
@@ -35,6 +35,8 @@ public sealed class AgentDouble
     public bool SealsPoints { get; set; } = true;
     /// <summary>What it finds on any medium.</summary>
     public SeedInfo? Seed { get; set; }
+    /// <summary>Points that a replica has; older ones go, but those that are pinned.</summary>
+    public int PointsKept { get; set; } = int.MaxValue;
     public int ReplicasMade { get; private set; }
     public IReadOnlyCollection<string> Views(string group) => Find(group).Views.Keys;
     public IReadOnlyCollection<string> Pins(string group) => Find(group).Pins.Keys;
@@ -51,6 +53,11 @@ public sealed class AgentDouble
         source.Spec = spec;
         return GetSource(spec.Group);
     }
+
+    public IReadOnlyList<SourceStatus> Sources() => [.. _sources.Keys.ToList().Select(GetSource)];
+
+    public IReadOnlyList<ReplicaStatus> Replicas() =>
+        [.. _replicas.Values.Where(r => r.Spec.Keep is null).Select(r => r.Spec.Group).ToList().Select(GetReplica)];
 
     public SourceStatus GetSource(string group)
     {
@@ -139,8 +146,8 @@ public sealed class AgentDouble
             ReceivedBytes = 0,
             RefusedFrames = 0,
             Points = replica.Points.Count,
-            Newest = replica.Told.LastOrDefault(),
-            Oldest = replica.Told.FirstOrDefault(),
+            Newest = replica.Points is [.., var newest] ? replica.Tell(newest) : null,
+            Oldest = replica.Points is [var oldest, ..] ? replica.Tell(oldest) : null,
             Views = [.. replica.Views.Keys],
         };
     }
@@ -274,10 +281,21 @@ public sealed class AgentDouble
     {
         var replica = _network.At(source.Spec.Target, Site)!.Find(source.Spec.Group);
         source.Sequence = Math.Max(source.Sequence, replica.Points.LastOrDefault()?.Sequence ?? 0);
-        source.LastSealed = Cut(source, consistency, label);
-        replica.Points.Add(source.LastSealed);
-        replica.Volumes[source.LastSealed.Id] = [.. source.Spec.Volumes.Select(v => v.Name)];
-        return source.LastSealed;
+        return Keep(source, replica, Cut(source, consistency, label));
+    }
+
+    private RecoveryPoint Keep(Source source, Replica replica, RecoveryPoint point)
+    {
+        source.LastSealed = point;
+        replica.Points.Add(point);
+        replica.Volumes[point.Id] = [.. source.Spec.Volumes.Select(v => v.Name)];
+        while (replica.Points.Count > PointsKept
+            && replica.Points.FindIndex(p => !replica.Pins.ContainsValue(p.Id)) is >= 0 and var oldest)
+        {
+            replica.Volumes.Remove(replica.Points[oldest].Id);
+            replica.Points.RemoveAt(oldest);
+        }
+        return point;
     }
 
     private static ProblemException Unknown(string group, string what) =>
@@ -305,7 +323,9 @@ public sealed class AgentDouble
         public List<RecoveryPoint> Points { get; } = [];
         /// <summary>By point, the volumes that it has; one that is not here has all.</summary>
         public Dictionary<Guid, string[]> Volumes { get; } = [];
-        public IEnumerable<RecoveryPoint> Told => Points.Select(p => p with { Without = Later(p) });
+        public IEnumerable<RecoveryPoint> Told => Points.Select(Tell);
+
+        public RecoveryPoint Tell(RecoveryPoint point) => point with { Without = Later(point) };
 
         public bool Has(RecoveryPoint point, ReplicaVolume volume) =>
             !Volumes.TryGetValue(point.Id, out var had) || had.Contains(volume.Name);

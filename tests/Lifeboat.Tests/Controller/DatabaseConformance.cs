@@ -47,6 +47,32 @@ public abstract class DatabaseConformance : IDisposable
     }
 
     [Fact]
+    public async Task What_one_controller_writes_another_one_sees_at_once()
+    {
+        using var database = await OpenAsync();
+        var (one, other) = (new GroupStore(database, Files), new GroupStore(database, Files));
+        var (mine, theirs) = (new SpecStore(database, Files), new SpecStore(database, Files));
+        Assert.Null(other.Find("shop"));
+        Assert.Null(theirs.Replica("shop"));
+        one.Save(Record("shop", 1));
+        mine.SaveReplica(Replica("shop"));
+        mine.SaveReplica(Replica("till"));
+        Assert.Equal(1, other.Find("shop")!.Definition.Version);
+        Assert.Equal(["shop", "till"], theirs.Replicas().Select(r => r.Spec.Group));
+        var before = other.Now();
+        one.Save(Record("shop", 2));
+        other.Save(Record("till", 1));
+        mine.RemoveReplica("shop");
+        Assert.Equal(2, other.Find("shop")!.Definition.Version);
+        Assert.Equal(["shop", "till"], one.Names());
+        Assert.Equal(["till"], theirs.Replicas().Select(r => r.Spec.Group));
+        // What was given before is what was so then.
+        Assert.Equal(1, Assert.Single(before).Value.Definition.Version);
+        // Nothing new: the very same rows.
+        Assert.Same(other.Find("shop"), other.Find("shop"));
+    }
+
+    [Fact]
     public async Task Specs_are_kept_by_group_and_role()
     {
         using var database = await OpenAsync();

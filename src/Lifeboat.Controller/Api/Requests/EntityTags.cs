@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+using System.IO.Pipelines;
 using System.Security.Cryptography;
 using Lifeboat.Contracts;
 using Lifeboat.Controller.Api.Description;
@@ -18,6 +20,9 @@ namespace Lifeboat.Controller.Api.Requests;
 /// <summary>`ETag`, `If-None-Match` on what is read, `If-Match` on what changes a group's definition.</summary>
 internal sealed class EntityTags(GroupStore groups, GroupEdits edits)
 {
+    private static readonly PipeOptions Buffer = new(pauseWriterThreshold: 0, minimumSegmentSize: 64 << 10,
+        useSynchronizationContext: false);
+
     // In HttpContext.Items: epoch and version of the group that is answered with.
     private const string DefinitionKey = "lifeboat.definition";
 
@@ -72,9 +77,25 @@ internal sealed class EntityTags(GroupStore groups, GroupEdits edits)
             await next();
             return;
         }
+        // Whole answers, of megabytes where there are many groups, in memory that is used again.
+        var answer = new Pipe(Buffer);
+        try
+        {
+            await AnswerAsync(context, answer.Writer.AsStream(), next);
+            await answer.Writer.CompleteAsync();
+            if (answer.Reader.TryRead(out var read)) await SendAsync(context, read.Buffer);
+        }
+        finally
+        {
+            await answer.Writer.CompleteAsync();
+            await answer.Reader.CompleteAsync();
+        }
+    }
+
+    private static async Task AnswerAsync(HttpContext context, Stream into, Func<Task> next)
+    {
         var wire = context.Response.Body;
-        using var answer = new MemoryStream();
-        context.Response.Body = answer;
+        context.Response.Body = into;
         try
         {
             await next();
@@ -83,10 +104,13 @@ internal sealed class EntityTags(GroupStore groups, GroupEdits edits)
         {
             context.Response.Body = wire;
         }
-        var bytes = answer.GetBuffer().AsMemory(0, (int)answer.Length);
+    }
+
+    private static async Task SendAsync(HttpContext context, ReadOnlySequence<byte> bytes)
+    {
         if (context.Response.StatusCode is StatusCodes.Status200OK)
         {
-            var hash = Convert.ToHexStringLower(SHA256.HashData(bytes.Span).AsSpan(0, 8));
+            var hash = HashOf(bytes);
             var tag = context.Items[DefinitionKey] is string version ? $"\"{version}-{hash}\"" : $"\"{hash}\"";
             context.Response.Headers.ETag = tag;
             if (IsKnown(context.Request.Headers.IfNoneMatch, tag))
@@ -96,7 +120,14 @@ internal sealed class EntityTags(GroupStore groups, GroupEdits edits)
                 return;
             }
         }
-        await wire.WriteAsync(bytes, context.RequestAborted);
+        foreach (var part in bytes) await context.Response.Body.WriteAsync(part, context.RequestAborted);
+    }
+
+    private static string HashOf(ReadOnlySequence<byte> bytes)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in bytes) hash.AppendData(part.Span);
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 8));
     }
 
     // RFC 9110 §13.1.2: compared weakly.

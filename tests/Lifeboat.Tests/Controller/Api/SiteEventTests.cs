@@ -23,11 +23,11 @@ public sealed class SiteEventTests
             var (one, other) = (new SiteEventStore(database), new SiteEventStore(database));
             SiteEvent Says(string group, string state) => new(0, DateTimeOffset.UnixEpoch, SiteEventKind.GroupState,
                 null, group, null, state, ReasonCode.None, "");
-            Assert.True(one.Add("group shop", "protected", Says("shop", "protected")));
-            Assert.True(one.Add("group till", "protected", Says("till", "protected")));
-            Assert.False(other.Add("group shop", "protected", Says("shop", "protected")));
-            Assert.True(other.Add("group shop", "link-down", Says("shop", "link-down")));
-            Assert.True(one.Add("group shop", "protected", Says("shop", "protected")));
+            Assert.Equal(1, one.Add([new("group shop", "protected", Says("shop", "protected"))]));
+            Assert.Equal(1, one.Add([new("group till", "protected", Says("till", "protected"))]));
+            Assert.Equal(0, other.Add([new("group shop", "protected", Says("shop", "protected"))]));
+            Assert.Equal(1, other.Add([new("group shop", "link-down", Says("shop", "link-down"))]));
+            Assert.Equal(1, one.Add([new("group shop", "protected", Says("shop", "protected"))]));
             Assert.Equal(["shop protected", "till protected", "shop link-down", "shop protected"],
                 one.After(0, 10).Select(e => $"{e.Group} {e.State}"));
             Assert.Equal(one.After(0, 10).Skip(2), one.After(one.After(0, 2)[^1].Number, 10));
@@ -69,8 +69,8 @@ public sealed class SiteEventTests
         {
             var store = new SiteEventStore(database);
             for (var i = 1; i <= 3; i++)
-                store.Add("group shop", $"{i}", new SiteEvent(0, DateTimeOffset.UnixEpoch, SiteEventKind.GroupState,
-                    null, "shop", null, $"s{i}", ReasonCode.None, "two\nlines"));
+                store.Add([new("group shop", $"{i}", new SiteEvent(0, DateTimeOffset.UnixEpoch,
+                    SiteEventKind.GroupState, null, "shop", null, $"s{i}", ReasonCode.None, "two\nlines"))]);
         }
         using var http = new HttpClient(UnixSocketHttp.Handler(site.Paths.ControllerSocket));
         using var request = new HttpRequestMessage(HttpMethod.Get, "http://controller/v1/events/stream?after=0");

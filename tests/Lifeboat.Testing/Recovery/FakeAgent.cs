@@ -3,16 +3,15 @@ using System.Collections.Concurrent;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection.Links;
-using Lifeboat.Testing.Recovery;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace Lifeboat.Tests.Controller;
+namespace Lifeboat.Testing.Recovery;
 
 /// <summary>An <see cref="AgentDouble"/> behind the agent's API on a unix socket: no data path, real HTTP.</summary>
-internal static class FakeAgent
+public static class FakeAgent
 {
     public static async Task<WebApplication> StartAsync(AgentDouble agent, string socket,
         ConcurrentQueue<string>? requests = null)
@@ -33,6 +32,7 @@ internal static class FakeAgent
         MapSources(app, agent);
         MapReplicas(app, agent);
         MapLinks(app);
+        MapCuts(app, agent);
         await app.StartAsync();
         return app;
     }
@@ -47,6 +47,17 @@ internal static class FakeAgent
             links[peer] = settings;
             return Status(peer);
         });
+    }
+
+    private static void MapCuts(WebApplication app, AgentDouble agent)
+    {
+        app.MapPost("/v1/cuts", (SharedCutRequest request) => Locked(agent, () => agent.ReserveCut(request)));
+        app.MapPost("/v1/cuts/{cut:guid}/hold", () => Results.NoContent());
+        app.MapPost("/v1/cuts/{cut:guid}/cut", (Guid cut) => Locked(agent, () => agent.CutShared(cut)));
+        app.MapPost("/v1/cuts/{cut:guid}/settle", (Guid cut, SettleRequest request) =>
+            Locked(agent, () => agent.SettleCut(cut, request.Agreed)));
+        app.MapPost("/v1/sources/{group}/points/{point:guid}/sealed", (string group, Guid point) =>
+            Locked(agent, () => agent.IsSealed(group, point)));
     }
 
     private static async Task AnswerAsync(HttpContext context, RequestDelegate next)
@@ -67,6 +78,7 @@ internal static class FakeAgent
     private static void MapSources(WebApplication app, AgentDouble agent)
     {
         app.MapGet("/v1/agent", () => Locked(agent, agent.Status));
+        app.MapGet("/v1/sources", () => Locked(agent, agent.Sources));
         app.MapPut("/v1/sources/{group}", (SourceSpec spec) => Locked(agent, () => agent.PutSource(spec)));
         app.MapGet("/v1/sources/{group}", (string group) => Locked(agent, () => agent.GetSource(group)));
         app.MapDelete("/v1/sources/{group}", (string group) => Locked(agent, () => agent.DeleteSource(group)));
@@ -81,6 +93,7 @@ internal static class FakeAgent
     {
         app.MapPost("/v1/seeds/{group}/verify", () => Locked(agent, () => agent.Seed!));
         const string replica = "/v1/replicas/{group}";
+        app.MapGet("/v1/replicas", () => Locked(agent, agent.Replicas));
         app.MapPut(replica, (ReplicaSpec spec) => Locked(agent, () => agent.PutReplica(spec)));
         app.MapGet(replica, (string group) => Locked(agent, () => agent.GetReplica(group)));
         app.MapDelete(replica, (string group) => Locked(agent, () => agent.DeleteReplica(group)));

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Security.Cryptography;
+using System.Text;
+using Lifeboat.Contracts.Peers;
+using Lifeboat.Controller.Groups;
+using Lifeboat.Controller.Identity;
+using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection.Groups;
+
+namespace Lifeboat.Controller.Peers;
+
+// Two sites tell each other what they know of the groups between them, every two seconds:
+//
+//   ask: digest of what is known here ─► the same there? ─► nothing else is said
+//                                            └─ no: which groups, how new ─► what is newer here is sent, what is newer
+//                                                                            there is asked for, a batch at a time
+//
+// Nearly always nothing has changed, and then a round costs one small request, however many groups there are. A site of
+// the release before says no digest but all that it knows, and is answered so.
+internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatch divergences, ControllerUrls urls,
+    PeerDirectory peers)
+{
+    private const int BatchGroups = 50;
+    // A request's body has a limit, and a group may have thousands of volumes.
+    private const int BatchCharacters = 256 << 10;
+
+    /// <summary>Asks a peer, and leaves both sites with the newer of what either knew.</summary>
+    /// <exception cref="Contracts.ProblemException">The peer does not answer.</exception>
+    public async Task WithAsync(string site, CancellationToken ct)
+    {
+        var peer = peers.Side(site);
+        var mine = groups.SharedWith(site);
+        var answer = await peer.ExchangeAsync(Say(site, [], mine), ct);
+        await LearnAsync(site, answer, ct);
+        if (answer.Known is not { } known) return;
+        var theirs = known.ToDictionary(k => k.Name, StringComparer.Ordinal);
+        var here = mine.ToDictionary(r => r.Definition.Name, r => r.Definition, StringComparer.Ordinal);
+        var newer = mine.Where(r => theirs.GetValueOrDefault(r.Definition.Name) is not { } k
+            || (k.Epoch, k.Version).CompareTo((r.Definition.Epoch, r.Definition.Version)) < 0);
+        foreach (var batch in Batches(newer)) await peer.ExchangeAsync(Say(site, batch, mine), ct);
+        var wanted = known.Where(k => here.GetValueOrDefault(k.Name) is not { } d
+            || (k.Epoch, k.Version).CompareTo((d.Epoch, d.Version)) > 0).Select(k => k.Name);
+        foreach (var batch in wanted.Chunk(BatchGroups))
+            await LearnAsync(site, await peer.ExchangeAsync(Say(site, [], mine) with { Wanted = batch }, ct), ct);
+    }
+
+    /// <summary>Answers a peer that asks.</summary>
+    public async Task<GroupExchange> AnswerAsync(string peer, GroupExchange theirs, CancellationToken ct)
+    {
+        await LearnAsync(peer, theirs, ct);
+        var mine = groups.SharedWith(peer);
+        if (theirs.Stand is null) return Say(peer, mine, mine) with { Stand = null };
+        if (theirs.Wanted is { } wanted)
+        {
+            var names = wanted.ToHashSet(StringComparer.Ordinal);
+            return Say(peer, [.. mine.Where(r => names.Contains(r.Definition.Name))], mine);
+        }
+        var answer = Say(peer, [], mine);
+        return answer.Stand == theirs.Stand ? answer : answer with
+        {
+            Known = [.. mine.Select(r => new KnownGroup(r.Definition.Name, r.Definition.Epoch, r.Definition.Version,
+                r.Removed))],
+        };
+    }
+
+    private async Task LearnAsync(string site, GroupExchange theirs, CancellationToken ct)
+    {
+        await here.LearnAsync(site, theirs, ct);
+        divergences.Learn(site, theirs.Divergences ?? []);
+        peers.Learn(site, theirs.Controllers);
+    }
+
+    private GroupExchange Say(string site, IReadOnlyList<GroupRecord> some, IReadOnlyList<GroupRecord> all) =>
+        new(some, divergences.SharedWith(site), urls.IfSeveral, StandOf(all));
+
+    private static string StandOf(IReadOnlyList<GroupRecord> all)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (definition, removed) in all)
+            hash.AppendData(Encoding.UTF8.GetBytes(
+                $"{definition.Name} {definition.Epoch.Value} {definition.Version} {removed}\n"));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static IEnumerable<IReadOnlyList<GroupRecord>> Batches(IEnumerable<GroupRecord> records)
+    {
+        var batch = new List<GroupRecord>();
+        var length = 0;
+        foreach (var record in records)
+        {
+            var more = StoredJson.Write(record.Definition).Length;
+            if (batch.Count > 0 && (batch.Count == BatchGroups || length + more > BatchCharacters))
+            {
+                yield return batch;
+                (batch, length) = ([], 0);
+            }
+            batch.Add(record);
+            length += more;
+        }
+        if (batch.Count > 0) yield return batch;
+    }
+}

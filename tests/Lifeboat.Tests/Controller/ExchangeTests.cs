@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Peers;
+using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
+using Microsoft.Extensions.DependencyInjection;
+using static Lifeboat.Tests.Controller.TwoSites;
+
+namespace Lifeboat.Tests.Controller;
+
+/// <summary>How two sites tell each other what they know, without saying all of it each time.</summary>
+public sealed class ExchangeTests
+{
+    // More than a request's body may have, were they said at once.
+    private const int Many = 600;
+
+    [Fact]
+    public async Task Many_groups_that_the_other_site_does_not_know_reach_it_and_then_nothing_more_is_said()
+    {
+        await using var sites = await StartAsync();
+        await sites.ProtectAsync();
+        var (here, there) = (Groups(sites.A), Groups(sites.B));
+        var shop = here.Find("shop")!.Definition;
+        for (var i = 0; i < Many; i++) (i % 2 == 0 ? here : there).Save(new(shop with { Name = $"shop-{i}" }, false));
+        await sites.A.Services.GetRequiredService<Exchange>().WithAsync("b", Ct);
+        Assert.Equal(Many + 1, here.Names().Count);
+        Assert.Equal(here.Names(), there.Names());
+
+        here.Save(new(shop with { Name = "shop-1", Version = 2 }, Removed: true));
+        there.Save(new(shop with { Name = "shop-2", Epoch = new Epoch(2) }, Removed: false));
+        await sites.A.Services.GetRequiredService<Exchange>().WithAsync("b", Ct);
+        Assert.True(there.Find("shop-1") is { Removed: true });
+        Assert.Equal(new Epoch(2), here.Find("shop-2")!.Definition.Epoch);
+
+        var same = await AnswerAsync(sites.B, await AnswerAsync(sites.A, new GroupExchange([], Stand: "none")));
+        Assert.Empty(same.Groups);
+        Assert.Null(same.Known);
+    }
+
+    [Fact]
+    public async Task A_site_of_the_release_before_says_everything_and_is_told_everything()
+    {
+        await using var sites = await StartAsync();
+        await sites.ProtectAsync();
+        var known = Groups(sites.A).Find("shop")!;
+        var newer = known with { Definition = known.Definition with { Version = 7 } };
+        var answer = await AnswerAsync(sites.B, new GroupExchange([newer]));
+        Assert.Equal(7, Assert.Single(answer.Groups).Definition.Version);
+        Assert.Null(answer.Stand);
+        Assert.Null(answer.Known);
+    }
+
+    private static GroupStore Groups(TestSite site) => site.Services.GetRequiredService<GroupStore>();
+
+    // As if the other one of the two had asked.
+    private static Task<GroupExchange> AnswerAsync(TestSite site, GroupExchange theirs) =>
+        site.Services.GetRequiredService<Exchange>().AnswerAsync(site.Name == "a" ? "b" : "a", theirs, Ct);
+}
