@@ -10,7 +10,8 @@ var minutes = new Option<double>("--minutes")
 var seed = new Option<ulong>("--seed") { Description = "Decides the strikes", DefaultValueFactory = _ => 1 };
 var scenario = new Option<Scenario>("--scenario")
 {
-    Description = "storm: everything at once; link: the line alone; smoke: a little of both within a minute",
+    Description = "storm: everything at once; link: the line alone; controllers: kill -9 of controllers in the "
+        + "middle of runs; smoke: a little of storm and link within a minute",
     DefaultValueFactory = _ => Scenario.Storm,
 };
 var directory = new Option<string>("--dir")
@@ -18,14 +19,19 @@ var directory = new Option<string>("--dir")
     Description = "Where all of it lives (made anew; keep it short, it holds sockets)",
     DefaultValueFactory = _ => "/tmp/lifeboat-torture",
 };
+var kills = new Option<int>("--kills")
+{
+    Description = "Scenario controllers: it ends after so many",
+    DefaultValueFactory = _ => 50,
+};
 var keepGoing = new Option<bool>("--keep-going") { Description = "Go on after a failed proof" };
 var command = new RootCommand("Kills, hangs, cuts and fills everything under a writing guest, and proves what remains")
 {
-    minutes, seed, scenario, directory, keepGoing,
+    minutes, seed, scenario, directory, keepGoing, kills,
 };
 command.SetAction((parsed, ct) => TortureRun.RunAsync(new TortureOptions(parsed.GetRequiredValue(directory),
     TimeSpan.FromMinutes(parsed.GetValue(minutes)), parsed.GetValue(seed), parsed.GetValue(scenario),
-    parsed.GetValue(keepGoing)), ct));
+    parsed.GetValue(keepGoing), parsed.GetValue(kills)), ct));
 return await command.Parse(args).InvokeAsync(new InvocationConfiguration
 {
     ProcessTerminationTimeout = TimeSpan.FromMinutes(1),   // Ctrl-C ends what was started

@@ -11,14 +11,17 @@ internal enum Scenario
     Link,
     /// <summary>A little of both, for ./test.</summary>
     Smoke,
+    /// <summary>Controllers alone, killed in the middle of runs.</summary>
+    Controllers,
 }
 
 /// <param name="Directory">Sites, guest, witness, proofs and the log live here. Short: it holds sockets.</param>
 /// <param name="Duration">No new storm begins after it.</param>
 /// <param name="Seed">Decides every strike and every choice of a point; not what the machine makes of it.</param>
+/// <param name="Kills">Of controllers, in the scenario that is about them.</param>
 /// <param name="KeepGoing">A failed proof does not end the run.</param>
 internal sealed record TortureOptions(
-    string Directory, TimeSpan Duration, ulong Seed, Scenario Scenario, bool KeepGoing)
+    string Directory, TimeSpan Duration, ulong Seed, Scenario Scenario, bool KeepGoing, int Kills)
 {
     public const string Group = "shop";
     public const string Guest = "db1";

@@ -30,6 +30,7 @@ internal sealed partial class TortureRun(TortureField field)
         log.Say($"{options.Scenario}, seed {options.Seed}, {options.Duration.TotalMinutes:0.#} min; log: {log.Path}");
         try
         {
+            if (options.Scenario is Scenario.Controllers) return await ControllersRun.RunAsync(options, log, ct);
             await using var field = await TortureField.SetUpAsync(options, log, ct);
             await new TortureRun(field).RunAsync(ct);
         }

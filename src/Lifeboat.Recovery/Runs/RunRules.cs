@@ -81,7 +81,8 @@ public static class RunRules
         RunKind.Resolve => "resolve",
     };
 
-    private static bool InstancesMoved(Run run) =>
+    /// <summary>They run at the new site: there is no way back but another run.</summary>
+    public static bool InstancesMoved(Run run) =>
         run.Kind is RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback
         && run.Steps.Any(s => s.Name == "start-instances" && s.Done);
 

@@ -15,11 +15,13 @@ public sealed partial class Runner
     {
         while (execution.Run.Steps.FirstOrDefault(s => !s.Done) is { } step)
         {
-            var failure = execution.CancelAsked.IsCancellationRequested
+            // Asked for just before the instances ran here, it comes too late after that, as if it had been asked then.
+            var cancelled = RunRules.InstancesMoved(execution.Run) ? CancellationToken.None : execution.CancelAsked;
+            var failure = cancelled.IsCancellationRequested
                 ? CancelledFailure
-                : await RunStepAsync(execution, step, execution.CancelAsked, ct);
+                : await RunStepAsync(execution, step, cancelled, ct);
             if (failure is null) continue;
-            await SaveAsync(execution, execution.Run with
+            await SaveAsync(execution, Given(execution.Run, step.Index, failure) with
             {
                 Unwinding = true,
                 Reason = failure.Reason,
@@ -28,6 +30,17 @@ public sealed partial class Runner
             return;
         }
     }
+
+    // Cancelled when its controller was killed in the middle of a step: who came after does not begin it again, and its
+    // report must not say for ever that it runs.
+    private Run Given(Run run, int index, StepFailure failure) => run.Steps[index].State is not StepState.Running ? run
+        : run.With(run.Steps[index] with
+        {
+            State = StepState.Failed,
+            FinishedAt = time.GetUtcNow(),
+            Reason = failure.Reason,
+            Evidence = [failure.Message],
+        });
 
     /// <summary>Runs one step, several times when the failure may pass.</summary>
     /// <returns>Null when it is done; else why it is not.</returns>

@@ -35,7 +35,8 @@ public sealed class InMemoryRunStore(Func<Task>? pause = null) : IRunStore
     {
         lock (_lock)
         {
-            if (UnfinishedOf(run.Group) is { } other) return other;
+            // One that waited to be approved is itself the unfinished one.
+            if (UnfinishedOf(run.Group) is { } other && other.Id != run.Id) return other;
         }
         await SaveAsync(run, Tenure.Sole, ct);
         return null;

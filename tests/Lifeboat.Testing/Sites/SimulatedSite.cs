@@ -16,9 +16,13 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
     private readonly SortedDictionary<string, Entry> _instances = new(StringComparer.Ordinal);
     private readonly List<string> _calls = [];
     private readonly Dictionary<string, Queue<PlannedFault>> _faults = new(StringComparer.Ordinal);
-    private int _lastProcess = 1000;
+    private const int FirstProcess = 1000;
+    private int _lastProcess = FirstProcess;
 
     public string Name => name;
+    /// <summary>How many processes of instances it has started: what is repeated without effect does not count.
+    /// </summary>
+    public int Boots => _lastProcess - FirstProcess;
     /// <summary>E.g. `StartAsync vm1`, in the order they arrived, refused ones too.</summary>
     public IReadOnlyList<string> Calls => _calls;
     /// <summary>How long each call takes on the clock; zero: it completes synchronously.</summary>

@@ -22,7 +22,7 @@ internal sealed class RecoveryWorld
     public const string Group = "shop";
     private const long StepLimit = 200_000;
 
-    private readonly SimulatedScheduler _scheduler = new(new Prng(7));
+    private readonly SimulatedScheduler _scheduler;
     private readonly SimulatedProcess _world;
     private readonly Dictionary<string, InMemoryRunStore> _stores = [];
     private SimulatedProcess _controller;
@@ -30,8 +30,9 @@ internal sealed class RecoveryWorld
     private Exception? _crash;
     private bool _carriesOut;
 
-    public RecoveryWorld()
+    public RecoveryWorld(ulong seed = 7)
     {
+        _scheduler = new SimulatedScheduler(new Prng(seed));
         _world = NewProcess("world");
         _controller = _world;
         A = Side("a");
@@ -51,6 +52,8 @@ internal sealed class RecoveryWorld
     public SimulatedSide B { get; }
     public AgentNetwork Network { get; } = new();
     public long Steps => _scheduler.Steps;
+    /// <summary>Told before and after everything that a process asks of a site.</summary>
+    public Action Touched { get; set; } = static () => { };
     /// <summary>The n-th pause of a run around an effect at a site fails; 0: none does.</summary>
     public int FailAt { get; set; }
 
@@ -103,9 +106,11 @@ internal sealed class RecoveryWorld
         return ended!;
     }
 
-    public Runner RunnerAt(SimulatedSide at) => new(_stores[at.Name], at,
+    public Runner RunnerAt(SimulatedSide at) => RunnerAt(at, _controller, _stores[at.Name]);
+
+    public Runner RunnerAt(SimulatedSide at, SimulatedProcess controller, IRunStore store) => new(store, at,
         peer => (peer == "a" ? A : B).AsPeer(), StepCatalog.Shipped(), RunnerOptions.Default, NewId,
-        _controller.Clock, NullLogger<Runner>.Instance);
+        controller.Clock, NullLogger<Runner>.Instance);
 
     public void Inside(Func<Task> work)
     {
@@ -197,10 +202,11 @@ internal sealed class RecoveryWorld
     private static async Task<bool> IsProtectedAsync(SimulatedSide at, GroupDefinition group) =>
         await at.ReplicaAsync(Group, default) is { Connected: true } && group.RecoverySite == at.Name;
 
-    private Task PauseAsync() => _controller.Clock.DelayAsync(TimeSpan.FromMilliseconds(1));
+    private static Task PauseAsync() => SimulatedProcess.Current.Clock.DelayAsync(TimeSpan.FromMilliseconds(1));
 
     private async Task PauseOrFailAsync()
     {
+        Touched();
         await PauseAsync();
         if (_carriesOut && FailAt > 0 && --FailAt == 0)
             throw new ProblemException(ReasonCode.TargetFull, "made to fail");
@@ -222,7 +228,7 @@ internal sealed class RecoveryWorld
         return new SimulatedSide(name, site, agent, other => "link-" + other, PauseOrFailAsync);
     }
 
-    private SimulatedProcess NewProcess(string name) => new(_scheduler, ++_ids, name, (_, e) => _crash ??= e);
+    public SimulatedProcess NewProcess(string name) => new(_scheduler, ++_ids, name, (_, e) => _crash ??= e);
 
     private Task StartAtAAsync(GroupMember member) => A.StartAsync(new StartRequest
     {
