@@ -47,6 +47,7 @@ internal sealed class Arguments
             swarm        --seeds FROM..TO [--jobs N] [--flaw NAME] [--keep-going]  run many seeds
                          [--state FILE [--only-this-build]]                    go on where FILE says
             replay       --seed N [--flaw NAME] [--states N] [--trace] | --file F  run one seed again
+                         [--warm N]                                            so many long appends stay in memory
             crash-states --states N [--seed N] [--jobs N] [--flaw NAME]            open disks as crashes leave them
             mutants      [--seeds N] [--jobs N] [--flaw NAME,NAME…] [--count]      every planted flaw, until caught
             minimise     --seed N [--flaw NAME] [--states N] [--out FILE]          the least that still fails

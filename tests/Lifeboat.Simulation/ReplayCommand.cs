@@ -18,6 +18,7 @@ internal static class ReplayCommand
                 Decay = !arguments.Has("--no-decay"),
                 CrashStates = arguments.Number("--states", 0),
                 Haste = arguments.Haste(arguments.Number("--states", 0)),
+                WarmRooms = arguments.Has("--warm") ? (int)arguments.Number("--warm", 0) : null,
                 Trace = trace,
             },
             _ => null,

@@ -16,7 +16,7 @@ public sealed partial class Journal
 
     private readonly List<RecordEntry> _entries = [];
     private readonly TailBlock _tail = new();
-    private readonly WarmAppends _warm = new();
+    private readonly WarmAppends _warm;
     private byte[] _block = [];
     private bool _blockStays;
 

@@ -37,6 +37,7 @@ public sealed partial class Journal : IAsyncDisposable
     {
         _storage = storage;
         _options = options;
+        _warm = new WarmAppends(options.Warm);
     }
 
     /// <summary>The oldest record that can be read; one more than the last when the journal is empty.</summary>

@@ -16,6 +16,8 @@ public sealed record JournalOptions
     /// its memory kept for who follows closely. Shorter ones wait for the disk longer than their copy takes.
     /// </summary>
     public int WholeBlocksFrom { get; init; } = 768 << 10;
+    /// <summary>Bounds that memory. One for all journals of a process, unless it is said otherwise.</summary>
+    public WarmBudget Warm { get; init; } = WarmBudget.OfProcess;
     /// <summary>
     /// Numbers that tell the incarnations of a recycled segment apart. Random in production, so that a guest cannot
     /// forge journal bytes in its data; seeded in the simulator.

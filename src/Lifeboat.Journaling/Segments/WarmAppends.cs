@@ -3,17 +3,13 @@ namespace Lifeboat.Journaling.Segments;
 
 /// <summary>
 /// The rooms of long appends, which did not go through the page cache: who follows closely reads them here instead of
-/// from the disk, in order. Memory of the whole process bounds them. When that is full the newest are not kept: the
-/// oldest are read next. Where nobody follows closely none are.
+/// from the disk, in order. A budget bounds them. When that is used up the newest are not kept: the oldest are read
+/// next. Where nobody follows closely none are.
 /// </summary>
-internal sealed class WarmAppends
+internal sealed class WarmAppends(WarmBudget budget)
 {
     private const int RefusedMax = 64;  // 128 MiB went by, and nobody read any of what is kept
     private const int ColdAppends = 512;
-
-    private const int RoomsMax = 64;    // of all journals of this process: 128 MiB
-
-    private static int _rooms;
 
     private readonly Lock _gate = new();
     private readonly Queue<WarmAppend> _appends = new();
@@ -62,8 +58,7 @@ internal sealed class WarmAppends
             _cold--;
             return false;
         }
-        if (Interlocked.Increment(ref _rooms) <= RoomsMax) return true;
-        Interlocked.Decrement(ref _rooms);
+        if (budget.TryTake()) return true;
         if (_appends.Count == 0 || ++_refused <= RefusedMax) return false;
         (_refused, _cold) = (0, ColdAppends);
         while (_appends.Count > 0) Drop();
@@ -73,7 +68,7 @@ internal sealed class WarmAppends
     private void Drop()
     {
         _appends.Dequeue().Release();
-        Interlocked.Decrement(ref _rooms);
+        budget.GiveBack();
     }
 }
 

@@ -13,6 +13,9 @@ public sealed class Climate
     // Of sixteen. What each costs and what each finds: docs/decisions/0025.
     private static readonly int[] Hastes = [1, 2, 4, 4, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8];
     private const ulong HasteDice = 0x4A57E;
+    // Of what came in lately: none of it is in memory, little, all. Where none is, what the disk has is what counts.
+    private static readonly int[] Warmths = [0, 0, 0, 1, 3, 64];
+    private const ulong WarmDice = 0x3A27;
     private const int HasteMax = 8;
     private const int PaceMax = 4;
     private const int PointsEveryLeast = 200;
@@ -25,6 +28,7 @@ public sealed class Climate
         DiskSectors = [.. disks.Take(options.VolumesMax)];
         // Dice of its own: all else about a seed is the same at every haste.
         Haste = HasteOf(options);
+        WarmRooms = WarmRoomsOf(options);
         Pace = Math.Min(Haste, PaceMax);
         EndsEarly = Haste > PaceMax && new Prng(options.Seed ^ ~HasteDice).Chance(0.5);
         CheckpointInterval = TimeSpan.FromMilliseconds(Math.Max(PointsEveryLeast, prng.Next(300, 2000) / Pace));
@@ -95,6 +99,13 @@ public sealed class Climate
         : new Retention([new RetentionRule(PointClass.Any, null, Retention.Least / pace),
             new(PointClass.Any, window / 8 / pace, window / pace)]);
 
+    internal static int WarmRoomsOf(SimulationOptions options) => options.WarmRooms switch
+    {
+        null => new Prng(options.Seed ^ WarmDice).Pick(Warmths),
+        >= 0 => options.WarmRooms.Value,
+        _ => throw new ArgumentException($"{options.WarmRooms} appends cannot be kept warm: 0 or more"),
+    };
+
     internal static int HasteOf(SimulationOptions options) => options.Haste switch
     {
         null => new Prng(options.Seed ^ HasteDice).Pick(Hastes),
@@ -110,6 +121,7 @@ public sealed class Climate
         + (Quiesces ? "points are quiesced, " : "") + (SharesCuts ? "two groups share cuts, " : "")
         + (Moments is { } period ? $"in moments every {period}{(BySnapshots ? " by snapshots" : "")}, " : "")
         + (Grows ? "disks grow, " : "") + (Unplugs ? "disks come and go, " : "")
+        + $"{WarmRooms} appends warm, "
         + (Haste > 1 ? $"haste {Haste}, " : "")
         + $"a fault every {FaultEvery} of "
         + string.Join(' ', Allowed);
@@ -158,6 +170,10 @@ public sealed class Climate
     public bool BySnapshots { get; }
     public FrameAbilities Accepts { get; }
     public int LinkVersion { get; }
+    /// <summary>Long appends that an agent keeps in memory at most; what follows closely reads the others, as all that
+    /// is
+    /// short, from the disk.</summary>
+    public int WarmRooms { get; }
 }
 
 /// <summary>What can go wrong.</summary>

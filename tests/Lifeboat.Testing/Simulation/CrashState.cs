@@ -65,8 +65,8 @@ internal sealed class CrashState(SimulatedWorld world, SimulatedDisk disk, Wante
     private Task<Replica> OpenAsync()
     {
         var storage = new SimulatedStorage(disk, SimulatedAgent.FolderOf(wanted));
-        return Replica.OpenAsync(SimulatedAgent.Definition(wanted), SimulatedAgent.OptionsOf(prng), storage,
-            new SimulatedReplicaStore(disk), new StandingClock(world), default);
+        return Replica.OpenAsync(SimulatedAgent.Definition(wanted), SimulatedAgent.OptionsOf(prng, new WarmBudget(0)),
+            storage, new SimulatedReplicaStore(disk), new StandingClock(world), default);
     }
 
     private async Task CheckAsync(Replica replica)

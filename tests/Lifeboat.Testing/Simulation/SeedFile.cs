@@ -22,6 +22,9 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
     public bool StormOnly { get; init; }
     /// <summary>Files from before there was such a thing have none, as worlds of haste 1 had.</summary>
     public int Haste { get; init; } = 1;
+    /// <summary>Files from before this was said of a world have none: nothing that was read lately came from the
+    /// disk.</summary>
+    public int WarmRooms { get; init; } = 64;
     public long CrashStates { get; init; }
 
     public static SeedFile Of(SimulationOptions world, SimulationResult result)
@@ -36,6 +39,7 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
             StormSecondsMax = world.StormSecondsMax == int.MaxValue ? null : world.StormSecondsMax,
             StormOnly = world.StormOnly,
             Haste = Climate.HasteOf(world),
+            WarmRooms = Climate.WarmRoomsOf(world),
             CrashStates = world.CrashStates,
         };
     }
@@ -55,6 +59,7 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
         StormSecondsMax = StormSecondsMax ?? int.MaxValue,
         StormOnly = StormOnly,
         Haste = Haste,
+        WarmRooms = WarmRooms,
         CrashStates = CrashStates,
         Trace = trace,
     };

@@ -54,7 +54,7 @@ public sealed partial class SimulatedAgent
         {
             foreach (var wanted in _host.Kept.Where(k => !_kept.ContainsKey(k.Origin!.Pin)).ToArray())
             {
-                _kept.Add(wanted.Origin!.Pin, await Replica.OpenAsync(Definition(wanted), OptionsOf(_prng),
+                _kept.Add(wanted.Origin!.Pin, await Replica.OpenAsync(Definition(wanted), OptionsOf(_prng, _warm),
                     StorageOf(wanted), new SimulatedReplicaStore(_host.Disk), Process.Clock, default));
             }
         }

@@ -88,8 +88,8 @@ public sealed partial class SimulatedAgent
             try
             {
                 var replica = await Replica.OpenAsync(
-                    Definition(wanted), OptionsOf(_prng), StorageOf(wanted), new SimulatedReplicaStore(_host.Disk),
-                    Process.Clock, default);
+                    Definition(wanted), OptionsOf(_prng, _warm), StorageOf(wanted),
+                    new SimulatedReplicaStore(_host.Disk), Process.Clock, default);
                 (_replica, _opened) = (replica, wanted);
                 break;
             }
@@ -123,13 +123,14 @@ public sealed partial class SimulatedAgent
     internal static ReplicaDefinition Definition(WantedReplica wanted) =>
         new(wanted.Key, wanted.Epoch, wanted.Volumes, wanted.Retention, wanted.Origin);
 
-    internal static ReplicaOptions OptionsOf(Prng prng) => new()
+    internal static ReplicaOptions OptionsOf(Prng prng, WarmBudget warm) => new()
     {
         NewId = prng.NextGuid,
         FoldRunBytes = 64 << 10,
         Journal = new JournalOptions
         {
             NewSalt = prng.NextUInt64, SegmentBytes = 64 << 10, ReserveBytes = 16 << 10, WholeBlocksFrom = 2 << 10,
+            Warm = warm,
         },
     };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
+using Lifeboat.Journaling.Segments;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Linking;
 using Lifeboat.Replication.Receiving;
@@ -16,10 +17,12 @@ public sealed partial class SimulatedAgent
     private readonly SimulatedHost _host;
     private readonly SimulatedWorld _world;
     private readonly Prng _prng;
+    private readonly WarmBudget _warm; // gone with the process
 
     internal SimulatedAgent(SimulatedHost host, SimulatedProcess process, Prng prng)
     {
         (_host, _world, Process, _prng) = (host, host.World, process, prng);
+        _warm = new WarmBudget(_world.Climate.WarmRooms);
         _acceptor = new LinkAcceptor(LinkTimings.Default, process.Clock, NullLogger<LinkAcceptor>.Instance);
         _world.Say(process.Name, "starts");
         _world.Network.Listen(host.Address, host.Name, process, c => process.Start(() => AcceptAsync(c)));

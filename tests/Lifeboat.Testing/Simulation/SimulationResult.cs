@@ -23,6 +23,9 @@ public sealed record SimulationOptions(ulong Seed)
     public bool StormOnly { get; init; }
     /// <summary>How short its storms are, 1 to 8 (<see cref="Climate.Haste"/>); null: as the seed says.</summary>
     public int? Haste { get; init; }
+    /// <summary>Long appends that agents keep in memory (<see cref="Climate.WarmRooms"/>); null: as the seed
+    /// says.</summary>
+    public int? WarmRooms { get; init; }
     /// <summary>Look at most at so many states of disks after a crash beside the run; 0: none.</summary>
     public long CrashStates { get; init; }
     public Action<string>? Trace { get; init; }
