@@ -45,7 +45,7 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
         var entry = _entries[(int)(_next - _segment!.FirstSequence)];
         if (entry.Kind == RecordKind.Lost)
         {
-            Pass(JournalDamage.OfRecord(_segment, entry, _next), entry);
+            Pass(JournalDamage.OfStretch(_segment, StretchOf(entry)), entry);
             return true;
         }
         var record = await WindowAsync(_segment, entry, ct);
@@ -72,6 +72,15 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
         Header = entry.ToHeader(_next);
         Record = Data = default;
         _next++;
+    }
+
+    // All of it: whoever is told of it keeps it as one.
+    private LostStretch StretchOf(in RecordEntry entry)
+    {
+        int first = (int)(_next - _segment!.FirstSequence), last = first;
+        while (first > 0 && _entries[first - 1].Kind == RecordKind.Lost) first--;
+        while (last < _entries.Length - 1 && _entries[last + 1].Kind == RecordKind.Lost) last++;
+        return new LostStretch(_segment.FirstSequence + first, _segment.FirstSequence + last, entry.Position);
     }
 
     private async ValueTask EnterSegmentAsync(CancellationToken ct)

@@ -68,7 +68,8 @@ public sealed partial class Replica
             || (place is DamagePlace.Record or DamagePlace.Stretch && damage.Last <= FoldedSequence);
         var first = place == DamagePlace.Stretch ? Math.Max(damage.First, FoldedSequence + 1) : damage.First;
         var noted = Add(new ReplicaDamage(place, damage.File, damage.Position, damage.Volume, damage.Offset,
-            damage.Length, repaired ? damage.First : first, _time.GetUtcNow(), mended, repaired));
+            damage.Length, repaired ? damage.First : first, _time.GetUtcNow(), mended, repaired)
+            { LostTo = place == DamagePlace.Stretch ? damage.Last : null });
         return new ReplicaException(ReplicaFault.Damaged, $"damaged: {noted}");
     }
 

@@ -131,6 +131,20 @@ public sealed partial class Replica
         }
     }
 
+    // What is compared from here on is what is here now, also when nothing came in since the last time.
+    private async ValueTask ForgetDigestsAsync(CancellationToken ct)
+    {
+        await _digestGate.EnterAsync(ct);
+        try
+        {
+            ReleaseDigests();
+        }
+        finally
+        {
+            _digestGate.Leave();
+        }
+    }
+
     private void ReleaseDigests()
     {
         _digestReader?.Dispose();

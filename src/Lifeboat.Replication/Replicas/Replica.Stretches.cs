@@ -17,8 +17,11 @@ public sealed partial class Replica
 {
     private Guid _forsaken; // stream of a session that does not know yet; changed under the append gate
 
+    // The same records once more, and nothing but them. One that is lost later is another, even where states are
+    // refused for this one or are right again: what this one was compared with had those records still, and folding
+    // leaves them out. Of one that an earlier version wrote down nobody knows how far it went.
     private static bool IsOneStretch(ReplicaDamage known, ReplicaDamage damage) =>
-        known.IsStretch && damage.IsStretch && known.Sequence <= damage.Sequence
+        known.IsStretch && damage.IsStretch && known.Sequence <= damage.Sequence && damage.LostTo <= known.LostTo
         && (known.MendedAt is not { } mended || damage.Sequence < mended)
         && (known.KnownTo is not { } to || damage.Sequence <= to);
 
@@ -26,6 +29,7 @@ public sealed partial class Replica
     private async Task BeginAnewAsync(CancellationToken ct)
     {
         if (!Array.Exists(_damages, IsUnmet)) return;
+        await ForgetDigestsAsync(ct);
         var volumes = _volumeSizes.Latest.Where(v => v.Value > 0).Select(v => v.Key).Order().ToArray();
         ReplicaDamage Meet(ReplicaDamage damage) =>
             IsUnmet(damage) ? damage with { KnownTo = AppendedSequence, Waits = volumes } : damage;

@@ -40,6 +40,9 @@ public sealed record ReplicaDamage(DamagePlace Place, string File, long Position
     [JsonIgnore]
     public bool IsStretch => Place == DamagePlace.Stretch;
 
+    /// <summary>Of a stretch: the last record of it. What is lost behind that was there when it was compared.</summary>
+    public long? LostTo { get; init; }
+
     /// <summary>Of a stretch: batches that were begun behind this sequence compare; null: none will yet.</summary>
     public long? KnownTo { get; init; }
 

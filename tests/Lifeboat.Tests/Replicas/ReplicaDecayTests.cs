@@ -88,6 +88,84 @@ public sealed class ReplicaDecayTests
         Assert.Equal(ReplicaAppendOutcome.UnknownStream, await _bench.AppendAsync(again, _bench.Source.Write()));
     }
 
+    /// <summary>A record that stands behind a damaged one in its block cannot be told without the index, and is lost
+    /// with it. Whoever looked before knows where it is, and it is whole; but folding goes on without it.</summary>
+    [Fact]
+    public async Task What_is_compared_once_a_stretch_is_lost_is_without_it_also_at_a_sequence_compared_before()
+    {
+        await using var replica = await _bench.StartedAsync();
+        var stays = _bench.Prng.Bytes(Block);
+        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, 0, stays));
+        byte[] damaged = _bench.Source.Write(Volume, Block, _bench.Prng.Bytes(Block));
+        var lost = _bench.Source.Last;
+        await _bench.TakeAsync(replica, [.. damaged, .. _bench.Source.Write(Volume, 0, _bench.Prng.Bytes(Block))]);
+        // The segment is complete.
+        for (var i = 0; i < 3; i++)
+            await _bench.TakeAsync(replica, _bench.Source.Write(0, 0, _bench.Prng.Bytes(32 << 10)));
+        await _bench.CutAsync(replica);
+        Assert.NotEqual(DigestOf(stays), await DigestAsync());
+
+        await FlipRecordAsync(lost);
+        await ScrubAsync(replica);
+        Assert.Equal(lost, Assert.Single(replica.Damages, d => d.IsStretch).Sequence);
+        Assert.True(await replica.TryClaimAsync(_bench.Source.Epoch, 0, Ct));
+        Assert.Equal(DigestOf(stays), await DigestAsync());
+
+        async Task<byte[]> DigestAsync()
+        {
+            var digest = new byte[BlockDigest.Length];
+            await replica.DigestAsync(Volume, 0, Block, Block, _bench.Source.Last, digest, Ct);
+            return digest;
+        }
+    }
+
+    /// <summary>Its records were there when the first was compared, so nobody sent what they had written.</summary>
+    [Fact]
+    public async Task A_stretch_that_is_lost_behind_one_that_was_compared_and_mended_is_another()
+    {
+        await using var replica = await _bench.StartedAsync();
+        var first = await FillSegmentAsync(replica);
+        var second = await FillSegmentAsync(replica);
+        await _bench.CutAsync(replica);
+        await FlipRecordAsync(first);
+        await ScrubAsync(replica);
+        Assert.True(await replica.TryClaimAsync(_bench.Source.Epoch, 0, Ct));
+        var disk = _bench.Source.ImageAt(_bench.Source.Last)[Volume];
+        await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: true));
+        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, 0, disk.AsSpan(0, Block)));
+        await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+        await _bench.CutAsync(replica);
+        Assert.NotNull(Assert.Single(replica.Damages).MendedAt);
+        Assert.Equal(_bench.Source.Last, replica.NewestSound?.Sequence);
+        await ScrubAsync(replica); // tells of the first once more
+        Assert.Single(replica.Damages);
+
+        var id = replica.ReplicaId;
+        await FlipRecordAsync(second);
+        await ScrubAsync(replica);
+        Assert.Equal([first, second], replica.Damages.Select(d => d.Sequence));
+        Assert.All(replica.Points.Where(p => p.Sequence > first), p => Assert.Equal(PointState.Damaged, p.State));
+        Assert.True(await replica.TryClaimAsync(_bench.Source.Epoch, 0, Ct));
+        Assert.NotEqual(id, replica.ReplicaId);
+    }
+
+    // A record, and so much behind it that its segment is complete.
+    private async Task<long> FillSegmentAsync(Replica replica)
+    {
+        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, 0, _bench.Prng.Bytes(Block)));
+        var sequence = _bench.Source.Last;
+        for (var i = 0; i < 3; i++)
+            await _bench.TakeAsync(replica, _bench.Source.Write(0, 0, _bench.Prng.Bytes(32 << 10)));
+        return sequence;
+    }
+
+    private static byte[] DigestOf(byte[] block)
+    {
+        var digest = new byte[BlockDigest.Length];
+        BlockDigest.Compute(block, digest);
+        return digest;
+    }
+
     private async Task<Replica> FoldedAsync()
     {
         var replica = await _bench.StartedAsync();
@@ -109,9 +187,15 @@ public sealed class ReplicaDecayTests
     // The record of a sequence and the index of its segment.
     private async Task<Guid> LoseAsync(long sequence)
     {
-        var storage = new SimulatedStorage(_bench.Disk, "shop");
         Guid id;
         await using (var replica = await _bench.OpenAsync()) id = replica.ReplicaId;
+        await FlipRecordAsync(sequence);
+        return id;
+    }
+
+    private async Task FlipRecordAsync(long sequence)
+    {
+        var storage = new SimulatedStorage(_bench.Disk, "shop");
         foreach (var (name, length) in _bench.Disk.Files("shop"))
         {
             if (name.EndsWith(".idx", StringComparison.Ordinal)) _bench.Disk.Flip("shop", name, 20, 1);
@@ -123,6 +207,5 @@ public sealed class ReplicaDecayTests
                 if (bytes.AsSpan(at, 4).SequenceEqual("LBRC"u8) && BitConverter.ToInt64(bytes, at + 16) == sequence)
                     Assert.True(_bench.Disk.Flip("shop", name, at + 33, 1));
         }
-        return id;
     }
 }
