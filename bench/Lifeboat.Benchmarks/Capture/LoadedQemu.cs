@@ -17,6 +17,7 @@ internal sealed class LoadedQemu : IAsyncDisposable
     public const long DiskBytes = 256L << 20;
     /// <summary>Of each of many.</summary>
     public const long ManyDiskBytes = 64L << 20;
+    private const int ConnectionsMax = 4096;   // of its own QEMU takes 100: with writers and pulls that is 50 disks
     private const int MapGranularity = 4096;   // as our tap takes for a disk of this size
     private readonly Process _process;
     private bool _disposed;
@@ -77,6 +78,7 @@ internal sealed class LoadedQemu : IAsyncDisposable
         await AskAsync("nbd-server-start", new JsonObject
         {
             ["addr"] = new JsonObject { ["type"] = "unix", ["data"] = new JsonObject { ["path"] = LoadSocket } },
+            ["max-connections"] = ConnectionsMax,
         });
         foreach (var (node, export) in exports)
             await AskAsync("block-export-add", new JsonObject
