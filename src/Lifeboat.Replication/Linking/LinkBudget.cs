@@ -18,11 +18,12 @@ namespace Lifeboat.Replication.Linking;
 public sealed class LinkBudget(TimeProvider time)
 {
     private static readonly TimeSpan Late = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(1); // until it is likely over
     private readonly Lock _gate = new();
     private readonly List<LinkShare> _shares = [];
     private readonly RateCap _cap = new(time);
     private readonly ConcurrentDictionary<string, PathMeter> _paths = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, RateCap> _tenantCaps = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, TenantQueue> _tenants = new(StringComparer.Ordinal);
     private volatile Wanted _wanted =
         new(LinkSettings.Default, RateCalendar.Unlimited, [], new Dictionary<string, long>());
     private double _virtual;
@@ -81,16 +82,17 @@ public sealed class LinkBudget(TimeProvider time)
         {
             var now = time.GetTimestamp();
             // Before it queues up: what its tenant may not send yet must not hold up the others.
-            if (TenantPause(share) is { Ticks: > 0 } held)
+            if (TenantPause(share, now) is { Ticks: > 0 } held)
             {
                 share.Waits = false;
+                share.AsksBefore = After(now, held);
                 return held;
             }
             if (!share.Waits) (share.Waits, share.Tag) = (true, Math.Max(_virtual, share.NextTag));
             var pause = _cap.Pause(rate);
             if (pause == TimeSpan.Zero && rate is not null && IsOthersTurn(share, now))
-                pause = TimeSpan.FromMilliseconds(1);
-            share.AsksBefore = now + (long)((pause + Late).TotalSeconds * time.TimestampFrequency);
+                pause = Turn;
+            share.AsksBefore = After(now, pause);
             return pause;
         }
     }
@@ -100,7 +102,7 @@ public sealed class LinkBudget(TimeProvider time)
         lock (_gate)
         {
             _cap.Spend(bytes);
-            if (_tenantCaps.TryGetValue(share.Tenant, out var cap)) cap.Spend(bytes);
+            if (_tenants.TryGetValue(share.Tenant, out var tenant)) tenant.Spend(share, bytes);
             _wireBytes += bytes;
             _virtual = Math.Max(_virtual, share.Tag);
             share.NextTag = Math.Max(share.Tag, share.NextTag) + bytes / share.Weight;
@@ -108,12 +110,19 @@ public sealed class LinkBudget(TimeProvider time)
         }
     }
 
-    private TimeSpan TenantPause(LinkShare share)
+    private TimeSpan TenantPause(LinkShare share, long now)
     {
         if (!_wanted.TenantRates.TryGetValue(share.Tenant, out var rate)) return TimeSpan.Zero;
-        if (!_tenantCaps.TryGetValue(share.Tenant, out var cap)) _tenantCaps[share.Tenant] = cap = new RateCap(time);
-        return cap.Pause(rate);
+        if (!_tenants.TryGetValue(share.Tenant, out var tenant))
+            _tenants[share.Tenant] = tenant = new TenantQueue(time);
+        tenant.Join(share);
+        var pause = tenant.Cap.Pause(rate);
+        return pause == TimeSpan.Zero && _shares.Any(o => o.Tenant == share.Tenant && o.WaitsInTenant
+            && o.TenantTag < share.TenantTag && now <= o.AsksBefore) ? Turn : pause;
     }
+
+    private long After(long now, TimeSpan pause) =>
+        now + (long)((pause + Late).TotalSeconds * time.TimestampFrequency);
 
     private static Dictionary<string, long> ReadTenantRates(LinkSettings settings)
     {
@@ -132,4 +141,26 @@ public sealed class LinkBudget(TimeProvider time)
 
     private sealed record Wanted(LinkSettings Settings, RateCalendar Rate, IReadOnlyList<LinkPath> Paths,
         IReadOnlyDictionary<string, long> TenantRates);
+
+    // The shares of one tenant take their turns at its cap as all do at the link's: else who asks first has all of it.
+    private sealed class TenantQueue(TimeProvider time)
+    {
+        private double _virtual;
+
+        public RateCap Cap { get; } = new(time);
+
+        public void Join(LinkShare share)
+        {
+            if (!share.WaitsInTenant)
+                (share.WaitsInTenant, share.TenantTag) = (true, Math.Max(_virtual, share.TenantNextTag));
+        }
+
+        public void Spend(LinkShare share, int bytes)
+        {
+            Cap.Spend(bytes);
+            _virtual = Math.Max(_virtual, share.TenantTag);
+            share.TenantNextTag = Math.Max(share.TenantTag, share.TenantNextTag) + bytes / share.Weight;
+            share.WaitsInTenant = false;
+        }
+    }
 }

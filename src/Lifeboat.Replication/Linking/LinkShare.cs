@@ -20,6 +20,10 @@ internal sealed class LinkShare(LinkBudget budget, string tenant, Func<LinkPrior
     public bool Waits { get; set; }
     public double Tag { get; set; }
     public double NextTag { get; set; }
+    /// <summary>The same in the queue of its tenant, where that has a cap.</summary>
+    public bool WaitsInTenant { get; set; }
+    public double TenantTag { get; set; }
+    public double TenantNextTag { get; set; }
     /// <summary>Timestamp after which a share that waits counts as gone.</summary>
     public long AsksBefore { get; set; }
 
