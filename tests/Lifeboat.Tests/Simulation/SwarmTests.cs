@@ -156,9 +156,9 @@ public sealed class SwarmTests
 
     [Theory]
     [MemberData(nameof(StorageFlaws))]
-    public void A_flaw_of_storage_is_caught_within_thirty_worlds_of_crash_states(string flaw)
+    public void A_flaw_of_storage_is_caught_within_sixty_worlds_of_crash_states(string flaw)
     {
-        var caught = Enumerable.Range(1, 30)
+        var caught = Enumerable.Range(1, 60)
             .Select(seed => new SimulationOptions((ulong)seed) { Flaw = flaw, CrashStates = 500, Haste = 1 })
             .Select(SimulatedWorld.Run)
             .FirstOrDefault(r => r.Violation is not null);
