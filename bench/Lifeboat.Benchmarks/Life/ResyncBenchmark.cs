@@ -13,6 +13,7 @@ internal static class ResyncBenchmark
 {
     private const int Block = 4096;
     private const int Blocks = 4096;   // 16 MiB
+    private const int CrashesMax = 5;
     private static readonly Policy Roomy = Policy.Default with { OutboxBytes = 256L << 20 };
 
     public static async Task<int> RunAsync(string[] options)
@@ -79,6 +80,14 @@ internal static class ResyncBenchmark
     // agent of it: the change maps went with QEMU.
     private static async Task HostCrashAsync(CapturedDisk disk, BlockWriter writer)
     {
+        // On a quiet machine nothing may be on its way in the moment of the crash.
+        for (var crash = 0; crash < CrashesMax; crash++)
+            if (await CrashHostOnceAsync(disk, writer)) return;
+        Console.WriteLine($"  in {CrashesMax} crashes nothing was missing: nothing is measured");
+    }
+
+    private static async Task<bool> CrashHostOnceAsync(CapturedDisk disk, BlockWriter writer)
+    {
         await disk.SettleAsync();
         var writing = writer.ChangeUntilGoneAsync(Block, LoadedQemu.DiskBytes);
         await Task.Delay(1000);
@@ -97,8 +106,9 @@ internal static class ResyncBenchmark
         Console.WriteLine($"  of {written / 1048576.0:F1} MiB written in {disk.Qemu!.SizeBytes >> 20} MiB;"
             + $" {now.ResyncExaminedBytes / 1048576.0:F0} MiB read, {now.ResyncDigestBytes / 1024.0:F1} KiB of digests."
             + " changed: written and not there");
-        if (now.LastResync != Contracts.Agents.ResyncKind.HashCompare || missing == 0)
-            throw new InvalidOperationException("nothing was missing after the crash, so this is no measurement");
+        if (now.LastResync != Contracts.Agents.ResyncKind.HashCompare)
+            throw new InvalidOperationException($"it caught up by {now.LastResync}, so this is no measurement");
+        return missing > 0;
     }
 
     private static async Task LargeDiskAsync(string folder, long sizeBytes)
