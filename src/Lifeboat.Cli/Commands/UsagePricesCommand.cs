@@ -59,7 +59,7 @@ internal sealed class UsagePricesCommand : LifeboatCommand
         decimal Price(string name) => prices.GetValueOrDefault(name);
         var book = new PriceBook
         {
-            Currency = currency ?? "XXX",
+            Currency = currency ?? "XXX", // ISO 4217: no currency; that it is missing is told already
             ProtectedGibHour = Price("protectedGibHour"),
             ChangedGib = Price("changedGib"),
             WireGib = Price("wireGib"),
