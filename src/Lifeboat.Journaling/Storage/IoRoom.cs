@@ -23,6 +23,9 @@ public sealed unsafe partial class IoRoom
 
     private static readonly Lock Gate = new();
     private static readonly Stack<IoRoom> Kept = [], LargeKept = [];
+    [ThreadStatic]
+    private static IoRoomLoan? _loan;
+    private IoRoomLoan? _lentTo;
 
     private IoRoom(int length)
     {
@@ -44,6 +47,7 @@ public sealed unsafe partial class IoRoom
     /// <summary>Nobody may use its memory any more. When that is not certain it is dropped instead.</summary>
     public void Return()
     {
+        _lentTo = null;
         lock (Gate)
         {
             var (kept, most) = Length == Bytes ? (Kept, KeptMax) : (LargeKept, LargeKeptMax);
@@ -56,6 +60,7 @@ public sealed unsafe partial class IoRoom
     /// </summary>
     public static void Spare()
     {
+        if (_loan is not null) return; // worlds follow one another, and each would have it all made anew
         lock (Gate)
             foreach (var room in Kept.Concat(LargeKept)) room.Advise(NotNeeded);
     }
@@ -67,11 +72,32 @@ public sealed unsafe partial class IoRoom
             return ((offset | (long)memory) & (BlockBytes - 1)) == 0;
     }
 
+    /// <summary>
+    /// From now on what this thread rents is on this loan: the simulator's way to have back what its processes held
+    /// when they were killed. Null: on none.
+    /// </summary>
+    /// <returns>The loan until now.</returns>
+    public static IoRoomLoan? Lend(IoRoomLoan? loan)
+    {
+        var before = _loan;
+        _loan = loan;
+        return before;
+    }
+
+    internal void ReturnFrom(IoRoomLoan loan)
+    {
+        if (_lentTo == loan) Return();
+    }
+
     private static IoRoom Rent(Stack<IoRoom> kept, int length)
     {
+        IoRoom? room;
         lock (Gate)
-            if (kept.TryPop(out var room)) return room;
-        return new IoRoom(length);
+            _ = kept.TryPop(out room);
+        room ??= new IoRoom(length);
+        room._lentTo = _loan;
+        _loan?.Note(room);
+        return room;
     }
 
     // It fails where the system knows no such thing, and nothing is lost then.

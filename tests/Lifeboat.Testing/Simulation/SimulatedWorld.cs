@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Runtime.InteropServices;
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Instances;
@@ -75,12 +76,16 @@ public sealed class SimulatedWorld
     public static SimulationResult Run(SimulationOptions options)
     {
         var pages = PageArena.Open();
+        var rooms = new IoRoomLoan();
+        var outer = IoRoom.Lend(rooms);
         try
         {
             return RunOnThread(options);
         }
         finally
         {
+            IoRoom.Lend(outer);
+            rooms.End();
             pages?.Close();
         }
     }
