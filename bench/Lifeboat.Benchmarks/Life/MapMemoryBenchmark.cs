@@ -21,7 +21,7 @@ internal static class MapMemoryBenchmark
     public static async Task<int> RunAsync(string[] options)
     {
         var smoke = options.Contains("--smoke");
-        var size = smoke ? 16L << 30 : 1L << 40;
+        var size = (long)Figures.Number(options, "--gib", smoke ? 16 : 1024) << 30;
         var length = TimeSpan.FromSeconds(smoke ? 0.5 : Figures.Number(options, "--length", 25));
         // What an agent takes to work at all is not of the disk: a small one, written to as hard, says how much.
         var small = smoke ? null : await MeasureAsync(SmallDisk, length / 4, length / 2);

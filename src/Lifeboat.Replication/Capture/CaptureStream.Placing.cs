@@ -19,6 +19,12 @@ public sealed partial class CaptureStream
             RecordCodec.HeaderLength, Math.Min(length, RecordOutbox.ChunkLength - RecordCodec.HeaderLength));
     }
 
+    /// <summary>Memory that a busier time has left and nobody has needed since the last call.</summary>
+    internal void Trim()
+    {
+        lock (_gate) _outbox.Trim();
+    }
+
     internal bool AppendPlaced(VolumeSink sink, long offset, Memory<byte> place)
     {
         MemoryMarshal.TryGetArray<byte>(place, out var data);

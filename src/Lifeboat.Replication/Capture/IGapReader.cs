@@ -11,7 +11,7 @@ public interface IGapReader
     /// <exception cref="TapException">They cannot be had any more.</exception>
     Task<IReadOnlyList<GapExtent>> GapAsync(GapMap map, long offset, long length, CancellationToken ct);
 
-    /// <summary>Fills the buffer from that byte on.</summary>
+    /// <summary>Fills the buffer from that byte on. Several may be under way at once.</summary>
     /// <exception cref="TapException">The volume cannot be read.</exception>
     ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct);
 }

@@ -23,6 +23,7 @@ internal sealed class RecordOutbox
     private const int FreeMax = 64;
 
     private readonly Stack<byte[]> _free = new();
+    private int _unneeded; // were free all the time since the last look
     private readonly int _chunksMax;
     private OutboxChunk _tail;
     private readonly LoggedRuns _logged = new();
@@ -83,7 +84,19 @@ internal sealed class RecordOutbox
     /// <summary>
     /// A buffer of <see cref="ChunkLength"/> for a record that is made outside; null: none is at hand, make one.
     /// </summary>
-    public byte[]? TakeFree() => _free.TryPop(out var buffer) ? buffer : null;
+    public byte[]? TakeFree()
+    {
+        if (!_free.TryPop(out var buffer)) return null;
+        _unneeded = Math.Min(_unneeded, _free.Count);
+        return buffer;
+    }
+
+    /// <summary>Drops the buffers that nobody has needed since it was called last.</summary>
+    public void Trim()
+    {
+        for (; _unneeded > 0; _unneeded--) _free.Pop();
+        _unneeded = _free.Count;
+    }
 
     /// <summary>
     /// Puts a buffer with the next record at its start behind all others; <see cref="Commit"/> follows.

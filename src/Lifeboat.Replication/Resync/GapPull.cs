@@ -17,14 +17,20 @@ namespace Lifeboat.Replication.Resync;
 // that this attach captured. A block that reads now as the replica had it at S ends up right without us: what the guest
 // wrote since is in the stream. Where it differs, the bytes read are put in without what the stream has written since.
 //
+// A gap of many small places is brought as many at a time as fit into the window: each costs a read of the disk and,
+// alone, a question to the other side, whose answer a far link brings late. Near ones share a question.
+//
 // Restartable: the cursor stands where everything before it is in the stream, so a new session goes on from there.
 internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounters counters)
 {
-    private const int AskBytes = TreeCompare.NodeBytes;
+    private const int NodeBytes = TreeCompare.NodeBytes;
+    // What is asked about at once where no node of a tree sets it: a fine map has 65536 extents there at most.
+    private const long AskBytes = 512 << 20;
+    private const int QuestionsMax = 32; // the other side stops reading the stream when 64 wait there
+    private const int ReadsMax = 32;
     private const long LongZeroes = 1 << 20;
     private const int Fine = 4096;
     private const int PartBytes = 64 << 10;
-    private const int ClusterGap = 128 << 10;
 
     private readonly PullPace _pace = new(stream, task.Sink, task.WindowBytes, counters);
     private DiskWindow _window = new(task.Disk, 0, counters);
@@ -39,59 +45,86 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
         _window = new DiskWindow(task.Disk, task.SizeBytes, counters);
         var tree = new TreeCompare(task, digests, _window, counters);
         while (_cursor < task.SizeBytes)
-        {
-            var from = _cursor / AskBytes * AskBytes;
-            var askedTo = Math.Min(from + AskBytes, task.SizeBytes);
-            var extents = await task.Disk.GapAsync(task.Map, from, askedTo - from, ct);
-            Check(extents, from, askedTo);
-            if (task.Kind == SyncKind.ChangeMap) extents = LostExtents.Unite(extents, task.Lost, from, askedTo);
-            var differ = task.Kind == SyncKind.HashCompare
-                ? await tree.DifferingAsync(from, askedTo, extents, ct)
-                : null;
-            while (_cursor < askedTo)
-            {
-                var to = differ is { Count: 0 } ? askedTo : Math.Min(_cursor + DiskWindow.LengthMax, askedTo);
-                if (differ is not { Count: 0 } && !await PullWindowAsync(tree, extents, differ, to, ct)) return false;
-                counters.AddDone(to - _cursor);
-                _cursor = to;
-                stream.Pulled(task.Sink, to);
-            }
-        }
+            if (!await (task.Kind == SyncKind.HashCompare ? PullNodeAsync(tree, ct) : PullPlacesAsync(tree, ct)))
+                return false;
         _window = new DiskWindow(task.Disk, 0, counters);
         stream.EndPull(task.Sink);
         return true;
     }
 
-    /// <param name="differ">What a compare has found to differ; null: all that the extents name is pulled.</param>
-    private async Task<bool> PullWindowAsync(TreeCompare tree, IReadOnlyList<GapExtent> extents,
-        List<PullArea>? differ, long to, CancellationToken ct)
+    private async Task<bool> PullNodeAsync(TreeCompare tree, CancellationToken ct)
     {
-        _window.Start = _cursor;
-        var areas = differ is null
-            ? await ReadExtentsAsync(extents, to, ct)
-            : await ReadAreasAsync(extents, differ, to, ct);
-        if (differ is not null || (task.Kind == SyncKind.ChangeMap && task.Compare))
+        var from = _cursor / NodeBytes * NodeBytes;
+        var (extents, askedTo) = await AskGapAsync(from, NodeBytes, ct);
+        var differ = await tree.DifferingAsync(from, askedTo, extents, ct);
+        while (_cursor < askedTo)
         {
-            // One record says that much is zero; digests of it would be longer.
-            var zeroes = areas.Where(a => a.Zero && a.Length >= LongZeroes).ToList();
-            areas = await CompareFineAsync(tree, zeroes.Count == 0 ? areas : [.. areas.Except(zeroes)], ct);
-            areas.AddRange(zeroes);
+            var to = differ.Count == 0 ? askedTo : Math.Min(_cursor + DiskWindow.LengthMax, askedTo);
+            if (differ.Count > 0)
+            {
+                _window.MoveTo(_cursor);
+                var areas = await ReadAreasAsync(extents, differ, to, ct);
+                if (!await BringAsync(await NarrowAsync(tree, areas, ct), ct)) return false;
+            }
+            Passed(to);
         }
+        return true;
+    }
+
+    private async Task<bool> PullPlacesAsync(TreeCompare tree, CancellationToken ct)
+    {
+        var (extents, askedTo) = await AskGapAsync(_cursor, AskBytes, ct);
+        if (task.Kind == SyncKind.ChangeMap) extents = LostExtents.Unite(extents, task.Lost, _cursor, askedTo);
+        var places = PullArea.Aligned(extents, _cursor, askedTo, Fine, zeroesToo: task.Kind != SyncKind.Allocation);
+        for (var next = 0; _cursor < askedTo;)
+        {
+            var batch = PullArea.Batch(places, ref next, _window.Length, QuestionsMax);
+            _window.Hold(batch);
+            foreach (var some in batch.Chunk(ReadsMax))
+                await Task.WhenAll(some.Select(place => ReadPlaceAsync(place, ct)));
+            if (task.Kind == SyncKind.ChangeMap && task.Compare) batch = await NarrowAsync(tree, batch, ct);
+            if (!await BringAsync(batch, ct)) return false;
+            Passed(next < places.Count ? places[next].Start : askedTo);
+        }
+        return true;
+    }
+
+    private async Task<(IReadOnlyList<GapExtent> Extents, long AskedTo)> AskGapAsync(
+        long from, long length, CancellationToken ct)
+    {
+        var to = Math.Min(from + length, task.SizeBytes);
+        var extents = await task.Disk.GapAsync(task.Map, from, to - from, ct);
+        Check(extents, from, to);
+        return (extents, to);
+    }
+
+    private async Task ReadPlaceAsync(PullArea place, CancellationToken ct)
+    {
+        if (place.Zero) _window.At(place.Start, place.Length).Span.Clear();
+        else await _window.ReadAsync(place.Start, place.Length, ct);
+    }
+
+    // One record says that much is zero; digests of it would be longer.
+    private async Task<List<PullArea>> NarrowAsync(TreeCompare tree, List<PullArea> areas, CancellationToken ct)
+    {
+        var zeroes = areas.Where(a => a.Zero && a.Length >= LongZeroes).ToList();
+        areas = await CompareFineAsync(tree, zeroes.Count == 0 ? areas : [.. areas.Except(zeroes)], ct);
+        areas.AddRange(zeroes);
+        return areas;
+    }
+
+    private async Task<bool> BringAsync(List<PullArea> areas, CancellationToken ct)
+    {
         foreach (var area in areas)
             if (!await EmitAsync(area, ct)) return false;
         return true;
     }
 
-    private async Task<List<PullArea>> ReadExtentsAsync(IReadOnlyList<GapExtent> extents, long to, CancellationToken ct)
+    private void Passed(long to)
     {
-        var zeroesCount = task.Kind != SyncKind.Allocation;
-        var areas = PullArea.Aligned(extents, _cursor, to, Fine, zeroesCount);
-        foreach (var area in areas)
-        {
-            if (area.Zero) _window.At(area.Start, area.Length).Span.Clear();
-            else await _window.ReadAsync(area.Start, area.Length, ct);
-        }
-        return areas;
+        counters.AddDone(to - _cursor);
+        _cursor = to;
+        stream.Pulled(task.Sink, to);
     }
 
     private async Task<List<PullArea>> ReadAreasAsync(
@@ -111,7 +144,7 @@ internal sealed class GapPull(GapPullTask task, CaptureStream stream, SyncCounte
 
     private async Task<List<PullArea>> CompareFineAsync(TreeCompare tree, List<PullArea> areas, CancellationToken ct)
     {
-        var clusters = PullArea.Clusters(areas, ClusterGap);
+        var clusters = PullArea.Clusters(areas);
         var replies = new Task<byte[]>[clusters.Count];
         for (var i = 0; i < clusters.Count; i++)
             replies[i] = tree.AskAsync(clusters[i].Start, clusters[i].End, Fine, ct);

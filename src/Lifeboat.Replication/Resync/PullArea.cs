@@ -6,6 +6,8 @@ namespace Lifeboat.Replication.Resync;
 /// <summary>A range of a volume to look at, end excluded.</summary>
 internal readonly record struct PullArea(long Start, long End, bool Zero)
 {
+    private const int ClusterGap = 128 << 10;
+
     public long Length => End - Start;
 
     /// <summary>
@@ -28,18 +30,46 @@ internal readonly record struct PullArea(long Start, long End, bool Zero)
         return areas;
     }
 
-    /// <summary>Ranges that cover the areas with few gaps, to ask for many with one message.</summary>
-    public static List<PullArea> Clusters(List<PullArea> areas, long gap)
+    /// <summary>
+    /// The next places of a list, together no longer than there is room and in no more clusters than that; one that is
+    /// longer is cut in two.
+    /// </summary>
+    public static List<PullArea> Batch(List<PullArea> places, ref int next, int room, int clustersMax)
+    {
+        var batch = new List<PullArea>();
+        var (cluster, clusters) = (default(PullArea), 0);
+        while (next < places.Count && room > 0)
+        {
+            var place = places[next];
+            var part = place.Length <= room ? place : place with { End = place.Start + room };
+            if (clusters > 0 && cluster.Reaches(part)) cluster = cluster with { End = part.End };
+            else if (clusters++ == clustersMax) break;
+            else cluster = part;
+            batch.Add(part);
+            room -= (int)part.Length;
+            if (part == place) next++;
+            else places[next] = place with { Start = part.End };
+        }
+        return batch;
+    }
+
+    /// <summary>
+    /// Ranges that cover the areas with few gaps, to ask for many with one message. None is longer than a window,
+    /// unless one area is.
+    /// </summary>
+    public static List<PullArea> Clusters(List<PullArea> areas)
     {
         var clusters = new List<PullArea>();
         foreach (var area in areas)
         {
-            if (clusters.Count > 0 && area.Start - clusters[^1].End <= gap)
+            if (clusters.Count > 0 && clusters[^1].Reaches(area))
                 clusters[^1] = clusters[^1] with { End = area.End };
             else clusters.Add(area);
         }
         return clusters;
     }
+
+    private bool Reaches(PullArea next) => next.Start - End <= ClusterGap && next.End - Start <= DiskWindow.LengthMax;
 
     public static void Extend(List<PullArea> areas, long start, long end)
     {

@@ -50,7 +50,7 @@ internal sealed class TreeCompare(GapPullTask task, DigestLine line, DiskWindow 
         {
             var end = Math.Min(at + LeafBytes, to);
             var leaf = leaves.AsMemory((int)((at - from) / LeafBytes) * Length, Length);
-            window.Start = at;
+            window.MoveTo(at);
             if (!await window.FillAsync(extents, at, end, ct)) BlockDigest.OfZeroes((int)(end - at)).CopyTo(leaf.Span);
             else BlockDigest.Compute(window.At(at, end - at).Span, leaf.Span);
         }

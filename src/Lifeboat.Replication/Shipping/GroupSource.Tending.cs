@@ -12,8 +12,9 @@ namespace Lifeboat.Replication.Shipping;
 public sealed partial class GroupSource
 {
     private static readonly TimeSpan ReturnLook = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan TrimEvery = TimeSpan.FromSeconds(3);
     private BatchClose? _batchEnd;
-    private long _rotatedAt, _rotatedPoint;
+    private long _rotatedAt, _rotatedPoint, _trimmedAt;
 
     private Task TendAsync(CaptureStream stream, DigestLine digests, CancellationToken ct) => _moments is null
         ? TendTapsAsync(stream, digests, ct)
@@ -37,6 +38,11 @@ public sealed partial class GroupSource
                 continue;
             }
             await RotateWhenDueAsync(stream, ct);
+            if (_time.GetElapsedTime(_trimmedAt) >= TrimEvery)
+            {
+                stream.Trim();
+                _trimmedAt = _time.GetTimestamp();
+            }
             await stream.ToTend.WaitAsync(NextLook(stream), _time, ct);
         }
     }

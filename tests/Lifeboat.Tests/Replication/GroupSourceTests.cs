@@ -106,6 +106,28 @@ public sealed class GroupSourceTests
     }
 
     [Fact]
+    public void Small_places_of_a_gap_are_read_together_and_near_ones_asked_about_with_one_question()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        _world.UntilEqual();
+        _world.Agent.Kill();
+        foreach (var tap in _world.Taps) tap.LetGo();
+        for (var at = 0; at < SourceWorld.DiskBytes; at += 128 << 10)
+            _world.Taps[0].GuestWrite(at, _world.Prng.Bytes(4096));
+        var asked = _world.Site.DigestRequests;
+        _world.Taps[0].ReadsAtOnce = 0;
+        _world.RestartAgent();
+        _world.UntilStreaming();
+        _world.UntilEqual();
+
+        Assert.Equal(SyncKind.ChangeMap, _world.Status.LastSync);
+        Assert.Equal(1, _world.Site.DigestRequests - asked);
+        Assert.Equal(SourceWorld.DiskBytes / (128 << 10), _world.Taps[0].ReadsAtOnce);
+        Assert.Equal(SourceWorld.DiskBytes / 32, _world.Status.SyncMovedBytes);
+    }
+
+    [Fact]
     public void An_instance_that_was_restarted_is_compared_by_hash()
     {
         _world.Start();

@@ -128,8 +128,11 @@ internal sealed class ScriptedRecoverySite(byte[][] bases)
     /// <summary>The lowest sequence that digests were asked of.</summary>
     public long OldestDigested { get; private set; } = long.MaxValue;
 
+    public int DigestRequests { get; private set; }
+
     private byte[] Digest(DigestRequest request)
     {
+        DigestRequests++;
         OldestDigested = Math.Min(OldestDigested, request.Sequence);
         Need(request.Sequence <= Durable, "digests are asked of what is durable");
         var image = Image(request.Volume, request.Sequence);

@@ -9,6 +9,7 @@ namespace Lifeboat.Tests.Replication;
 internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
 {
     private readonly List<Map> _maps = [];
+    private int _reading;
     private TaskCompletionSource<TapEnd> _end = new();
     private ICaptureSink? _sink;
     private Guid _replica;
@@ -24,6 +25,7 @@ internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
     public int Rotations { get; private set; }
     public bool Uninstalled { get; private set; }
     public long BytesRead { get; private set; }
+    public int ReadsAtOnce { get; set; }
     public bool Mirroring => _sink is not null && !_end.Task.IsCompleted;
     public long SizeBytes => disk.Length;
     public Task<TapEnd> Ended => _end.Task;
@@ -103,7 +105,9 @@ internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
         Need();
+        ReadsAtOnce = Math.Max(ReadsAtOnce, ++_reading);
         await Task.Yield();
+        _reading--;
         disk.AsMemory((int)offset, buffer.Length).CopyTo(buffer);
         BytesRead += buffer.Length;
     }
