@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Globalization;
-using System.Text;
 using System.Text.Json;
-using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Storage;
 
 namespace Lifeboat.Replication.Replicas;
 
-// The manifest on the medium: `manifest.json`, JSON whose last member is a CRC-32C over all of it, and a copy for when
-// that does not fit. Both are replaced whole: written aside, flushed, renamed, synced.
+// The manifest on the medium: `manifest.json`, JSON with a checksum, and a copy for when that does not fit. Both are
+// replaced whole: written aside, flushed, renamed, synced.
 //
 // Invariant
 //   The copy gets its name first. So it is never older than the manifest, and as good when the manifest is damaged.
@@ -17,10 +14,6 @@ internal static class ManifestFile
     private const string Name = "manifest.json";
     private const string Copy = "manifest.copy";
     private const string Aside = ".new";
-    private const string Tail = ",\n  \"crc32c\": \"00000000\"\n}";
-    private const int DigitsBehind = 11; // eight digits and what follows them
-
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
     /// <returns>Null: this storage has no replica. Else what it says, and which of the two is damaged.</returns>
     /// <exception cref="ReplicaException">Corrupt: neither manifest nor copy can be believed.</exception>
@@ -63,21 +56,14 @@ internal static class ManifestFile
         await storage.SyncAsync(ct);
     }
 
-    internal static byte[] Encode(ReplicaManifest manifest)
-    {
-        var text = JsonSerializer.Serialize(manifest, Json);
-        var bytes = Encoding.UTF8.GetBytes(text[..text.LastIndexOf('\n')] + Tail);
-        Encoding.ASCII.GetBytes(Crc32C.Compute(bytes).ToString("x8", CultureInfo.InvariantCulture),
-            bytes.AsSpan(bytes.Length - DigitsBehind));
-        return bytes;
-    }
+    internal static byte[] Encode(ReplicaManifest manifest) => CheckedJson.Encode(manifest);
 
     internal static ReplicaManifest? TryDecode(ReadOnlySpan<byte> bytes)
     {
         ReplicaManifest? manifest;
         try
         {
-            manifest = JsonSerializer.Deserialize<ReplicaManifest>(bytes, Json);
+            manifest = CheckedJson.Decode<ReplicaManifest>(bytes);
         }
         catch (JsonException)
         {
@@ -85,19 +71,10 @@ internal static class ManifestFile
         }
         if (manifest is not { Volumes: not null, Pins: not null, Views: not null }) return null;
         // Before version 2 there was no checksum. One flipped bit does not make a 2 into a 1.
-        return manifest.Version == 1 || (manifest.Version == ReplicaManifest.CurrentVersion && IsWhole(bytes))
+        return manifest.Version == 1
+            || (manifest.Version == ReplicaManifest.CurrentVersion && CheckedJson.IsWhole(bytes))
             ? manifest with { Version = ReplicaManifest.CurrentVersion }
             : null;
-    }
-
-    private static bool IsWhole(ReadOnlySpan<byte> bytes)
-    {
-        if (bytes.Length < Tail.Length) return false;
-        var zeroed = bytes.ToArray();
-        zeroed.AsSpan(zeroed.Length - DigitsBehind, 8).Fill((byte)'0');
-        return Encoding.UTF8.GetString(zeroed.AsSpan(zeroed.Length - Tail.Length)) == Tail
-            && Encoding.ASCII.GetString(bytes.Slice(bytes.Length - DigitsBehind, 8))
-                == Crc32C.Compute(zeroed).ToString("x8", CultureInfo.InvariantCulture);
     }
 
     private static async Task WriteAsideAsync(IStorage storage, string name, byte[] bytes, CancellationToken ct)

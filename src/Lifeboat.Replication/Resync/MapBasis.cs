@@ -15,12 +15,11 @@ namespace Lifeboat.Replication.Resync;
 /// </remarks>
 internal sealed class MapBasis(IStorage? storage)
 {
-    public const int CurrentVersion = 1;
+    public const int CurrentVersion = 2;
     // Streams that began and ended without a gap forgotten; whoever is behind more of them is compared.
     private const int PositionsMax = 32;
     private const string Name = "basis.json";
     private const string Aside = "basis.json.new";
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
     private bool _loaded;
 
     public Guid Replica { get; private set; }
@@ -29,6 +28,7 @@ internal sealed class MapBasis(IStorage? storage)
     public DateTimeOffset? At { get; private set; }
 
     /// <summary>Whether all that this replica lacks is in the maps. Reads the file the first time.</summary>
+    /// <exception cref="StorageException">It cannot be read, or is damaged.</exception>
     public async Task<bool> FitsAsync(HelloReply reply, CancellationToken ct)
     {
         if (!_loaded) await LoadAsync(ct);
@@ -57,7 +57,7 @@ internal sealed class MapBasis(IStorage? storage)
         Guid replica, IReadOnlyList<MapPosition> positions, DateTimeOffset? at, CancellationToken ct)
     {
         if (storage is null) return;
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(new MapBasisFile(CurrentVersion, replica, positions, at), Json);
+        var bytes = CheckedJson.Encode(new MapBasisFile(CurrentVersion, replica, positions, at));
         await using (var file = await storage.OpenAsync(Aside, create: true, ct))
         {
             await file.SetLengthAsync(0, ct);
@@ -66,29 +66,41 @@ internal sealed class MapBasis(IStorage? storage)
         await storage.RenameAsync(Aside, Name, ct);
     }
 
+    // Damaged it is told once: nothing is trusted then, and the next that is written is whole.
     private async Task LoadAsync(CancellationToken ct)
     {
-        if (storage is not null && await ReadAsync(storage, ct) is { } known)
-            (Replica, Positions, At) = (known.Replica, known.Positions, known.At);
+        var bytes = storage is null ? null : await BytesAsync(storage, ct);
         _loaded = true;
+        if (bytes is not null && Read(bytes) is { } known)
+            (Replica, Positions, At) = (known.Replica, known.Positions, known.At);
     }
 
-    private static async Task<MapBasisFile?> ReadAsync(IStorage storage, CancellationToken ct)
+    private static async Task<byte[]?> BytesAsync(IStorage storage, CancellationToken ct)
     {
         if (!await storage.ExistsAsync(Name, ct)) return null;
         await using var file = await storage.OpenAsync(Name, create: false, ct);
         var bytes = new byte[await file.LengthAsync(ct)];
-        var count = await file.ReadAsync(0, bytes, ct);
+        return bytes[..await file.ReadAsync(0, bytes, ct)];
+    }
+
+    private static MapBasisFile? Read(byte[] bytes)
+    {
         try
         {
-            var known = JsonSerializer.Deserialize<MapBasisFile>(bytes.AsSpan(0, count), Json);
-            return known is { Version: CurrentVersion, Positions: not null } ? known : null;
+            var known = CheckedJson.Decode<MapBasisFile>(bytes);
+            // Version 1 had no checksum. One flipped bit does not make a 2 into a 1.
+            if (known?.Version is 1 || CheckedJson.IsWhole(bytes))
+                return known is { Version: 1 or CurrentVersion, Positions: not null } ? known : null;
         }
-        catch (JsonException)
+        catch (JsonException e)
         {
-            return null; // the host crashed while it was written, or it is of another release
+            throw Damaged(e);
         }
+        throw Damaged(null);
     }
+
+    private static StorageException Damaged(Exception? cause) =>
+        new(StorageFault.Unreadable, $"{Name} is not what was written", cause);
 
     private sealed record MapBasisFile(
         int Version, Guid Replica, IReadOnlyList<MapPosition> Positions, DateTimeOffset? At = null);
