@@ -166,6 +166,9 @@ public sealed partial class Journal
             NoteIndex(segment);
         var scanned = new Segment(segment.File, new SegmentHeader(segment.FirstSequence, segment.Salt), recycled: true);
         await SegmentScan.RunAsync(scanned, segment.LastSequence + 1, ct);
+        // What is lost is told before the new index is there, which a full disk can put off: whoever compares then must
+        // not take the table of the old one. That can be whole, and names records that folding will leave out.
+        if (scanned.LastSequence < segment.LastSequence) segment.MarkTableStale();
         await SalvageAsync(scanned, segment.LastSequence, ct);
         var entries = scanned.SnapshotEntries()!;
         await SealAsync(scanned);
@@ -173,10 +176,12 @@ public sealed partial class Journal
     }
 
     /// <summary>The extents of a segment that takes no more records, for a base at this sequence.</summary>
-    internal async ValueTask<SegmentExtent[]> TableOfAsync(Segment segment, long folded, CancellationToken ct) =>
-        await SegmentIndexFile.TryReadTableAsync(_storage, segment, ct)
-            ?? SegmentExtent.TableOf(
-                segment.Named(await EntriesOfAsync(segment, ct), folded, segment.LastSequence));
+    internal async ValueTask<SegmentExtent[]> TableOfAsync(Segment segment, long folded, CancellationToken ct)
+    {
+        var known = segment.TableIsStale ? null : await SegmentIndexFile.TryReadTableAsync(_storage, segment, ct);
+        return known ?? SegmentExtent.TableOf(
+            segment.Named(await EntriesOfAsync(segment, ct), folded, segment.LastSequence));
+    }
 
     private static JournalException Corrupt(string what) =>
         new(JournalFault.Corrupt, $"the journal is damaged: {what}");

@@ -12,6 +12,7 @@ internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recy
 {
     private readonly Lock _lock = new();
     private List<RecordEntry>? _entries;
+    private volatile bool _tableIsStale;
 
     public long FirstSequence => header.FirstSequence;
     public ulong Salt => header.Salt;
@@ -32,8 +33,12 @@ internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recy
     {
         get { lock (_lock) return (LastSequence, Tail); }
     }
+    /// <summary>Records are lost that the table of an index from before names: it counts no more.</summary>
+    public bool TableIsStale => _tableIsStale;
     public int EntryCount => checked((int)(LastSequence - FirstSequence + 1));
     public string Name => SegmentName.Of(FirstSequence);
+
+    public void MarkTableStale() => _tableIsStale = true;
 
     /// <summary>A sealed segment whose entries are in its index file.</summary>
     public void AssumeSealed(long lastSequence, long tail)
@@ -58,6 +63,7 @@ internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recy
     /// <summary>There are records up to this sequence, and nobody can say what they were.</summary>
     public void AddLost(long last, long position)
     {
+        MarkTableStale();
         var lost = RecordEntry.Lost(checked((uint)position));
         lock (_lock)
         {

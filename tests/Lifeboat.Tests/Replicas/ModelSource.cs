@@ -43,8 +43,11 @@ internal sealed class ModelSource(Prng prng, IReadOnlyDictionary<ushort, int> si
         var volume = prng.Pick(sizes.Keys.ToList());
         var from = 512L * prng.Next(sizes[volume] / 512);
         var length = 512L * (1 + prng.Next((int)(sizes[volume] - from) / 512));
-        return Add(RecordHeader.Zero(volume, Last + 1, Epoch.Value, from, length, Micros()), []);
+        return Zero(volume, from, length);
     }
+
+    public byte[] Zero(ushort volume, long offset, long length) =>
+        Add(RecordHeader.Zero(volume, Last + 1, Epoch.Value, offset, length, Micros()), []);
 
     public byte[] Size(ushort volume, long bytes) =>
         Add(RecordHeader.Size(volume, Last + 1, Epoch.Value, bytes, Micros()), []);

@@ -13,6 +13,7 @@ public sealed class ReplicaDecayTests
     private const ushort Volume = 5;
     private const string Image = "shop-db1.data0.raw";
     private const int Block = 4096;
+    private const long HeadOfIndex = 20, EntriesOfIndex = 64;
     private static readonly CancellationToken Ct = CancellationToken.None;
     private readonly ReplicaBench _bench = new(3);
 
@@ -90,32 +91,51 @@ public sealed class ReplicaDecayTests
 
     /// <summary>A record that stands behind a damaged one in its block cannot be told without the index, and is lost
     /// with it. Whoever looked before knows where it is, and it is whole; but folding goes on without it.</summary>
-    [Fact]
-    public async Task What_is_compared_once_a_stretch_is_lost_is_without_it_also_at_a_sequence_compared_before()
+    [Theory]
+    [InlineData(HeadOfIndex)]
+    [InlineData(EntriesOfIndex)]
+    public async Task What_is_compared_once_a_stretch_is_lost_is_without_it_also_at_a_sequence_compared_before(
+        long indexByte)
     {
         await using var replica = await _bench.StartedAsync();
-        var stays = _bench.Prng.Bytes(Block);
-        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, 0, stays));
-        byte[] damaged = _bench.Source.Write(Volume, Block, _bench.Prng.Bytes(Block));
-        var lost = _bench.Source.Last;
-        await _bench.TakeAsync(replica, [.. damaged, .. _bench.Source.Write(Volume, 0, _bench.Prng.Bytes(Block))]);
-        // The segment is complete.
-        for (var i = 0; i < 3; i++)
-            await _bench.TakeAsync(replica, _bench.Source.Write(0, 0, _bench.Prng.Bytes(32 << 10)));
-        await _bench.CutAsync(replica);
-        Assert.NotEqual(DigestOf(stays), await DigestAsync());
+        var (stays, lost) = await WriteOverAsync(
+            replica, () => _bench.Source.Write(Volume, 0, _bench.Prng.Bytes(Block)));
+        Assert.NotEqual(DigestOf(stays), await DigestAsync(replica));
 
-        await FlipRecordAsync(lost);
+        await FlipRecordAsync(lost, indexByte);
         await ScrubAsync(replica);
         Assert.Equal(lost, Assert.Single(replica.Damages, d => d.IsStretch).Sequence);
         Assert.True(await replica.TryClaimAsync(_bench.Source.Epoch, 0, Ct));
-        Assert.Equal(DigestOf(stays), await DigestAsync());
+        Assert.Equal(DigestOf(stays), await DigestAsync(replica));
+    }
 
-        async Task<byte[]> DigestAsync()
+    /// <summary>Its table can be whole when its entries are not, and of zeroes it says all that a compare asks for.
+    /// </summary>
+    [Fact]
+    public async Task Who_compares_before_the_new_index_is_written_does_not_take_the_table_of_the_old_one()
+    {
+        await using var replica = await _bench.StartedAsync();
+        var (stays, lost) = await WriteOverAsync(replica, () => _bench.Source.Zero(Volume, 0, Block));
+        var index = Path.ChangeExtension(await FlipRecordAsync(lost, EntriesOfIndex), ".idx");
+        var (writing, compared) = (false, Task.FromResult<byte[]>([]));
+        _bench.Disk.Faults = o =>
         {
-            var digest = new byte[BlockDigest.Length];
-            await replica.DigestAsync(Volume, 0, Block, Block, _bench.Source.Last, digest, Ct);
-            return digest;
+            if (writing || o.Verb != DiskVerb.Write || o.File != index) return null;
+            writing = true;
+            compared = CompareAsync();
+            return null;
+        };
+        await ScrubAsync(replica);
+        Assert.Equal(DigestOf(stays), await compared);
+
+        async Task<byte[]> CompareAsync()
+        {
+            // Whoever opens a view hears of it.
+            await Assert.ThrowsAsync<ReplicaException>(
+                () => replica.OpenViewAsync("look", _bench.Source.Last, writable: false, Ct));
+            Assert.Equal(lost, Assert.Single(replica.Damages, d => d.IsStretch).Sequence);
+            Assert.True(await replica.TryClaimAsync(_bench.Source.Epoch, 0, Ct));
+            return await DigestAsync(replica);
         }
     }
 
@@ -147,6 +167,29 @@ public sealed class ReplicaDecayTests
         Assert.All(replica.Points.Where(p => p.Sequence > first), p => Assert.Equal(PointState.Damaged, p.State));
         Assert.True(await replica.TryClaimAsync(_bench.Source.Epoch, 0, Ct));
         Assert.NotEqual(id, replica.ReplicaId);
+    }
+
+    // A block of a disk, a record that will be lost, and behind that, in the same block of the journal, one that is
+    // about the first once more.
+    private async Task<(byte[] Stays, long Lost)> WriteOverAsync(Replica replica, Func<byte[]> behind)
+    {
+        var stays = _bench.Prng.Bytes(Block);
+        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, 0, stays));
+        byte[] damaged = _bench.Source.Write(Volume, Block, _bench.Prng.Bytes(Block));
+        var lost = _bench.Source.Last;
+        await _bench.TakeAsync(replica, [.. damaged, .. behind()]);
+        // The segment is complete.
+        for (var i = 0; i < 3; i++)
+            await _bench.TakeAsync(replica, _bench.Source.Write(0, 0, _bench.Prng.Bytes(32 << 10)));
+        await _bench.CutAsync(replica);
+        return (stays, lost);
+    }
+
+    private async Task<byte[]> DigestAsync(Replica replica)
+    {
+        var digest = new byte[BlockDigest.Length];
+        await replica.DigestAsync(Volume, 0, Block, Block, _bench.Source.Last, digest, Ct);
+        return digest;
     }
 
     // A record, and so much behind it that its segment is complete.
@@ -193,19 +236,25 @@ public sealed class ReplicaDecayTests
         return id;
     }
 
-    private async Task FlipRecordAsync(long sequence)
+    // Every index, and the record of a sequence in the segment whose name is returned.
+    private async Task<string> FlipRecordAsync(long sequence, long indexByte = HeadOfIndex)
     {
+        var found = "";
         var storage = new SimulatedStorage(_bench.Disk, "shop");
         foreach (var (name, length) in _bench.Disk.Files("shop"))
         {
-            if (name.EndsWith(".idx", StringComparison.Ordinal)) _bench.Disk.Flip("shop", name, 20, 1);
+            if (name.EndsWith(".idx", StringComparison.Ordinal)) _bench.Disk.Flip("shop", name, indexByte, 1);
             if (!name.EndsWith(".lbj", StringComparison.Ordinal)) continue;
             await using var file = await storage.OpenAsync(name, create: false, Ct);
             var bytes = new byte[length];
             await file.ReadAsync(0, bytes, Ct);
             for (var at = 4096; at < bytes.Length - 64; at++)
                 if (bytes.AsSpan(at, 4).SequenceEqual("LBRC"u8) && BitConverter.ToInt64(bytes, at + 16) == sequence)
+                {
                     Assert.True(_bench.Disk.Flip("shop", name, at + 33, 1));
+                    found = name;
+                }
         }
+        return found;
     }
 }
