@@ -141,8 +141,8 @@ internal sealed partial class Storm
             if (!_raging || host.SourceWanted is null) return;
             host.KillAgent();
             host.LogDisk.PutBack(copy);
-            world.Count("sources put back");
-            if (replica?.PutBack() == true) world.Count("replicas put back");
+            NotePutBack("sources put back");
+            if (replica?.PutBack() == true) NotePutBack("replicas put back");
         });
     }
 }

@@ -14,13 +14,13 @@ internal sealed partial class Storm(SimulatedWorld world, Prng prng)
     private readonly DiskOperator _operator = new(world, new Prng(world.Options.Seed ^ 0x6707));
     private bool _raging, _atSecond;
     private int _generation;
-    private int _strikes;
+    private int _strikes, _putBack;
 
     public bool Raging => _raging;
     /// <summary>Faults so far, those that were spared included.</summary>
     public int Strikes => _strikes;
-    /// <summary>Faults, and what was done to disks.</summary>
-    public int Disturbances => _strikes + _operator.Acts;
+    /// <summary>Faults, what was done to disks, and what was put back, which is long after its strike.</summary>
+    public int Disturbances => _strikes + _operator.Acts + _putBack;
 
     /// <param name="decays">Media may decay: both sites are there, and nobody relies on one point.</param>
     public void Begin(bool decays = false)
@@ -220,8 +220,14 @@ internal sealed partial class Storm(SimulatedWorld world, Prng prng)
         if (Restoring.Copy(host, dice.Fork()) is not { } copy) return;
         Later(dice, 200, 6000, () =>
         {
-            if (_raging && copy.PutBack()) world.Count("replicas put back");
+            if (_raging && copy.PutBack()) NotePutBack("replicas put back");
         });
+    }
+
+    private void NotePutBack(string what)
+    {
+        _putBack++;
+        world.Count(what);
     }
 
     private void Burst(SimulatedHost host, Prng dice)
