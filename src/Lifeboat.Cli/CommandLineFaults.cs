@@ -22,7 +22,7 @@ internal static class CommandLineFaults
 
     public static IReadOnlyList<string> Of(ParseResult parsed) =>
     [
-        .. Unmatched(parsed.UnmatchedTokens).Select(token => Unknown(token, parsed.CommandResult.Command)),
+        .. Unmatched(parsed.UnmatchedTokens).Select(token => Unknown(token, parsed)),
         // Of the rest, what the library says of tokens that nothing took, and of the verb that one of them stands for.
         .. parsed.Errors.Where(e => e.SymbolResult is not CommandResult || parsed.UnmatchedTokens.Count == 0
             || !e.Message.StartsWith("Unrecognized", StringComparison.Ordinal)
@@ -33,17 +33,18 @@ internal static class CommandLineFaults
     private static IEnumerable<string> Unmatched(IReadOnlyList<string> tokens) =>
         tokens.Where((token, i) => i == 0 || token.StartsWith('-'));
 
-    private static string Unknown(string token, Command command)
+    private static string Unknown(string token, ParseResult parsed)
     {
-        var near = Names(command, token.StartsWith('-'))
+        var near = Names(parsed, token.StartsWith('-'))
             .Select(name => (Name: name, Distance: Distance(token, name))).OrderBy(n => n.Distance).FirstOrDefault();
         return near.Name is not null && near.Distance <= Math.Max(token.Length < 4 ? 1 : 2, token.Length / 3)
             ? $"'{token}' is unknown; is {near.Name} meant?" : $"'{token}' is unknown";
     }
 
-    private static IEnumerable<string> Names(Command command, bool options) => options
-        ? command.Options.Select(o => o.Name).Where(n => n.StartsWith("--", StringComparison.Ordinal))
-        : command.Subcommands.Select(c => c.Name);
+    private static IEnumerable<string> Names(ParseResult parsed, bool options) => options
+        ? parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options.Where(o => o.Recursive))
+            .Select(o => o.Name).Where(n => n.StartsWith("--", StringComparison.Ordinal))
+        : parsed.CommandResult.Command.Subcommands.Select(c => c.Name);
 
     private static string Text(ParseError error)
     {

@@ -31,7 +31,8 @@ public sealed class CommandTreeTests
 
     [Theory]
     [InlineData("stauts", "'stauts' is unknown; is status meant?")]
-    [InlineData("report lst --all", "'lst' is unknown", "'--all' is unknown")]
+    [InlineData("report lst --all --tennant x", "'lst' is unknown", "'--all' is unknown",
+        "'--tennant' is unknown; is --tenant meant?")]
     [InlineData("group policy shop --rop 3s --rpo -5s --outbox-mib lots --priority huge",
         "'--rop' is unknown; is --rpo meant?",
         "--rpo: '-5s' is not a duration; write 500ms, 2s, 15m, 4h or hh:mm:ss",
