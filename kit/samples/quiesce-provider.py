@@ -43,9 +43,8 @@ def answer(request):
     if not isinstance(request, dict) or request.get("protocol") != 1 or not isinstance(request.get("instance"), str):
         raise Failed("refused", "this is no request of protocol 1")
     method, instance = request.get("method"), request["instance"]
-    unknown = [name for name in request.get("settings") or {}]
-    if unknown and method == "quiesce":
-        raise Failed("misconfigured", f"there is no setting '{unknown[0]}'; this provider has none")
+    if method == "quiesce" and request.get("settings"):
+        raise Failed("misconfigured", f"this provider has no settings, not even {sorted(request['settings'])}")
     if method == "hello":
         return {"name": "command sample", "protocol": 1}
     if method == "state":

@@ -51,7 +51,8 @@ internal sealed class CommandOutput(string format, TextWriter data, TextWriter t
         var name = JsonNamingPolicy.KebabCaseLower.ConvertName(reason.ToString());
         talk.WriteLine($"lifeboat: {title}");
         if (detail is not null) talk.WriteLine($"  {detail}");
-        foreach (var error in errors ?? []) talk.WriteLine($"  - {error}");
+        // A single fault is its own title.
+        foreach (var error in (errors ?? []).Where(e => e != title)) talk.WriteLine($"  - {error}");
         talk.WriteLine($"  reason: {name} (exit code {ExitCode.From(reason)})");
     }
 

@@ -42,6 +42,11 @@ internal abstract class LifeboatCommand : Command
             output.Talk("interrupted; what was started goes on at the site");
             return ExitCode.Interrupted;
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            output.Problem(ReasonCode.InvalidRequest, e.Message, "Name a file that is there.", null);
+            return ExitCode.From(ReasonCode.InvalidRequest);
+        }
         catch (Exception e) when
             (e is HttpRequestException or IOException or JsonException or UnauthorizedAccessException)
         {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
+using System.Text.Json;
+using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
@@ -82,6 +84,13 @@ internal sealed class PolicyInputs
         DrillCalendar = parsed.GetValue(_drill),
         DrillTimeZone = parsed.GetValue(_drillZone),
     };
+
+    /// <summary>The fields of a policy that the change has a value for.</summary>
+    public static IReadOnlyList<string> Given(PolicyChange change) =>
+    [
+        .. JsonSerializer.SerializeToElement(change, ContractJson.Options).EnumerateObject()
+            .Select(p => p.Name == "shipCap" ? "shipBytesPerSecond" : p.Name),
+    ];
 
     public static Argument<string> Name() => new("policy") { Description = "Name of the policy" };
 

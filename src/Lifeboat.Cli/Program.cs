@@ -7,7 +7,9 @@ var parsed = root.Parse(args);
 // A wrong command line is `usage`; what a command itself refuses comes back as the reason's own exit code.
 if (parsed.Errors.Count > 0 && parsed.Action is null or System.CommandLine.Invocation.ParseErrorAction)
 {
-    await parsed.InvokeAsync(new InvocationConfiguration(), CancellationToken.None);
+    if (CommandLineFaults.OnlyLacksVerb(parsed))
+        await parsed.InvokeAsync(new InvocationConfiguration(), CancellationToken.None);
+    else CommandLineFaults.Write(parsed, new CommandOutput("table", Console.Out, Console.Error));
     return ExitCode.Usage;
 }
 return await parsed.InvokeAsync(new InvocationConfiguration(), CancellationToken.None);

@@ -17,8 +17,11 @@ internal static class QuiesceTable
         .. quiesce.Members.SelectMany(m => m.Evidence.Select((e, i) => (i == 0 ? m.Instance : "", (string?)e))),
     ]);
 
-    /// <summary>The first member that is not known to go on makes a thaw's exit code.</summary>
-    public static int ExitOf(QuiesceInfo thawed) =>
-        thawed.Members.FirstOrDefault(m => m.Reason != ReasonCode.None) is { } unsure
-            ? ExitCode.From(unsure.Reason) : ExitCode.Ok;
+    /// <summary>
+    /// The exit code is that of the first member that is not held though it was asked for, of a thaw that is not known
+    /// to go on.
+    /// </summary>
+    public static int ExitOf(QuiesceInfo quiesce) =>
+        quiesce.Members.FirstOrDefault(m => m.Reason != ReasonCode.None && (quiesce.EndedAt is not null || !m.Held))
+            is { } unsure ? ExitCode.From(unsure.Reason) : ExitCode.Ok;
 }

@@ -58,7 +58,10 @@ internal abstract class RunCommand : LifeboatCommand
                 table.AddRow($"{step.Index + 1}", step.Name, step.Title,
                     step.Predicted is { } p ? Show.Span(p) : "never measured");
         });
-        if (plan.Predicted is { } total) session.Output.Talk($"predicted in all: {Show.Span(total)}");
+        var unmeasured = plan.Steps.Count(s => s.Predicted is null);
+        if (plan.Predicted is { } total)
+            session.Output.Talk($"predicted in all: {Show.Span(total)}"
+                + (unmeasured == 0 ? "" : $", without {unmeasured} of {plan.Steps.Count} steps, never measured"));
         if (plan.Gaps.Count == 0) return ExitCode.Ok;
         throw new ProblemException(ReasonCode.InvalidRequest, $"the plan has {plan.Gaps.Count} gap(s)",
             "Nothing was changed.", plan.Gaps);

@@ -221,8 +221,8 @@ public static class ControllerHost
         }
         catch (IOException e)
         {
-            throw new ProblemException(ReasonCode.Conflict, $"another controller of {paths.Root} runs", e.Message,
-                cause: e);
+            throw new ProblemException(ReasonCode.Conflict, $"another controller of {paths.Root} runs",
+                $"`lifeboat -d {paths.Root} site stop` ends it.", cause: e);
         }
     }
 

@@ -27,8 +27,9 @@ internal sealed class DoctorCommand : LifeboatCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        if (!Directory.Exists(session.SiteDirectory))
-            throw new ProblemException(ReasonCode.SiteUnknown, $"there is no directory {session.SiteDirectory}",
+        // A site that lost its configuration still has its keys.
+        if (!File.Exists(session.Paths.Configuration) && !Directory.Exists(Path.GetDirectoryName(session.Paths.CaKey)))
+            throw new ProblemException(ReasonCode.SiteUnknown, $"{session.SiteDirectory} is not a site directory",
                 "The doctor looks at a site on its own host: name its directory with -d.");
         var examination = new SiteExamination(session.Paths, session.Time);
         var findings = new List<Finding>(await examination.LookAsync(ct));

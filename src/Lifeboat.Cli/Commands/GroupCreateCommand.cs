@@ -40,31 +40,12 @@ internal sealed class GroupCreateCommand : LifeboatCommand
         HelpName = "POLICY",
     };
 
-    private readonly Option<TimeSpan?> _rpo = Inputs.Duration("--rpo", "RPO target");
-    private readonly Option<TimeSpan?> _rto = Inputs.Duration("--rto", "RTO target");
-    private readonly Option<TimeSpan?> _interval =
-        Inputs.Duration("--checkpoint-interval", "How often a crash-consistent point is cut");
-
-    private readonly Option<ChangeSource?> _source = Inputs.Source();
-    private readonly Option<TimeSpan?> _period = Inputs.SourcePeriod();
-    private readonly Option<TimeSpan?> _quiesce =
-        Inputs.Duration("--quiesce-interval", "How often the guests are quiesced for an application-consistent point");
-
     private readonly Option<string?> _application = new("--application")
     {
         Description = "Groups of the same application share recovery points",
     };
 
-    private readonly Option<TimeSpan?> _shared =
-        Inputs.Duration("--shared-interval", "How often a point shared by all groups of the application is cut");
-
-    private readonly Option<string?> _retention = Inputs.Retention();
-    private readonly Option<long?> _outbox = new("--outbox-mib") { Description = "Memory for unsent writes, MiB" };
-    private readonly Option<long?> _log = new("--outbox-log-mib")
-    {
-        Description = "Disk at this site for unsent writes that do not fit that memory, MiB; 0: none",
-    };
-
+    private readonly PolicyInputs _fields = new();
     private readonly Option<string[]> _checks = Inputs.Checks();
     private readonly Option<TimeSpan?> _suspend = Inputs.Duration("--suspend-for",
         "Begin suspended, to be resumed when a seed has been imported, or after this time");
@@ -72,21 +53,20 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     public GroupCreateCommand() : base("group", "create", "Protect instances of this site as one group")
     {
         Add(_group);
-        Option[] options = [_instances, _site, _exclude, _targets, _policy, _rpo, _rto, _interval, _source, _period,
-            _quiesce,
-            _application,
-            _shared, _retention, _outbox, _log,
-            _checks, _suspend];
+        Option[] options = [_instances, _site, _exclude, _targets, _application, _policy];
         foreach (var option in options) Add(option);
+        _fields.AddTo(this);
+        Add(_checks);
+        Add(_suspend);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        var defaults = Policy.Default;
-        var source = parsed.GetValue(_source) ?? defaults.Source;
-        var period = parsed.GetValue(_period) ?? defaults.SourcePeriod;
-        // The default target is one of captured writes; two periods are what moments can keep to.
-        var rpo = source == ChangeSource.Continuous ? defaults.RpoTarget : 2 * period;
+        var given = _fields.Read(parsed);
+        var (policy, problems) = WithDefaults(given).Applied(Policy.Default);
+        // What can be read is judged with the rest of the request, so that all its faults are told at once.
+        if (problems.Except(policy.Problems()).ToList() is { Count: > 0 } unreadable)
+            throw new ProblemException(ReasonCode.InvalidRequest, "the policy cannot be read", null, unreadable);
         var group = await session.Controller.CreateGroupAsync(new CreateGroupRequest
         {
             Name = parsed.GetRequiredValue(_group),
@@ -95,38 +75,18 @@ internal sealed class GroupCreateCommand : LifeboatCommand
             Checks = parsed.GetRequiredValue(_checks),
             Application = parsed.GetValue(_application),
             PolicyName = parsed.GetValue(_policy),
-            Overrides = parsed.GetValue(_policy) is null ? [] : Overrides(parsed),
+            Overrides = parsed.GetValue(_policy) is null ? [] : PolicyInputs.Given(given),
             Suspend = parsed.GetValue(_suspend) is { } span ? new SuspendGroupRequest("waits for a seed", span) : null,
-            Policy = defaults with
-            {
-                RpoTarget = parsed.GetValue(_rpo) ?? rpo,
-                Source = source,
-                SourcePeriod = period,
-                RtoTarget = parsed.GetValue(_rto) ?? defaults.RtoTarget,
-                CheckpointInterval = parsed.GetValue(_interval) ?? defaults.CheckpointInterval,
-                QuiesceInterval = parsed.GetValue(_quiesce) ?? defaults.QuiesceInterval,
-                SharedInterval = parsed.GetValue(_shared),
-                Retention = Retention(parsed.GetValue(_retention)) ?? defaults.Retention,
-                OutboxBytes = parsed.GetValue(_outbox) is { } mib ? mib << 20 : defaults.OutboxBytes,
-                OutboxLogBytes = parsed.GetValue(_log) is { } logMib ? logMib << 20 : defaults.OutboxLogBytes,
-            },
+            Policy = policy,
         }, ct);
         GroupTable.Write(session.Output, group, session.Time);
         return ExitCode.Ok;
     }
 
-    private List<string> Overrides(ParseResult parsed)
-    {
-        (string Field, object? Given)[] given =
-        [
-            ("rpoTarget", parsed.GetValue(_rpo)), ("rtoTarget", parsed.GetValue(_rto)),
-            ("checkpointInterval", parsed.GetValue(_interval)), ("source", parsed.GetValue(_source)),
-            ("sourcePeriod", parsed.GetValue(_period)), ("quiesceInterval", parsed.GetValue(_quiesce)),
-            ("sharedInterval", parsed.GetValue(_shared)), ("retention", parsed.GetValue(_retention)),
-            ("outboxBytes", parsed.GetValue(_outbox)), ("outboxLogBytes", parsed.GetValue(_log)),
-        ];
-        return [.. given.Where(g => g.Given is not null).Select(g => g.Field)];
-    }
+    // The default target is one of captured writes; two periods are what moments can keep to.
+    private static PolicyChange WithDefaults(PolicyChange given) =>
+        given.Source is null or ChangeSource.Continuous || given.RpoTarget is not null ? given
+            : given with { RpoTarget = 2 * (given.SourcePeriod ?? Policy.Default.SourcePeriod) };
 
     private List<MemberRequest> Members(ParseResult parsed)
     {
@@ -142,14 +102,6 @@ internal sealed class GroupCreateCommand : LifeboatCommand
                select new MemberRequest(parts[0], order, ExcludedDisks: [.. excluded[parts[0]]],
                    TargetDisks: targets[parts[0]].ToDictionary(t => t.Disk, t => t.Path)),
         ];
-    }
-
-    private static Retention? Retention(string? text)
-    {
-        if (text is null) return null;
-        var (retention, problems) = Protection.Policies.Retention.Parse(text);
-        return retention ?? throw new ProblemException(ReasonCode.InvalidRequest, $"'{text}' is no retention", null,
-            problems);
     }
 
     private static (string Instance, string Disk) Split(string text) =>

@@ -23,11 +23,12 @@ internal sealed class GroupQuiesceCommand : LifeboatCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        QuiesceTable.Write(session.Output, await session.Controller.QuiesceGroupAsync(parsed.GetRequiredValue(_group),
+        var quiesce = await session.Controller.QuiesceGroupAsync(parsed.GetRequiredValue(_group),
             new QuiesceGroupRequest
             {
                 Limit = parsed.GetValue(_limit), AllOrNone = parsed.GetValue(_all) ? true : null,
-            }, ct));
-        return ExitCode.Ok;
+            }, ct);
+        QuiesceTable.Write(session.Output, quiesce);
+        return QuiesceTable.ExitOf(quiesce);
     }
 }

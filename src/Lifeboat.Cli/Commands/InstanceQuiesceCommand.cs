@@ -14,10 +14,8 @@ internal sealed class InstanceQuiesceCommand : LifeboatCommand
         Description = "A provider that needs no settings, instead of the steps of its policy; may be repeated",
         DefaultValueFactory = _ => [],
     };
-    private readonly Option<QuiesceFailure?> _failure = new("--on-failure")
-    {
-        Description = "strict: hold nothing when a step fails; degrade: hold what can be held, and say so",
-    };
+    private readonly Option<QuiesceFailure?> _failure = Inputs.Choice<QuiesceFailure>("--on-failure",
+        "When a step fails, hold nothing, or hold what can be held and say so");
 
     public InstanceQuiesceCommand() : base("instance", "quiesce",
         "Bring an instance to rest and hold it there until it is thawed, or the limit")
@@ -31,13 +29,14 @@ internal sealed class InstanceQuiesceCommand : LifeboatCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var providers = parsed.GetRequiredValue(_providers);
-        QuiesceTable.Write(session.Output, await session.Controller.QuiesceInstanceAsync(
+        var quiesce = await session.Controller.QuiesceInstanceAsync(
             parsed.GetRequiredValue(_name), new QuiesceInstanceRequest
             {
                 Limit = parsed.GetValue(_limit),
                 OnFailure = parsed.GetValue(_failure),
                 Steps = providers.Length == 0 ? null : [.. providers.Select(p => new QuiesceStep { Provider = p })],
-            }, ct));
-        return ExitCode.Ok;
+            }, ct);
+        QuiesceTable.Write(session.Output, quiesce);
+        return QuiesceTable.ExitOf(quiesce);
     }
 }

@@ -11,10 +11,8 @@ internal sealed class LinkSetCommand : LifeboatCommand
     private readonly Option<string?> _cap = Inputs.Cap("Cap on all groups together outside of the windows");
     private readonly Option<string[]?> _windows = Inputs.Windows();
     private readonly Option<string?> _zone = Inputs.TimeZone();
-    private readonly Option<CompressionMode?> _compression = new("--compression")
-    {
-        Description = "auto: by measured gain; none, lz4 or zstd: always that",
-    };
+    private readonly Option<CompressionMode?> _compression =
+        Inputs.Choice<CompressionMode>("--compression", "By measured gain, or always one of them");
 
     private readonly Option<string[]?> _paths = new("--path")
     {

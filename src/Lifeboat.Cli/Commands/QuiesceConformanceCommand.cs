@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
+using Lifeboat.Contracts;
 using Lifeboat.Protection;
 using Lifeboat.Quiescing;
 using Lifeboat.Quiescing.OutOfProcess;
@@ -43,7 +44,7 @@ internal sealed class QuiesceConformanceCommand : LifeboatCommand
             Settings = parsed.GetRequiredValue(_settings).Select(s => s.Split('=', 2))
                 .ToDictionary(s => s[0], s => s[1]),
         };
-        var results = await ProtocolAcceptance.RunAsync(parsed.GetRequiredValue(_socket), target, Limit, ct);
+        var results = await TryAsync(parsed.GetRequiredValue(_socket), target, ct);
         var rows = results.Select(r => new CheckRow(r.Check, r.Problem)).ToList();
         session.Output.Write(rows, table =>
         {
@@ -53,6 +54,20 @@ internal sealed class QuiesceConformanceCommand : LifeboatCommand
         var failed = rows.Count(r => r.Problem is not null);
         session.Output.Talk(failed == 0 ? $"all {rows.Count} checks hold" : $"{failed} of {rows.Count} checks fail");
         return failed == 0 ? ExitCode.Ok : ExitCode.From(ReasonCode.VerificationFailed);
+    }
+
+    private static async Task<IReadOnlyList<(string Check, string? Problem)>> TryAsync(string socket,
+        QuiesceTarget target, CancellationToken ct)
+    {
+        try
+        {
+            return await ProtocolAcceptance.RunAsync(socket, target, Limit, ct);
+        }
+        catch (QuiesceProviderException e)
+        {
+            throw new ProblemException(ReasonCode.InvalidRequest, "--socket: no provider listens there",
+                $"{e.Message}. Start it first; it makes the socket itself.", cause: e);
+        }
     }
 
     private sealed record CheckRow(string Check, string? Problem);

@@ -30,7 +30,7 @@ internal sealed class SiteRotateCertificatesCommand : LifeboatCommand
             parsed.GetValue(_ca), parsed.GetValue(_overlap) ?? TimeSpan.FromHours(1), parsed.GetValue(_life)), ct);
         session.Output.WriteFacts(result,
         [
-            .. result.Certificates.Select(c => ($"{c.Role} until", (string?)Show.Time(c.NotAfter))),
+            .. result.Certificates.Select(c => ($"{c.Role} of {c.Site} until", (string?)Show.Time(c.NotAfter))),
             ("former ones until", Show.Time(result.FormerUntil)),
             .. result.Untold.Select(p => ("to be told yet", (string?)p)),
         ]);

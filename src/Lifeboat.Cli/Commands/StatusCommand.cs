@@ -39,7 +39,7 @@ internal sealed class StatusCommand : LifeboatCommand
         foreach (var line in status.Groups.SelectMany(Notes).Take(all ? int.MaxValue : NotesShown))
             session.Output.Talk(line);
         foreach (var a in status.Alerts.Take(all ? int.MaxValue : AlertsShown))
-            session.Output.Talk($"{Show.Name(a.Severity)} since {Show.Time(a.Since)}: {a.Summary} {a.Advice}");
+            session.Output.Talk($"{Show.Name(a.Severity)} since {Show.Time(a.Since)}: {a.Summary}. {a.Advice}");
         SayOfSite(session, site);
         return ExitCode.Ok;
     }
@@ -63,7 +63,7 @@ internal sealed class StatusCommand : LifeboatCommand
         return $"{Count(Recoverable.Yes)} of {status.Groups.Count} groups can be recovered now"
             + (Count(Recoverable.Late) is > 0 and var late ? $", {late} to a point older than the RPO target" : "")
             + (Count(Recoverable.No) is > 0 and var no ? $", {no} cannot" : "")
-            + (status.Alerts.Count > 0 ? $"; {status.Alerts.Count} alerts are open" : "");
+            + (status.Alerts.Count switch { 0 => "", 1 => "; 1 alert is open", var n => $"; {n} alerts are open" });
     }
 
     private static string Answer(GroupStatus group) => group.Recoverable switch

@@ -8,6 +8,8 @@ using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller;
 using Lifeboat.Protection;
+using Lifeboat.Sites;
+using Lifeboat.Sites.Qemu.Host;
 
 namespace Lifeboat.Cli.Doctor;
 
@@ -25,7 +27,8 @@ internal sealed class SiteExamination(SitePaths paths, TimeProvider time)
         Configuration(), await ControllerAsync(ct), await AgentAsync(ct), Database(), .. Secrets(), .. Room(),
         await ProgramAsync("qemu-system-x86_64", "qemu-system-x86", ct),
         await ProgramAsync("qemu-storage-daemon", "qemu-utils", ct),
-        await ProgramAsync("ip", "iproute2", ct, "-V"), await ProgramAsync("nft", "nftables", ct), Acceleration(),
+        await ProgramAsync("ip", "iproute2", ct, "-V"), await ProgramAsync("nft", "nftables", ct),
+        await AccelerationAsync(),
         new("system", $"{RuntimeInformation.OSDescription}, {Environment.ProcessorCount} CPUs, "
             + RuntimeInformation.FrameworkDescription),
     ];
@@ -153,8 +156,21 @@ internal sealed class SiteExamination(SitePaths paths, TimeProvider time)
         }
     }
 
-    private static Finding Acceleration() => File.Exists("/dev/kvm") ? new("KVM", "/dev/kvm")
-        : new("KVM", "not there: instances run under emulation");
+    // That the device is there says little: see the probe. Emulation is slow, and no fault.
+    private async Task<Finding> AccelerationAsync()
+    {
+        const string emulated = "instances run under emulation (TCG)";
+        if (!File.Exists("/dev/kvm")) return new("KVM", $"/dev/kvm is not there: {emulated}");
+        try
+        {
+            return new("KVM", await new KvmProbe("qemu-system-x86_64", time).WorksAsync("max")
+                ? "works" : $"/dev/kvm is there, but guests do not run under it: {emulated}");
+        }
+        catch (SiteException e)
+        {
+            return new("KVM", $"/dev/kvm is there; it cannot be tried: {e.Message}");
+        }
+    }
 
     private Finding Certificate(CertificateInfo certificate)
     {

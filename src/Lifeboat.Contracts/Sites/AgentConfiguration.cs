@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Net;
 using Lifeboat.Protection;
 
 namespace Lifeboat.Contracts.Sites;
@@ -23,9 +22,9 @@ public sealed record AgentConfiguration(string Host, string LinkListen)
     {
         if (!EntityName.IsValid(Host)) yield return $"host is '{Host}'; {EntityName.Rule}";
         else if (Host == DefaultHost) yield return $"host is '{Host}', which is the agent that every site has";
-        if (!IPEndPoint.TryParse(LinkListen, out _))
-            yield return $"linkListen is '{LinkListen}'; it must be address:port";
-        if (MetricsListen is not null && !IPEndPoint.TryParse(MetricsListen, out _))
-            yield return $"metricsListen is '{MetricsListen}'; it must be address:port";
+        if (!ListenAddress.IsValid(LinkListen))
+            yield return $"linkListen is '{LinkListen}'; {ListenAddress.Rule}";
+        if (MetricsListen is not null && !ListenAddress.IsValid(MetricsListen))
+            yield return $"metricsListen is '{MetricsListen}'; {ListenAddress.Rule}";
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Net;
 using Lifeboat.Protection;
 
 namespace Lifeboat.Contracts.Sites;
@@ -21,8 +20,8 @@ public sealed record ControllerConfiguration(string Name, string Listen, string?
     {
         if (!EntityName.IsValid(Name)) yield return $"name is '{Name}'; {EntityName.Rule}";
         else if (Name == DefaultName) yield return $"name is '{Name}', which is the controller that every site has";
-        if (!IPEndPoint.TryParse(Listen, out _)) yield return $"listen is '{Listen}'; it must be address:port";
-        if (MetricsListen is not null && !IPEndPoint.TryParse(MetricsListen, out _))
-            yield return $"metricsListen is '{MetricsListen}'; it must be address:port";
+        if (!ListenAddress.IsValid(Listen)) yield return $"listen is '{Listen}'; {ListenAddress.Rule}";
+        if (MetricsListen is not null && !ListenAddress.IsValid(MetricsListen))
+            yield return $"metricsListen is '{MetricsListen}'; {ListenAddress.Rule}";
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Lifeboat.Protection;
@@ -86,7 +85,7 @@ public sealed record SiteConfiguration
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
             throw new ProblemException(ReasonCode.SiteUnknown, $"{siteDirectory} is not a site directory",
-                $"{path}: {e.Message}. Make one with `lifeboat site init`.", cause: e);
+                $"{path}: {e.Message.TrimEnd('.')}. Make one with `lifeboat site init`.", cause: e);
         }
         var problems = read is null ? ["site.json is empty"] : read.Problems().ToList();
         problems.AddRange(further?.Problems().Select(p => $"agent.json: {p}") ?? []);
@@ -105,16 +104,16 @@ public sealed record SiteConfiguration
     public IEnumerable<string> Problems()
     {
         if (!EntityName.IsValid(Name)) yield return $"name is '{Name}'; {EntityName.Rule}";
-        if (!IPEndPoint.TryParse(ControllerListen, out _))
-            yield return $"controllerListen is '{ControllerListen}'; it must be address:port";
-        if (!IPEndPoint.TryParse(LinkListen, out _))
-            yield return $"linkListen is '{LinkListen}'; it must be address:port";
+        if (!ListenAddress.IsValid(ControllerListen))
+            yield return $"controllerListen is '{ControllerListen}'; {ListenAddress.Rule}";
+        if (!ListenAddress.IsValid(LinkListen))
+            yield return $"linkListen is '{LinkListen}'; {ListenAddress.Rule}";
         if (LinkAdvertise is { } advertised && !IsHostAndPort(advertised))
             yield return $"linkAdvertise is '{advertised}'; it must be host:port";
         foreach (var (what, listen) in new[] { ("controllerMetricsListen", ControllerMetricsListen),
             ("agentMetricsListen", AgentMetricsListen) })
-            if (listen is not null && !IPEndPoint.TryParse(listen, out _))
-                yield return $"{what} is '{listen}'; it must be address:port";
+            if (listen is not null && !ListenAddress.IsValid(listen))
+                yield return $"{what} is '{listen}'; {ListenAddress.Rule}";
         if (LogFormat is not ("text" or "json")) yield return $"logFormat is '{LogFormat}'; it must be text or json";
         if (TraceEndpoint is { } traces && (!Uri.TryCreate(traces, UriKind.Absolute, out var url)
             || url.Scheme is not ("http" or "https")))

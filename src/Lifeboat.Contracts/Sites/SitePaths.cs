@@ -25,6 +25,8 @@ public sealed record SitePaths(string Root)
     public string Heartbeat => Path.Combine(Run, "heartbeat");
     public string Logs => Path.Combine(Root, "logs");
     public string Replicas => Path.Combine(Root, "replicas");
+    /// <summary>Sockets of quiesce providers that are processes of their own, put there by the operator.</summary>
+    public string QuiesceProviders => Path.Combine(Root, "quiesce-providers");
     public string Views => Path.Combine(Root, "views");
     /// <summary>What the agent was asked to do; kept over restarts.</summary>
     public string AgentState => Path.Combine(Root, "agent");

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 
@@ -16,6 +15,7 @@ public static class ProtocolAcceptance
 
     /// <summary>Runs all checks, the common ones first. Takes some seconds.</summary>
     /// <returns>For each check null, or what is wrong.</returns>
+    /// <exception cref="QuiesceProviderException">Unreachable: nobody listens there, so nothing was tried.</exception>
     public static async Task<IReadOnlyList<(string Check, string? Problem)>> RunAsync(string path,
         QuiesceTarget target, TimeSpan limit, CancellationToken ct)
     {
@@ -23,6 +23,7 @@ public static class ProtocolAcceptance
         {
             Settings = target.Settings.Concat(added).ToDictionary(),
         });
+        using (await ProviderSocket.ConnectAsync(path, ct)) { }
         var results = (await ProviderAcceptance.RunAsync(Open, limit, target.Time, ct)).ToList();
         var socket = new ProviderSocket(path);
         foreach (var (check, run) in new (string, Func<Task<string?>>)[]
@@ -98,8 +99,7 @@ public static class ProtocolAcceptance
     private static async Task<string?> SilentAsync(
         string path, ProviderSocket socket, QuiesceTarget target, CancellationToken ct)
     {
-        using var silent = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await silent.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
+        using var silent = await ProviderSocket.ConnectAsync(path, ct);
         return await HelloAsync(socket, target, ct);
     }
 

@@ -38,17 +38,35 @@ internal sealed class ProviderSocket(string path)
     /// <summary>Any line, and the line that comes back.</summary>
     public async Task<ReadOnlyMemory<byte>> SendAsync(ReadOnlyMemory<byte> line, CancellationToken ct)
     {
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        using var socket = await ConnectAsync(path, ct);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
             byte[] all = [.. line.Span, (byte)'\n'];
             for (var sent = 0; sent < all.Length;) sent += await socket.SendAsync(all.AsMemory(sent), ct);
             return await ReadAsync(socket, ct);
         }
-        catch (Exception e) when (e is SocketException or ArgumentException)
+        catch (SocketException e)
         {
             throw new QuiesceProviderException(ProviderFault.Unreachable, $"{path}: {e.Message}", e);
+        }
+    }
+
+    /// <exception cref="QuiesceProviderException">Unreachable, with what is wrong with the path.</exception>
+    public static async Task<Socket> ConnectAsync(string path, CancellationToken ct)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), ct);
+            return socket;
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException or OperationCanceledException)
+        {
+            socket.Dispose();
+            if (e is OperationCanceledException) throw;
+            // .NET's own words for a path that is not there are about network addresses.
+            throw new QuiesceProviderException(ProviderFault.Unreachable,
+                File.Exists(path) ? $"{path}: {e.Message}" : $"{path}: there is no such socket", e);
         }
     }
 

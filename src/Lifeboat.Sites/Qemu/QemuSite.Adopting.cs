@@ -13,8 +13,9 @@ internal sealed partial class QemuSite : IAdoptsInstances
     public Task<SiteInstance> AdoptAsync(AdoptRequest request, CancellationToken ct) =>
         AloneAsync(request.Name, async () =>
         {
-            if (request.GuestAgentSocket is { } agent && !File.Exists(agent))
-                throw new SiteException(SiteFault.AgentUnreachable, $"there is no guest agent socket {agent}");
+            if (Missing(request) is { Count: > 0 } missing)
+                throw new SiteException(File.Exists(request.QmpSocket) ? SiteFault.AgentUnreachable
+                    : SiteFault.MonitorUnreachable, string.Join("; ", missing));
             var read = await ReadAsync(request, ct);
             var from = new AdoptedFrom(Path.GetFullPath(request.QmpSocket),
                 request.GuestAgentSocket is { } given ? Path.GetFullPath(given) : null,
@@ -49,6 +50,14 @@ internal sealed partial class QemuSite : IAdoptsInstances
             LogAdopted(request.Name, read.Process.Id, read.Disks.Count);
             return await DescribeAsync(record, ct);
         }, ct);
+
+    private static List<string> Missing(AdoptRequest request) =>
+    [
+        .. File.Exists(request.QmpSocket) ? Array.Empty<string>()
+            : [$"there is no monitor socket {request.QmpSocket}: QEMU makes it with -qmp unix:PATH,server=on,wait=off"],
+        .. request.GuestAgentSocket is not { } agent || File.Exists(agent) ? Array.Empty<string>()
+            : [$"there is no guest agent socket {agent}"],
+    ];
 
     private async Task<ReadInstance> ReadAsync(AdoptRequest request, CancellationToken ct)
     {

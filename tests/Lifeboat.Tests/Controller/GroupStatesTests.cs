@@ -80,6 +80,28 @@ public sealed class GroupStatesTests
             GroupStates.Of(AtB() with { ReplicaWanted = false, MemberRunsHere = true }).State);
     }
 
+    [Theory]
+    [InlineData(5, GroupState.Initializing)]
+    [InlineData(15, GroupState.Degraded)]
+    public void A_new_source_has_some_seconds_to_connect(int seconds, GroupState state)
+    {
+        var source = Source(SourcePhase.Detached) with
+        {
+            Reason = ReasonCode.LinkDown, Attaches = 0, LastSealed = null, Since = Now.AddSeconds(-seconds),
+        };
+        Assert.Equal(state, GroupStates.Of(AtA() with { Source = source }).State);
+        // One that had been there is missed at once.
+        Assert.Equal(GroupState.Degraded, GroupStates.Of(AtA() with { Source = source with { Attaches = 1 } }).State);
+    }
+
+    [Fact]
+    public void A_site_that_comes_back_with_nothing_running_wrote_nothing()
+    {
+        var fenced = AtA() with { Source = Source(SourcePhase.Fenced), MemberRunsHere = false };
+        Assert.Equal((GroupState.FailedOver, ReasonCode.PrimaryMoved),
+            (GroupStates.Of(fenced).State, GroupStates.Of(fenced).Reason));
+    }
+
     [Fact]
     public void An_agent_that_does_not_answer_is_named()
     {

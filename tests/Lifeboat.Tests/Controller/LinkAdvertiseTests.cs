@@ -32,4 +32,21 @@ public sealed class LinkAdvertiseTests
     [InlineData("two words:7402", false)]
     public void An_advertised_address_is_host_and_port(string text, bool valid) => Assert.Equal(valid,
         !new SiteConfiguration { Name = "b", LinkAdvertise = text }.Problems().Any());
+
+    [Theory]
+    [InlineData("127.0.0.1:7401", true)]
+    [InlineData("127.0.0.1:0", true)]
+    [InlineData("[::1]:7401", true)]
+    [InlineData("127.0.0.1", false)]
+    [InlineData("::1", false)]
+    [InlineData("7401", false)]
+    [InlineData("999.1.1.1:7401", false)]
+    [InlineData("dr.example.org:7401", false)]
+    public void An_address_to_listen_at_has_a_port(string text, bool valid)
+    {
+        var site = new SiteConfiguration { Name = "b", ControllerListen = text, LinkListen = text };
+        Assert.Equal(valid ? 0 : 2, site.Problems().Count());
+        Assert.Equal(valid ? 0 : 1, new AgentConfiguration("h2", text).Problems().Count());
+        Assert.Equal(valid ? 0 : 1, new ControllerConfiguration("c2", text).Problems().Count());
+    }
 }

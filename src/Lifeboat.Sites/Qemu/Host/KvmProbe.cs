@@ -10,7 +10,7 @@ namespace Lifeboat.Sites.Qemu.Host;
 /// through protected mode into long mode with paging and reports from there through `isa-debug-exit`; it takes some 50
 /// ms.
 /// </summary>
-internal sealed class KvmProbe(string program, TimeProvider time)
+public sealed class KvmProbe(string program, TimeProvider time)
 {
     private const int RomBytes = 64 << 10;
     private const int ResetVector = 0xFFF0;

@@ -52,6 +52,18 @@ public sealed class OutOfProcessConformance : QuiesceProviderConformance, IDispo
     }
 
     [Fact]
+    public async Task Where_nobody_listens_nothing_is_tried()
+    {
+        foreach (var path in new[] { Path.Combine(_directory, "nobody.sock"), new string('x', 200) })
+        {
+            var refused = await Assert.ThrowsAsync<QuiesceProviderException>(() =>
+                ProtocolAcceptance.RunAsync(path, Target(), TimeSpan.FromSeconds(5), None));
+            Assert.Equal(ProviderFault.Unreachable, refused.Fault);
+            Assert.StartsWith($"{path}: there is no such socket", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task A_process_that_says_ok_to_everything_is_found_out()
     {
         var path = Path.Combine(_directory, "liar.sock");
