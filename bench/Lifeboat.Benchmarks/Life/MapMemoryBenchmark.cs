@@ -23,9 +23,11 @@ internal static class MapMemoryBenchmark
         var smoke = options.Contains("--smoke");
         var size = (long)Figures.Number(options, "--gib", smoke ? 16 : 1024) << 30;
         var length = TimeSpan.FromSeconds(smoke ? 0.5 : Figures.Number(options, "--length", 25));
-        // What an agent takes to work at all is not of the disk: a small one, written to as hard, says how much.
-        var small = smoke ? null : await MeasureAsync(SmallDisk, length / 4, length / 2);
-        var large = await MeasureAsync(size, length, smoke ? TimeSpan.Zero : length / 2);
+        var places = size / Apart;
+        // What an agent takes to work at all is not of the disk: a small one, written to as hard and as long, says how
+        // much.
+        var small = smoke ? null : await MeasureAsync(SmallDisk, places, length, length / 2);
+        var large = await MeasureAsync(size, places, length, smoke ? TimeSpan.Zero : length / 2);
         var tebibytes = size / (double)(1L << 40);
         Console.WriteLine($"a TiB adds to its QEMU {(large.QemuMost - large.QemuBefore) / tebibytes:F1} MiB,"
             + $" {(large.QemuInResync - large.QemuBefore) / tebibytes:F1} in a resync");
@@ -36,23 +38,23 @@ internal static class MapMemoryBenchmark
         return 0;
     }
 
-    private static async Task<Found> MeasureAsync(long size, TimeSpan length, TimeSpan resyncMin)
+    private static async Task<Found> MeasureAsync(long size, long places, TimeSpan length, TimeSpan resyncMin)
     {
         var folder = Directory.CreateTempSubdirectory("lbm").FullName;
         try
         {
             await using var disk = await CapturedDisk.PrepareAsync(folder, sizeBytes: size);
             await using var writer = await BlockWriter.ConnectAsync(disk.Qemu!.LoadSocket);
-            await WriteAllOverAsync(writer, size);   // what QEMU itself needs for these writes is there before
+            await WriteAllOverAsync(writer, size, places);   // what QEMU itself needs for these writes is there before
             var idle = Figures.ResidentMegabytes(disk.SourceAgent);
             var before = Figures.ResidentMegabytes(disk.Qemu.ProcessId);
             await disk.ProtectAsync("maps", Policy.Default);
-            var (least, most) = await WatchAsync(disk, writer, size, length);
+            var (least, most) = await WatchAsync(disk, writer, size, places, length);
             var agent = Figures.ResidentMegabytes(disk.SourceAgent);
             Console.WriteLine($"a disk of {size >> 30} GiB, MiB in memory: QEMU {before:F1} before, {least:F1} to"
                 + $" {most:F1} protected; the source's agent {idle:F1} before, {agent:F1}; the recovery site's"
                 + $" {Figures.ResidentMegabytes(disk.ReplicaAgent):F1}");
-            var (qemuInResync, agentInResync) = await CatchUpAsync(disk, writer, size, resyncMin);
+            var (qemuInResync, agentInResync) = await CatchUpAsync(disk, writer, size, places, resyncMin);
             Console.WriteLine($"  while it catches up: QEMU {qemuInResync:F1}, the source's agent {agentInResync:F1}");
             if (size > SmallDisk && (most <= before || qemuInResync <= before))
                 throw new InvalidOperationException("QEMU took no memory, so this is no measurement");
@@ -65,14 +67,14 @@ internal static class MapMemoryBenchmark
     }
 
     private static async Task<(double Least, double Most)> WatchAsync(
-        CapturedDisk disk, BlockWriter writer, long size, TimeSpan length)
+        CapturedDisk disk, BlockWriter writer, long size, long places, TimeSpan length)
     {
-        await WriteAllOverAsync(writer, size);
+        await WriteAllOverAsync(writer, size, places);
         var (least, most) = (double.MaxValue, 0.0);
         var start = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(start) < length)
         {
-            var writing = WriteAllOverAsync(writer, size);
+            var writing = WriteAllOverAsync(writer, size, places);
             do
             {
                 var now = Figures.ResidentMegabytes(disk.Qemu!.ProcessId);
@@ -87,10 +89,10 @@ internal static class MapMemoryBenchmark
 
     // The gap is all over the disk, and so is what is written while it is pulled.
     private static async Task<(double Qemu, double Agent)> CatchUpAsync(
-        CapturedDisk disk, BlockWriter writer, long size, TimeSpan atLeast)
+        CapturedDisk disk, BlockWriter writer, long size, long places, TimeSpan atLeast)
     {
         await disk.KillAgentAsync(source: true);
-        await WriteAllOverAsync(writer, size);
+        await WriteAllOverAsync(writer, size, places);
         await disk.StartAgentAsync(source: true);
         // 32768 places are asked about, while all CPUs are busy with writes to as many.
         var began = Stopwatch.GetTimestamp();
@@ -99,7 +101,7 @@ internal static class MapMemoryBenchmark
         var (qemu, agent) = (0.0, 0.0);
         do
         {
-            var writing = WriteAllOverAsync(writer, size);
+            var writing = WriteAllOverAsync(writer, size, places);
             do
             {
                 qemu = Math.Max(qemu, Figures.ResidentMegabytes(disk.Qemu!.ProcessId));
@@ -123,10 +125,12 @@ internal static class MapMemoryBenchmark
         }
     }
 
-    private static async Task WriteAllOverAsync(BlockWriter writer, long size)
+    // So many writes: on a disk that has fewer places, to each again and again.
+    private static async Task WriteAllOverAsync(BlockWriter writer, long size, long places)
     {
-        for (long at = 0; at < size; at += 16 * Apart)
-            await Task.WhenAll(Enumerable.Range(0, 16).Select(i => writer.WriteAsync(at + i * Apart, Block)));
+        for (long next = 0; next < places; next += 16)
+            await Task.WhenAll(Enumerable.Range(0, 16)
+                .Select(i => writer.WriteAsync((next + i) * Apart % size, Block)));
     }
 
     private sealed record Found(
