@@ -24,7 +24,7 @@ public sealed partial class SimulatedAgent
             NullLogger<ReplicaReceiver>.Instance, _world.Flaws);
         _receiver = receiver;
         _acceptor.Put(receiver);
-        Process.Start(() => FoldAsync(replica));
+        Process.Start(() => FoldAsync(replica, wanted));
         BeginScrubbing(replica);
     }
 
@@ -38,7 +38,7 @@ public sealed partial class SimulatedAgent
 
     private async Task AcceptAsync(ILinkConnection connection)
     {
-        var replica = _replica;
+        var (replica, wanted) = (_replica, _opened);
         try
         {
             await _acceptor.ServeAsync(connection, default);
@@ -47,13 +47,13 @@ public sealed partial class SimulatedAgent
         {
             await ReopenAsync(replica, e);
         }
-        catch (ReplicaException e) when (_host.ReplicaWanted is { HasDecayed: true })
+        catch (ReplicaException e) when (wanted is { HasDecayed: true } || _opened is { HasDecayed: true })
         {
             _world.Say(Process.Name, $"a session ended: {e.Message}");
         }
     }
 
-    private async Task FoldAsync(Replica replica)
+    private async Task FoldAsync(Replica replica, WantedReplica wanted)
     {
         while (replica == _replica)
         {
@@ -68,7 +68,7 @@ public sealed partial class SimulatedAgent
             {
                 await ReopenAsync(replica, e);
             }
-            catch (ReplicaException e) when (_host.ReplicaWanted is { HasDecayed: true })
+            catch (ReplicaException e) when (wanted.HasDecayed)
             {
                 _world.Say(Process.Name, $"cannot fold: {e.Message}");
             }

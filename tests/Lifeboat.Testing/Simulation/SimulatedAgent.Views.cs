@@ -65,15 +65,15 @@ public sealed partial class SimulatedAgent
     /// <summary>Opens the newest and some other points and compares each with what its source went through.</summary>
     public async Task AuditAsync(Prng prng, int others)
     {
-        if (_replica is not { } replica || replica.Points.Count == 0) return;
-        await AuditPointAsync(replica, replica.Points[^1]);
+        if (_replica is not { } replica || _opened is not { } wanted || replica.Points.Count == 0) return;
+        await AuditPointAsync(replica, wanted, replica.Points[^1]);
         for (var i = 0; i < others && replica == _replica && replica.Points.Count > 0; i++)
-            await AuditPointAsync(replica, prng.Pick(replica.Points));
-        if (replica == _replica && prng.Chance(0.5)) await AuditSequenceAsync(replica, prng);
+            await AuditPointAsync(replica, wanted, prng.Pick(replica.Points));
+        if (replica == _replica && prng.Chance(0.5)) await AuditSequenceAsync(replica, wanted, prng);
     }
 
     /// <summary>Any sequence that can be opened is some state of the disks, not only the points.</summary>
-    private async Task AuditSequenceAsync(Replica replica, Prng prng)
+    private async Task AuditSequenceAsync(Replica replica, WantedReplica wanted, Prng prng)
     {
         var points = replica.Points;
         if (points.Count < 2) return;
@@ -90,7 +90,7 @@ public sealed partial class SimulatedAgent
             _world.Oracle.CheckPrefix(after.Epoch, sequence, content);
             await replica.CloseViewAsync(name, default);
         }
-        catch (ReplicaException e) when (IsRefusedAsDamaged(e))
+        catch (ReplicaException e) when (IsRefusedAsDamaged(wanted, e))
         {
             await CloseAuditAsync(replica, name);
         }
@@ -104,7 +104,7 @@ public sealed partial class SimulatedAgent
         }
     }
 
-    private async Task AuditPointAsync(Replica replica, RecoveryPoint point)
+    private async Task AuditPointAsync(Replica replica, WantedReplica wanted, RecoveryPoint point)
     {
         var name = $"audit-{Process.Id}-{++_audits}";
         try
@@ -114,7 +114,7 @@ public sealed partial class SimulatedAgent
             _world.Oracle.Check(point, content, $"audit at {_host.Name}");
             await replica.CloseViewAsync(name, default);
         }
-        catch (ReplicaException e) when (IsRefusedAsDamaged(e))
+        catch (ReplicaException e) when (IsRefusedAsDamaged(wanted, e))
         {
             await CloseAuditAsync(replica, name);
         }
@@ -129,10 +129,10 @@ public sealed partial class SimulatedAgent
         }
     }
 
-    // What has decayed is refused, never given.
-    private bool IsRefusedAsDamaged(ReplicaException e)
+    // What has decayed is refused, never given; also when nobody wants it any more.
+    private bool IsRefusedAsDamaged(WantedReplica wanted, ReplicaException e)
     {
-        if (e.Fault != ReplicaFault.Damaged || _host.ReplicaWanted is not { HasDecayed: true }) return false;
+        if (e.Fault != ReplicaFault.Damaged || !wanted.HasDecayed) return false;
         _world.Count("damaged states refused");
         return true;
     }
