@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers.Binary;
+using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Storage;
 
 namespace Lifeboat.Journaling.Segments;
@@ -52,6 +53,20 @@ public sealed partial class Journal
 
     private void NoteStretch(Segment segment, LostStretch lost) =>
         _found.Enqueue(JournalDamage.OfStretch(segment, lost));
+
+    private void NoteLost(Segment segment, RecordEntry[] entries)
+    {
+        segment.MarkTableStale();
+        for (var from = 0; from < entries.Length; from++)
+        {
+            var to = from;
+            while (to < entries.Length && entries[to].Kind == RecordKind.Lost) to++;
+            if (to == from) continue;
+            NoteStretch(segment, new LostStretch(segment.FirstSequence + from, segment.FirstSequence + to - 1,
+                entries[from].Position));
+            from = to;
+        }
+    }
 
     // Index and segment are both damaged: blocks that are whole prove themselves, the rest is lost with what tells what
     // it was, and is told.

@@ -156,7 +156,11 @@ public sealed partial class Journal
     internal async ValueTask<RecordEntry[]> EntriesOfAsync(Segment segment, CancellationToken ct)
     {
         if (segment.SnapshotEntries() is { } known) return known;
-        return await SegmentIndexFile.TryReadAsync(_storage, segment, ct) ?? await ScanAgainAsync(segment, ct);
+        if (await SegmentIndexFile.TryReadAsync(_storage, segment, ct) is not { } indexed)
+            return await ScanAgainAsync(segment, ct);
+        // Whoever made this index may have died before anybody who was told of them could write it down.
+        if (!segment.TableIsStale && RecordEntry.AnyLost(indexed)) NoteLost(segment, indexed);
+        return indexed;
     }
 
     // The index is missing or damaged: both are made anew from the segment.

@@ -78,6 +78,7 @@ public sealed partial class Replica
         lock (_damageLock)
         {
             if (Array.Find(_damages, d => Includes(d, damage)) is { } known) return known;
+            if (damage.IsStretch && Array.Find(_repaired, d => Includes(d, damage)) is { } before) return before;
             Interlocked.Increment(ref _damagesFound);
             if (damage.Repaired)
             {
@@ -233,9 +234,23 @@ public sealed partial class Replica
 
     private async Task KeepDamagesAsync(CancellationToken ct)
     {
-        if (!_damagesChanged) return;
+        if (_damagesChanged) await ChangeWithDamagesAsync(static m => m, ct);
+    }
+
+    // Whoever moves the base past a damaged place writes with the new place what is known of the damage: of what the
+    // base has no record is left to tell.
+    private async Task ChangeWithDamagesAsync(Func<ReplicaManifest, ReplicaManifest> change, CancellationToken ct)
+    {
         _damagesChanged = false;
-        await ChangeAsync(m => m with { Damages = _damages }, ct);
+        try
+        {
+            await ChangeAsync(m => change(m) with { Damages = _damages }, ct);
+        }
+        catch
+        {
+            _damagesChanged = true;
+            throw;
+        }
     }
 
     // What a restart finds in the manifest. Records in the journal may have mended it long since.

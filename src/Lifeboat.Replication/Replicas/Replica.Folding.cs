@@ -154,7 +154,7 @@ public sealed partial class Replica
         foreach (var change in commit.AllChanges) await _images[change.Volume].Table.ApplyAsync(change, ct);
         foreach (var volume in commit.AllChanges.Select(c => c.Volume).Distinct())
             await _images[volume].Table.FlushAsync(ct);
-        await ChangeAsync(
+        await ChangeWithDamagesAsync(
             m => m with
             {
                 Folded = run.Last, StreamId = run.State.StreamId, InBatch = run.State.InBatch,
