@@ -45,7 +45,7 @@ internal static class ControllerServices
         services.AddSingleton<GroupFiles>().AddSingleton<GroupRescue>();
         services.AddSingleton<GroupStore>().AddSingleton<SpecStore>().AddSingleton<PeerStore>()
             .AddSingleton<TokenStore>()
-            .AddSingleton<IRunStore, RunStore>();
+            .AddSingleton<RunStore>().AddSingleton<IRunStore>(p => p.GetRequiredService<RunStore>());
         services.AddAccess();
         services.AddSingleton<PeerDirectory>().AddSingleton<PeerTruce>().AddSingleton<Exchange>()
             .AddSingleton<Pairing>().AddSingleton<CertificateRotation>();

@@ -19,6 +19,8 @@ internal static class EventIds
     public const int GroupRescued = 5013;
     public const int NotRecorded = 5014;
     public const int SharedPointNotCut = 5020;
+    public const int SharedRoundFailed = 5021;
+    public const int RunRoundFailed = 5022;
     public const int LeaseGained = 5040;
     public const int LeaseLost = 5041;
     public const int DatabaseAway = 5042;
@@ -27,6 +29,7 @@ internal static class EventIds
     public const int KeyNotTouched = 5047;
     public const int EventNotTold = 5048;
     public const int OperationFailed = 5049;
+    public const int OperationNotEnded = 5044;
     public const int OperationNotTouched = 5045;
     public const int CertificatesRotated = 5050;
     public const int PeerNotTold = 5051;

@@ -14,10 +14,12 @@ internal sealed partial class CutListener : IDisposable
 {
     // Coordinators are the site's controllers, and each has few cuts under way.
     private const int Backlog = 64;
+    private static readonly TimeSpan NotAcceptedPause = TimeSpan.FromSeconds(1);
 
     private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly SharedCuts _cuts;
     private readonly ILogger _logger;
+    private readonly ManualResetEventSlim _ended = new();
     private volatile bool _disposed;
 
     private CutListener(SharedCuts cuts, ILogger<CutListener> logger) => (_cuts, _logger) = (cuts, logger);
@@ -38,6 +40,7 @@ internal sealed partial class CutListener : IDisposable
     public void Dispose()
     {
         _disposed = true;
+        _ended.Set();
         _listener.Dispose();
     }
 
@@ -52,7 +55,10 @@ internal sealed partial class CutListener : IDisposable
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
-                if (!_disposed) LogNotAccepted(e.Message);
+                if (_disposed) return;
+                LogNotAccepted(e.Message);
+                // Out of descriptors it would be the same at once, on a thread that goes before everybody else's.
+                _ended.Wait(NotAcceptedPause);
             }
         }
     }

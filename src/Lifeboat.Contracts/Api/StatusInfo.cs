@@ -25,8 +25,8 @@ public sealed record StatusInfo
 /// <summary>Whether a group could be failed over now.</summary>
 public enum Recoverable
 {
-    /// <summary>No: there is no point to recover to, or a move has to be finished first; the advice says which.
-    /// </summary>
+    /// <summary>No: there is no point to recover to, the agent that has it does not answer, or a move has to be
+    /// finished first; reason and advice say which.</summary>
     No = 0,
     /// <summary>To a point that is older than the policy's RPO target.</summary>
     Late = 1,

@@ -55,13 +55,15 @@ internal sealed partial class ApiTokens(ApiTokenStore store, UserStore users, Tr
     public async Task<StoredUser> SignInAsync(string tenant, string name, string password, string address,
         CancellationToken ct)
     {
-        var who = tenant.Length == 0 ? name : $"{tenant}/{name}";
+        // What is no name is nobody's, and neither kept nor logged: it may be as long as a body.
+        var isName = EntityName.IsValid(name) && (tenant.Length == 0 || EntityName.IsValid(tenant));
+        var who = !isName ? "-" : tenant.Length == 0 ? name : $"{tenant}/{name}";
         await _hashing.WaitAsync(ct);
         try
         {
             // Inside: many tries at once wait for each other, and each counts before the next one begins.
             limit.ThrowIfTooMany(who, address);
-            var user = users.Find(tenant, name);
+            var user = isName ? users.Find(tenant, name) : null;
             if (PasswordHash.Matches(password, user is null ? null : users.PasswordHash(user)))
             {
                 limit.Succeeded(who, address);
@@ -94,7 +96,10 @@ internal sealed partial class ApiTokens(ApiTokenStore store, UserStore users, Tr
         if (token.LastUsedAt is not { } last || now - last >= UseNoted || token.LastUsedFrom != address)
             store.Used(id, now, address);
         return new Identity(user.Name, user.TenantOrNull,
-            token.Rights is { } only ? [.. user.Rights.Intersect(only)] : user.Rights, "token", IsLocalUser: true);
+            token.Rights is { } only ? [.. user.Rights.Intersect(only)] : user.Rights, "token", IsLocalUser: true)
+        {
+            IsLimited = token.Rights is not null,
+        };
     }
 
     private ProblemException Over(string id, string why, string address)

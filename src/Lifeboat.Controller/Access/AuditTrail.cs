@@ -21,11 +21,17 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
     TenantStore tenants, PriceStore prices, PolicyStore policies, TimeProvider time, ILogger<AuditTrail> logger)
 {
     private const string BeforeKey = "lifeboat.audit.before", DetailKey = "lifeboat.audit.detail",
-        SparedKey = "lifeboat.audit.spared";
+        SparedKey = "lifeboat.audit.spared", OutcomeKey = "lifeboat.audit.outcome";
     private const int DefinitionMax = 256 << 10;
 
     /// <summary>What is to be said of the change beyond its path.</summary>
     public static void Note(HttpContext context, string detail) => context.Items[DetailKey] = detail;
+
+    /// <summary>Nobody waited for the end: what came of it is not known, and must not pass for done.</summary>
+    public static void HungUp(HttpContext context) => context.Items[OutcomeKey] = "hung-up";
+
+    /// <summary>It is carried out later, and has a row of its own then.</summary>
+    public static void Accepted(HttpContext context) => context.Items[OutcomeKey] = "accepted";
 
     /// <summary>It was only asked what would be.</summary>
     public static void Spare(HttpContext context) => context.Items[SparedKey] = true;
@@ -45,10 +51,12 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
         var name = change.Subject.Split('/') is ["", "v1", _, var one, ..] ? one : shown.Name;
         values[shown.Kind switch { "Plan" => "group", "Link" => "peer", var kind => kind.ToLowerInvariant() }] = name;
         var before = Definition(path, values, context);
-        var outcome = ReasonCode.None;
+        // Until it is done; what goes wrong without a reason of ours is not.
+        var outcome = ReasonCode.Unexpected;
         try
         {
             await work();
+            outcome = ReasonCode.None;
         }
         catch (ProblemException e)
         {
@@ -57,7 +65,7 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
         }
         finally
         {
-            Add(context, Caller.Of(context).Name, $"APPLY {shown.Action}".ToUpperInvariant(), path, outcome,
+            Add(context, Caller.Of(context).Name, $"APPLY {shown.Action}".ToUpperInvariant(), path, Said(outcome),
                 $"{shown.Kind} {shown.Name}", shown.Tenant, before, Definition(path, values, context));
         }
     }
@@ -72,19 +80,22 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
         var before = context.Items[BeforeKey] as string;
         var made = reason is ReasonCode.None ? context.Response.Headers.Location.ToString() : "";
         var after = reason is ReasonCode.None ? After(context, made) : before;
-        Add(context, actor, context.Request.Method, context.Request.Path, reason,
+        Add(context, actor, context.Request.Method, context.Request.Path,
+            reason is ReasonCode.None && context.Items[OutcomeKey] is string other ? other : Said(reason),
             context.Items[DetailKey] as string ?? (made.Length > 0 ? $"made {made}" : null),
             caller?.Tenant ?? (context.Request.RouteValues["group"] is string of ? GroupName.TenantOf(of) : null),
             before, after);
     }
 
-    private void Add(HttpContext context, string actor, string action, PathString path, ReasonCode reason,
+    private static string Said(ReasonCode reason) =>
+        reason is ReasonCode.None ? "ok" : JsonNamingPolicy.KebabCaseLower.ConvertName(reason.ToString());
+
+    private void Add(HttpContext context, string actor, string action, PathString path, string outcome,
         string? detail, string? tenant, string? before, string? after)
     {
         try
         {
-            log.Add(new AuditEntry(time.GetUtcNow(), actor, action, path,
-                reason is ReasonCode.None ? "ok" : JsonNamingPolicy.KebabCaseLower.ConvertName(reason.ToString()))
+            log.Add(new AuditEntry(time.GetUtcNow(), actor, action, path, outcome)
             {
                 Detail = detail,
                 Tenant = tenant,
@@ -108,12 +119,18 @@ internal sealed partial class AuditTrail(AuditLog log, GroupStore groups, SpecSt
 
     private string? After(HttpContext context, string made)
     {
-        if (made.Split('/', StringSplitOptions.RemoveEmptyEntries) is not ["v1", var kind, var name])
+        // A run or an operation that was begun is no definition: then it is about what the path names, as before.
+        if (made.Split('/', StringSplitOptions.RemoveEmptyEntries) is not ["v1", var kind, var name]
+            || DefinedAs(kind) is not { } one)
             return Definition(context.Request.Path, context.Request.RouteValues, context);
-        var one = kind == "policies" ? "policy" : kind.TrimEnd('s');
         var values = new RouteValueDictionary { [one] = Uri.UnescapeDataString(name) };
         return Definition("/v1/" + kind, values, context);
     }
+
+    private static string? DefinedAs(string kind) => kind switch
+    {
+        "groups" => "group", "policies" => "policy", "users" => "user", "tenants" => "tenant", _ => null,
+    };
 
     private string? Definition(PathString path, RouteValueDictionary values, HttpContext context)
     {

@@ -14,6 +14,9 @@ namespace Lifeboat.Controller.Access;
 internal sealed record Identity(string Name, string? Tenant, IReadOnlyList<Right> Rights, string Means,
     bool IsLocalUser = false)
 {
+    /// <summary>The token has these rights only, whatever its user is given later.</summary>
+    public bool IsLimited { get; init; }
+
     /// <summary>Whoever may open the unix socket: the file's permissions are the identity.</summary>
     public static readonly Identity Local = new("local", null, RoleRights.All, "socket");
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Http;
@@ -21,6 +22,22 @@ internal sealed class Callers(IReadOnlyList<ITokenReader> readers, TenantStore t
         if (await IdentityOfAsync(context, address) is { } identity)
             return new Caller(identity, TenantOf(context, identity), address, context.TraceIdentifier);
         return needed ? throw Stranger(null) : null;
+    }
+
+    /// <summary>Of an answer that goes on for long: whether who asked for it may still have it.</summary>
+    /// <returns>False: the token was revoked or is over, or its user has lost the right, since it began.</returns>
+    /// <exception cref="ProblemException">Whoever made the token cannot be asked.</exception>
+    public async Task<bool> StillMayAsync(HttpContext context, Right right)
+    {
+        try
+        {
+            return await OfAsync(context, needed: true) is { } caller && caller.Has(right);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.NotAuthenticated or ReasonCode.TokenExpired
+            or ReasonCode.TenantUnknown)
+        {
+            return false;
+        }
     }
 
     /// <summary>Over the unix socket, which has no address.</summary>

@@ -32,10 +32,11 @@ internal sealed class OidcTokens(OidcSettings settings, TenantStore tenants, Tim
         if (TryRead(token) is not { } jwt || jwt.Issuer != settings.Issuer) return null;
         if (!await IsSignedAsync(token, ct)) return null;
         var now = time.GetUtcNow().UtcDateTime;
-        if (now > jwt.ValidTo + Skew)
+        // A token need not say from when on it is good: that is the first moment of all then, and none is before it.
+        if (now - Skew > jwt.ValidTo)
             throw new ProblemException(ReasonCode.TokenExpired, "the token is no longer good",
                 $"it was good until {jwt.ValidTo:u}");
-        if (now < jwt.ValidFrom - Skew) return null;
+        if (now + Skew < jwt.ValidFrom) return null;
         using var claims = JsonDocument.Parse(Base64UrlEncoder.DecodeBytes(jwt.EncodedPayload));
         return Identity(claims.RootElement);
     }

@@ -65,8 +65,7 @@ internal sealed partial class AlertBook(AlertStore store, AlertDeliveries delive
                 _seen.Remove(key);
                 if (alert.ClosedAt is null) said.Add(("closed", over));
             }
-            store.Save(changes, now);
-            foreach (var (happening, alert) in said) Say(happening, alert, Rule, now);
+            Keep(changes, said, Rule, now);
         }
     }
 
@@ -93,8 +92,7 @@ internal sealed partial class AlertBook(AlertStore store, AlertDeliveries delive
             if (alert.ClosedAt is not null) return alert;
             var now = time.GetUtcNow();
             alert = alert with { ClosedAt = now, ClosedBy = by, Holds = true };
-            store.Save([(KeyOf(id), alert)], now);
-            Say("closed", alert, by, now);
+            Keep([(KeyOf(id), alert)], [("closed", alert)], by, now);
             return alert;
         }
     }
@@ -157,13 +155,20 @@ internal sealed partial class AlertBook(AlertStore store, AlertDeliveries delive
         return now > seen && now - seen >= linger;
     }
 
-    private void Say(string happening, Alert alert, string by, DateTimeOffset now)
+    // An alert and that it is to be told are kept together: killed in between, nobody would ever hear of it.
+    private void Keep(IReadOnlyList<(string Condition, Alert Alert)> changes,
+        IReadOnlyList<(string Happening, Alert Alert)> said, string by, DateTimeOffset now)
     {
-        if (happening == "raised") LogRaised(alert.Kind, alert.Subject, alert.Reason, alert.Summary);
-        else LogClosed(alert.Kind, alert.Subject, by);
-        events.Add(now, by == Rule ? "site" : by, $"alert-{happening}", $"{alert.Kind} {alert.Subject}",
-            alert.Reason.ToString(), alert.Summary);
-        deliveries.Add(happening, alert, now);
+        var messages = deliveries.Of(said, now);
+        store.Save(changes, now, transaction => AlertDeliveries.Keep(messages, now, transaction));
+        if (messages.Count > 0) deliveries.Wake();
+        foreach (var (happening, alert) in said)
+        {
+            if (happening == "raised") LogRaised(alert.Kind, alert.Subject, alert.Reason, alert.Summary);
+            else LogClosed(alert.Kind, alert.Subject, by);
+        }
+        events.Add([.. said.Select(s => new AuditEntry(now, by == Rule ? "site" : by, $"alert-{s.Happening}",
+            $"{s.Alert.Kind} {s.Alert.Subject}", s.Alert.Reason.ToString()) { Detail = s.Alert.Summary })]);
     }
 
     [LoggerMessage(EventIds.AlertRaised, LogLevel.Warning, "Alert {Kind} of {Subject}: {Reason}: {Summary}")]

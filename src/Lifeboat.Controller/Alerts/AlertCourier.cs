@@ -88,9 +88,16 @@ internal sealed partial class AlertCourier(AlertDeliveries deliveries, AlertTarg
                 await _senders[target.Settings.Kind].SendAsync(target.Settings, secret, message, token), ct);
             return null;
         }
-        catch (Exception e) when (e is DeliveryException or ProblemException or TimeoutRejectedException)
+        // Whatever goes wrong on the way to a target is shown with the delivery, and counts as an attempt: one that
+        // nobody foresaw would else be tried for ever, and never be seen.
+        catch (Exception e) when (!ct.IsCancellationRequested)
         {
-            return e is TimeoutRejectedException ? $"no answer within {AttemptLimit.TotalSeconds:0} s" : e.Message;
+            return e switch
+            {
+                TimeoutRejectedException => $"no answer within {AttemptLimit.TotalSeconds:0} s",
+                DeliveryException or ProblemException => e.Message,
+                _ => $"{e.GetType().Name}: {e.Message}",
+            };
         }
     }
 

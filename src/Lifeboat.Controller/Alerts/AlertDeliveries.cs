@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Data.Common;
 using Dapper;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Storage;
@@ -22,35 +23,79 @@ internal sealed class AlertDeliveries(ControllerDatabase database) : IRaisesAler
     private readonly SemaphoreSlim _news = new(0, 1);
 
     /// <summary>For every target that wants alerts of this severity.</summary>
-    public void Add(string happening, Alert alert, DateTimeOffset now)
-    {
-        foreach (var target in AlertTargetRows.All(database).Where(t => alert.Severity >= t.Settings.Least))
-            Add(happening, alert, target.Name, now);
-    }
+    public void Add(string happening, Alert alert, DateTimeOffset now) => Add(Of([(happening, alert)], now), now);
 
     public Guid Add(string happening, Alert alert, string target, DateTimeOffset now)
     {
         var message = new AlertMessage(Guid.CreateVersion7(now), happening, alert);
-        var delivery = new AlertDelivery(message.Delivery, alert.Id, target, happening, DeliveryState.Waiting, 0, now,
-            now, null);
-        using var connection = database.Open();
-        connection.Execute("DELETE FROM alert_deliveries WHERE created_at < @before",
-            new { before = (now - Kept).ToUnixTimeMilliseconds() });
-        connection.Execute("""
-            INSERT INTO alert_deliveries(id, target, state, created_at, next_at, body, message)
-            VALUES(@Id, @target, @State, @Created, @Next, @Body, @Message)
-            """, new
+        Add([(target, message)], now);
+        return message.Delivery;
+    }
+
+    /// <summary>What is to be told, and to whom: to each target that wants alerts of this severity.</summary>
+    public IReadOnlyList<(string Target, AlertMessage Message)> Of(
+        IReadOnlyList<(string Happening, Alert Alert)> said, DateTimeOffset now)
+    {
+        if (said.Count == 0) return [];
+        var targets = AlertTargetRows.All(database);
+        return
+        [
+            .. from s in said
+               from target in targets
+               where s.Alert.Severity >= target.Settings.Least
+               select (target.Name, new AlertMessage(Guid.CreateVersion7(now), s.Happening, s.Alert)),
+        ];
+    }
+
+    /// <summary>As a part of the change that it tells of; <see cref="Wake"/> follows.</summary>
+    public static void Keep(IReadOnlyList<(string Target, AlertMessage Message)> messages, DateTimeOffset now,
+        DbTransaction transaction)
+    {
+        if (messages.Count == 0) return;
+        transaction.Connection!.Execute("DELETE FROM alert_deliveries WHERE created_at < @before",
+            new { before = (now - Kept).ToUnixTimeMilliseconds() }, transaction);
+        foreach (var (target, message) in messages)
         {
-            Id = $"{delivery.Id}",
-            target,
-            State = (int)delivery.State,
-            Created = now.ToUnixTimeMilliseconds(),
-            Next = now.ToUnixTimeMilliseconds(),
-            Body = StoredJson.Write(delivery),
-            Message = StoredJson.Write(message),
-        });
-        if (_news.CurrentCount == 0) _news.Release();
-        return delivery.Id;
+            var delivery = new AlertDelivery(message.Delivery, message.Alert.Id, target, message.Happening,
+                DeliveryState.Waiting, 0, now, now, null);
+            transaction.Connection!.Execute("""
+                INSERT INTO alert_deliveries(id, target, state, created_at, next_at, body, message)
+                VALUES(@Id, @target, @State, @Created, @Next, @Body, @Message)
+                """, new
+            {
+                Id = $"{delivery.Id}",
+                target,
+                State = (int)delivery.State,
+                Created = now.ToUnixTimeMilliseconds(),
+                Next = now.ToUnixTimeMilliseconds(),
+                Body = StoredJson.Write(delivery),
+                Message = StoredJson.Write(message),
+            }, transaction);
+        }
+    }
+
+    /// <summary>There is something to be told.</summary>
+    public void Wake()
+    {
+        try
+        {
+            _news.Release();
+        }
+        catch (SemaphoreFullException)
+        {
+            // It is known already.
+        }
+    }
+
+    private void Add(IReadOnlyList<(string Target, AlertMessage Message)> messages, DateTimeOffset now)
+    {
+        using (var connection = database.Open())
+        using (var transaction = connection.BeginTransaction())
+        {
+            Keep(messages, now, transaction);
+            transaction.Commit();
+        }
+        Wake();
     }
 
     /// <summary>Until there may be something new, or until the time is up.</summary>
@@ -59,9 +104,12 @@ internal sealed class AlertDeliveries(ControllerDatabase database) : IRaisesAler
     public IReadOnlyList<(AlertDelivery Delivery, AlertMessage Message)> Due(DateTimeOffset now)
     {
         using var connection = database.Open();
+        // Of each target so many: one that is down has ever more that wait, and must not take the places of the others.
         return [.. connection.Query<Row>("""
-            SELECT body, message FROM alert_deliveries WHERE state = 1 AND next_at <= @now
-            ORDER BY created_at, id LIMIT 100
+            SELECT body, message FROM (SELECT body, message, created_at, id,
+                ROW_NUMBER() OVER (PARTITION BY target ORDER BY created_at, id) AS place
+                FROM alert_deliveries WHERE state = 1 AND next_at <= @now) due
+            WHERE place <= 100 ORDER BY created_at, id
             """, new { now = now.ToUnixTimeMilliseconds() })
             .Select(r => (StoredJson.Read<AlertDelivery>(r.Body), StoredJson.Read<AlertMessage>(r.Message)))];
     }

@@ -29,17 +29,21 @@ internal sealed class AlertStore(ControllerDatabase database)
 
     /// <summary>Newest first.</summary>
     /// <param name="over">Also those that are closed.</param>
-    public IReadOnlyList<Alert> List(bool over, string? group, int most)
+    /// <param name="tenant">Only what is about groups of this tenant; null: all.</param>
+    public IReadOnlyList<Alert> List(bool over, string? group, int most, string? tenant = null)
     {
         using var connection = database.Open();
-        return [.. connection.Query<string>("""
+        return [.. connection.Query<string>($"""
             SELECT body FROM alerts WHERE (closed = 0 OR @over = 1) AND (@group IS NULL OR name = @group)
+                AND {TenantRows.Are("name")}
             ORDER BY raised_at DESC, id DESC LIMIT @most
-            """, new { over = over ? 1 : 0, group, most }).Select(StoredJson.Read<Alert>)];
+            """, new { over = over ? 1 : 0, group, most, tenant }).Select(StoredJson.Read<Alert>)];
     }
 
     /// <summary>Keeps all of it or nothing.</summary>
-    public void Save(IReadOnlyList<(string Condition, Alert Alert)> changes, DateTimeOffset now)
+    /// <param name="also">What is to be kept together with it.</param>
+    public void Save(IReadOnlyList<(string Condition, Alert Alert)> changes, DateTimeOffset now,
+        Action<DbTransaction>? also = null)
     {
         if (changes.Count == 0) return;
         using var connection = database.Open();
@@ -48,6 +52,7 @@ internal sealed class AlertStore(ControllerDatabase database)
         foreach (var (condition, alert) in changes.OrderBy(c => IsLive(c.Alert))) Save(condition, alert, transaction);
         connection.Execute("DELETE FROM alerts WHERE live = 0 AND raised_at < @before",
             new { before = (now - Kept).ToUnixTimeMilliseconds() }, transaction);
+        also?.Invoke(transaction);
         transaction.Commit();
     }
 

@@ -14,7 +14,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/events/stream`: what happens at the site, as server-sent events.</summary>
-internal sealed class EventEndpoints(SiteEvents events)
+internal sealed class EventEndpoints(SiteEvents events, Callers callers, TimeProvider time)
 {
     public const string ResumeHeader = "Last-Event-ID";
     private static readonly TimeSpan AliveEvery = TimeSpan.FromSeconds(15);
@@ -33,8 +33,14 @@ internal sealed class EventEndpoints(SiteEvents events)
         await http.Response.WriteAsync("retry: 2000\n\n", ct);
         await http.Response.Body.FlushAsync(ct);
         var caller = Caller.Of(http);
+        var admitted = time.GetTimestamp();
         await foreach (var happened in events.FollowAsync(from, AliveEvery, ct))
         {
+            if (time.GetElapsedTime(admitted) >= AliveEvery)
+            {
+                if (!await callers.StillMayAsync(http, Right.View)) return;
+                admitted = time.GetTimestamp();
+            }
             if (happened is not null && !caller.Sees(TenantOf(happened))) continue;
             await http.Response.WriteAsync(happened is null ? ": still here\n\n" : Text(happened), ct);
             await http.Response.Body.FlushAsync(ct);

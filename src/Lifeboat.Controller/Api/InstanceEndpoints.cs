@@ -28,8 +28,10 @@ internal sealed class InstanceEndpoints(InstanceCatalog instances, InstanceHosts
         // About a tenant, it is given to it.
         routes.MapPost("/v1/instances", async (HttpContext http, AdoptRequest request, CancellationToken ct) =>
         {
+            var isKnown = EntityName.IsValid(request.Name) && await instances.FindAsync(request.Name, ct) is not null;
             var adopted = await hosts.AdoptAsync(request, ct);
-            if (Caller.Of(http).Tenant is { } tenant) tenants.Give(adopted.Name, tenant);
+            // One that is new is nobody's but this tenant's: an earlier one of the name may have been another's.
+            if (!isKnown || Caller.Of(http).Tenant is not null) tenants.Give(adopted.Name, Caller.Of(http).Tenant);
             return adopted;
         }).Needs(Right.Operate);
         routes.MapPut("/v1/instances/{name}/tenant", async (string name, GiveInstanceRequest request,

@@ -2,6 +2,7 @@
 using System.Data.Common;
 using System.Text.Json;
 using Lifeboat.Contracts;
+using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Http;
@@ -34,6 +35,7 @@ internal sealed partial class ProblemResponses(ILogger<ProblemResponses> logger)
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
+            AuditTrail.HungUp(context);
             return ReasonCode.None;
         }
         catch (DbException e) when (ControllerDatabase.IsUnavailable(e))

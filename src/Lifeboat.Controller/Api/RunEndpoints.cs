@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Runtime.CompilerServices;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Runs;
+using Lifeboat.Controller.Storage;
 using Lifeboat.Recovery.Reports;
 using Lifeboat.Recovery.Runs;
 using Microsoft.AspNetCore.Builder;
@@ -11,7 +13,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/runs`: plans, runs, their live events and reports.</summary>
-internal sealed class RunEndpoints(RunHost host, IRunStore store, RunFeed feed, ReportFiles reports)
+internal sealed class RunEndpoints(RunHost host, RunStore store, RunFeed feed, ReportFiles reports, Callers callers)
 {
     private const string One = "/v1/runs/{run:guid}";
 
@@ -27,17 +29,28 @@ internal sealed class RunEndpoints(RunHost host, IRunStore store, RunFeed feed, 
             return Results.Accepted($"/v1/runs/{run.Id}", feed.Describe(run));
         }).Needs(RunRights.Any);
         routes.MapGet("/v1/runs", async (HttpContext http, string? group, CancellationToken ct) =>
-            (await store.ListAsync(group, ct)).Where(r => Caller.Of(http).Sees(r.Before.Tenant))
+            (await store.ListAsync(group, Caller.Of(http).Tenant, ct)).Where(r => Caller.Of(http).Sees(r.Before.Tenant))
             .Select(feed.Describe)).Needs(Right.View);
         routes.MapGet(One, async (Guid run, CancellationToken ct) =>
             feed.Describe(await host.GetAsync(run, ct))).Needs(Right.View);
-        routes.MapGet(One + "/events", async (Guid run, CancellationToken ct) =>
+        routes.MapGet(One + "/events", async (HttpContext http, Guid run, CancellationToken ct) =>
         {
             await host.GetAsync(run, ct);
-            return TypedResults.ServerSentEvents(feed.WatchAsync(run, () => host.GetAsync(run, ct), ct));
+            return TypedResults.ServerSentEvents(WatchAsync(http, run, ct));
         }).Needs(Right.View);
         MapSignals(routes);
         MapReports(routes);
+    }
+
+    // A run may take hours, and who watches it may lose the right meanwhile.
+    private async IAsyncEnumerable<RunInfo> WatchAsync(HttpContext http, Guid run,
+        [EnumeratorCancellation] CancellationToken ct)
+    {
+        await foreach (var info in feed.WatchAsync(run, () => host.GetAsync(run, ct), ct))
+        {
+            if (!await callers.StillMayAsync(http, Right.View)) yield break;
+            yield return info;
+        }
     }
 
     private void MapSignals(IEndpointRouteBuilder routes)

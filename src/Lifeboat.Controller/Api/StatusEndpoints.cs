@@ -13,5 +13,5 @@ internal sealed class StatusEndpoints(StatusBoard board)
 {
     public void Map(IEndpointRouteBuilder routes) =>
         routes.MapGet("/v1/status", (HttpContext http, CancellationToken ct) =>
-            board.ReadAsync(Caller.Of(http).Sees, ct)).Needs(Right.View);
+            board.ReadAsync(Caller.Of(http).Tenant, ct)).Needs(Right.View);
 }

@@ -80,6 +80,9 @@ internal sealed class UserEndpoints(Users users, ApiTokens tokens, ApiTokenStore
         var user = request.Password is { } password
             ? await tokens.SignInAsync(request.Tenant ?? "", request.User ?? "", password, Callers.AddressOf(http), ct)
             : Whose(caller, request);
+        // One without a limit has what its user is given later: a token that has a limit does not make it.
+        if (request.Password is null && caller is { Identity.IsLimited: true } && IsOwn(caller, user.Name))
+            request = request with { Rights = request.Rights ?? caller.Identity.Rights };
         var made = tokens.Make(user, request, caller?.Name ?? user.FullName);
         AuditTrail.Note(http, $"token {made.Info.Id} of {user.FullName}, until {made.Info.ExpiresAt:u}");
         return Results.Json(made, ContractJson.Options, statusCode: StatusCodes.Status201Created);

@@ -28,11 +28,16 @@ internal sealed partial class SharedPointSchedule(ApplicationCatalog application
             {
                 foreach (var application in applications.All().Where(a =>
                     a.Groups.All(g => g.PrimarySite == here.Name) && leases.TryHold(LeaseName.Application(a.Name))))
-                    if (IsDue(application.Name)) await CutAsync(application.Name, stoppingToken);
+                    await CutIfDueAsync(application.Name, stoppingToken);
             }
             catch (Exception e) when (ControllerDatabase.IsUnavailable(e))
             {
                 SayOnce("any application", ReasonCode.DatabaseUnavailable, e.Message);
+            }
+            // The top of a loop: what left here would end the controller, and the points of all the others with it.
+            catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
+            {
+                LogRoundFailed(e);
             }
         }
     }
@@ -46,10 +51,12 @@ internal sealed partial class SharedPointSchedule(ApplicationCatalog application
         return true;
     }
 
-    private async Task CutAsync(string application, CancellationToken ct)
+    private async Task CutIfDueAsync(string application, CancellationToken ct)
     {
         try
         {
+            // Its last group may have gone while another one was cut.
+            if (!IsDue(application)) return;
             await applications.CreateAsync(application, new CreateSharedPointRequest(), ct);
             _said.Remove(application);
         }
@@ -70,4 +77,7 @@ internal sealed partial class SharedPointSchedule(ApplicationCatalog application
     [LoggerMessage(EventIds.SharedPointNotCut, LogLevel.Warning,
         "No shared point of {Application}: {Reason}: {Message}")]
     private partial void LogNotCut(string application, ReasonCode reason, string message);
+
+    [LoggerMessage(EventIds.SharedRoundFailed, LogLevel.Error, "A round of shared points failed")]
+    private partial void LogRoundFailed(Exception cause);
 }

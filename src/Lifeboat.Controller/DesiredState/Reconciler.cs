@@ -53,7 +53,8 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
                     h, FurtherLimit, t => TendAgentAsync(h, t), stoppingToken), stoppingToken)));
             await RoundAsync("certificates", () => TellAsync(stoppingToken), stoppingToken);
             await RoundAsync("policies", () => FollowAsync(stoppingToken), stoppingToken);
-            await RoundAsync("divergence", () => LookAsync(stoppingToken), stoppingToken);
+            await RoundAsync("divergence", () => LookAsync(divergences.LookAsync, stoppingToken), stoppingToken);
+            await RoundAsync("plugged disks", () => LookAsync(plugged.LookAsync, stoppingToken), stoppingToken);
             await RoundAsync("database", () => ExchangeAsync(stoppingToken), stoppingToken);
             metrics.Looked("reconcile", time.GetElapsedTime(began));
         }
@@ -173,10 +174,9 @@ internal sealed partial class Reconciler(CertificateRotation certificates, SiteI
     }
 
     // Only looks here: that it asked nobody is why it never says that anybody answers.
-    private async Task<bool> LookAsync(CancellationToken ct)
+    private static async Task<bool> LookAsync(Func<CancellationToken, Task> look, CancellationToken ct)
     {
-        await divergences.LookAsync(ct);
-        await plugged.LookAsync(ct);
+        await look(ct);
         return false;
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Sides;
@@ -15,16 +16,26 @@ namespace Lifeboat.Controller.Groups;
 internal sealed partial class DivergenceWatch(LocalSide here, GroupStore groups, DivergenceStore divergences,
     ILeases leases, TimeProvider time, ILogger<DivergenceWatch> logger)
 {
+    /// <exception cref="ProblemException">The first group that could not be looked at; the others were.</exception>
     public async Task LookAsync(CancellationToken ct)
     {
+        ProblemException? failed = null;
         foreach (var record in groups.All().Where(r => !r.Removed))
         {
             var group = record.Definition;
             if (group.Fork is not { Loser: null } fork || fork.LeftSite != here.Name) continue;
             if (divergences.Of(group) is not null || !leases.TryHold(LeaseName.Group(group.Name))) continue;
-            if (await EvidenceAsync(group, fork, ct) is not { } evidence) continue;
-            Keep(new DivergenceNotice(group.Name, fork.Began, here.Name, time.GetUtcNow(), evidence));
+            try
+            {
+                if (await EvidenceAsync(group, fork, ct) is { } evidence)
+                    Keep(new DivergenceNotice(group.Name, fork.Began, here.Name, time.GetUtcNow(), evidence));
+            }
+            catch (ProblemException e)
+            {
+                failed ??= e;
+            }
         }
+        if (failed is not null) throw failed;
     }
 
     /// <summary>Takes in what a peer found about a group between it and this site.</summary>

@@ -49,7 +49,8 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
             await here.StartSourceAsync(request.Name, ct);
             return definition;
         }
-        catch (ProblemException)
+        // Whatever it was, also that the caller hung up.
+        catch
         {
             await UndoAsync(definition, peer);
             throw;
@@ -66,7 +67,7 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
             await here.RemoveGroupAsync(removed, limit.Token);
             await peer.RemoveGroupAsync(removed, limit.Token);
         }
-        catch (ProblemException)
+        catch (Exception e) when (e is ProblemException or OperationCanceledException)
         {
             // It is kept as deleted here, so the exchange between the sites ends it there; the caller gets the reason
             // why it could not be created, not why it could not be undone.

@@ -34,10 +34,13 @@ internal sealed class GroupEdits(LocalSide here, PeerDirectory peers, Controller
     }
 
     /// <summary>Keeps it here as the next version, and tells the other site.</summary>
+    /// <exception cref="ProblemException">
+    /// PreconditionFailed: something that is no edit (a run, a move of its instance) made another version meanwhile.
+    /// </exception>
     public async Task<GroupDefinition> SaveAsync(GroupDefinition edited, CancellationToken ct)
     {
         var next = edited with { Version = edited.Version + 1 };
-        await here.SetGroupAsync(next, ct);
+        await here.EditGroupAsync(next, ct);
         try
         {
             await peers.Side(next.RecoverySite).SetGroupAsync(next, ct);

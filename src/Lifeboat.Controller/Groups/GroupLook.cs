@@ -31,6 +31,9 @@ internal sealed class GroupLook
     public required IReadOnlyDictionary<string, Run> Runs { get; init; }
     public required IReadOnlyDictionary<string, DivergenceNotice> Divergences { get; init; }
     public required IReadOnlyDictionary<string, NotedState> States { get; init; }
+    /// <summary>Groups that are in another state than was known of them.</summary>
+    public Dictionary<string, NotedState> Noted { get; } = new(StringComparer.Ordinal);
+
     /// <summary>By group; empty where it was not asked for.</summary>
     public required IReadOnlyDictionary<string, DrillStatus> Drills { get; init; }
 

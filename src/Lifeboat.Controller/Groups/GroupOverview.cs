@@ -59,6 +59,8 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
         var look = await LookAsync(some, alone, ct);
         var infos = new List<GroupInfo>(some.Count);
         foreach (var group in some) infos.Add(await OfAsync(group, look, ct));
+        // All in one: when a site goes, every group has another state at once.
+        if (look.Noted.Count > 0) groups.Note(look.Noted);
         return infos;
     }
 
@@ -95,7 +97,7 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
             divergence));
         var noted = look.States.GetValueOrDefault(group.Name);
         if (noted?.Is(condition.State, condition.Reason) != true)
-            groups.Note(group.Name, noted = new NotedState(condition.State, condition.Reason, now));
+            look.Noted[group.Name] = noted = new NotedState(condition.State, condition.Reason, now);
         var fromHome = group.PrimarySite == here.Name;
         return Info(group, stored, condition, (source ?? (fromHome ? null : look.TheirSource(group.Name)),
             replica ?? (fromHome ? look.TheirReplica(group.Name) : null)), divergence, active, noted.Since,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Frozen;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Metrics;
 using Lifeboat.Controller.Alerts;
@@ -7,6 +8,7 @@ using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.ServiceLevels;
 using Lifeboat.Controller.Watching;
+using Microsoft.AspNetCore.Http;
 using Prometheus;
 
 namespace Lifeboat.Controller.Metrics;
@@ -15,6 +17,10 @@ namespace Lifeboat.Controller.Metrics;
 /// </summary>
 internal sealed class SiteMetrics : IWatcher
 {
+    private static readonly FrozenSet<string> Methods = FrozenSet.Create(StringComparer.Ordinal, HttpMethods.Get,
+        HttpMethods.Head, HttpMethods.Post, HttpMethods.Put, HttpMethods.Patch, HttpMethods.Delete,
+        HttpMethods.Options);
+
     private readonly AlertStore _alerts;
     private readonly AlertDeliveries _deliveries;
     private readonly LevelLedger _levels;
@@ -26,6 +32,7 @@ internal sealed class SiteMetrics : IWatcher
     private readonly Histogram _steps;
     private readonly Counter _ended;
     private readonly Histogram _looks;
+    private HashSet<(Guid Run, DateTimeOffset? End)> _counted = [];
     private Observation? _newest;
 
     public SiteMetrics(AlertStore alerts, AlertDeliveries deliveries, LevelLedger levels, PeerDirectory peers,
@@ -45,7 +52,10 @@ internal sealed class SiteMetrics : IWatcher
 
     /// <param name="route">As it was declared: the names of things in a path would make a series each.</param>
     public void Requested(string method, string route, int code, TimeSpan took) =>
-        _requests.WithLabels(method, route, $"{code}").Observe(took.TotalSeconds);
+        _requests.WithLabels(Known(method), route, $"{code}").Observe(took.TotalSeconds);
+
+    // Whatever word stands there is a method, also one that a stranger made up: each would be a series for ever.
+    private static string Known(string method) => Methods.Contains(method) ? method : "other";
 
     /// <param name="round">What the controller does again and again: `reconcile` or `look`.</param>
     public void Looked(string round, TimeSpan took) => _looks.WithLabels(round).Observe(took.TotalSeconds);
@@ -54,13 +64,15 @@ internal sealed class SiteMetrics : IWatcher
     {
         // The first look gives old runs too, which ended under an earlier controller.
         if (!observation.IsFirst)
-            foreach (var run in observation.Runs.Where(r => r.Finished))
+            foreach (var run in observation.Runs.Where(r => r.Finished && !_counted.Contains((r.Id, r.FinishedAt))))
             {
                 _ended.WithLabels(DataPathMetrics.Name(run.Kind), DataPathMetrics.Name(run.State)).Inc();
                 foreach (var step in run.Steps)
                     if (step.Duration is { } took)
                         _steps.WithLabels(step.Name, DataPathMetrics.Name(step.State)).Observe(took.TotalSeconds);
             }
+        // Told again because somebody else could make nothing of it, it is not counted again.
+        _counted = [.. observation.Runs.Where(r => r.Finished).Select(r => (r.Id, r.FinishedAt))];
         _newest = observation;
         return Task.CompletedTask;
     }

@@ -26,14 +26,25 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
     private const int BatchCharacters = 256 << 10;
 
     /// <summary>Asks a peer, and leaves both sites with the newer of what either knew.</summary>
-    /// <exception cref="Contracts.ProblemException">The peer does not answer.</exception>
+    /// <exception cref="Contracts.ProblemException">
+    /// The peer does not answer; or why a group could not be taken over, when all others were.
+    /// </exception>
     public async Task WithAsync(string site, CancellationToken ct)
     {
         var peer = peers.Side(site);
         var mine = groups.SharedWith(site);
         var answer = await peer.ExchangeAsync(Say(site, [], mine), ct);
-        await LearnAsync(site, answer, ct);
-        if (answer.Known is not { } known) return;
+        var refused = await LearnAsync(site, answer, ct);
+        if (answer.Known is { } known) refused = await LevelAsync(peer, mine, known, ct) ?? refused;
+        if (refused is not null) throw refused;
+    }
+
+    // Both sides say what the other one does not know yet.
+    private async Task<Contracts.ProblemException?> LevelAsync(PeerSide peer, IReadOnlyList<GroupRecord> mine,
+        IReadOnlyList<KnownGroup> known, CancellationToken ct)
+    {
+        var site = peer.Name;
+        Contracts.ProblemException? refused = null;
         var theirs = known.ToDictionary(k => k.Name, StringComparer.Ordinal);
         var here = mine.ToDictionary(r => r.Definition.Name, r => r.Definition, StringComparer.Ordinal);
         var newer = mine.Where(r => theirs.GetValueOrDefault(r.Definition.Name) is not { } k
@@ -42,12 +53,17 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         var wanted = known.Where(k => here.GetValueOrDefault(k.Name) is not { } d
             || (k.Epoch, k.Version).CompareTo((d.Epoch, d.Version)) > 0).Select(k => k.Name);
         foreach (var batch in wanted.Chunk(BatchGroups))
-            await LearnAsync(site, await peer.ExchangeAsync(Say(site, [], mine) with { Wanted = batch }, ct), ct);
+        {
+            var answer = await peer.ExchangeAsync(Say(site, [], mine) with { Wanted = batch }, ct);
+            refused = await LearnAsync(site, answer, ct) ?? refused;
+        }
+        return refused;
     }
 
     /// <summary>Answers a peer that asks.</summary>
     public async Task<GroupExchange> AnswerAsync(string peer, GroupExchange theirs, CancellationToken ct)
     {
+        // What cannot be taken over is met, and said, when this site asks for it in its own round.
         await LearnAsync(peer, theirs, ct);
         var mine = groups.SharedWith(peer);
         if (theirs.Stand is null) return Say(peer, mine, mine) with { Stand = null };
@@ -64,11 +80,12 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         };
     }
 
-    private async Task LearnAsync(string site, GroupExchange theirs, CancellationToken ct)
+    private async Task<Contracts.ProblemException?> LearnAsync(string site, GroupExchange theirs, CancellationToken ct)
     {
-        await here.LearnAsync(site, theirs, ct);
+        var refused = await here.LearnAsync(site, theirs, ct);
         divergences.Learn(site, theirs.Divergences ?? []);
         peers.Learn(site, theirs.Controllers);
+        return refused;
     }
 
     private GroupExchange Say(string site, IReadOnlyList<GroupRecord> some, IReadOnlyList<GroupRecord> all) =>

@@ -64,7 +64,13 @@ internal sealed partial class RunHost : BackgroundService
         var definition = _here.Require(group);
         request = request with { IdempotencyKey = request.IdempotencyKey ?? RequestKey.Current };
         // Said again after its run has changed what would be checked now.
-        if (request.IdempotencyKey is { } key && await _store.FindByKeyAsync(group, key, ct) is { } same) return same;
+        if (request.IdempotencyKey is { } key && await _store.FindByKeyAsync(group, key, ct) is { } same)
+        {
+            // Whoever asks for a failover must not be answered with the drill of last week.
+            return same.Kind == request.Kind ? same : throw new ProblemException(ReasonCode.KeyReused,
+                $"the idempotency key '{key}' belongs to run {same.Id}, which is a {RunRules.Name(same.Kind)}",
+                "A key is for one request and its repetitions; take a new one.");
+        }
         await ThrowIfNoPointAsync(definition, request, ct);
         var input = await InputAsync(definition, request, ct) with
         {
@@ -169,6 +175,11 @@ internal sealed partial class RunHost : BackgroundService
                 if (!_away) LogDatabaseAway(e.Message);
                 _away = true;
             }
+            // The top of a loop: what left here would end the controller, and with it every run.
+            catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
+            {
+                LogRoundFailed(e);
+            }
             if (!await timer.WaitForNextTickAsync(stoppingToken)) return;
         }
     }
@@ -260,6 +271,9 @@ internal sealed partial class RunHost : BackgroundService
     [LoggerMessage(EventIds.RunCrashed, LogLevel.Critical,
         "Run {Run} could not be carried on; it is taken up when the controller starts again")]
     private partial void LogRunCrashed(Exception cause, Guid run);
+
+    [LoggerMessage(EventIds.RunRoundFailed, LogLevel.Error, "A look for runs that are to be carried out failed")]
+    private partial void LogRoundFailed(Exception cause);
 
     [LoggerMessage(EventIds.RunsWait, LogLevel.Warning, "Runs wait for the database: {Message}")]
     private partial void LogDatabaseAway(string message);

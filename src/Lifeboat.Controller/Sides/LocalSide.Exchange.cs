@@ -9,9 +9,14 @@ namespace Lifeboat.Controller.Sides;
 
 internal sealed partial class LocalSide
 {
-    /// <summary>Takes over what a peer knows newer about groups that it shares with this site.</summary>
-    public async Task LearnAsync(string peer, GroupExchange theirs, CancellationToken ct)
+    /// <summary>
+    /// Takes over what a peer knows newer about groups that it shares with this site. A group that cannot be taken over
+    /// holds up none of the others, which may be other tenants'.
+    /// </summary>
+    /// <returns>Why the first of those was not taken over; null: all were.</returns>
+    public async Task<ProblemException?> LearnAsync(string peer, GroupExchange theirs, CancellationToken ct)
     {
+        ProblemException? refused = null;
         foreach (var record in theirs.Groups)
         {
             var group = record.Definition;
@@ -26,7 +31,12 @@ internal sealed partial class LocalSide
             {
                 // It became older between the look and the lock.
             }
+            catch (ProblemException e) when (e.Reason is not ReasonCode.DatabaseUnavailable)
+            {
+                refused ??= e;
+            }
         }
+        return refused;
     }
 
     /// <summary>What the agents here say of the groups that are between a peer and this site.</summary>

@@ -37,10 +37,21 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
         ? record.Definition
         : throw new ProblemException(ReasonCode.GroupUnknown, $"site {name} has no group {group}");
 
-    public async Task SetGroupAsync(GroupDefinition definition, CancellationToken ct)
+    public Task SetGroupAsync(GroupDefinition definition, CancellationToken ct) =>
+        SetGroupAsync(definition, isEdit: false, ct);
+
+    /// <summary>Takes a version that was made here just now from the one before.</summary>
+    /// <exception cref="ProblemException">PreconditionFailed: there is another one of that number by now.</exception>
+    public Task EditGroupAsync(GroupDefinition next, CancellationToken ct) => SetGroupAsync(next, isEdit: true, ct);
+
+    private async Task SetGroupAsync(GroupDefinition definition, bool isEdit, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(definition.Name, ct);
         var known = groups.Find(definition.Name);
+        // Said again by a peer that is no news; made here it would be lost without a word.
+        if (isEdit && !definition.Supersedes(known?.Definition))
+            throw new ProblemException(ReasonCode.PreconditionFailed,
+                $"group {definition.Name} was changed by something else meanwhile", "Read it again.");
         if (known?.Definition.Supersedes(definition) == true || known is { Removed: true }
             && !definition.Supersedes(known.Definition))
         {

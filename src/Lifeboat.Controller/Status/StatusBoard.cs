@@ -12,13 +12,13 @@ namespace Lifeboat.Controller.Status;
 internal sealed class StatusBoard(LocalSide here, GroupOverview groups, RecoveryProofs proofs, AlertStore alerts,
     TimeProvider time)
 {
-    private const int AlertsMost = 100;
+    private const int AlertsLooked = 500, AlertsMost = 100;
 
-    /// <param name="sees">Of which tenants; null stands for what is the site's.</param>
-    public async Task<StatusInfo> ReadAsync(Func<string?, bool> sees, CancellationToken ct)
+    /// <param name="tenant">The one that it is about; null: the site and all of them.</param>
+    public async Task<StatusInfo> ReadAsync(string? tenant, CancellationToken ct)
     {
         var shown = proofs.All();
-        var all = await groups.AllAsync(sees, ct);
+        var all = await groups.AllAsync(of => tenant is null || of == tenant, ct);
         return new StatusInfo
         {
             Site = here.Name,
@@ -30,8 +30,8 @@ internal sealed class StatusBoard(LocalSide here, GroupOverview groups, Recovery
             ],
             Alerts =
             [
-                .. alerts.List(over: false, null, AlertsMost).Where(a => sees(a.Tenant))
-                    .OrderByDescending(a => a.Severity).ThenBy(a => a.Since),
+                .. alerts.List(over: false, null, AlertsLooked, tenant)
+                    .OrderByDescending(a => a.Severity).ThenBy(a => a.Since).Take(AlertsMost),
             ],
         };
     }
@@ -42,7 +42,7 @@ internal sealed class StatusBoard(LocalSide here, GroupOverview groups, Recovery
         Tenant = group.Tenant,
         PrimarySite = group.Definition.PrimarySite,
         RecoverySite = group.Definition.RecoverySite,
-        Recoverable = IsRecoverable(group),
+        Recoverable = IsRecoverable(group, here),
         State = group.State,
         Reason = group.Reason,
         Detail = group.Detail,
@@ -59,9 +59,11 @@ internal sealed class StatusBoard(LocalSide here, GroupOverview groups, Recovery
         Advice = Advice(group, shown, here),
     };
 
-    private static Recoverable IsRecoverable(GroupInfo group) => group switch
+    private static Recoverable IsRecoverable(GroupInfo group, string here) => group switch
     {
         { NewestPoint: null } => Recoverable.No,
+        // What the source said of its points is no replica that could be opened here now.
+        { Replica: null } when group.Definition.RecoverySite == here => Recoverable.No,
         { State: GroupState.FailingOver or GroupState.FailedOver or GroupState.Diverged } => Recoverable.No,
         { Exposure: { } exposure } when exposure > group.Definition.Policy.RpoTarget => Recoverable.Late,
         _ => Recoverable.Yes,

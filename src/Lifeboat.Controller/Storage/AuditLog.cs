@@ -29,9 +29,13 @@ internal sealed partial class AuditLog(ControllerDatabase database, SecretStore 
         Add(new AuditEntry(at, actor, action, subject, outcome) { Detail = detail });
 
     /// <summary>Returns when it is durable.</summary>
-    public void Add(AuditEntry entry)
+    public void Add(AuditEntry entry) => Add([entry]);
+
+    /// <summary>All of them or none; returns when they are durable.</summary>
+    public void Add(IReadOnlyList<AuditEntry> entries)
     {
-        for (var tries = 1; !TryAdd(entry, last: tries == Tries); tries++)
+        if (entries.Count == 0) return;
+        for (var tries = 1; !TryAdd(entries, last: tries == Tries); tries++)
         {
         }
     }
@@ -97,9 +101,9 @@ internal sealed partial class AuditLog(ControllerDatabase database, SecretStore 
             old = [.. connection.Query<AuditRow>(
                 "SELECT number, at, actor, action, subject, outcome, detail FROM events ORDER BY number")];
         }
-        foreach (var row in old)
-            Add(DateTimeOffset.FromUnixTimeMilliseconds(row.At), row.Actor, row.Action, row.Subject, row.Outcome,
-                row.Detail);
+        // All or none: what a controller that was killed in between had not taken would never be taken.
+        Add([.. old.Select(row => new AuditEntry(DateTimeOffset.FromUnixTimeMilliseconds(row.At), row.Actor, row.Action,
+            row.Subject, row.Outcome) { Detail = row.Detail })]);
         return old.Count;
     }
 
@@ -107,37 +111,45 @@ internal sealed partial class AuditLog(ControllerDatabase database, SecretStore 
         + "before_body AS Before, after_body AS After, seal";
 
     // Another controller of the site may be writing a row of the same number: one of them comes after the other.
-    private bool TryAdd(AuditEntry entry, bool last)
+    private bool TryAdd(IReadOnlyList<AuditEntry> entries, bool last)
     {
         // Made outside of the transaction when it is the first time: it is a write of its own.
         var key = _key.Value;
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
         var head = End(connection, transaction, "head");
-        var row = AuditRow.Of(entry, (head?.Number ?? 0) + 1);
-        var seal = row.SealAfter(head?.Seal ?? Beginning, key);
+        var (before, number, seal) = (head?.Number ?? 0, head?.Number ?? 0, head?.Seal ?? Beginning);
         try
         {
-            connection.Execute("""
-                INSERT INTO audit(number, at, actor, action, subject, outcome, detail, tenant, origin, request,
-                    before_body, after_body, seal)
-                VALUES(@Number, @At, @Actor, @Action, @Subject, @Outcome, @Detail, @Tenant, @Origin, @Request,
-                    @Before, @After, @seal)
-                """, new
+            foreach (var entry in entries)
             {
-                row.Number, row.At, row.Actor, row.Action, row.Subject, row.Outcome, row.Detail, row.Tenant, row.Origin,
-                row.Request, row.Before, row.After, seal,
-            }, transaction);
-            SaveEnd(connection, transaction, "head", row.Number, seal);
-            if (row.Number % Math.Max(1, kept / 100) == 0) Trim(connection, transaction, row.Number - kept);
+                var row = AuditRow.Of(entry, ++number);
+                seal = row.SealAfter(seal, key);
+                Insert(row, seal, transaction);
+            }
+            SaveEnd(connection, transaction, "head", number, seal);
+            var step = Math.Max(1, kept / 100);
+            if (number / step > before / step) Trim(connection, transaction, number - kept);
             transaction.Commit();
             return true;
         }
-        catch (DbException) when (!last && IsTaken(row.Number))
+        catch (DbException) when (!last && IsTaken(before + 1))
         {
             return false;
         }
     }
+
+    private static void Insert(AuditRow row, byte[] seal, DbTransaction transaction) =>
+        transaction.Connection!.Execute("""
+            INSERT INTO audit(number, at, actor, action, subject, outcome, detail, tenant, origin, request,
+                before_body, after_body, seal)
+            VALUES(@Number, @At, @Actor, @Action, @Subject, @Outcome, @Detail, @Tenant, @Origin, @Request,
+                @Before, @After, @seal)
+            """, new
+        {
+            row.Number, row.At, row.Actor, row.Action, row.Subject, row.Outcome, row.Detail, row.Tenant, row.Origin,
+            row.Request, row.Before, row.After, seal,
+        }, transaction);
 
     private bool IsTaken(long number)
     {

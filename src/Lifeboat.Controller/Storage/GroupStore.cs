@@ -86,14 +86,19 @@ internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
         return now;
     }
 
-    /// <summary>Notes the state of a group that is another one than before.</summary>
-    public void Note(string group, NotedState state)
+    /// <summary>Notes the states of groups that are in another one than before.</summary>
+    public void Note(IReadOnlyDictionary<string, NotedState> states)
     {
         using var connection = database.Open();
-        Note(connection, group, state);
+        using var transaction = connection.BeginTransaction();
+        // In one order: others that note the same groups wait, and not for each other.
+        foreach (var (group, state) in states.OrderBy(s => s.Key, StringComparer.Ordinal))
+            Note(connection, group, state, transaction);
+        transaction.Commit();
     }
 
-    private static void Note(DbConnection connection, string group, NotedState noted) => connection.Execute("""
+    private static void Note(DbConnection connection, string group, NotedState noted,
+        DbTransaction? transaction = null) => connection.Execute("""
         INSERT INTO group_states(name, state, reason, since) VALUES(@group, @state, @reason, @since)
         ON CONFLICT(name) DO UPDATE SET state = excluded.state, reason = excluded.reason, since = excluded.since
         """, new
@@ -102,7 +107,7 @@ internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
         state = (long)noted.State,
         reason = (long)noted.Reason,
         since = noted.Since.ToUnixTimeMilliseconds(),
-    });
+    }, transaction);
 
     private sealed class Row
     {

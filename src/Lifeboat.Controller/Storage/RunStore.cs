@@ -41,8 +41,14 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
         (await QueryAsync("WHERE name = @group AND request_key = @idempotencyKey", new { group, idempotencyKey }))
         .SingleOrDefault();
 
-    public async Task<IReadOnlyList<Run>> ListAsync(string? group, CancellationToken ct) => await QueryAsync(
-        "WHERE @group IS NULL OR name = @group ORDER BY created_at DESC, id DESC LIMIT 500", new { group });
+    public Task<IReadOnlyList<Run>> ListAsync(string? group, CancellationToken ct) => ListAsync(group, null, ct);
+
+    /// <param name="tenant">Only runs of this tenant's groups; null: of all.</param>
+    public async Task<IReadOnlyList<Run>> ListAsync(string? group, string? tenant, CancellationToken ct) =>
+        await QueryAsync($"""
+            WHERE (@group IS NULL OR name = @group) AND {TenantRows.Are("name")}
+            ORDER BY created_at DESC, id DESC LIMIT 500
+            """, new { group, tenant });
 
     public async Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
         await QueryAsync("WHERE finished = 0 ORDER BY created_at, id", new { });

@@ -69,6 +69,14 @@ public sealed class AccessTests
             new CreateApiTokenRequest());
         await http.AskAsync<ApiTokenMade>(Post, "/v1/tokens", made.Token,
             new CreateApiTokenRequest { Rights = [Right.View] });
+        // Nor one that has more later: here it has all that its user has now.
+        var whole = await http.AskAsync<ApiTokenMade>(Post, "/v1/tokens", admin,
+            new CreateApiTokenRequest { User = "ci", Rights = [Right.View, Right.Change, Right.Drill] });
+        var child = await http.AskAsync<ApiTokenMade>(Post, "/v1/tokens", whole.Token, new CreateApiTokenRequest());
+        await http.AskAsync<UserInfo>(Post, "/v1/users/ci/grant", admin,
+            new RightsRequest { Rights = [Right.Failover] });
+        Assert.Equal([Right.View, Right.Change, Right.Drill],
+            (await http.AskAsync<CallerInfo>(Get, "/v1/caller", child.Token)).Rights);
 
         await http.AskAsync<UserInfo>(Post, "/v1/users/ci/revoke", admin, new RightsRequest { Rights = [Right.Drill] });
         Assert.Equal([Right.View], (await http.AskAsync<CallerInfo>(Get, "/v1/caller", made.Token)).Rights);
@@ -122,6 +130,69 @@ public sealed class AccessTests
             new CreateApiTokenRequest { User = "anna", Password = Password });
         var tokens = sites.A.Services.GetRequiredService<ApiTokens>();
         Assert.Equal("anna", (await tokens.SignInAsync("", "anna", Password, "10.9.8.7", Ct)).Name);
+    }
+
+    [Fact]
+    public async Task A_stranger_fills_no_memory_with_names_that_are_none()
+    {
+        await using var sites = await TwoSites.StartAsync(paired: false);
+        using var http = new TokenHttp(sites.A);
+        for (var i = 0; i < 5; i++)
+            await http.RefusedAsync(HttpStatusCode.Unauthorized, ReasonCode.NotAuthenticated, Post, "/v1/tokens", null,
+                new CreateApiTokenRequest { User = new string('x', 100_000 + i), Password = "wrong password" });
+        // All of them were one and the same nobody.
+        await http.RefusedAsync(HttpStatusCode.TooManyRequests, ReasonCode.TooManyTries, Post, "/v1/tokens", null,
+            new CreateApiTokenRequest { User = "No Name", Password = "wrong password" });
+    }
+
+    [Fact]
+    public async Task The_trail_says_what_became_of_what_nobody_waited_for_and_of_what_a_run_is_about()
+    {
+        await using var sites = await TwoSites.StartAsync();
+        await sites.ProtectAsync();
+        await UntilAsync(sites.B, GroupState.Protected);
+        using var http = new TokenHttp(sites.B);
+        var boss = await http.UserAsync("boss", null, Right.View, Right.Change, Right.Drill, Right.Audit);
+        var run = await http.AskAsync<RunInfo>(Post, "/v1/groups/shop/runs", boss,
+            new StartRunRequest { Kind = RunKind.TestFailover, Hold = TimeSpan.FromHours(1) });
+        var begun = Assert.Single(await http.AskAsync<List<AuditEvent>>(Get, "/v1/audit?limit=1", boss));
+        // A run that was begun has deleted no definition.
+        Assert.Equal((null, null, "test failover of shop"), (begun.Before, begun.After, begun.Detail));
+
+        await http.AskAsync<string>(Post, $"/v1/runs/{run.Id}/cancel", boss);
+        using var later = await http.SendAsync(Post, "/v1/groups/nothing/scrub", boss, (HttpContent?)null,
+            "respond-async");
+        Assert.Equal(HttpStatusCode.Accepted, later.StatusCode);
+        List<AuditEvent> rows;
+        var since = TimeProvider.System.GetTimestamp();
+        do
+        {
+            rows = [.. (await http.AskAsync<List<AuditEvent>>(Get, "/v1/audit?limit=9", boss))
+                .Where(e => e.Subject == "/v1/groups/nothing/scrub")];
+            Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromSeconds(20), "it is not in the trail");
+        }
+        while (rows.Count < 2);
+        Assert.Equal(["accepted", "group-unknown"], rows.Select(e => e.Outcome).Order(StringComparer.Ordinal));
+        Assert.Single(rows.Select(e => e.Request).Distinct());
+    }
+
+    [Fact]
+    public async Task Who_lost_the_right_sees_no_more_of_a_run()
+    {
+        await using var sites = await TwoSites.StartAsync();
+        await sites.ProtectAsync();
+        await UntilAsync(sites.B, GroupState.Protected);
+        using var http = new TokenHttp(sites.B);
+        var eve = await http.UserAsync("eve", null, Right.View);
+        var run = await sites.B.Client.StartRunAsync("shop",
+            new StartRunRequest { Kind = RunKind.TestFailover, Hold = TimeSpan.FromHours(1) }, Ct);
+        using var answer = await http.SendAsync(Get, $"/v1/runs/{run.Id}/events", eve);
+        using var lines = new StreamReader(await answer.Content.ReadAsStreamAsync(Ct));
+        Assert.StartsWith("data:", await lines.ReadLineAsync(Ct), StringComparison.Ordinal);
+        sites.B.Services.GetRequiredService<UserStore>().Remove("", "eve");
+        await sites.B.Client.ReleaseRunAsync(run.Id, Ct);
+        await foreach (var _ in sites.B.Client.WatchRunAsync(run.Id, Ct)) { }
+        Assert.DoesNotContain("\"succeeded\",\"reason\"", await lines.ReadToEndAsync(Ct), StringComparison.Ordinal);
     }
 
     [Fact]

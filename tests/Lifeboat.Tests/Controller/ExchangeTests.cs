@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Instances;
 using Microsoft.Extensions.DependencyInjection;
 using static Lifeboat.Tests.Controller.TwoSites;
 
@@ -35,6 +38,28 @@ public sealed class ExchangeTests
         var same = await AnswerAsync(sites.B, await AnswerAsync(sites.A, new GroupExchange([], Stand: "none")));
         Assert.Empty(same.Groups);
         Assert.Null(same.Known);
+    }
+
+    [Fact]
+    public async Task A_group_that_cannot_be_taken_over_holds_up_no_other_one()
+    {
+        await using var sites = await StartAsync();
+        await sites.ProtectAsync();
+        await UntilAsync(sites.B, GroupState.Protected);
+        var point = (await sites.B.Client.PointsAsync("shop", Ct))[^1];
+        await sites.B.Client.OpenViewAsync("shop", new ViewRequest("look", point.Id, null, false), Ct);
+        var (here, there) = (Groups(sites.A), Groups(sites.B));
+        var shop = here.Find("shop")!.Definition;
+        // A disk more, for which there can be no room while somebody looks at the replica.
+        var disk = new InstanceDisk("vdx", "virtio", 5, 8 << 20, null);
+        var grown = shop.With("db1", disk, null) with { Version = shop.Version + 1 };
+        Assert.Empty(grown.Problems());
+        here.Save(new(grown, Removed: false));
+        here.Save(new(shop with { Name = "till" }, Removed: false));
+        await RefusedAsync(ReasonCode.Conflict,
+            () => sites.B.Services.GetRequiredService<Exchange>().WithAsync("a", Ct));
+        Assert.Equal(shop.Version, there.Find("shop")!.Definition.Version);
+        Assert.NotNull(there.Find("till"));
     }
 
     [Fact]

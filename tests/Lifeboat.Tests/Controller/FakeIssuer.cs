@@ -62,7 +62,7 @@ internal sealed class FakeIssuer : IAsyncDisposable
     }, true);
 
     public string Token(SecurityKey key, string algorithm, TimeSpan life, Dictionary<string, object> claims,
-        string audience = "lifeboat", string? issuer = null)
+        string audience = "lifeboat", string? issuer = null, bool sinceWhen = true)
     {
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
         return new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(
@@ -70,7 +70,7 @@ internal sealed class FakeIssuer : IAsyncDisposable
             {
                 Issuer = issuer ?? Url,
                 Audience = audience,
-                NotBefore = (life > TimeSpan.Zero ? now : now + life) - TimeSpan.FromHours(1),
+                NotBefore = !sinceWhen ? null : (life > TimeSpan.Zero ? now : now + life) - TimeSpan.FromHours(1),
                 Expires = now + life,
                 Claims = claims,
                 SigningCredentials = new SigningCredentials(key, algorithm),

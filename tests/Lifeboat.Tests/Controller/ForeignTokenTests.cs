@@ -49,6 +49,9 @@ public sealed class ForeignTokenTests : IDisposable
             issuer.Token(key, algorithm, Hour, Claims("bob", "acme", "dr-admins", "admin")), "", Ct);
         Assert.Empty(poor!.Rights);
         Assert.Equal(1, issuer.Reads);
+        // RFC 7519 section 4.1.5: `nbf` is optional, and many makers leave it out.
+        Assert.NotNull(await tokens.ReadAsync(
+            issuer.Token(key, algorithm, Hour, Claims("bob", "acme", "dr-people"), sinceWhen: false), "", Ct));
     }
 
     [Fact]

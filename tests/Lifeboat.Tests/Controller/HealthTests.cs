@@ -25,12 +25,19 @@ public sealed class HealthTests
         Assert.Equal(HttpStatusCode.Forbidden, (await http.GetAsync("peer/v1/exchange", Ct)).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await http.PostAsync("v1/site/tokens", null, Ct)).StatusCode);
 
+        foreach (var made in new[] { "MADE", "UP" })
+            using (var request = new HttpRequestMessage(new HttpMethod(made), "healthz"))
+                Assert.False((await http.SendAsync(request, Ct)).IsSuccessStatusCode);
+
         var text = await UntilAsync(() => http.GetStringAsync("metrics", Ct),
             t => t.Contains("lifeboat_group_state{", StringComparison.Ordinal));
         Assert.Contains("lifeboat_group_state{group=\"shop\",tenant=\"default\",state=", text,
             StringComparison.Ordinal);
         Assert.Contains("lifeboat_api_request_seconds_bucket{method=\"GET\",route=\"/healthz\",code=\"200\",le=", text,
             StringComparison.Ordinal);
+        // Whoever makes words up must not make series.
+        Assert.Contains("lifeboat_api_request_seconds_count{method=\"other\"", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("method=\"MADE\"", text, StringComparison.Ordinal);
         Assert.Contains("lifeboat_lag_seconds{group=\"shop\"} 0", text, StringComparison.Ordinal);
     }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Groups;
+using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
+using Microsoft.Extensions.DependencyInjection;
 using static Lifeboat.Tests.Controller.TwoSites;
 
 namespace Lifeboat.Tests.Controller;
@@ -99,6 +102,20 @@ public sealed class NamedPolicyTests
         var there = (await sites.B.Client.PlansAsync(Ct)).Single();
         Assert.Equal(("shop", 7, "boot:90"), (there.Group, there.BootOrder["db1"], there.Checks.Single()));
         await RefusedAsync(ReasonCode.WrongSite, () => sites.B.Client.ChangePlanAsync("shop", change, Ct));
+    }
+
+    [Fact]
+    public async Task An_edit_that_came_too_late_is_refused_and_not_lost_without_a_word()
+    {
+        await using var sites = await TwoSites.StartAsync();
+        await sites.ProtectAsync();
+        var (groups, edits) = (sites.A.Services.GetRequiredService<GroupStore>(),
+            sites.A.Services.GetRequiredService<GroupEdits>());
+        var read = groups.Find("shop")!.Definition;
+        // As a move of its instance to another host counts itself, which is no edit and takes no turn with them.
+        groups.Save(new(read with { Version = read.Version + 1, SourceMoves = 1 }, Removed: false));
+        await RefusedAsync(ReasonCode.PreconditionFailed, () => edits.SaveAsync(read with { Checks = ["boot:9"] }, Ct));
+        Assert.Equal(1, groups.Find("shop")!.Definition.SourceMoves);
     }
 
     private static TimeSpan S(int seconds) => TimeSpan.FromSeconds(seconds);

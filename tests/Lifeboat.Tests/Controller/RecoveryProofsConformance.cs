@@ -3,6 +3,7 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Runs;
+using Lifeboat.Tests.Linking;
 
 namespace Lifeboat.Tests.Controller;
 
@@ -18,7 +19,9 @@ public abstract class RecoveryProofsConformance
     {
         using var database = await OpenAsync();
         var store = new RunStore(database, TimeProvider.System);
-        var proofs = new RecoveryProofs(database);
+        var clock = new HandClock();
+        clock.Advance(new DateTimeOffset(2026, 1, 1, 0, 1, 0, TimeSpan.Zero) - clock.GetUtcNow());
+        var proofs = new RecoveryProofs(database, clock);
         Assert.Empty(proofs.All());
 
         var first = await EndAsync(store, "shop", 1, RunKind.TestFailover, RunState.Succeeded, tookSeconds: 9);
@@ -43,10 +46,34 @@ public abstract class RecoveryProofsConformance
         Assert.Equal((last.Id, failed.Id), (shop.Proof!.Run, shop.Failed!.Run));
         // It is tried again and succeeds: the same run, another end.
         Assert.Null(await store.TryReopenAsync(failed with { State = RunState.Running, FinishedAt = null }, Ct));
-        await store.SaveAsync(Ended(failed, RunState.Succeeded, 5), Tenure.Sole, Ct);
+        await store.SaveAsync(Ended(failed, RunState.Succeeded, 5) with
+        {
+            FinishedAt = failed.FinishedAt!.Value.AddSeconds(1),
+        }, Tenure.Sole, Ct);
         shop = proofs.All()["shop"];
         Assert.Equal((failed.Id, null), (shop.Proof!.Run, shop.Failed));
         Assert.NotEqual(first.Id, shop.Proof.Run);
+        // Looked through once, and again from the beginning when the clock was set back: the same either way.
+        clock.Advance(-TimeSpan.FromDays(1));
+        Assert.Equal(failed.Id, proofs.All()["shop"].Proof!.Run);
+        Assert.Equal(failed.Id, new RecoveryProofs(database, clock).All()["shop"].Proof!.Run);
+    }
+
+    [Fact]
+    public async Task A_list_with_an_end_is_full_of_what_its_tenant_has()
+    {
+        using var database = await OpenAsync();
+        var store = new RunStore(database, TimeProvider.System);
+        string[] groups = ["shop", "acme_shop", "acme-2_shop", "acme_till", "zeta", "acme"];
+        foreach (var (order, group) in groups.Index())
+            Assert.Null(await store.TryAddAsync(RunStoreConformance.NewRun(group, order), Ct));
+        async Task<IEnumerable<string>> OfAsync(string? tenant) =>
+            (await store.ListAsync(null, tenant, Ct)).Select(r => r.Group).Order(StringComparer.Ordinal);
+        Assert.Equal(["acme_shop", "acme_till"], await OfAsync("acme"));
+        Assert.Equal(["acme-2_shop"], await OfAsync("acme-2"));
+        Assert.Equal(["acme", "shop", "zeta"], await OfAsync("default"));
+        Assert.Equal(6, (await OfAsync(null)).Count());
+        Assert.Empty(await store.ListAsync("shop", "acme", Ct));
     }
 
     private static async Task<Run> EndAsync(RunStore store, string group, int order, RunKind kind, RunState state,

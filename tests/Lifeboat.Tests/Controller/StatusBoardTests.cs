@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Status;
 using Lifeboat.Controller.Storage;
@@ -51,27 +50,15 @@ public sealed class StatusBoardTests
     }
 
     [Fact]
-    public void Advice_names_the_site_where_it_is_to_be_followed()
-    {
-        string At(string site, GroupInfo group) => StatusBoard.Of(group, null, site).Advice;
-        var moved = Sight.Group(GroupState.FailedOver, ReasonCode.PrimaryMoved);
-        Assert.Equal("lifeboat failback shop", At("b", moved));
-        Assert.Equal("when site b is back: lifeboat failback shop there", At("a", moved));
-        // A source that was refused learns who is primary before its definition says so.
-        var refused = moved with { Source = Sight.Source() with { Phase = SourcePhase.Fenced } };
-        Assert.Equal("wait until site b has said what holds now", At("a", refused));
-        Assert.EndsWith("resolve at b", At("a", refused with { State = GroupState.Diverged }),
-            StringComparison.Ordinal);
-        Assert.EndsWith("resolve at a", At("a", Sight.Group(GroupState.Diverged, ReasonCode.Diverged)),
-            StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void An_old_point_is_late_and_none_is_no()
     {
         Assert.Equal(Recoverable.Late,
             Of(Sight.Group() with { Exposure = TimeSpan.FromMinutes(5) }, null).Recoverable);
         Assert.Equal(Recoverable.No, Of(Sight.Group() with { NewestPoint = null }, null).Recoverable);
+        // The source knows of a point; whoever has it does not answer.
+        var mute = Sight.Group(GroupState.Degraded, ReasonCode.AgentUnreachable) with { Replica = null };
+        Assert.Equal(Recoverable.No, Of(mute, null).Recoverable);
+        Assert.Equal(Recoverable.Yes, StatusBoard.Of(mute, null, "a").Recoverable);
     }
 
     [Fact]

@@ -120,7 +120,10 @@ public sealed partial class TenantTests(ITestOutputHelper output)
         using var http = new TokenHttp(sites.A);
         await AcmeAsync(sites, http);
         var beta = await http.UserAsync("bob", "beta", Right.View, Right.Change);
+        // An earlier instance of the name was a tenant's that nobody took it from; this one is nobody's.
+        sites.A.Services.GetRequiredService<InstanceTenants>().Give("db2", "gone");
         await sites.A.Client.AdoptAsync(new AdoptRequest("db2", sites.A.RunGuest("db2", "vda"), null), Ct);
+        Assert.Null(sites.A.Services.GetRequiredService<InstanceTenants>().TenantOf("db2"));
         var shop = Request() with { Members = [new MemberRequest("db2")], Checks = [] };
         // Another's and nobody's are both not there for it.
         foreach (var instance in new[] { "db1", "db2", "db3" })

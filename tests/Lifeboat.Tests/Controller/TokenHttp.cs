@@ -41,14 +41,16 @@ internal sealed class TokenHttp(TestSite site) : IDisposable
         SendAsync(method, path, token,
             json is null ? null : new StringContent(json, Encoding.UTF8, "application/json"));
 
+    /// <param name="prefer">`Prefer`; null: nothing in particular.</param>
     public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string? token,
-        HttpContent? content)
+        HttpContent? content, string? prefer = null)
     {
         using var request = new HttpRequestMessage(method, path) { Content = content };
         // So that a body that is not wanted is not sent into a connection that is being closed.
         request.Headers.ExpectContinue = content is not null;
         if (token is not null) request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        return await _http.SendAsync(request, Ct);
+        if (prefer is not null) request.Headers.Add("Prefer", prefer);
+        return await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Ct);
     }
 
     public async Task<T> AskAsync<T>(HttpMethod method, string path, string? token, object? body = null)

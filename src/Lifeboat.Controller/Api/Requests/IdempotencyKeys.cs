@@ -42,7 +42,7 @@ internal sealed partial class IdempotencyKeys(RequestKeyStore store, TimeProvide
             return;
         }
         var caller = Caller.Find(context)?.Name ?? "unknown";
-        var print = Fingerprint(context.Request);
+        var print = Fingerprint(context.Request, Caller.Find(context)?.Tenant);
         if (Begin(caller, key, print) is { } kept)
         {
             await ReplayAsync(context.Response, kept);
@@ -123,23 +123,25 @@ internal sealed partial class IdempotencyKeys(RequestKeyStore store, TimeProvide
                 $"must be 1 to {LengthMax} visible characters", Parameter: RequestKey.Header)]);
     }
 
-    internal static string Fingerprint(HttpRequest request)
+    /// <param name="tenant">That the request is about: the same request about another one is another request.</param>
+    internal static string Fingerprint(HttpRequest request, string? tenant)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes(
-            $"{request.Method} {request.Path}{request.QueryString}\n{request.Headers.IfMatch}\n"));
+            $"{request.Method} {request.Path}{request.QueryString}\n{request.Headers.IfMatch}\n{tenant}\n"));
         if (request.Body is MemoryStream body) // as RequestFaults left it
             hash.AppendData(body.GetBuffer().AsSpan(0, (int)body.Length));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private void Touch(string caller, string key)
+    internal void Touch(string caller, string key)
     {
         try
         {
             store.Touch(caller, key, _holder, time.GetUtcNow());
         }
-        catch (DbException e)
+        // On a timer's thread: what is not caught there ends the process.
+        catch (Exception e) when (e is DbException || ControllerDatabase.IsUnavailable(e))
         {
             // The next one comes in two seconds; only when all fail for StaleAfter may the request be done twice.
             LogNotTouched(e, key);

@@ -19,8 +19,8 @@ namespace Lifeboat.Controller.Api.Requests;
 // does not end it. A run is an operation without asking: it is 202 anyway, and outlives its controller.
 
 /// <summary>Carries out in the background what nobody wants to wait for.</summary>
-internal sealed partial class Operations(OperationStore store, IServiceProvider services, TimeProvider time,
-    ILogger<Operations> logger)
+internal sealed partial class Operations(OperationStore store, IServiceProvider services, AuditTrail trail,
+    TimeProvider time, ILogger<Operations> logger)
 {
     public static readonly TimeSpan LostAfter = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan TouchEvery = TimeSpan.FromSeconds(3);
@@ -44,6 +44,7 @@ internal sealed partial class Operations(OperationStore store, IServiceProvider 
             time.GetUtcNow(), null, null, null, null, null);
         store.Save(new KeptOperation(caller, _holder, time.GetUtcNow(), operation));
         _ = CarryOutAsync(caller, operation, Copy(context, endpoint), work);
+        AuditTrail.Accepted(context);
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         context.Response.Headers.Location = $"/v1/operations/{operation.Id}";
         context.Response.Headers["Preference-Applied"] = Async;
@@ -78,6 +79,19 @@ internal sealed partial class Operations(OperationStore store, IServiceProvider 
             problem = new Problem("the controller failed to do this", 500, $"{e.GetType().Name}; its log says more",
                 ReasonCode.Unexpected, RequestId: operation.RequestId);
         }
+        try
+        {
+            End(caller, operation, copy, answer, problem);
+        }
+        // Nobody waits for this: without a word it would look as if its controller had died.
+        catch (Exception e)
+        {
+            LogNotEnded(e, operation.Id, problem is null ? "done" : $"{problem.Reason}");
+        }
+    }
+
+    private void End(string caller, Operation operation, HttpContext copy, MemoryStream answer, Problem? problem)
+    {
         var ended = operation with
         {
             State = problem is null ? OperationState.Succeeded : OperationState.Failed,
@@ -89,6 +103,7 @@ internal sealed partial class Operations(OperationStore store, IServiceProvider 
             Problem = problem,
         };
         store.Save(new KeptOperation(caller, _holder, time.GetUtcNow(), ended));
+        trail.End(copy, problem?.Reason ?? ReasonCode.None, caller);
     }
 
     // Only what an endpoint reads; the connection, which ends before the work does, is not there.
@@ -138,6 +153,10 @@ internal sealed partial class Operations(OperationStore store, IServiceProvider 
 
     [LoggerMessage(EventIds.OperationFailed, LogLevel.Error, "{Request} failed in the background")]
     private partial void LogFailed(Exception cause, string request);
+
+    [LoggerMessage(EventIds.OperationNotEnded, LogLevel.Error,
+        "What came of operation {Operation} ({Outcome}) could not be kept")]
+    private partial void LogNotEnded(Exception cause, Guid operation, string outcome);
 
     [LoggerMessage(EventIds.OperationNotTouched, LogLevel.Warning, "Operation {Operation} could not be touched")]
     private partial void LogNotTouched(Exception cause, Guid operation);

@@ -120,6 +120,35 @@ public sealed class AlertBookTests : IDisposable
     }
 
     [Fact]
+    public void Whoever_is_to_hear_of_an_alert_hears_of_it_though_its_controller_ended_right_after_it()
+    {
+        _targets.Put("all", Webhook());
+        See(0, Lag());
+        using (var connection = _database.Open())
+        using (var command = connection.CreateCommand())
+        {
+            // What comes after the alert does not come to pass any more.
+            command.CommandText = "DROP TABLE audit";
+            command.ExecuteNonQuery();
+        }
+        Assert.ThrowsAny<System.Data.Common.DbException>(() => See(20, Lag()));
+        Assert.Single(Open());
+        Assert.Equal("all", Assert.Single(_deliveries.Due(Start.AddSeconds(20))).Delivery.Target);
+    }
+
+    [Fact]
+    public void A_tenant_sees_its_own_however_many_others_have()
+    {
+        See(0, Lag() with { Group = "acme_shop", Subject = "acme_shop" });
+        See(20, Lag() with { Group = "acme_shop", Subject = "acme_shop" });
+        Condition[] many = [.. Enumerable.Range(0, 30).Select(i => Lag() with { Group = $"g{i}", Subject = $"g{i}" })];
+        See(30, [Lag() with { Group = "acme_shop", Subject = "acme_shop" }, .. many]);
+        See(50, [Lag() with { Group = "acme_shop", Subject = "acme_shop" }, .. many]);
+        Assert.DoesNotContain(_store.List(over: false, null, 10), a => a.Group == "acme_shop");
+        Assert.Equal("acme_shop", Assert.Single(_store.List(over: false, null, 10, "acme")).Group);
+    }
+
+    [Fact]
     public void All_faults_of_a_target_are_told_at_once_and_its_secret_is_neither_shown_nor_stored_open()
     {
         var refused = Assert.Throws<ProblemException>(() => _targets.Put("No good", new AlertTargetRequest

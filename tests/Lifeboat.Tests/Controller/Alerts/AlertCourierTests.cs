@@ -100,6 +100,44 @@ public sealed class AlertCourierTests : IDisposable
             JsonSerializer.Deserialize<AlertMessage>(g.Body, ContractJson.Options)!.Happening));
     }
 
+    [Fact]
+    public async Task A_target_that_is_down_takes_no_other_ones_place()
+    {
+        await using var hook = await HookServer.StartAsync(Ct);
+        Put(hook);
+        _targets.Put("down", new AlertTargetRequest
+        {
+            Kind = AlertTargetKind.Webhook, Url = "http://127.0.0.1:1/none", Secret = Secret,
+        });
+        for (var i = 0; i < 150; i++) _deliveries.Add("raised", Alert(), "down", _time.GetUtcNow());
+        _time.Advance(TimeSpan.FromSeconds(1));
+        _deliveries.Add("raised", Alert(), "hook", _time.GetUtcNow());
+        Assert.Contains(_deliveries.Due(_time.GetUtcNow()), d => d.Delivery.Target == "hook");
+    }
+
+    [Fact]
+    public async Task What_nobody_foresaw_counts_as_an_attempt_and_is_shown()
+    {
+        _targets.Put("odd", new AlertTargetRequest
+        {
+            Kind = AlertTargetKind.Webhook, Url = "http://127.0.0.1:1/none", Secret = Secret,
+        });
+        _deliveries.Add("raised", Alert(), "odd", _time.GetUtcNow());
+        using var courier = new AlertCourier(_deliveries, _targets, _secrets, [new OddSender()], new HeldLeases(),
+            _time, NullLogger<AlertCourier>.Instance);
+        await courier.RoundAsync(Ct);
+        var shown = Assert.Single(_deliveries.List(null, 9));
+        Assert.Equal((1, "NotSupportedException: no such authentication"), (shown.Attempts, shown.Error));
+    }
+
+    /// <summary>Fails as a mail server without authentication makes MailKit fail.</summary>
+    private sealed class OddSender : IAlertSender
+    {
+        public AlertTargetKind Kind => AlertTargetKind.Webhook;
+        public Task SendAsync(AlertTargetRequest target, string? secret, AlertMessage message, CancellationToken ct) =>
+            throw new NotSupportedException("no such authentication");
+    }
+
     private void Put(HookServer hook) => _targets.Put("hook", new AlertTargetRequest
     {
         Kind = AlertTargetKind.Webhook,

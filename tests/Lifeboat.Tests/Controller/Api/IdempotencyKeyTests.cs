@@ -128,6 +128,25 @@ public sealed class IdempotencyKeyTests : IDisposable
     }
 
     [Fact]
+    public async Task The_same_request_about_another_tenant_is_another_request()
+    {
+        static Task DoneAsync(HttpContext context) => context.Response.WriteAsync("done", Ct);
+        Assert.Equal("done", (await AskAsync(Keys(), "k1", "{}", DoneAsync)).Body);
+        var other = Context("k1", "{}");
+        new Caller(Identity.Local, "acme", "unix", "r2").Keep(other);
+        Assert.Equal(ReasonCode.KeyReused, (await Assert.ThrowsAsync<ProblemException>(
+            () => Keys().HandleAsync(other, () => DoneAsync(other)))).Reason);
+    }
+
+    [Fact]
+    public void A_database_that_is_away_ends_no_process_that_says_that_it_is_still_at_it()
+    {
+        using var away = new AwayDatabase();
+        // On a timer's thread nobody would catch it.
+        new IdempotencyKeys(new RequestKeyStore(away), _time, NullLogger<IdempotencyKeys>.Instance).Touch("local", "k");
+    }
+
+    [Fact]
     public async Task The_client_says_a_change_again_when_the_controller_ended_over_it()
     {
         var wire = new Losing();
@@ -143,8 +162,8 @@ public sealed class IdempotencyKeyTests : IDisposable
     private void Left(string key, string body)
     {
         var context = Context(key, body);
-        Assert.True(new RequestKeyStore(_database).TryBegin("local", key, IdempotencyKeys.Fingerprint(context.Request),
-            "gone", _time.Now));
+        Assert.True(new RequestKeyStore(_database).TryBegin("local", key, IdempotencyKeys.Fingerprint(
+            context.Request, null), "gone", _time.Now));
     }
 
     private static async Task<(int Status, string Body, string? Location)> AskAsync(IdempotencyKeys keys, string key,
