@@ -45,13 +45,13 @@ internal sealed class FollowUpStore(ControllerDatabase database, TimeProvider ti
         });
     }
 
-    /// <summary>When the newest of a kind, open or closed, last happened to the group; null: never.</summary>
-    public DateTimeOffset? LastOf(string kind, string group)
+    /// <summary>When the newest of a kind, open or closed, last happened, by group.</summary>
+    public IReadOnlyDictionary<string, DateTimeOffset> LastOf(string kind)
     {
         using var connection = database.Open();
-        return connection.ExecuteScalar<long?>(
-            "SELECT max(last_at) FROM follow_ups WHERE kind = @kind AND subject = @group", new { kind, group })
-            is { } at ? DateTimeOffset.FromUnixTimeMilliseconds(at) : null;
+        return connection.Query<(string Group, long At)>(
+            "SELECT subject, max(last_at) FROM follow_ups WHERE kind = @kind GROUP BY subject", new { kind })
+            .ToDictionary(r => r.Group, r => DateTimeOffset.FromUnixTimeMilliseconds(r.At), StringComparer.Ordinal);
     }
 
     /// <exception cref="ProblemException">FollowUpUnknown, InvalidRequest.</exception>

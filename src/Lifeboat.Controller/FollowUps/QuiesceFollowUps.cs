@@ -16,17 +16,19 @@ internal sealed partial class QuiesceFollowUps(FollowUpStore followUps, ILogger<
 
     public Task SeeAsync(Observation observation, CancellationToken ct)
     {
-        foreach (var group in observation.Groups)
-            if (observation.SourceOf(group) is { LastQuiesce: { Reason: not ReasonCode.None } last })
-                Note(group.Definition.Name, last);
+        var failed = observation.Groups.Select(g => (g.Definition.Name, Last: observation.SourceOf(g)?.LastQuiesce))
+            .Where(g => g.Last is { Reason: not ReasonCode.None }).ToList();
+        if (failed.Count == 0) return Task.CompletedTask;
+        // A report stays the last one for long: one that was closed must not open again by itself.
+        var known = followUps.LastOf(Kind);
+        foreach (var (group, last) in failed)
+            if (!known.TryGetValue(group, out var at)
+                || last!.At.ToUnixTimeMilliseconds() > at.ToUnixTimeMilliseconds()) Note(group, last!);
         return Task.CompletedTask;
     }
 
-    // A report stays the last one for long: one that was closed must not open again by itself.
     private void Note(string group, QuiesceReport last)
     {
-        if (followUps.LastOf(Kind, group) is { } known
-            && last.At.ToUnixTimeMilliseconds() <= known.ToUnixTimeMilliseconds()) return;
         followUps.Note(Kind, group, last.At, last.Reason, last.Detail, last.PointId is null
             ? "No point was made. See to what the detail names, then `lifeboat point create --quiesce`."
             : "A point of a lower rung was made. See to what the detail names, then `point create --quiesce`.");

@@ -74,6 +74,15 @@ internal sealed class DrillBook(ControllerDatabase database, TimeProvider time) 
         };
     }
 
+    /// <summary>The calendars that were seen, and from when on their dues count, by group.</summary>
+    public IReadOnlyDictionary<string, (string Calendar, DateTimeOffset Since)> Calendars()
+    {
+        using var connection = database.Open();
+        return connection.Query<(string Name, string Calendar, long Since)>(
+            "SELECT name, calendar, since FROM drill_calendars").ToDictionary(r => r.Name,
+                r => (r.Calendar, DateTimeOffset.FromUnixTimeMilliseconds(r.Since)), StringComparer.Ordinal);
+    }
+
     /// <summary>From when on dues of this calendar count: since it was first seen, or since the last one.</summary>
     public DateTimeOffset Since(string group, string calendar, DateTimeOffset now)
     {

@@ -40,9 +40,10 @@ internal sealed partial class DrillSchedule(GroupStore groups, LocalSide here, R
     {
         try
         {
+            var known = book.Calendars();
             foreach (var group in groups.All().Where(r => !r.Removed).Select(r => r.Definition))
                 if (group.RecoverySite == here.Name && group.Policy.Drills() is { } calendar
-                    && leases.TryHold(LeaseName.Group(group.Name))) await LookAsync(group, calendar, ct);
+                    && leases.TryHold(LeaseName.Group(group.Name))) await TryLookAsync(group, calendar, known, ct);
         }
         catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
         {
@@ -51,11 +52,28 @@ internal sealed partial class DrillSchedule(GroupStore groups, LocalSide here, R
         }
     }
 
-    private async Task LookAsync(GroupDefinition group, Protection.Policies.Calendar calendar, CancellationToken ct)
+    // A group whose drill cannot even be asked for keeps no other one from its own.
+    private async Task TryLookAsync(GroupDefinition group, Protection.Policies.Calendar calendar,
+        IReadOnlyDictionary<string, (string Calendar, DateTimeOffset Since)> known, CancellationToken ct)
+    {
+        try
+        {
+            await LookAsync(group, calendar, known, ct);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !ct.IsCancellationRequested)
+        {
+            LogRoundFailed(e);
+        }
+    }
+
+    private async Task LookAsync(GroupDefinition group, Protection.Policies.Calendar calendar,
+        IReadOnlyDictionary<string, (string Calendar, DateTimeOffset Since)> known, CancellationToken ct)
     {
         var now = time.GetUtcNow();
         var text = $"{group.Policy.DrillCalendar} {group.Policy.DrillTimeZone}";
-        var (due, missed) = calendar.Between(book.Since(group.Name, text, now), now);
+        var since = known.TryGetValue(group.Name, out var of) && of.Calendar == text ? of.Since
+            : book.Since(group.Name, text, now);
+        var (due, missed) = calendar.Between(since, now);
         if (due is not { } at) return;
         book.Add(group.Name, text, await StartAsync(group.Name, at, missed, ct));
     }

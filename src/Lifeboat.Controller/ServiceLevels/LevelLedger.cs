@@ -22,6 +22,7 @@ internal sealed class LevelLedger(ControllerDatabase database, IRunStore runs, T
         using var transaction = connection.BeginTransaction();
         var marks = connection.Query<Mark>("SELECT name AS Name, at AS At, class AS Class FROM level_marks",
             transaction: transaction).ToDictionary(m => m.Name);
+        var (spent, seenNow) = (new List<object[]>(), new List<object[]>());
         foreach (var group in observation.Groups)
         {
             var name = group.Definition.Name;
@@ -32,16 +33,14 @@ internal sealed class LevelLedger(ControllerDatabase database, IRunStore runs, T
                 var seen = observation.At - from <= SiteWatch.GapLimit
                     ? (LevelClass)Math.Max(mark.Class, (int)now) : LevelClass.Unknown;
                 foreach (var (month, length) in Slices.Months(from, observation.At))
-                    connection.Execute("""
-                        INSERT INTO level_months(name, month, class, ms) VALUES(@name, @month, @Seen, @Ms)
-                        ON CONFLICT(name, month, class) DO UPDATE SET ms = level_months.ms + excluded.ms
-                        """, new { name, month, Seen = (int)seen, Ms = (long)length.TotalMilliseconds }, transaction);
+                    spent.Add([name, (long)month, (long)seen, (long)length.TotalMilliseconds]);
             }
-            connection.Execute("""
-                INSERT INTO level_marks(name, at, class) VALUES(@name, @At, @Now)
-                ON CONFLICT(name) DO UPDATE SET at = excluded.at, class = excluded.class
-                """, new { name, At = observation.At.ToUnixTimeMilliseconds(), Now = (int)now }, transaction);
+            seenNow.Add([name, observation.At.ToUnixTimeMilliseconds(), (long)now]);
         }
+        ManyRows.Put(transaction, "INSERT INTO level_months(name, month, class, ms)", spent,
+            "ON CONFLICT(name, month, class) DO UPDATE SET ms = level_months.ms + excluded.ms");
+        ManyRows.Put(transaction, "INSERT INTO level_marks(name, at, class)", seenNow,
+            "ON CONFLICT(name) DO UPDATE SET at = excluded.at, class = excluded.class");
         // Another group that is given the name later begins anew.
         foreach (var gone in marks.Keys)
             connection.Execute("DELETE FROM level_marks WHERE name = @gone", new { gone }, transaction);

@@ -123,5 +123,9 @@ internal static class Schema
         CREATE INDEX groups_by_revision ON groups(revision);
         CREATE INDEX specs_by_revision ON specs(revision);
         """,
+        // The last run that decided where the instances of a group run, for what recovery is charged.
+        """
+        CREATE TABLE usage_moves(name TEXT PRIMARY KEY, ended_at INTEGER NOT NULL, since INTEGER) STRICT;
+        """,
     ];
 }

@@ -24,6 +24,13 @@ internal sealed class SiteEventStore(ControllerDatabase database)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
+        // Numbers are given in the order in which writers begin, and seen in that in which they end: whoever follows
+        // would pass over the lines of the slower one. So they come one after the other.
+        if (database.IsShared)
+            connection.Execute("""
+                INSERT INTO revisions(name, number) VALUES('site_events', 1)
+                ON CONFLICT(name) DO UPDATE SET number = revisions.number + 1
+                """, transaction: transaction);
         var added = lines.Sum(line => Add(line, transaction));
         if (added > 0)
             connection.Execute(

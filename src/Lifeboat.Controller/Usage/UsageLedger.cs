@@ -26,9 +26,6 @@ internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
     // looks is the mean of both; the newer one alone would count too much, always.
     private readonly Dictionary<string, long> _journals = [];
 
-    // Of each group that is primary here: since when its instances run in recovery; null: they are at home.
-    private readonly Dictionary<string, Run> _moves = [];
-
     public Task SeeAsync(Observation now, CancellationToken ct)
     {
         using var connection = database.Open();
@@ -37,12 +34,12 @@ internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
         // Another controller watched meanwhile.
         if (now.IsFirst) _journals.Clear();
         foreach (var run in now.Runs) Note(rows, run, now.At);
-        var marks = rows.Marks();
+        var (marks, recovering) = (rows.Marks(), rows.Recovering());
         var totals = now.Totals.ToLookup(t => t.Group);
         foreach (var group in now.Groups)
         {
             var name = group.Definition.Name;
-            if (marks.Remove(name, out var mark)) ByTime(rows, now, group, mark);
+            if (marks.Remove(name, out var mark)) ByTime(rows, now, group, mark, recovering);
             rows.Mark(name, now.At);
             if (now.ReplicaOf(group) is { } replica) _journals[name] = replica.JournalBytes;
             else _journals.Remove(name);
@@ -53,11 +50,14 @@ internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
             rows.Forget(gone);
             _journals.Remove(gone);
         }
+        rows.Flush();
         transaction.Commit();
         return Task.CompletedTask;
     }
 
-    private void ByTime(UsageRows rows, Observation now, GroupInfo group, DateTimeOffset mark)
+    /// <param name="recovering">Since when instances run in recovery here, by group.</param>
+    private void ByTime(UsageRows rows, Observation now, GroupInfo group, DateTimeOffset mark,
+        Dictionary<string, DateTimeOffset> recovering)
     {
         var definition = group.Definition;
         var observed = now.At - mark <= SiteWatch.GapLimit;
@@ -75,8 +75,7 @@ internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
             rows.Add(definition, day, Meter.Journal, KibSeconds((journal + replica.JournalBytes) / 2, length));
             if (replica.Newest is not null) rows.Add(definition, day, Meter.Points, KibSeconds(volumes, length));
         }
-        if (!isPrimary || !_moves.TryGetValue(definition.Name, out var move)
-            || InstanceTime.OfRecovery(move) is not { } since) return;
+        if (!isPrimary || !recovering.TryGetValue(definition.Name, out var since)) return;
         // Instances run on while no controller looks: where the group is primary still, they ran here all the time.
         foreach (var (day, length) in Slices.Days(since > mark ? since : mark, now.At))
             rows.Add(definition, day, Meter.Recovery, (long)length.TotalMilliseconds * Instances(definition));
@@ -94,10 +93,10 @@ internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
         rows.SaveCounter(group.Name, totals.Id, Math.Max(changed, lastChanged), Math.Max(totals.WireBytes, lastWire));
     }
 
-    private void Note(UsageRows rows, Run run, DateTimeOffset now)
+    private static void Note(UsageRows rows, Run run, DateTimeOffset now)
     {
-        if (InstanceTime.IsMove(run) && !(_moves.TryGetValue(run.Group, out var known)
-            && known.FinishedAt > run.FinishedAt)) _moves[run.Group] = run;
+        // Kept: the run is older than those of the first look when a controller starts months later.
+        if (InstanceTime.IsMove(run)) rows.SaveMove(run, InstanceTime.OfRecovery(run));
         if (InstanceTime.OfDrill(run, now) is not var (from, to)) return;
         foreach (var (day, length) in Slices.Days(from, to))
             rows.SaveDrill(run, Tenants.Of(run.Before), day,

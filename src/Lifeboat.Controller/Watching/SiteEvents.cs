@@ -20,7 +20,7 @@ namespace Lifeboat.Controller.Watching;
 /// </summary>
 internal sealed partial class SiteEvents : IWatcher
 {
-    private const int Batch = 200;
+    private const int Batch = 200, ToldMax = 50_000;
     private static readonly TimeSpan RunsFor = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -31,6 +31,7 @@ internal sealed partial class SiteEvents : IWatcher
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<string, string> _told = new();
     private IReadOnlySet<string> _groups = new HashSet<string>();
+    private IReadOnlyList<Guid> _live = [];
     private TaskCompletionSource _added = NewSignal();
 
     public SiteEvents(SiteEventStore store, AlertStore alerts, RunFeed runs, TimeProvider time,
@@ -51,8 +52,10 @@ internal sealed partial class SiteEvents : IWatcher
         _groups = names;
         foreach (var run in observation.Runs.Where(r => r.FinishedAt is not { } end || observation.At - end < RunsFor))
             See(_runs.Describe(run), found);
-        foreach (var alert in _alerts.List(over: true, null, Batch)) See(alert, found);
+        foreach (var alert in Alerts()) See(alert, found);
         Add(found);
+        // Runs and alerts come and go; the log knows for itself what it has.
+        if (_told.Count > ToldMax) _told.Clear();
         return Task.CompletedTask;
     }
 
@@ -85,6 +88,18 @@ internal sealed partial class SiteEvents : IWatcher
             await Task.WhenAny(signal.Task, Task.Delay(LookEvery, _time, ct));
             ct.ThrowIfCancellationRequested();
         }
+    }
+
+    // All that are live, however many were raised at once; those that were live at the look before and are not any
+    // more; and the newest, for what began and ended in between.
+    private List<Alert> Alerts()
+    {
+        var live = _alerts.Live().Values.ToDictionary(a => a.Id);
+        var over = _live.Where(id => !live.ContainsKey(id)).Select(_alerts.Find).OfType<Alert>();
+        List<Alert> all = [.. live.Values.Concat(over).Concat(_alerts.List(over: true, null, Batch))
+            .DistinctBy(a => a.Id).OrderBy(a => a.Since)];
+        _live = [.. live.Keys];
+        return all;
     }
 
     private void See(GroupInfo group, DateTimeOffset at, List<SiteEventStore.Line> found)

@@ -23,7 +23,8 @@ internal sealed class SiteObserver(LocalSide here, GroupOverview groups, SiteAge
     private static readonly TimeSpan Overlap = TimeSpan.FromMinutes(1);
 
     private readonly HashSet<(Guid Run, DateTimeOffset? End)> _told = [];
-    private DateTimeOffset? _lookedAt;
+    private static readonly TimeSpan ToldAgainFor = TimeSpan.FromMinutes(10);
+    private DateTimeOffset? _lookedAt, _before;
     private IReadOnlyList<Guid> _underWay = [];
 
     public async Task<Observation> LookAsync(CancellationToken ct)
@@ -42,6 +43,17 @@ internal sealed class SiteObserver(LocalSide here, GroupOverview groups, SiteAge
             IsFirst = isFirst,
             Totals = [.. totals.SelectMany(t => t)],
         };
+    }
+
+    /// <summary>
+    /// Somebody could not make anything of the look: the runs that it saw end are news in the next one too. Who could
+    /// sees them twice.
+    /// </summary>
+    public void TellAgain(Observation seen)
+    {
+        foreach (var run in seen.Runs) _told.Remove((run.Id, run.FinishedAt));
+        // What is not understood for so long is not news any more; looks must not see more and more of it.
+        _lookedAt = _before > seen.At - ToldAgainFor ? _before : seen.At - ToldAgainFor;
     }
 
     /// <summary>The next look is as the first one.</summary>
@@ -70,7 +82,7 @@ internal sealed class SiteObserver(LocalSide here, GroupOverview groups, SiteAge
             _told.RemoveWhere(t => t.End < before - Overlap);
         }
         var known = open.Select(r => r.Id).ToList();
-        (_lookedAt, _underWay) = (now, known);
+        (_before, _lookedAt, _underWay) = (_lookedAt, now, known);
         return [.. open, .. ended.Where(r => !known.Contains(r.Id) && _told.Add((r.Id, r.FinishedAt)))];
     }
 

@@ -44,6 +44,7 @@ internal sealed partial class SiteWatch(SiteObserver observer, IEnumerable<IWatc
             var seen = await observer.LookAsync(ct);
             foreach (var watcher in _watchers.Where(w => holds || !w.IsAlone))
                 failure = await TellAsync(watcher, seen, ct) ?? failure;
+            if (failure is not null) observer.TellAgain(seen);
             Newest = seen;
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)

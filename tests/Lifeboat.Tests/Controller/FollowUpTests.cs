@@ -38,7 +38,7 @@ public sealed class FollowUpTests : IDisposable
         Assert.Equal("hook mended", _store.Close(shop.Id, "again").Closing);
         Assert.Equal("crm", Assert.Single(_store.All(closed: false)).Group);
         Assert.Equal(2, _store.All(closed: true).Count);
-        Assert.Equal(Monday.AddMinutes(5), _store.LastOf("quiesce-failed", "shop"));
+        Assert.Equal(Monday.AddMinutes(5), _store.LastOf("quiesce-failed")["shop"]);
 
         Note("shop", 9);
         Assert.Equal(1, _store.All(closed: false).Single(f => f.Group == "shop").Count);

@@ -2,11 +2,16 @@
 using System.Net;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Alerts;
 using Lifeboat.Controller.Api;
+using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Controller.Watching;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
+using Lifeboat.Tests.Controller.Alerts;
+using Microsoft.Extensions.Logging.Abstractions;
 using static Lifeboat.Tests.Controller.TwoSites;
 
 namespace Lifeboat.Tests.Controller.Api;
@@ -59,6 +64,32 @@ public sealed class SiteEventTests
         var after = await ReadAsync(sites.B.Client, story[^1].Number, seen => seen.Any(e => IsEnd(e, again.Id)));
         Assert.DoesNotContain(after, e => e.Subject == run.Id.ToString());
         Assert.DoesNotContain(after, e => e.Kind is SiteEventKind.Definition);
+    }
+
+    [Fact]
+    public async Task However_many_alerts_are_raised_at_once_each_is_told_and_that_it_is_over()
+    {
+        var root = Directory.CreateTempSubdirectory("lb-events").FullName;
+        using (var database = new SqliteDatabase(Path.Combine(root, "controller.db")))
+        {
+            var (log, alerts) = (new SiteEventStore(database), new AlertStore(database));
+            var events = new SiteEvents(log, alerts, new RunFeed(TimeProvider.System), TimeProvider.System,
+                NullLogger<SiteEvents>.Instance);
+            var raised = Enumerable.Range(0, 300).Select(i => ($"1/g{i}", new Alert
+            {
+                Id = Guid.NewGuid(), Kind = AlertKind.RpoMissed, Severity = AlertSeverity.Critical,
+                Reason = ReasonCode.LinkDown, Site = "a", Subject = $"g{i}", Summary = "behind", Advice = "look",
+                Since = Sight.Now.AddSeconds(i), LastSeen = Sight.Now.AddSeconds(i),
+            })).ToList();
+            alerts.Save(raised, Sight.Now);
+            await events.SeeAsync(Sight.At("a"), Ct);
+            Assert.Equal(300, log.After(0, 1000).Count(e => e.State == "raised"));
+            var (key, oldest) = raised[0];
+            alerts.Save([(key, oldest with { ClosedAt = Sight.Now.AddHours(1) })], Sight.Now);
+            await events.SeeAsync(Sight.At("a"), Ct);
+            Assert.Equal($"{oldest.Id}", Assert.Single(log.After(0, 1000), e => e.State == "closed").Subject);
+        }
+        Directory.Delete(root, recursive: true);
     }
 
     [Fact]

@@ -172,6 +172,24 @@ public sealed class LedgerTests : IDisposable
         Assert.Equal("*", Assert.Single(reports.Of("2026-11", "default").Tenants).Group);
     }
 
+    [Fact]
+    public async Task Instances_in_recovery_count_on_though_their_failover_is_no_longer_among_the_newest_runs()
+    {
+        var here = Sight.Group(GroupState.FailedOver);
+        here = here with { Definition = here.Definition with { PrimarySite = "b", RecoverySite = "a" }, Source = null };
+        await SeeAsync(0, "b", here);
+        await SeeAsync(10, "b", here, Run(RunKind.Failover, _now, null));
+        var before = Usage("b", "2026-11").RecoveryInstanceHours;
+        // Another controller, or this one after a restart: its first look does not go so far back.
+        _usage = new UsageLedger(_database);
+        await SeeAsync(10, Sight.At("b", here) with { IsFirst = true });
+        Assert.Equal(before + 10.0 / 3600 * Instances, Usage("b", "2026-11").RecoveryInstanceHours, 6);
+        await SeeAsync(10, "b", here, Run(RunKind.Failback, _now, null));
+        var home = Usage("b", "2026-11").RecoveryInstanceHours;
+        await SeeAsync(10, "b", here);
+        Assert.Equal(home, Usage("b", "2026-11").RecoveryInstanceHours, 6);
+    }
+
     private static int Instances => Sight.Group().Definition.Members.Count;
 
     private static GroupInfo Late() => Sight.Group(GroupState.Degraded) with
