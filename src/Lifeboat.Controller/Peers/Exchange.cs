@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Security.Cryptography;
 using System.Text;
+using Lifeboat.Contracts;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 
 namespace Lifeboat.Controller.Peers;
@@ -31,7 +33,7 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
     {
         var peer = peers.Side(site);
         var mine = groups.SharedWith(site);
-        var answer = await peer.ExchangeAsync(Say(site, [], mine), ct);
+        var answer = await AskAsync(site, mine, ct);
         await LearnAsync(site, answer, ct);
         if (answer.Known is not { } known) return;
         var theirs = known.ToDictionary(k => k.Name, StringComparer.Ordinal);
@@ -43,6 +45,20 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
             || (k.Epoch, k.Version).CompareTo((d.Epoch, d.Version)) > 0).Select(k => k.Name);
         foreach (var batch in wanted.Chunk(BatchGroups))
             await LearnAsync(site, await peer.ExchangeAsync(Say(site, [], mine) with { Wanted = batch }, ct), ct);
+    }
+
+    // A site of the release before refuses the question with a digest, as a field that it does not know.
+    private async Task<GroupExchange> AskAsync(string site, IReadOnlyList<GroupRecord> mine, CancellationToken ct)
+    {
+        var peer = peers.Side(site);
+        try
+        {
+            return await peer.ExchangeAsync(Say(site, [], mine), ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.InvalidRequest)
+        {
+            return await peer.ExchangeAsync(Say(site, mine, mine) with { Stand = null }, ct);
+        }
     }
 
     /// <summary>Answers a peer that asks.</summary>
