@@ -13,6 +13,8 @@ internal enum Scenario
     Smoke,
     /// <summary>Controllers alone, killed in the middle of runs.</summary>
     Controllers,
+    /// <summary>No fault at all: sites of another release are taken over by this one.</summary>
+    Upgrade,
 }
 
 /// <param name="Directory">Sites, guest, witness, proofs and the log live here. Short: it holds sockets.</param>
@@ -20,8 +22,11 @@ internal enum Scenario
 /// <param name="Seed">Decides every strike and every choice of a point; not what the machine makes of it.</param>
 /// <param name="Kills">Of controllers, in the scenario that is about them.</param>
 /// <param name="KeepGoing">A failed proof does not end the run.</param>
+/// <param name="Release">The `lifeboat.dll` of the release that is upgraded from.</param>
+/// <param name="Postgres">In the scenario upgrade: site b's database is one of PostgreSQL.</param>
 internal sealed record TortureOptions(
-    string Directory, TimeSpan Duration, ulong Seed, Scenario Scenario, bool KeepGoing, int Kills)
+    string Directory, TimeSpan Duration, ulong Seed, Scenario Scenario, bool KeepGoing, int Kills,
+    string? Release, bool Postgres)
 {
     public const string Group = "shop";
     public const string Guest = "db1";

@@ -31,6 +31,7 @@ internal sealed partial class TortureRun(TortureField field)
         try
         {
             if (options.Scenario is Scenario.Controllers) return await ControllersRun.RunAsync(options, log, ct);
+            if (options.Scenario is Scenario.Upgrade) return await UpgradeRun.RunAsync(options, log, ct);
             await using var field = await TortureField.SetUpAsync(options, log, ct);
             await new TortureRun(field).RunAsync(ct);
         }

@@ -102,7 +102,12 @@ public static partial class AgentHost
         builder.WebHost.UseKestrelCore();
         builder.Services.AddRouting();
         AgentLog.Configure(builder.Logging, site.LogFormat);
-        builder.Services.ConfigureHttpJsonOptions(json => ContractJson.Configure(json.SerializerOptions));
+        // Its controller may be of the next release already.
+        builder.Services.ConfigureHttpJsonOptions(json =>
+        {
+            ContractJson.Configure(json.SerializerOptions);
+            ContractJson.Tolerant(json.SerializerOptions);
+        });
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

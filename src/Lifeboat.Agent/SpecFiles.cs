@@ -40,7 +40,7 @@ internal sealed class SpecFiles<T>(string directory) where T : class
             await using var file = await _storage.OpenAsync(name, create: false, ct);
             var bytes = new byte[await file.LengthAsync(ct)];
             await file.ReadAsync(0, bytes, ct);
-            specs.Add(JsonSerializer.Deserialize<T>(bytes, ContractJson.Options)
+            specs.Add(JsonSerializer.Deserialize<T>(bytes, ContractJson.Answers)
                 ?? throw new StorageException(StorageFault.Io, $"{Path.Combine(directory, name)} is empty"));
         }
         return specs;

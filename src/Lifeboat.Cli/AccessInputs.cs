@@ -23,10 +23,12 @@ internal static class AccessInputs
     };
 
     /// <summary>A secret is never an argument: those are shown to everybody on the host.</summary>
-    public static async Task<string?> ReadSecretAsync(string? file, CancellationToken ct)
+    /// <param name="option">Names the file; where it was not given there is no secret.</param>
+    public static async Task<string?> ReadSecretAsync(ParseResult parsed, Option<string?> option, CancellationToken ct)
     {
-        if (file is null) return null;
-        var text = file == "-" ? await Console.In.ReadLineAsync(ct) ?? "" : await File.ReadAllTextAsync(file, ct);
+        if (parsed.GetValue(option) is not { } file) return null;
+        var text = file == UserFile.Stdin ? await Console.In.ReadLineAsync(ct) ?? ""
+            : await UserFile.ReadAsync(option.Name, file, stdin: true, ct);
         return text.TrimEnd('\r', '\n') is { Length: > 0 } secret ? secret
             : throw new ProblemException(ReasonCode.InvalidRequest, $"there is no password in {file}");
     }

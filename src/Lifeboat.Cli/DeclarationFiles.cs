@@ -30,7 +30,8 @@ internal static class DeclarationFiles
             else await TryReadAsync(path, files, faults, ct);
         }
         return faults.Count == 0 ? files : throw new ProblemException(ReasonCode.InvalidRequest,
-            "what is to be applied cannot be read", null, faults);
+            "what is to be applied cannot be read",
+            "--file takes paths of files and folders that are there, and - for standard input.", faults);
     }
 
     /// <summary>By reference; files are relative to the present folder.</summary>
@@ -50,9 +51,10 @@ internal static class DeclarationFiles
                 if (string.IsNullOrWhiteSpace(text)) faults.Add($"{reference}: there is nothing in it");
                 else secrets[reference] = text.Trim();
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (Exception e) when (UserFile.IsOfFile(e))
             {
-                faults.Add($"{reference}: {e.Message}");
+                var path = reference[File_.Length..];
+                faults.Add($"{reference}: {UserFile.Whole(path)} cannot be read: {UserFile.Why(path, e)}");
             }
         }
         return faults.Count == 0 ? secrets : throw new ProblemException(ReasonCode.InvalidRequest,
@@ -66,9 +68,9 @@ internal static class DeclarationFiles
         {
             files.Add(new DeclarationFile(path, await File.ReadAllTextAsync(path, ct)));
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (UserFile.IsOfFile(e))
         {
-            faults.Add($"{path}: {e.Message}");
+            faults.Add($"{UserFile.Whole(path)} cannot be read: {UserFile.Why(path, e)}");
         }
     }
 }

@@ -96,6 +96,8 @@ public static class ControllerHost
         builder.Services.ConfigureHttpJsonOptions(o =>
         {
             ContractJson.Configure(o.SerializerOptions);
+            // A peer may be of the next release already. What users send is looked through before (RequestFaults).
+            ContractJson.Tolerant(o.SerializerOptions);
             o.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
         });
         builder.Services.Configure<Microsoft.AspNetCore.Routing.RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);

@@ -47,6 +47,9 @@ internal sealed class AlertTargetAddCommand : LifeboatCommand
         if (webhook is null == mail is null)
             throw new ProblemException(ReasonCode.Usage, "a target is either a webhook or a mail server",
                 "Give --webhook URL, or --smtp HOST:PORT --from ADDRESS --to ADDRESS.");
+        // Not from the command line itself: everybody on the host can read that.
+        var secret = parsed.GetValue(_secret) is { } file
+            ? (await UserFile.ReadAsync(_secret.Name, file, stdin: true, ct)).TrimEnd('\r', '\n') : null;
         var target = await session.Controller.PutAlertTargetAsync(parsed.GetRequiredValue(_name),
             new AlertTargetRequest
             {
@@ -58,13 +61,9 @@ internal sealed class AlertTargetAddCommand : LifeboatCommand
                 From = parsed.GetValue(_from),
                 To = parsed.GetValue(_to) ?? [],
                 User = parsed.GetValue(_user),
-                Secret = parsed.GetValue(_secret) is { } file ? await ReadAsync(file, ct) : null,
+                Secret = secret,
             }, ct);
         AlertTable.Write(session.Output, [target]);
         return ExitCode.Ok;
     }
-
-    // Not from the command line itself: everybody on the host can read that.
-    private static async Task<string> ReadAsync(string file, CancellationToken ct) =>
-        (file == "-" ? await Console.In.ReadToEndAsync(ct) : await File.ReadAllTextAsync(file, ct)).TrimEnd('\r', '\n');
 }

@@ -13,7 +13,9 @@ internal sealed class DbBackupCommand : LifeboatCommand
 
     protected override Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        var copy = DatabaseCare.Backup(session.SiteDirectory, parsed.GetRequiredValue(_file).FullName, session.Time);
+        var file = parsed.GetRequiredValue(_file).FullName;
+        UserFile.MustBeWritable(_file.Name, file);
+        var copy = DatabaseCare.Backup(session.SiteDirectory, file, session.Time);
         session.Output.WriteFacts(copy, [("database", copy.Place), ("file", copy.File), ("rows", $"{copy.Rows}")]);
         return Task.FromResult(ExitCode.Ok);
     }

@@ -21,8 +21,9 @@ internal sealed class DbRestoreCommand : LifeboatCommand
 
     protected override Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        var copy = DatabaseCare.Restore(session.SiteDirectory, parsed.GetRequiredValue(_file).FullName,
-            parsed.GetValue(_replace), session.Time);
+        var file = parsed.GetRequiredValue(_file).FullName;
+        UserFile.MustBeReadable(_file.Name, file);
+        var copy = DatabaseCare.Restore(session.SiteDirectory, file, parsed.GetValue(_replace), session.Time);
         session.Output.WriteFacts(copy, [("database", copy.Place), ("file", copy.File), ("rows", $"{copy.Rows}")]);
         return Task.FromResult(ExitCode.Ok);
     }

@@ -27,6 +27,13 @@ internal sealed class DoctorCommand : LifeboatCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
+        if (!parsed.GetValue(_none) && parsed.GetValue(_bundle) is { } wanted)
+        {
+            UserFile.MustBeWritable(_bundle.Name, wanted);
+            if (File.Exists(wanted))
+                throw new ProblemException(ReasonCode.Conflict, $"{_bundle.Name}: {Path.GetFullPath(wanted)} exists",
+                    "Name another file.");
+        }
         // A site that lost its configuration still has its keys.
         if (!File.Exists(session.Paths.Configuration) && !Directory.Exists(Path.GetDirectoryName(session.Paths.CaKey)))
             throw new ProblemException(ReasonCode.SiteUnknown, $"{session.SiteDirectory} is not a site directory",

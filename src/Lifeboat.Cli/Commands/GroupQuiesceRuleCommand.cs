@@ -68,17 +68,17 @@ internal sealed class GroupQuiesceRuleCommand : LifeboatCommand
         .Concat(step.Settings.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => $"{s.Key}='{s.Value}'")));
 
     // The instance is named by the argument; a file may do for several.
-    private static async Task<QuiesceRule> ReadAsync(string file, string instance, CancellationToken ct)
+    private async Task<QuiesceRule> ReadAsync(string file, string instance, CancellationToken ct)
     {
+        var text = await UserFile.ReadAsync(_from.Name, file, stdin: true, ct);
         try
         {
-            var text = file == "-" ? await Console.In.ReadToEndAsync(ct) : await File.ReadAllTextAsync(file, ct);
             if (JsonNode.Parse(text) is not JsonObject rule)
                 throw new ProblemException(ReasonCode.InvalidRequest, $"{file} holds no rule: it is no JSON object");
             rule["instance"] = instance;
             return rule.Deserialize<QuiesceRule>(ContractJson.Options)!;
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        catch (JsonException e)
         {
             throw new ProblemException(ReasonCode.InvalidRequest, $"{file} holds no rule: {e.Message}",
                 "docs/operating/quiescing.md shows one.", cause: e);

@@ -20,11 +20,11 @@ internal sealed class InstanceStartCommand : LifeboatCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var file = parsed.GetRequiredValue(_file);
+        var text = await UserFile.ReadAsync(_file.Name, $"{file}", stdin: false, ct);
         StartRequest? request;
         try
         {
-            request = JsonSerializer.Deserialize<StartRequest>(await File.ReadAllBytesAsync(file.FullName, ct),
-                ContractJson.Options);
+            request = JsonSerializer.Deserialize<StartRequest>(text, ContractJson.Options);
         }
         catch (JsonException e)
         {

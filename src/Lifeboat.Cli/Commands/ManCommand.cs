@@ -15,7 +15,7 @@ internal sealed class ManCommand : LifeboatCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        var directory = Directory.CreateDirectory(parsed.GetRequiredValue(_directory)).FullName;
+        var directory = UserFile.Folder(_directory.Name, parsed.GetRequiredValue(_directory));
         var written = 0;
         foreach (var (name, text) in ManualPages.Of(CommandTree.Build()))
         {

@@ -23,6 +23,7 @@ internal sealed class ReportGetCommand : LifeboatCommand
         var id = session.RunId(parsed.GetRequiredValue(_run));
         if (parsed.GetValue(_html) is { } file)
         {
+            UserFile.MustBeWritable(_html.Name, file.FullName);
             await File.WriteAllTextAsync(file.FullName, await session.Controller.ReportHtmlAsync(id, ct), ct);
             session.Output.Talk($"written to {file.FullName}");
             return ExitCode.Ok;

@@ -15,7 +15,7 @@ internal sealed class UsagePricesCommand : LifeboatCommand
 
     private readonly Option<string?> _file = new("--file")
     {
-        Description = "YAML or JSON with the prices to set; without it they are shown",
+        Description = "YAML or JSON with the prices to set, - is standard input; without it they are shown",
         HelpName = "FILE",
     };
 
@@ -23,9 +23,10 @@ internal sealed class UsagePricesCommand : LifeboatCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        var prices = parsed.GetValue(_file) is { } file
-            ? await session.Controller.PutPricesAsync(Read(file, await File.ReadAllTextAsync(file, ct)), ct)
-            : await session.Controller.PricesAsync(ct);
+        var book = parsed.GetValue(_file) is { } file
+            ? Read(file, await UserFile.ReadAsync(_file.Name, file, stdin: true, ct)) : null;
+        var prices = book is null ? await session.Controller.PricesAsync(ct)
+            : await session.Controller.PutPricesAsync(book, ct);
         session.Output.WriteFacts(prices,
         [
             ("currency", prices.Currency),

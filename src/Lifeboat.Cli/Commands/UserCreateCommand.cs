@@ -21,13 +21,14 @@ internal sealed class UserCreateCommand : LifeboatCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        var user = await session.Controller.CreateUserAsync(new CreateUserRequest
+        var request = new CreateUserRequest
         {
             Name = parsed.GetRequiredValue(_user),
             Roles = parsed.GetRequiredValue(_roles),
             Rights = parsed.GetRequiredValue(_rights),
-            Password = await AccessInputs.ReadSecretAsync(parsed.GetValue(_password), ct),
-        }, ct);
+            Password = await AccessInputs.ReadSecretAsync(parsed, _password, ct),
+        };
+        var user = await session.Controller.CreateUserAsync(request, ct);
         UserTable.Write(session.Output, user);
         return ExitCode.Ok;
     }

@@ -24,9 +24,9 @@ internal sealed class UserPasswordCommand : LifeboatCommand
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
-        await session.Controller.SetPasswordAsync(parsed.GetRequiredValue(_user), new PasswordRequest(
-            await AccessInputs.ReadSecretAsync(parsed.GetValue(_password), ct),
-            await AccessInputs.ReadSecretAsync(parsed.GetValue(_present), ct)), ct);
+        var request = new PasswordRequest(await AccessInputs.ReadSecretAsync(parsed, _password, ct),
+            await AccessInputs.ReadSecretAsync(parsed, _present, ct));
+        await session.Controller.SetPasswordAsync(parsed.GetRequiredValue(_user), request, ct);
         return ExitCode.Ok;
     }
 }

@@ -15,10 +15,8 @@ internal sealed class Users(UserStore store, ApiTokenStore tokens, TimeProvider 
 {
     /// <summary>A user whom the caller may see: of the request's tenant, else of the site.</summary>
     /// <exception cref="ProblemException">UserUnknown.</exception>
-    public StoredUser Require(string name, Caller caller) => store.Find(caller.Tenant ?? "", name)
-        ?? throw new ProblemException(ReasonCode.UserUnknown,
-            caller.Tenant is { } tenant ? $"tenant {tenant} has no user {name}" : $"the site has no user {name}",
-            caller is { Tenant: null } ? "A tenant's user is asked for with the tenant." : null);
+    public StoredUser Require(string name, Caller caller) =>
+        store.Find(caller.Tenant ?? "", name) ?? throw Unknown(name, caller);
 
     public IReadOnlyList<UserInfo> All(Caller caller) =>
         [.. store.All(caller.Tenant).Select(u => u.User.Info(u.HasPassword))];
@@ -47,42 +45,37 @@ internal sealed class Users(UserStore store, ApiTokenStore tokens, TimeProvider 
     public void Put(StoredUser wanted, StoredUser? expected, Caller caller)
     {
         ThrowIfMore(wanted.Rights.Union(expected?.Rights ?? []), caller);
-        var made = expected is null && store.TryAdd(wanted, null);
-        if (made) return;
-        if (expected is null || store.Find(wanted.Tenant, wanted.Name) is not { } now
-            || !now.Rights.SequenceEqual(expected.Rights) || !now.Roles.SequenceEqual(expected.Roles))
-            throw new ProblemException(ReasonCode.PreconditionFailed,
-                $"user {wanted.FullName} was changed by somebody else meanwhile");
-        store.Save(wanted);
+        if (expected is null && store.TryAdd(wanted, null)) return;
+        var changed = new ProblemException(ReasonCode.PreconditionFailed,
+            $"user {wanted.FullName} was changed by somebody else meanwhile");
+        store.Change(wanted, now => expected is not null && now.Rights.SequenceEqual(expected.Rights)
+            && now.Roles.SequenceEqual(expected.Roles) ? wanted : throw changed, () => changed);
     }
 
-    public UserInfo Grant(string name, RightsRequest request, Caller caller)
-    {
-        var user = Changeable(name, request, caller);
-        var changed = user with
+    public UserInfo Grant(string name, RightsRequest request, Caller caller) =>
+        Info(Change(name, request, caller, user =>
         {
-            Roles = [.. user.Roles.Union(request.Roles ?? [])],
-            Granted = [.. user.Granted.Union(request.Rights ?? [])],
-            Taken = [.. user.Taken.Except(request.Rights ?? [])],
-        };
-        ThrowIfMore(changed.Rights.Except(user.Rights), caller);
-        store.Save(changed);
-        return Info(changed);
-    }
+            var changed = user with
+            {
+                Roles = [.. user.Roles.Union(request.Roles ?? [])],
+                Granted = [.. user.Granted.Union(request.Rights ?? [])],
+                Taken = [.. user.Taken.Except(request.Rights ?? [])],
+            };
+            ThrowIfMore(changed.Rights.Except(user.Rights), caller);
+            return changed;
+        }));
 
-    public UserInfo Revoke(string name, RightsRequest request, Caller caller)
-    {
-        var user = Changeable(name, request, caller);
-        var roles = user.Roles.Except(request.Roles ?? []).ToList();
-        var changed = user with
+    public UserInfo Revoke(string name, RightsRequest request, Caller caller) =>
+        Info(Change(name, request, caller, user =>
         {
-            Roles = roles,
-            Granted = [.. user.Granted.Except(request.Rights ?? [])],
-            Taken = [.. user.Taken.Union(request.Rights ?? []).Intersect(roles.SelectMany(RoleRights.Of))],
-        };
-        store.Save(changed);
-        return Info(changed);
-    }
+            var roles = user.Roles.Except(request.Roles ?? []).ToList();
+            return user with
+            {
+                Roles = roles,
+                Granted = [.. user.Granted.Except(request.Rights ?? [])],
+                Taken = [.. user.Taken.Union(request.Rights ?? []).Intersect(roles.SelectMany(RoleRights.Of))],
+            };
+        }));
 
     /// <summary>Another password; all tokens of the user are over.</summary>
     public void SetPassword(StoredUser user, string? password, Caller caller)
@@ -114,7 +107,8 @@ internal sealed class Users(UserStore store, ApiTokenStore tokens, TimeProvider 
             $"{caller.Name} cannot give what it does not have: {string.Join(", ", more).ToLowerInvariant()}");
     }
 
-    private StoredUser Changeable(string name, RightsRequest request, Caller caller)
+    // What the caller may do is asked of the user as it is when it is written.
+    private StoredUser Change(string name, RightsRequest request, Caller caller, Func<StoredUser, StoredUser> change)
     {
         var user = Require(name, caller);
         var (roles, rights) = (request.Roles ?? [], request.Rights ?? []);
@@ -122,9 +116,16 @@ internal sealed class Users(UserStore store, ApiTokenStore tokens, TimeProvider 
         if (roles.Count + rights.Count == 0) faults.Add("neither roles nor rights are named");
         if (faults.Count > 0)
             throw new ProblemException(ReasonCode.InvalidRequest, $"user {name} cannot be changed so", null, faults);
-        ThrowIfMore(user.Rights, caller);
-        return user;
+        return store.Change(user, now =>
+        {
+            ThrowIfMore(now.Rights, caller);
+            return change(now);
+        }, () => Unknown(name, caller));
     }
+
+    private static ProblemException Unknown(string name, Caller caller) => new(ReasonCode.UserUnknown,
+        caller.Tenant is { } tenant ? $"tenant {tenant} has no user {name}" : $"the site has no user {name}",
+        caller is { Tenant: null } ? "A tenant's user is asked for with the tenant." : null);
 
     private static IEnumerable<string> Faults(IReadOnlyList<Role> roles, IReadOnlyList<Right> rights, string? tenant)
     {

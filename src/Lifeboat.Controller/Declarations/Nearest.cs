@@ -5,15 +5,23 @@ namespace Lifeboat.Controller.Declarations;
 internal static class Nearest
 {
     private const int LengthMax = 64;
+    private const int BegunMin = 2;
 
     /// <returns>Null: none is near.</returns>
     public static string? To(string text, IEnumerable<string> known)
     {
         if (text.Length > LengthMax) return null;
-        var best = known.Select(k => (Name: k, Distance: Distance(text.ToLowerInvariant(), k.ToLowerInvariant())))
+        var names = known.ToList();
+        if (Begun(text, names) is { } begun) return begun;
+        var best = names.Select(k => (Name: k, Distance: Distance(text.ToLowerInvariant(), k.ToLowerInvariant())))
             .OrderBy(k => k.Distance).ThenBy(k => k.Name, StringComparer.Ordinal).FirstOrDefault();
         return best.Name is not null && best.Distance <= Math.Max(2, text.Length / 3) ? best.Name : null;
     }
+
+    // `rpo` is nearer to `rpoTarget` than by letters. Of several that begin so, the shortest.
+    private static string? Begun(string text, IEnumerable<string> known) => text.Length < BegunMin ? null
+        : known.Where(k => k.StartsWith(text, StringComparison.OrdinalIgnoreCase)).OrderBy(k => k.Length)
+            .ThenBy(k => k, StringComparer.Ordinal).FirstOrDefault();
 
     // Levenshtein: how many letters are put in, left out, or are others.
     private static int Distance(string one, string other)

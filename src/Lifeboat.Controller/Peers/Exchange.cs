@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Security.Cryptography;
 using System.Text;
+using Lifeboat.Contracts;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
+using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 
 namespace Lifeboat.Controller.Peers;
@@ -33,18 +35,18 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
     {
         var peer = peers.Side(site);
         var mine = groups.SharedWith(site);
-        var answer = await peer.ExchangeAsync(Say(site, [], mine), ct);
+        var answer = await AskAsync(site, mine, ct);
         var refused = await LearnAsync(site, answer, ct);
         if (answer.Known is { } known) refused = await LevelAsync(peer, mine, known, ct) ?? refused;
         if (refused is not null) throw refused;
     }
 
     // Both sides say what the other one does not know yet.
-    private async Task<Contracts.ProblemException?> LevelAsync(PeerSide peer, IReadOnlyList<GroupRecord> mine,
+    private async Task<ProblemException?> LevelAsync(PeerSide peer, IReadOnlyList<GroupRecord> mine,
         IReadOnlyList<KnownGroup> known, CancellationToken ct)
     {
         var site = peer.Name;
-        Contracts.ProblemException? refused = null;
+        ProblemException? refused = null;
         var theirs = known.ToDictionary(k => k.Name, StringComparer.Ordinal);
         var here = mine.ToDictionary(r => r.Definition.Name, r => r.Definition, StringComparer.Ordinal);
         var newer = mine.Where(r => theirs.GetValueOrDefault(r.Definition.Name) is not { } k
@@ -58,6 +60,20 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
             refused = await LearnAsync(site, answer, ct) ?? refused;
         }
         return refused;
+    }
+
+    // A site of the release before refuses the question with a digest, as a field that it does not know.
+    private async Task<GroupExchange> AskAsync(string site, IReadOnlyList<GroupRecord> mine, CancellationToken ct)
+    {
+        var peer = peers.Side(site);
+        try
+        {
+            return await peer.ExchangeAsync(Say(site, [], mine), ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.InvalidRequest)
+        {
+            return await peer.ExchangeAsync(Say(site, mine, mine) with { Stand = null }, ct);
+        }
     }
 
     /// <summary>Answers a peer that asks.</summary>
@@ -80,7 +96,7 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         };
     }
 
-    private async Task<Contracts.ProblemException?> LearnAsync(string site, GroupExchange theirs, CancellationToken ct)
+    private async Task<ProblemException?> LearnAsync(string site, GroupExchange theirs, CancellationToken ct)
     {
         var refused = await here.LearnAsync(site, theirs, ct);
         divergences.Learn(site, theirs.Divergences ?? []);

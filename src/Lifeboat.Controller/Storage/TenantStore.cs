@@ -14,12 +14,8 @@ internal sealed class TenantStore(ControllerDatabase database)
     /// <summary>Whose everything is that nobody said of whose it is.</summary>
     public const string Default = "default";
 
-    public StoredTenant? Find(string name)
-    {
-        using var connection = database.Open();
-        return connection.QuerySingleOrDefault<string>("SELECT body FROM tenants WHERE name = @name", new { name })
-            is { } body ? StoredJson.Read<StoredTenant>(body) : name == Default ? DefaultTenant : null;
-    }
+    public StoredTenant? Find(string name) => Body(name) is { } body ? StoredJson.Read<StoredTenant>(body)
+        : name == Default ? DefaultTenant : null;
 
     public IReadOnlyList<StoredTenant> All()
     {
@@ -38,18 +34,31 @@ internal sealed class TenantStore(ControllerDatabase database)
             new { tenant.Name, body = StoredJson.Write(tenant) }) == 1;
     }
 
-    public void Save(StoredTenant tenant)
-    {
-        using var connection = database.Open();
-        connection.Execute("""
-            INSERT INTO tenants(name, body) VALUES(@Name, @body) ON CONFLICT(name) DO UPDATE SET body = excluded.body
-            """, new { tenant.Name, body = StoredJson.Write(tenant) });
-    }
+    /// <summary>Changes it as it is now: see <see cref="BodyChange"/>.</summary>
+    /// <exception cref="ProblemException">TenantUnknown; whatever the change throws.</exception>
+    public StoredTenant Change(string name, Func<StoredTenant, StoredTenant> change) => BodyChange.Make<StoredTenant>(
+        () => Body(name),
+        now => change(now ?? (name == Default ? DefaultTenant : throw Unknown(name))),
+        (before, after) =>
+        {
+            using var connection = database.Open();
+            return 1 == (before is null
+                ? connection.Execute("INSERT INTO tenants(name, body) VALUES(@name, @after) ON CONFLICT DO NOTHING",
+                    new { name, after })
+                : connection.Execute("UPDATE tenants SET body = @after WHERE name = @name AND body = @before",
+                    new { name, before, after }));
+        });
 
     public void Remove(string name)
     {
         using var connection = database.Open();
         connection.Execute("DELETE FROM tenants WHERE name = @name", new { name });
+    }
+
+    private string? Body(string name)
+    {
+        using var connection = database.Open();
+        return connection.QuerySingleOrDefault<string>("SELECT body FROM tenants WHERE name = @name", new { name });
     }
 
     public static ProblemException Unknown(string name) => new(ReasonCode.TenantUnknown, $"there is no tenant {name}");

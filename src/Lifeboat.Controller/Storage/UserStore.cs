@@ -8,13 +8,8 @@ namespace Lifeboat.Controller.Storage;
 /// <summary>Users of this site's own. What is kept of a password is hashed and sealed.</summary>
 internal sealed class UserStore(ControllerDatabase database, SiteKey key)
 {
-    public StoredUser? Find(string tenant, string name)
-    {
-        using var connection = database.Open();
-        return connection.QuerySingleOrDefault<string>(
-            "SELECT body FROM users WHERE tenant = @tenant AND name = @name", new { tenant, name }) is { } body
-            ? StoredJson.Read<StoredUser>(body) : null;
-    }
+    public StoredUser? Find(string tenant, string name) =>
+        Body(tenant, name) is { } body ? StoredJson.Read<StoredUser>(body) : null;
 
     /// <param name="tenant">Null: of the site and all tenants.</param>
     public IReadOnlyList<(StoredUser User, bool HasPassword)> All(string? tenant)
@@ -39,12 +34,17 @@ internal sealed class UserStore(ControllerDatabase database, SiteKey key)
         }) == 1;
     }
 
-    public void Save(StoredUser user)
-    {
-        using var connection = database.Open();
-        connection.Execute("UPDATE users SET body = @body WHERE tenant = @Tenant AND name = @Name",
-            new { user.Tenant, user.Name, body = StoredJson.Write(user) });
-    }
+    /// <summary>Changes it as it is now: see <see cref="BodyChange"/>.</summary>
+    /// <param name="gone">What is thrown when there is no such user any more.</param>
+    public StoredUser Change(StoredUser user, Func<StoredUser, StoredUser> change, Func<Exception> gone) =>
+        BodyChange.Make<StoredUser>(() => Body(user.Tenant, user.Name), now => change(now ?? throw gone()),
+            (before, after) =>
+            {
+                using var connection = database.Open();
+                return connection.Execute("""
+                    UPDATE users SET body = @after WHERE tenant = @Tenant AND name = @Name AND body = @before
+                    """, new { user.Tenant, user.Name, before, after }) == 1;
+            });
 
     public void SavePassword(StoredUser user, string? passwordHash)
     {
@@ -75,6 +75,13 @@ internal sealed class UserStore(ControllerDatabase database, SiteKey key)
         using var connection = database.Open();
         return connection.Execute("DELETE FROM users WHERE tenant = @tenant AND name = @name",
             new { tenant, name }) == 1;
+    }
+
+    private string? Body(string tenant, string name)
+    {
+        using var connection = database.Open();
+        return connection.QuerySingleOrDefault<string>(
+            "SELECT body FROM users WHERE tenant = @tenant AND name = @name", new { tenant, name });
     }
 
     private byte[]? Sealed(StoredUser user, string? hash) => hash is null ? null : key.Seal(Purpose(user), hash);

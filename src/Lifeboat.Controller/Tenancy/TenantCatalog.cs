@@ -34,19 +34,21 @@ internal sealed class TenantCatalog(TenantStore tenants, TenantQuotas quotas, Us
         return Info(tenant);
     }
 
+    /// <summary>What it does not name stays, also what somebody else changes at the same time.</summary>
+    /// <exception cref="ProblemException">TenantUnknown; InvalidRequest with all faults.</exception>
     public async Task<TenantInfo> ChangeAsync(string name, TenantChange change, CancellationToken ct)
     {
-        var tenant = Require(name);
-        var limits = change.Applied(tenant.Limits);
-        List<string> faults = [.. Faults(change.Description), .. limits.Problems()];
-        if (faults.Count > 0)
-            throw new ProblemException(ReasonCode.InvalidRequest, $"tenant {name} cannot be changed so", null, faults);
-        var next = tenant with
+        var next = tenants.Change(name, tenant =>
         {
-            Description = change.Description switch { null => tenant.Description, "" => null, var text => text },
-            Limits = limits,
-        };
-        tenants.Save(next);
+            var limits = change.Applied(tenant.Limits);
+            List<string> faults = [.. Faults(change.Description), .. limits.Problems()];
+            return faults.Count == 0 ? tenant with
+            {
+                Description = change.Description switch { null => tenant.Description, "" => null, var text => text },
+                Limits = limits,
+            } : throw new ProblemException(ReasonCode.InvalidRequest, $"tenant {name} cannot be changed so", null,
+                faults);
+        });
         await caps.PutAsync(ct);
         return Info(next);
     }
@@ -55,11 +57,10 @@ internal sealed class TenantCatalog(TenantStore tenants, TenantQuotas quotas, Us
     /// <exception cref="ProblemException">PreconditionFailed: it is no longer as it was.</exception>
     public async Task SetAsync(StoredTenant expected, string? description, TenantLimits limits, CancellationToken ct)
     {
-        if (Require(expected.Name) is var now && (now.Limits != expected.Limits
-            || now.Description != expected.Description))
-            throw new ProblemException(ReasonCode.PreconditionFailed,
-                $"tenant {expected.Name} was changed by somebody else meanwhile");
-        tenants.Save(now with { Description = description, Limits = limits });
+        tenants.Change(expected.Name, now => now.Limits == expected.Limits && now.Description == expected.Description
+            ? now with { Description = description, Limits = limits }
+            : throw new ProblemException(ReasonCode.PreconditionFailed,
+                $"tenant {expected.Name} was changed by somebody else meanwhile"));
         await caps.PutAsync(ct);
     }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Lifeboat.Contracts;
 
 namespace Lifeboat.Recovery.Runs;
@@ -14,7 +13,6 @@ public static class RunJson
     {
         var options = new JsonSerializerOptions(JsonSerializerDefaults.Web);
         ContractJson.Configure(options);
-        options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip;
-        return options;
+        return ContractJson.Tolerant(options);
     }
 }

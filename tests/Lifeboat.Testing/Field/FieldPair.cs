@@ -21,6 +21,7 @@ public sealed class FieldPair : IAsyncDisposable
         (_directory, _options) = (directory, options);
         A = new FieldSite("a", Path.Combine(directory, "a"));
         B = new FieldSite("b", Path.Combine(directory, "b"));
+        if (options.Command is { } command) A.Command = B.Command = command;
         Time = time;
         WitnessLog = options.KeepWitnessLog ? new WitnessLogWriter(Path.Combine(directory, "witness.log")) : null;
         Witness = new Witness(time, WitnessLog);

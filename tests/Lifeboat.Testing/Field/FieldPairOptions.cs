@@ -20,6 +20,8 @@ public sealed record FieldPairOptions
     public bool GuestDisksInMemory { get; init; }
     /// <summary>The PostgreSQL database of b's controllers; null: its SQLite file.</summary>
     public string? RecoveryDatabase { get; init; }
+    /// <summary>The `lifeboat.dll` of another release, which both sites begin with; null: this build's.</summary>
+    public string? Command { get; init; }
     /// <summary>What the witness hears is also in `witness.log`.</summary>
     public bool KeepWitnessLog { get; init; }
 }

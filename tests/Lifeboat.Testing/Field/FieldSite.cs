@@ -31,6 +31,8 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
     public string Name => name;
     public string Directory => directory;
     public SitePaths Paths { get; } = new(directory);
+    /// <summary>The `lifeboat.dll` that is run: this build's, or another release's.</summary>
+    public string Command { get; set; } = BuiltCommand;
 
     public Task InitAsync(CancellationToken ct) => InitAsync([], ct);
 
@@ -66,7 +68,7 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
 
     public async Task<CommandAnswer> RunAsync(IEnumerable<string> arguments, CancellationToken ct)
     {
-        var command = await HostCommand.RunAsync("dotnet", [BuiltCommand, "-d", directory, .. arguments], ct);
+        var command = await HostCommand.RunAsync("dotnet", [Command, "-d", directory, .. arguments], ct);
         return new CommandAnswer(command.ExitCode, command.Output, command.Errors);
     }
 
@@ -192,7 +194,7 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
     }
 
     /// <summary>The command as built in the same configuration as the running test.</summary>
-    private static string BuiltCommand { get; } = FindCommand();
+    public static string BuiltCommand { get; } = FindCommand();
 
     private static string FindCommand()
     {

@@ -35,7 +35,7 @@ public abstract class AccessStoreConformance : IDisposable
         Assert.Equal([(("", "anna"), false), (("acme", "anna"), true)],
             store.All(null).Select(u => ((u.User.Tenant, u.User.Name), u.HasPassword)));
         Assert.Single(store.All("acme"));
-        store.Save(user with { Taken = [] });
+        store.Change(user, now => now with { Taken = [] }, () => new InvalidOperationException());
         Assert.Equal([Right.View, Right.Change, Right.Drill, Right.Audit], store.Find("acme", "anna")!.Rights);
         store.SavePassword(user, null);
         Assert.Null(store.PasswordHash(user));
@@ -60,7 +60,7 @@ public abstract class AccessStoreConformance : IDisposable
         var tenants = new TenantStore(database);
         Assert.True(tenants.TryAdd(new StoredTenant("acme", "x", new TenantLimits { GroupsMax = 3 }, Now)));
         Assert.False(tenants.TryAdd(new StoredTenant("acme", "y", TenantLimits.None, Now)));
-        tenants.Save(new StoredTenant("default", "d", TenantLimits.None, Now));
+        tenants.Change("default", now => now with { Description = "d" });
         Assert.Equal(["acme", "default"], tenants.All().Select(t => t.Name));
         Assert.Equal(3, tenants.Find("acme")!.Limits.GroupsMax);
         var instances = new InstanceTenants(database);
@@ -73,6 +73,34 @@ public abstract class AccessStoreConformance : IDisposable
         secrets.Save("smtp", "a"u8);
         secrets.Save("smtp", "b"u8);
         Assert.Equal("b"u8, secrets.Find("smtp")!);
+    }
+
+    [Fact]
+    public async Task Changes_at_the_same_time_do_not_undo_each_other()
+    {
+        using var database = await OpenAsync();
+        var (key, none) = (SiteKey.Open(_paths), new InvalidOperationException("gone"));
+        var user = new StoredUser("acme", "anna", [], [], [], Now);
+        new UserStore(database, key).TryAdd(user, "hash");
+        // Each reads, waits for all others to have read, and only then says what is to be.
+        using var read = new Barrier(RoleRights.All.Count);
+        await Task.WhenAll(RoleRights.All.Select((right, i) => Task.Factory.StartNew(() =>
+        {
+            var first = true;
+            new UserStore(database, key).Change(user, now =>
+            {
+                if (first) read.SignalAndWait(TestContext.Current.CancellationToken);
+                first = false;
+                return now with { Granted = [.. now.Granted, right] };
+            }, () => none);
+            new TenantStore(database).Change("default", now => now with { Description = $"{now.Description}{i}" });
+        }, TestContext.Current.CancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default)));
+        var store = new UserStore(database, key);
+        Assert.Equal(RoleRights.All.Order(), store.Find("acme", "anna")!.Granted.Order());
+        Assert.Equal(RoleRights.All.Count, new TenantStore(database).Find("default")!.Description!.Length);
+        Assert.True(store.HasPassword(user));
+        store.Remove("acme", "anna");
+        Assert.Same(none, Assert.Throws<InvalidOperationException>(() => store.Change(user, now => now, () => none)));
     }
 
     [Fact]

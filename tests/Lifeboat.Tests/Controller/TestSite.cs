@@ -51,11 +51,13 @@ internal sealed class TestSite : IAsyncDisposable
     /// <summary>`address:port` of the listener for machines; null: there is none.</summary>
     public string? MetricsAddress => _configuration.ControllerMetricsListen;
 
+    /// <param name="found">What is done to its directory before anything of it starts.</param>
     public static async Task<TestSite> StartAsync(string name, AgentNetwork network, string? advertise = null,
-        string? database = null)
+        string? database = null, Action<SitePaths>? found = null)
     {
         var root = Directory.CreateTempSubdirectory("lb-" + name).FullName;
         SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}", advertise, database);
+        found?.Invoke(new SitePaths(root));
         var site = new TestSite(root, SiteConfiguration.Read(root) with
         {
             ControllerMetricsListen = $"127.0.0.1:{FreePort()}",

@@ -60,7 +60,9 @@ internal static partial class ApiSchemas
         foreach (var (name, schema) in schemas)
         {
             Straighten(schema);
-            if (schema is OpenApiSchema own && !sent.Contains(name)) own.AdditionalPropertiesAllowed = true;
+            // The serializer passes over what it does not know, for peers' sake; RequestFaults looks before it.
+            if (schema is OpenApiSchema { Properties.Count: > 0 } own)
+                own.AdditionalPropertiesAllowed = !sent.Contains(name);
         }
     }
 

@@ -11,6 +11,17 @@ namespace Lifeboat.Tests.Controller.Declarations;
 /// <summary>YAML to fields and back, and what is wrong with it.</summary>
 public sealed class DeclarationReadingTests
 {
+    [Theory]
+    [InlineData("rpo", "rpoTarget")]
+    [InlineData("rpoTargt", "rpoTarget")]
+    [InlineData("quiesce", "quiesceLimit")]
+    [InlineData("OUTBOX", "outboxBytes")]
+    [InlineData("colour", null)]
+    [InlineData("r", null)]
+    public void The_name_that_was_meant_begins_so_or_differs_by_few_letters(string written, string? meant) =>
+        Assert.Equal(meant, Nearest.To(written,
+            ["rpoTarget", "rtoTarget", "quiesceInterval", "quiesceLimit", "outboxLogBytes", "outboxBytes", "tenant"]));
+
     [Fact]
     public void A_fault_in_one_document_hides_none_in_another()
     {
