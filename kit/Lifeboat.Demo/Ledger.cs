@@ -28,7 +28,10 @@ internal sealed class Ledger
         foreach (var (what, measured, proof) in _rows)
             table.AddRow(Markup.Escape(what), Markup.Escape(measured),
                 proof switch { null => "", true => "[green]holds[/]", false => "[red]FAILS[/]" });
-        var console = AnsiConsole.Create(new AnsiConsoleSettings());
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = Console.IsOutputRedirected ? AnsiSupport.No : AnsiSupport.Detect,
+        });
         if (Console.IsOutputRedirected) console.Profile.Width = 160;
         console.Write(table);
     }

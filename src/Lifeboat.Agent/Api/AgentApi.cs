@@ -40,7 +40,7 @@ internal static class AgentApi
     }
 
     public static readonly string Version = typeof(AgentApi).Assembly
-        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "0";
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
     private static void MapSources(RouteGroupBuilder v1, SourceRoster sources)
     {

@@ -6,7 +6,7 @@ using Lifeboat.Protection.Plans;
 namespace Lifeboat.Cli.Commands;
 
 internal sealed class FailbackCommand() : RunCommand("failback",
-    "Bring the group home: reprotect, planned failover without loss, protected again")
+    "Bring the group to this site, its home: reprotect, planned failover without loss, protected again")
 {
     protected override StartRunRequest Request(ParseResult parsed, CommandSession session) =>
         new() { Kind = RunKind.Failback };

@@ -13,7 +13,8 @@ internal sealed class FailoverCommand : RunCommand
         Description = "Both sites are alive: shut the guests down at the primary first and lose nothing",
     };
 
-    public FailoverCommand() : base("failover", "Run the group at this site; the other one is presumed lost")
+    public FailoverCommand() : base("failover",
+        "Run the group at this site; without --planned the other one is presumed lost")
     {
         Add(_point);
         Add(_planned);

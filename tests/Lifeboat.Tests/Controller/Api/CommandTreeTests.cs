@@ -54,6 +54,30 @@ public sealed class CommandTreeTests
         Assert.True(CommandLineFaults.OnlyLacksVerb(CommandTree.Build().Parse(line)));
 
     [Fact]
+    public void A_table_that_a_terminal_cannot_hold_is_printed_row_by_row_and_breaks_no_word()
+    {
+        string Printed(int columns)
+        {
+            var table = new TextTable();
+            table.AddColumns("group", "state", "what to do");
+            table.AddRow("shop", "failed-over (primary-moved)", "lifeboat failback shop");
+            table.AddRow("crm", "protected", "");
+            var text = new StringWriter();
+            table.Print(text, columns);
+            return text.ToString();
+        }
+        Assert.Contains("  group   state", Printed(80), StringComparison.Ordinal);
+        var wrapped = Printed(55);
+        Assert.Contains("  group   state", wrapped, StringComparison.Ordinal);
+        Assert.Contains("(primary-moved)", wrapped, StringComparison.Ordinal);
+        var records = Printed(30);
+        Assert.Contains("  group        shop", records, StringComparison.Ordinal);
+        Assert.Contains("  state        protected", records, StringComparison.Ordinal);
+        Assert.Equal(records.IndexOf("what to do", StringComparison.Ordinal),
+            records.LastIndexOf("what to do", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Whatever_a_policy_is_given_on_the_command_line_is_a_field_of_it()
     {
         var all = new PolicyChange
