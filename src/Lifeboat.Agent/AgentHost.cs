@@ -43,6 +43,8 @@ public static partial class AgentHost
             ?? throw new ProblemException(ReasonCode.Conflict,
                 $"site {site.Name} has an agent at host {site.Host} running already");
         Directory.CreateDirectory(paths.Views);
+        Directory.CreateDirectory(paths.QuiesceProviders,
+            UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         using var page = HeartbeatPage.Open(paths.Heartbeat);
         // Whatever a dead predecessor has frozen is thawed by now or as soon as its guest answers.
         var left = page.Freezes();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Status;
 using Lifeboat.Controller.Watching;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -26,7 +27,7 @@ internal static class GroupRules
             yield return About(group, AlertKind.GroupDiverged, AlertSeverity.Critical, group.Reason,
                 $"both sites wrote to group {name}{detail}",
                 $"`lifeboat group divergence {name}` shows what each side has; `lifeboat group resolve {name}` at "
-                + $"{group.Definition.PrimarySite} chooses.") with { Patience = TimeSpan.Zero };
+                + $"{GroupAdvice.TookOver(group, now.Site)} chooses.") with { Patience = TimeSpan.Zero };
         }
         else if (group.State is GroupState.Error or GroupState.Degraded)
         {

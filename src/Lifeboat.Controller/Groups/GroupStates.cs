@@ -9,6 +9,9 @@ namespace Lifeboat.Controller.Groups;
 /// <summary>The state of a group from what its site knows. Pure.</summary>
 internal static class GroupStates
 {
+    // A source that is new has nothing that could be degraded yet.
+    private static readonly TimeSpan Connects = TimeSpan.FromSeconds(10);
+
     public static GroupCondition Of(GroupFacts facts) => facts.Run switch
     {
         RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback =>
@@ -42,6 +45,8 @@ internal static class GroupStates
 
     private static GroupCondition Streaming(GroupFacts facts, SourceStatus source) => source.Phase switch
     {
+        SourcePhase.Detached when source is { Attaches: 0, LastSealed: null } && facts.Now - source.Since < Connects =>
+            new(GroupState.Initializing, ReasonCode.InitialSync, "the source connects to the recovery site"),
         SourcePhase.Detached =>
             new(GroupState.Degraded, Because(source.Reason, ReasonCode.CaptureLost), source.Detail),
         SourcePhase.InitialSync => new(GroupState.Initializing, ReasonCode.InitialSync,
@@ -49,8 +54,9 @@ internal static class GroupStates
         SourcePhase.Resyncing => new(GroupState.Resyncing,
             source.Reason is ReasonCode.Migrated ? ReasonCode.Migrated : ReasonCode.Resync,
             $"{source.ResyncProgress:P0}{Left(source)}"),
-        SourcePhase.Fenced => new(GroupState.Diverged, ReasonCode.PrimaryMoved,
-            source.Detail ?? "the recovery site refused this source: another site is primary"),
+        // A site that comes back is refused before it is told why. Where nothing runs, nobody wrote.
+        SourcePhase.Fenced => new(facts.MemberRunsHere ? GroupState.Diverged : GroupState.FailedOver,
+            ReasonCode.PrimaryMoved, source.Detail ?? "the recovery site refused this source: another site is primary"),
         SourcePhase.Stopped => new(GroupState.Error, Because(source.Reason, ReasonCode.CaptureLost), source.Detail),
         SourcePhase.Streaming when source.Lag > facts.Group.Policy.RpoTarget =>
             new(GroupState.Degraded, Because(source.Reason, ReasonCode.LinkDown),

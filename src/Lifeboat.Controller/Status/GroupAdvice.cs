@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -16,6 +17,9 @@ internal static class GroupAdvice
             $"lifeboat volume protect {Name(group)} {disk.Volume}, at {group.Definition.PrimarySite}",
         GroupState.Protected or GroupState.Initializing or GroupState.Resyncing or GroupState.Reprotecting => Nothing,
         GroupState.FailingOver => "wait for the run",
+        GroupState.FailedOver when group.Source?.Phase is SourcePhase.Fenced =>
+            $"wait until site {group.Definition.RecoverySite} has said what holds now",
+        GroupState.FailedOver when group.Definition.RecoverySite == here => $"lifeboat failback {Name(group)}",
         GroupState.FailedOver =>
             $"when site {group.Definition.RecoverySite} is back: lifeboat failback {Name(group)} there",
         GroupState.Degraded when group.Definition.RecoverySite == here && group.Reason == ReasonCode.LinkDown =>
@@ -25,9 +29,15 @@ internal static class GroupAdvice
             $"nothing, or: lifeboat group resume {Name(group)}",
         GroupState.Suspended => "nothing: it resumes by itself",
         GroupState.Diverged =>
-            $"lifeboat group divergence {Name(group)}, then group resolve at {group.Definition.PrimarySite}",
+            $"lifeboat group divergence {Name(group)}, then group resolve at {TookOver(group, here)}",
         GroupState.Error => "see the reason and the logs",
     };
+
+    /// <summary>The site that took a diverged group over, where somebody chooses.</summary>
+    public static string TookOver(GroupInfo group, string here) =>
+        // A source that was refused knows it before its definition does.
+        group.Reason is ReasonCode.PrimaryMoved && group.Definition.PrimarySite == here
+            ? group.Definition.RecoverySite : group.Definition.PrimarySite;
 
     private static string Name(GroupInfo group) => group.Definition.Name;
 }

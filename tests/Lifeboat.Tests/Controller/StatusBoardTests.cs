@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Status;
 using Lifeboat.Controller.Storage;
@@ -47,6 +48,22 @@ public sealed class StatusBoardTests
         var status = Of(Sight.Group(state, reason), null);
         Assert.Equal(answer, status.Recoverable);
         Assert.Contains(advice, status.Advice, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Advice_names_the_site_where_it_is_to_be_followed()
+    {
+        string At(string site, GroupInfo group) => StatusBoard.Of(group, null, site).Advice;
+        var moved = Sight.Group(GroupState.FailedOver, ReasonCode.PrimaryMoved);
+        Assert.Equal("lifeboat failback shop", At("b", moved));
+        Assert.Equal("when site b is back: lifeboat failback shop there", At("a", moved));
+        // A source that was refused learns who is primary before its definition says so.
+        var refused = moved with { Source = Sight.Source() with { Phase = SourcePhase.Fenced } };
+        Assert.Equal("wait until site b has said what holds now", At("a", refused));
+        Assert.EndsWith("resolve at b", At("a", refused with { State = GroupState.Diverged }),
+            StringComparison.Ordinal);
+        Assert.EndsWith("resolve at a", At("a", Sight.Group(GroupState.Diverged, ReasonCode.Diverged)),
+            StringComparison.Ordinal);
     }
 
     [Fact]
