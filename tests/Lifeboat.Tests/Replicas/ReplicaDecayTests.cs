@@ -169,6 +169,19 @@ public sealed class ReplicaDecayTests
         Assert.NotEqual(id, replica.ReplicaId);
     }
 
+    /// <summary>What says how far records were durable is never flushed itself, and is gone then.</summary>
+    [Fact]
+    public async Task What_a_flip_takes_of_the_journals_end_is_told_also_when_power_was_lost_before()
+    {
+        await using (var replica = await _bench.StartedAsync()) await _bench.CutAsync(replica);
+        _bench.Disk.Crash(CrashStyle.LoseAll);
+        var id = await LoseAsync(sequence: _bench.Source.Last);
+        await using var again = await _bench.OpenAsync();
+        Assert.Equal(_bench.Source.Last - 1, again.DurableSequence);
+        Assert.Contains(again.Damages, d => d.Place == DamagePlace.JournalEnd);
+        Assert.NotEqual(id, again.ReplicaId);
+    }
+
     // A block of a disk, a record that will be lost, and behind that, in the same block of the journal, one that is
     // about the first once more.
     private async Task<(byte[] Stays, long Lost)> WriteOverAsync(Replica replica, Func<byte[]> behind)
