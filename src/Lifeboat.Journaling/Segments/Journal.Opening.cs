@@ -60,6 +60,9 @@ public sealed partial class Journal
         _durable = LastSequence;
         _segments[^1].Durable = _segments[^1].End;
         if (promised > LastSequence) NoteLostEnd(promised);
+        // A crash can have taken the mark with all of its records left. They are told as durable from here on, maybe
+        // long before the next flush: what a flip takes of them must not pass for a torn end.
+        else if (promised < LastSequence) await _mark.WriteAsync(LastSequence, ct);
     }
 
     private async Task BeginFirstAsync(long first, CancellationToken ct)

@@ -48,8 +48,9 @@ public sealed partial class Replica
     {
         var place = damage.Sums ? DamagePlace.Checksums : DamagePlace.Base;
         var file = damage.Sums ? SumTable.NameOf(damage.Volume) : $"base image of {NameOf(damage.Volume)}";
-        var noted = Add(new ReplicaDamage(place, file, damage.Offset, damage.Volume, damage.Offset, damage.Length, 0,
-            _time.GetUtcNow(), null, Repaired: false));
+        var noted = new ReplicaDamage(place, file, damage.Offset, damage.Volume, damage.Offset, damage.Length, 0,
+            _time.GetUtcNow(), null, Repaired: false);
+        if (CutToVolume(noted) is { } inside) noted = Add(inside);
         return new ReplicaException(ReplicaFault.Damaged, $"damaged: {noted}");
     }
 
@@ -144,6 +145,7 @@ public sealed partial class Replica
     private async Task MendLockedAsync(CancellationToken ct)
     {
         TakeJournalDamages();
+        CutToVolumes();
         await MendStretchesAsync(ct);
         (ReplicaDamage Damage, DamageCover Cover)[] open;
         lock (_damageLock) open = [.. _covers.Where(c => c.Key.MendedAt is null).Select(c => (c.Key, c.Value))];
@@ -168,7 +170,11 @@ public sealed partial class Replica
         lock (_damageLock)
         {
             _damages = [.. _damages.Select(d => ReferenceEquals(d, old) ? now : d).OfType<ReplicaDamage>()];
-            if (_covers.Remove(old, out var cover) && now is not null) _covers[now] = cover;
+            if (_covers.Remove(old, out var cover) && now is not null)
+            {
+                if (now.Length == old.Length) _covers[now] = cover;
+                else Cover(now);
+            }
             if (now is null) AddRepaired(old);
             _damagesChanged = true;
         }
@@ -266,6 +272,25 @@ public sealed partial class Replica
                 : d)];
             foreach (var damage in _damages) Cover(damage);
         }
+    }
+
+    // A base can be longer than its volume: the stream began with a shorter one, or the record that made it longer was
+    // lost with the journal's end. What lies behind the end is in no state, and the source has nothing to send for it.
+    private void CutToVolumes()
+    {
+        foreach (var damage in _damages)
+            if (CutToVolume(damage) is var inside && inside != damage) Replace(damage, inside);
+    }
+
+    /// <returns>Null: all of it lies behind the end of the volume.</returns>
+    private ReplicaDamage? CutToVolume(ReplicaDamage damage)
+    {
+        if (damage.Length == 0) return damage;
+        // One that the stream has not brought yet is as long as its image.
+        var size = _volumeSizes.Latest.GetValueOrDefault(damage.Volume) is > 0 and var latest
+            ? latest : _images[damage.Volume].SizeBytes;
+        if (damage.End <= size) return damage;
+        return damage.Offset < size ? damage with { Length = size - damage.Offset } : null;
     }
 
     private string NameOf(ushort volume) => Definition.Volumes.First(v => v.Index == volume).Name;

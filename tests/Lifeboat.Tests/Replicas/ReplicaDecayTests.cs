@@ -169,6 +169,51 @@ public sealed class ReplicaDecayTests
         Assert.NotEqual(id, replica.ReplicaId);
     }
 
+    /// <summary>What says how far records were durable is never flushed itself, and is gone then.</summary>
+    [Fact]
+    public async Task What_a_flip_takes_of_the_journals_end_is_told_also_when_power_was_lost_before()
+    {
+        await using (var replica = await _bench.StartedAsync()) await _bench.CutAsync(replica);
+        _bench.Disk.Crash(CrashStyle.LoseAll);
+        var id = await LoseAsync(sequence: _bench.Source.Last);
+        await using var again = await _bench.OpenAsync();
+        Assert.Equal(_bench.Source.Last - 1, again.DurableSequence);
+        Assert.Contains(again.Damages, d => d.Place == DamagePlace.JournalEnd);
+        Assert.NotEqual(id, again.ReplicaId);
+    }
+
+    /// <summary>A base has the length that was asked for first, and the stream may begin with a shorter disk.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_damaged_behind_the_end_of_a_volume_is_lost_to_nobody(bool foundBefore)
+    {
+        const int size = 48 << 10;
+        await using (var replica = await _bench.OpenAsync())
+        {
+            Flip(size - Block);
+            Flip(size);
+            if (foundBefore) await ScrubAsync(replica);
+            await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: true));
+            await _bench.TakeAsync(replica, _bench.Source.Size(Volume, size));
+            await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+            await _bench.CutAsync(replica);
+            await ScrubAsync(replica);
+            Assert.Equal([new LostRange(Volume, size - Block, Block)], replica.Lost);
+            for (var i = 0; i < 30; i++) await _bench.CutAsync(replica);
+            await _bench.FoldAsync(replica);
+        }
+        await using var again = await _bench.OpenAsync();
+        await again.LookAgainAsync(Ct);
+        Assert.Equal([new LostRange(Volume, size - Block, Block)], again.Lost);
+        await _bench.TakeAsync(again, _bench.Source.BeginBatch(newStream: false));
+        await _bench.TakeAsync(again, _bench.Source.Zero(Volume, size - Block, Block));
+        await _bench.TakeAsync(again, _bench.Source.EndBatch());
+        await _bench.CutAsync(again);
+        Assert.Empty(again.Lost);
+        Assert.Equal(PointState.Sealed, again.Points[^1].State);
+    }
+
     // A block of a disk, a record that will be lost, and behind that, in the same block of the journal, one that is
     // about the first once more.
     private async Task<(byte[] Stays, long Lost)> WriteOverAsync(Replica replica, Func<byte[]> behind)
