@@ -64,6 +64,12 @@ internal sealed class DiskOperator(SimulatedWorld world, Prng prng)
     {
         await InQemuAsync(drive, drive.UnplugAsync);
         world.Count("disks unplugged");
+        // The storm ended while the guest's requests were waited for: who ended it found the disk still in.
+        if (generation != _generation)
+        {
+            await PlugAsync(drive);
+            return;
+        }
         await _operator.Clock.DelayAsync(TimeSpan.FromMilliseconds(prng.Next(prng.Chance(0.3) ? 1000 : 20_000))
             / world.Climate.Pace);
         // Who ended the storm has put it in.
