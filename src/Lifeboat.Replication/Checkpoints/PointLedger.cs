@@ -43,6 +43,16 @@ internal sealed class PointLedger(TimeProvider time)
     /// <summary>The recovery site has sealed everything up to this sequence.</summary>
     public void SealUpTo(long sequence) => Close(p => p.Sequence <= sequence, PointFate.Sealed);
 
+    /// <summary>
+    /// What the recovery site said when it was met: the newest point that it has; 0: none. It may have lost what was
+    /// sealed, with its disk or for an older copy, and then nothing is to be told of that any more.
+    /// </summary>
+    public void Meet(long newest)
+    {
+        lock (_gate)
+            if (_lastSealed?.Sequence > newest) _lastSealed = null;
+    }
+
     /// <summary>Sequences above this one were given up and will be used again.</summary>
     public void DropAbove(long sequence) => Close(p => p.Sequence > sequence, PointFate.Lost);
 

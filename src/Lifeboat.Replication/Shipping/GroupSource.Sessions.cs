@@ -166,6 +166,7 @@ public sealed partial class GroupSource
     private async Task<CaptureStream> GoOnFromAsync(HelloReply reply, CancellationToken ct)
     {
         var sameReplica = reply.Replica == _replica;
+        _points.Meet(reply.Sealed);
         _points.SealUpTo(sameReplica ? reply.Sealed : 0);
         // Less durable than it once said: it was restored from an older copy, and change maps know nothing of that.
         var less = sameReplica && reply.Durable < _durableKnown;

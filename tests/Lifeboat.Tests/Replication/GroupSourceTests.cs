@@ -174,6 +174,21 @@ public sealed class GroupSourceTests
     }
 
     [Fact]
+    public void A_point_that_the_recovery_site_has_lost_is_not_told_as_sealed_any_more()
+    {
+        _world.Start();
+        _world.UntilStreaming();
+        var before = _world.Site.Durable;
+        _world.Until(() => _world.Status.LastSealed?.Sequence > before, "a point is sealed");
+        _world.Site.RestoreTo(before);
+        var left = _world.Site.Sealed;
+        _world.Network.BreakAll();
+        _world.Until(() => _world.Site.Streams == 2, "a new stream begins");
+        Assert.True((_world.Status.LastSealed?.Sequence ?? 0) <= left);
+        _world.Until(() => _world.Status.LastSealed?.Sequence > left, "another point is sealed");
+    }
+
+    [Fact]
     public void An_old_epoch_ends_capture_for_good()
     {
         _world.Start();
