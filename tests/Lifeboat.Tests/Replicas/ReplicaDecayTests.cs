@@ -11,7 +11,7 @@ namespace Lifeboat.Tests.Replicas;
 public sealed class ReplicaDecayTests
 {
     private const ushort Volume = 5;
-    private const string Image = "shop-db1.data0.raw";
+    private const string Image = "shop-db1.data0.raw", SumsOfVolume = "base-5.sums";
     private const int Block = 4096;
     private const long HeadOfIndex = 20, EntriesOfIndex = 64;
     private static readonly CancellationToken Ct = CancellationToken.None;
@@ -62,6 +62,43 @@ public sealed class ReplicaDecayTests
         Flip(1);
         await ScrubAsync(again);
         Assert.Equal((DamagePlace.Base, 0L), (Assert.Single(again.Damages).Place, again.Damages[0].Offset));
+    }
+
+    /// <summary>A disk that had grown before another site took over is longer than the volume that comes back to it.
+    /// </summary>
+    [Theory]
+    [InlineData(64 << 10, false)]
+    [InlineData((64 << 10) - 512, false)]
+    [InlineData((64 << 10) - 512, true)]
+    public async Task What_an_image_has_behind_the_end_of_its_volume_is_neither_asked_for_nor_missed(
+        int size, bool foldedFirst)
+    {
+        _bench.Definition = _bench.Definition with
+        {
+            Volumes = [_bench.Definition.Volumes[0], _bench.Definition.Volumes[1] with { SizeBytes = 160 << 10 }],
+        };
+        await using var replica = await _bench.OpenAsync();
+        await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: true));
+        await _bench.TakeAsync(replica, _bench.Source.Size(Volume, size));
+        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, 0, _bench.Prng.Bytes(Block)));
+        await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+        await CutAndFoldAsync(replica);
+        Assert.True(_bench.Disk.Flip("shop", SumsOfVolume, 1, 4));
+        if (!foldedFirst) await ScrubAsync(replica);
+        else await BringAsync(replica, 0, Block);
+        var disk = _bench.Source.ImageAt(_bench.Source.Last)[Volume];
+        Assert.Contains(replica.Lost, l => l == new LostRange(Volume, 0, size));
+        // A block that the end of the volume cuts is brought twice: the first time its table was not to be trusted.
+        for (var times = 0; times < 2 && replica.Lost is [var lost, ..]; times++)
+        {
+            await BringAsync(replica, lost.Offset, lost.Length);
+            await ScrubAsync(replica);
+        }
+        Assert.Empty(replica.Damages);
+        Assert.All(replica.Points, p => Assert.Equal(PointState.Sealed, p.State));
+        var bytes = new byte[size];
+        await (await replica.OpenViewAsync("end", null, writable: true, Ct)).ReadAsync(Volume, 0, bytes, Ct);
+        Assert.Equal(disk[..size], bytes);
     }
 
     [Fact]
@@ -260,9 +297,28 @@ public sealed class ReplicaDecayTests
         await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: false));
         await _bench.TakeAsync(replica, _bench.Source.Write(Volume, 0, _bench.Prng.Bytes(Block)));
         await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+        await CutAndFoldAsync(replica);
+        return replica;
+    }
+
+    private async Task CutAndFoldAsync(Replica replica)
+    {
         for (var i = 0; i < 30; i++) await _bench.CutAsync(replica);
         await _bench.FoldAsync(replica);
-        return replica;
+    }
+
+    // What the volume holds there, as the source sends what was lost.
+    private async Task BringAsync(Replica replica, long offset, long length)
+    {
+        var disk = _bench.Source.ImageAt(_bench.Source.Last)[Volume];
+        await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: false));
+        foreach (var piece in disk[(int)offset..(int)(offset + length)].Chunk(32 << 10))
+        {
+            await _bench.TakeAsync(replica, _bench.Source.Write(Volume, offset, piece));
+            offset += piece.Length;
+        }
+        await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+        await CutAndFoldAsync(replica);
     }
 
     private void Flip(long at) => Assert.True(_bench.Disk.Flip("images", Image, at, 4));
