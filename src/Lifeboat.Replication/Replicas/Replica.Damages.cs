@@ -39,6 +39,11 @@ public sealed partial class Replica
     private bool IsLost(ushort volume, long offset, long length) => Array.Exists(_damages, d =>
         d.MendedAt is null && d.Volume == volume && d.Offset < offset + length && offset < d.End);
 
+    // The base lacks it, until a fold has passed what mends it.
+    private bool IsLostInBase(ushort volume, long offset, long length) => Array.Exists(_damages, d =>
+        d.Length > 0 && d.Sequence <= FoldedSequence && !(d.MendedAt <= FoldedSequence)
+        && d.Volume == volume && d.Offset < offset + length && offset < d.End);
+
     private bool HasLost =>
         Array.Exists(_damages, d => d is { Length: > 0, MendedAt: null } or { IsStretch: true, MendedAt: null });
 
@@ -221,6 +226,8 @@ public sealed partial class Replica
             var reader = _journal.Read(damage.Sequence, damage.Sequence, passDamage: true);
             return await reader.ReadAsync(ct) && reader.Damage is null;
         }
+        // Without a sum it is not known to read well.
+        if (damage.End > _images[damage.Volume].CheckedTo) return false;
         var block = new byte[BlockSum.BlockBytes];
         for (var at = damage.Offset; at < damage.End; at += block.Length)
             if (await _images[damage.Volume].ReadAsync(

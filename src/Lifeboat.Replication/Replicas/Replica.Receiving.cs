@@ -134,7 +134,8 @@ public sealed partial class Replica
     // That sums are forgotten is durable before a fold leaves them out: the record of the size may yet be lost.
     private async Task GrowAsync(CheckedImage image, long size, CancellationToken ct)
     {
-        if (await image.GrowAsync(size, ct)) return;
+        if (await image.GrowAsync(size, ct) is not { } lost) return;
+        foreach (var damage in lost) Note(damage);
         image.ForgetTail();
         if (_manifest.Sums?.FirstOrDefault(s => s.Index == image.Volume)?.To > image.DurableTo)
             await ChangeAsync(m => m with { Sums = Sums() }, ct);

@@ -137,11 +137,10 @@ public sealed partial class Replica
         await MendAsync(ct);
         _scrubbing = false;
         Interlocked.Exchange(ref _lastPassBytes, Interlocked.Exchange(ref _passBytes, 0));
-        _damagesChanged = false;
-        await ChangeAsync(m => m with { ScrubbedAt = _time.GetUtcNow(), Damages = _damages, Sums = Sums() }, ct);
+        await ChangeWithDamagesAsync(m => m with { ScrubbedAt = _time.GetUtcNow(), Sums = Sums() }, ct);
     }
 
-    // Gives blocks their sums, up to about this byte: what is there now counts as right.
+    // Gives blocks their sums, up to about this byte: what is there now counts as right, but for what is known not to be.
     private async Task<long> BuildSumsAsync(CheckedImage image, long upTo, CancellationToken ct)
     {
         upTo = Math.Min(upTo, image.SizeBytes);
@@ -185,7 +184,8 @@ public sealed partial class Replica
         {
             var content = bytes.AsSpan(block * BlockSum.BlockBytes);
             content = content[..Math.Min(BlockSum.BlockBytes, content.Length)];
-            var isLost = lost.Contains(at + (long)block * BlockSum.BlockBytes);
+            var offset = at + (long)block * BlockSum.BlockBytes;
+            var isLost = lost.Contains(offset) || IsLostInBase(image.Volume, offset, content.Length);
             SumSector.Set(table.AsSpan(block / SumSector.Blocks * SumSector.Bytes, SumSector.Bytes),
                 block % SumSector.Blocks, isLost ? BlockSum.Poison(content) : BlockSum.Of(content));
         }

@@ -251,6 +251,39 @@ public sealed class ReplicaDecayTests
         Assert.Equal(PointState.Sealed, again.Points[^1].State);
     }
 
+    /// <summary>A last block that is short has no sum any more when the volume grows. What was wrong in it is known
+    /// all the same.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_damaged_at_the_end_of_a_volume_stays_so_when_it_grows(bool known)
+    {
+        const int size = (64 << 10) + 512;
+        var end = _bench.Prng.Bytes(512);
+        await using var replica = await _bench.StartedAsync();
+        await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: false));
+        await _bench.TakeAsync(replica, _bench.Source.Size(Volume, size));
+        await _bench.TakeAsync(replica, _bench.Source.Write(Volume, size - 512, end));
+        await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+        await CutAndFoldAsync(replica);
+        await ScrubAsync(replica);
+        Flip(size - 512 + 7);
+        if (known) await ScrubAsync(replica);
+        await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: false));
+        await _bench.TakeAsync(replica, _bench.Source.Size(Volume, 128 << 10));
+        await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+        await _bench.CutAsync(replica);
+        await replica.LookAgainAsync(Ct);
+        await ScrubAsync(replica);
+        Assert.Contains(replica.Lost, l => l.Volume == Volume && l.Offset <= size - 512
+            && l.Offset + l.Length >= size);
+        Assert.Equal(PointState.Damaged, replica.Points[^1].State);
+        await BringAsync(replica, 64 << 10, Block);
+        await ScrubAsync(replica);
+        Assert.Empty(replica.Damages);
+        Assert.Equal(PointState.Sealed, replica.Points[^1].State);
+    }
+
     // A block of a disk, a record that will be lost, and behind that, in the same block of the journal, one that is
     // about the first once more.
     private async Task<(byte[] Stays, long Lost)> WriteOverAsync(Replica replica, Func<byte[]> behind)

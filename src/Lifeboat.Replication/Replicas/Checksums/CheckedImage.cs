@@ -47,20 +47,37 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
     public void ForgetTail() => DurableTo = CheckedTo = WholeSectors(CheckedTo);
 
     /// <summary>Makes the image longer, under the gate.</summary>
-    /// <returns>False: nobody knows what the added bytes are, so the tail has to be forgotten.</returns>
+    /// <returns>
+    /// Null: all has its sums still. Else nobody knows what the added bytes are, so the tail has to be forgotten; and
+    /// what in it fits its sum no more, which nobody can tell without.
+    /// </returns>
     /// <exception cref="ReplicaStoreException">TargetTooSmall: the image cannot grow.</exception>
-    public async ValueTask<bool> GrowAsync(long sizeBytes, CancellationToken ct)
+    public async ValueTask<IReadOnlyList<BaseDamage>?> GrowAsync(long sizeBytes, CancellationToken ct)
     {
         var before = SizeBytes;
-        if (sizeBytes <= before) return true;
+        if (sizeBytes <= before) return null;
         if (image is not IGrowingImage growing)
             throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall,
                 $"the image of volume {Volume} has {SizeBytes} bytes and cannot have {sizeBytes}");
+        var lost = await DamagesAsync(WholeSectors(CheckedTo), CheckedTo, ct);
         await growing.GrowAsync(sizeBytes, ct);
-        if (CheckedTo < before || !await HasZeroesFromAsync(before, ct)) return false;
+        if (CheckedTo < before || !await HasZeroesFromAsync(before, ct)) return lost;
         if (DurableTo == before) DurableTo = SizeBytes;
         CheckedTo = SizeBytes;
-        return true;
+        return null;
+    }
+
+    private async ValueTask<List<BaseDamage>> DamagesAsync(long from, long to, CancellationToken ct)
+    {
+        var found = new List<BaseDamage>();
+        var bytes = new byte[to - from];
+        for (var at = from; at < to;)
+        {
+            if (await TryReadAsync(at, bytes.AsMemory((int)(at - from)), Pending, ct) is not { } damage) break;
+            found.Add(damage);
+            at = Math.Max(at + 1, damage.Offset + damage.Length);
+        }
+        return found;
     }
 
     // Zeroes have the sum of zeroes, which a table has where nothing was noted; a block that was short counted as
