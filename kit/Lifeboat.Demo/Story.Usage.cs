@@ -10,6 +10,9 @@ namespace Lifeboat.Demo;
 internal sealed partial class Story
 {
     private const double UsageLimit = 0.01;
+    // A journal between two looks is metered along a straight line; over a drill that is one or two such lines, and the
+    // guest does not write as evenly as that.
+    private const double JournalLimit = 0.05;
     private static readonly TimeSpan LookLimit = TimeSpan.FromSeconds(30);
 
     /// <summary>
@@ -30,7 +33,7 @@ internal sealed partial class Story
             var (metered, meteredPoints) = (after.Total.JournalGibHours - before.Total.JournalGibHours,
                 after.Total.PointGibHours - before.Total.PointGibHours);
             ledger.Prove("metered GiB hours are what was there",
-                Apart(metered, journal) <= UsageLimit && Apart(meteredPoints, points) <= UsageLimit,
+                Apart(metered, journal) <= JournalLimit && Apart(meteredPoints, points) <= UsageLimit,
                 $"{(to - from).TotalSeconds:0} s at site b: journal {metered:0.000000} GiB h metered, "
                 + $"{journal:0.000000} there ({Apart(metered, journal):0.00%} apart), volumes with points "
                 + $"{meteredPoints:0.000000}, {points:0.000000} there ({Apart(meteredPoints, points):0.00%})");

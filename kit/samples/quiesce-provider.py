@@ -11,8 +11,8 @@ from datetime import datetime
 
 LINE_MAX = 64 << 10
 path, quiesce_command, thaw_command = sys.argv[1:4]
-lock = threading.Lock()  # one thing at a time for an instance; the state below is of instance -> (id, deadline)
-held = {}
+lock = threading.Lock()  # one thing at a time for an instance
+held, over = {}, set()  # instance -> (id, deadline), and ids that were thawed
 
 
 class Failed(Exception):
@@ -53,8 +53,11 @@ def answer(request):
         raise Failed("refused", f"there is no method '{method}'")
     with lock:
         if method == "thaw":
+            over.add(request["id"])
             known, in_time, evidence = thaw(instance, request["limitSeconds"])
             return {"held": in_time and known[0] == request["id"], "evidence": evidence}
+        if request["id"] in over:  # given up, thawed, and read only now: nobody would thaw it again
+            raise Failed("refused", "it was thawed already")
         deadline = datetime.fromisoformat(request["deadline"].replace("Z", "+00:00")).timestamp()
         held[instance] = (request["id"], deadline)  # before the command: what it does half is undone by the thaw
         return {"reached": "application", "evidence": run(quiesce_command, instance, request["limitSeconds"])}
@@ -89,11 +92,8 @@ class Request(socketserver.StreamRequestHandler):
             pass  # given up; a thaw follows
 
 
-class Server(socketserver.ThreadingUnixStreamServer):
-    daemon_threads = True
-
-
 if os.path.exists(path):
     os.unlink(path)
 threading.Thread(target=dead_man, daemon=True).start()
-Server(path, Request).serve_forever()
+socketserver.ThreadingUnixStreamServer.daemon_threads = True
+socketserver.ThreadingUnixStreamServer(path, Request).serve_forever()

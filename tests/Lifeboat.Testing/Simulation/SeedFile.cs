@@ -30,7 +30,9 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
     public static SeedFile Of(SimulationOptions world, SimulationResult result)
     {
         var violation = result.Violation ?? throw new ArgumentException("this world holds", nameof(result));
-        return new SeedFile(world.Seed, violation.Checker, violation.What, SimulationResult.Commit)
+        // A stack trace has paths of the machine that found it.
+        var what = violation.What.Split('\n')[0];
+        return new SeedFile(world.Seed, violation.Checker, what, SimulationResult.Commit)
         {
             Flaw = world.Flaw,
             Decay = world.Decay,
