@@ -93,6 +93,12 @@ internal sealed class ModelSource(Prng prng, IReadOnlyDictionary<ushort, int> si
                 RecordCodec.DataOf(Record(s), header).CopyTo(images[header.Volume].AsMemory((int)header.Offset));
             else if (header.Kind == RecordKind.Zero)
                 images[header.Volume].AsSpan((int)header.Offset, (int)header.Length).Clear();
+            else if (header.Kind == RecordKind.VolumeSize)
+            {
+                var image = images[header.Volume];
+                Array.Resize(ref image, (int)header.Offset);
+                images[header.Volume] = image;
+            }
         }
         return images;
     }
