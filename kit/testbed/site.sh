@@ -100,10 +100,19 @@ YAML
   mv "$testbed_dir/clouds.yaml.new" "$testbed_dir/clouds.yaml"
 }
 
+# A line that stays is of a site in another folder; that of a site just killed goes within a moment.
+line_is_free() {
+  local tries
+  for ((tries = 0; tries < 50; tries++)); do
+    [ -e "/sys/class/net/$line" ] || return 0
+    sleep 0.1
+  done
+  die "another site $site runs on this machine (interface $line is there); only one can, whatever its folder"
+}
+
 # The line between this machine and the site. What comes from it is forwarded, so that sites reach each other and each
 # other's floating addresses; the machine's forwarding at large stays as it is.
 connect() { # pid
-  ip link del "$line" 2>/dev/null || true
   ip link add "$line" type veth peer name eth0 netns "$1"
   ip addr add "$host_address/24" dev "$line"
   ip link set "$line" up
