@@ -18,7 +18,8 @@ internal sealed class StormStore(IRunStore inner, StormLease lease) : IRunStore
     }
 
     public Task<Run?> TryAddAsync(Run run, CancellationToken ct) => inner.TryAddAsync(run, ct);
-    public Task<Run?> TryReopenAsync(Run run, CancellationToken ct) => inner.TryReopenAsync(run, ct);
+    public Task<Run?> TryReopenAsync(Run run, RunState from, CancellationToken ct) =>
+        inner.TryReopenAsync(run, from, ct);
     public Task<Run?> FindAsync(Guid id, CancellationToken ct) => inner.FindAsync(id, ct);
     public Task<Run?> FindByKeyAsync(string group, string idempotencyKey, CancellationToken ct) =>
         inner.FindByKeyAsync(group, idempotencyKey, ct);
