@@ -63,8 +63,9 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
     public async Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
         await QueryAsync("WHERE finished = 0 ORDER BY created_at, id", new { });
 
-    public async Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
-        await QueryAsync("WHERE ended_at >= @since", new { since = moment.ToUnixTimeMilliseconds() });
+    public async Task<IReadOnlyList<Run>> EndedSinceAsync(string? group, DateTimeOffset moment,
+        CancellationToken ct) => await QueryAsync("WHERE (@group IS NULL OR name = @group) AND ended_at >= @since",
+            new { group, since = moment.ToUnixTimeMilliseconds() });
 
     public async Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct)
     {

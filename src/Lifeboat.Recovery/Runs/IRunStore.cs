@@ -25,8 +25,11 @@ public interface IRunStore
     /// <summary>Newest first; of one group, or of all when null.</summary>
     Task<IReadOnlyList<Run>> ListAsync(string? group, CancellationToken ct);
     Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct);
-    /// <summary>Finished at this moment or later, by the clock of who carried them out; in no order.</summary>
-    Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct);
+    /// <summary>
+    /// Finished at this moment or later, by the clock of who carried them out, however many; in no order. Of one group,
+    /// or of all when null.
+    /// </summary>
+    Task<IReadOnlyList<Run>> EndedSinceAsync(string? group, DateTimeOffset moment, CancellationToken ct);
 
     /// <summary>What people asked of a run; kept apart from it, so that neither overwrites the other.</summary>
     Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct);

@@ -70,8 +70,9 @@ public sealed class InMemoryRunStore(Func<Task>? pause = null) : IRunStore
     public Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
         Task.FromResult(Unfinished);
 
-    public Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
-        Task.FromResult<IReadOnlyList<Run>>([.. All().Where(r => r.Finished && r.FinishedAt >= moment)]);
+    public Task<IReadOnlyList<Run>> EndedSinceAsync(string? group, DateTimeOffset moment, CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<Run>>([.. All().Where(r => r.Finished && r.FinishedAt >= moment
+            && (group is null || r.Group == group))]);
 
     public async Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct)
     {

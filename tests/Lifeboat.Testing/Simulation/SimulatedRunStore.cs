@@ -49,8 +49,9 @@ public sealed class SimulatedRunStore(SimulatedHost host) : IRunStore
     public Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
         StoredAsync<IReadOnlyList<Run>>(() => [.. _runs.Where(r => !r.Finished)], ct);
 
-    public Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
-        StoredAsync<IReadOnlyList<Run>>(() => [.. _runs.Where(r => r.Finished && r.FinishedAt >= moment)], ct);
+    public Task<IReadOnlyList<Run>> EndedSinceAsync(string? group, DateTimeOffset moment, CancellationToken ct) =>
+        StoredAsync<IReadOnlyList<Run>>(() => [.. _runs.Where(r => r.Finished && r.FinishedAt >= moment
+            && (group is null || r.Group == group))], ct);
 
     public Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct) => StoredAsync(() =>
     {

@@ -77,12 +77,14 @@ public abstract class RunStoreConformance
         await store.TryAddAsync(second, Ct);
         await store.SaveAsync(Finished(first), Tenure.Sole, Ct);
         var end = Finished(first).FinishedAt!.Value;
-        Assert.Equal(first.Id, Assert.Single(await store.EndedSinceAsync(end, Ct)).Id);
-        Assert.Empty(await store.EndedSinceAsync(end.AddMilliseconds(1), Ct));
+        Assert.Equal(first.Id, Assert.Single(await store.EndedSinceAsync(null, end, Ct)).Id);
+        Assert.Equal(first.Id, Assert.Single(await store.EndedSinceAsync("shop", end, Ct)).Id);
+        Assert.Empty(await store.EndedSinceAsync("other", end, Ct));
+        Assert.Empty(await store.EndedSinceAsync(null, end.AddMilliseconds(1), Ct));
         await store.TryReopenAsync(first, Finished(first).State, Ct);
-        Assert.Empty(await store.EndedSinceAsync(end, Ct));
+        Assert.Empty(await store.EndedSinceAsync(null, end, Ct));
         await store.SaveAsync(Finished(first) with { FinishedAt = end.AddHours(1) }, Tenure.Sole, Ct);
-        Assert.Equal(first.Id, Assert.Single(await store.EndedSinceAsync(end.AddMilliseconds(1), Ct)).Id);
+        Assert.Equal(first.Id, Assert.Single(await store.EndedSinceAsync(null, end.AddMilliseconds(1), Ct)).Id);
     }
 
     [Fact]

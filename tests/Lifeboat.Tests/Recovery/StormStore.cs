@@ -25,8 +25,8 @@ internal sealed class StormStore(IRunStore inner, StormLease lease) : IRunStore
         inner.FindByKeyAsync(group, idempotencyKey, ct);
     public Task<IReadOnlyList<Run>> ListAsync(string? group, CancellationToken ct) => inner.ListAsync(group, ct);
     public Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) => inner.UnfinishedAsync(ct);
-    public Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
-        inner.EndedSinceAsync(moment, ct);
+    public Task<IReadOnlyList<Run>> EndedSinceAsync(string? group, DateTimeOffset moment, CancellationToken ct) =>
+        inner.EndedSinceAsync(group, moment, ct);
     public Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct) => inner.SignalAsync(id, signal, ct);
     public Task<RunSignals> SignalsAsync(Guid id, CancellationToken ct) => inner.SignalsAsync(id, ct);
     public Task AddDurationAsync(string step, string group, TimeSpan duration, CancellationToken ct) =>
