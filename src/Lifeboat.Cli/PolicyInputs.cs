@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
-using System.Text.Json;
-using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
@@ -85,13 +83,6 @@ internal sealed class PolicyInputs
         DrillTimeZone = parsed.GetValue(_drillZone),
     };
 
-    /// <summary>The fields of a policy that the change has a value for.</summary>
-    public static IReadOnlyList<string> Given(PolicyChange change) =>
-    [
-        .. JsonSerializer.SerializeToElement(change, ContractJson.Options).EnumerateObject()
-            .Select(p => p.Name == "shipCap" ? "shipBytesPerSecond" : p.Name),
-    ];
-
     public static Argument<string> Name() => new("policy") { Description = "Name of the policy" };
 
     public static Option<string?> Description() => new("--description")
@@ -100,13 +91,33 @@ internal sealed class PolicyInputs
         HelpName = "TEXT",
     };
 
+    public static Option<string> Keep() => new("--keep", "-k")
+    {
+        Description = "The site whose changes stay, of those that are shown as contested",
+        HelpName = "SITE",
+        Required = true,
+    };
+
+    public static Option<string[]?> Fields() => new("--field")
+    {
+        Description = "Only this field of those that are contested; may be given several times",
+        HelpName = "FIELD",
+    };
+
     public static void Write(CommandOutput output, NamedPolicy policy) => output.WriteFacts(policy,
     [
         ("policy", policy.Name), ("description", policy.Description), ("version", $"{policy.Version}"),
         ("changed", Show.Time(policy.ChangedAt)),
+        .. policy.Conflicts.Select(c => ("contested", (string?)Contested(c))),
+        .. policy.Faults.Select(f => ("does not go together", (string?)f)),
         ("groups", policy.Groups.Count == 0 ? "none" : string.Join(", ", policy.Groups)),
         .. Facts(policy.Policy),
     ]);
+
+    /// <summary>What each site made of a field, the value that holds here first.</summary>
+    public static string Contested(DefinitionConflict conflict) => conflict.Field + ": " + string.Join(", ",
+        conflict.Values.OrderByDescending(v => v.Holds)
+            .Select(v => $"'{v.Value}' of {v.Site} at {Show.Time(v.At)}{(v.Holds ? ", which holds here" : "")}"));
 
     /// <summary>A policy as lines of name and value.</summary>
     public static IEnumerable<(string Name, string? Value)> Facts(Policy policy) =>

@@ -61,7 +61,8 @@ internal static class ControllerServices
             .AddSingleton<DivergenceStore>().AddSingleton<DivergenceWatch>().AddSingleton<Divergences>()
             .AddSingleton<InstanceQuiesces>().AddSingleton<FollowUpStore>()
             .AddSingleton<RecoveryProofs>().AddSingleton<StatusBoard>();
-        services.AddSingleton<PolicyStore>().AddSingleton<PolicyFollowers>().AddSingleton<PolicyCatalog>();
+        services.AddSingleton<PolicyStore>().AddSingleton<PolicyFollowers>().AddSingleton<PolicyCatalog>()
+            .AddSingleton<EditWriter>().AddSingleton<PolicyLevelling>().AddSingleton<PolicyConflicts>();
         services.AddSingleton<ApplicationCatalog>().AddSingleton<SharedCheckpoint>();
         services.AddSingleton(CreateRunner).AddSingleton<RunFeed>().AddSingleton<ReportFiles>()
             .AddSingleton<RunHost>();
@@ -137,7 +138,8 @@ internal static class ControllerServices
         services.AddSingleton<LevelLedger>().AddSingleton<UsageLedger>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<UsageReports>(p, SiteName(p)));
         services.AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<AlertDeliveries>())
-            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<DrillBook>());
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<DrillBook>())
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<PolicyConflicts>());
         // In this order: what drills came to is noted before alerts are made of it.
         services.AddSingleton<IWatcher>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IWatcher>(p => p.GetRequiredService<LevelLedger>())

@@ -16,6 +16,7 @@ internal static class EventIds
     public const int SitePaired = 5009;
     public const int PairingRefused = 5010;
     public const int Fenced = 5011;
+    public const int PolicyLearned = 5015;
     public const int GroupRescued = 5013;
     public const int NotRecorded = 5014;
     public const int SharedPointNotCut = 5020;

@@ -75,7 +75,7 @@ internal sealed class GroupCreateCommand : LifeboatCommand
             Checks = parsed.GetRequiredValue(_checks),
             Application = parsed.GetValue(_application),
             PolicyName = parsed.GetValue(_policy),
-            Overrides = parsed.GetValue(_policy) is null ? [] : PolicyInputs.Given(given),
+            Overrides = parsed.GetValue(_policy) is null ? [] : given.Given(),
             Suspend = parsed.GetValue(_suspend) is { } span ? new SuspendGroupRequest("waits for a seed", span) : null,
             Policy = policy,
         }, ct);

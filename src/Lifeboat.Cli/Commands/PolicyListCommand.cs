@@ -11,10 +11,11 @@ internal sealed class PolicyListCommand() : LifeboatCommand("policy", "list", "L
         var policies = await session.Controller.PoliciesAsync(ct);
         session.Output.Write(policies, table =>
         {
-            table.AddColumns("policy", "version", "rpo target", "retention", "groups", "description");
+            table.AddColumns("policy", "version", "rpo target", "retention", "groups", "contested",
+                "description");
             foreach (var p in policies)
                 table.AddRow(p.Name, $"{p.Version}", Span.Text(p.Policy.RpoTarget), p.Policy.Retention.ToString(),
-                    $"{p.Groups.Count}", p.Description ?? "");
+                    $"{p.Groups.Count}", string.Join(", ", p.Conflicts.Select(c => c.Field)), p.Description ?? "");
         });
         return ExitCode.Ok;
     }

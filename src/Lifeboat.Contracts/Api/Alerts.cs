@@ -34,6 +34,8 @@ public enum AlertKind
     DeliveryFailed = 15,
     /// <summary>A disk of a protected instance is in no group.</summary>
     VolumeUnprotected = 16,
+    /// <summary>Two sites changed a named policy in ways that contradict each other.</summary>
+    PolicyConflict = 17,
 }
 
 /// <summary>Numbers are stored and never change.</summary>

@@ -20,6 +20,10 @@ public sealed partial class ControllerClient
     public Task DeletePolicyAsync(string policy, CancellationToken ct) =>
         TellAsync(HttpMethod.Delete, $"v1/policies/{Escape(policy)}", null, ct);
 
+    /// <summary>Says which site's changes stay of those that contradict each other.</summary>
+    public Task<NamedPolicy> SettlePolicyAsync(string policy, SettleRequest request, CancellationToken ct) =>
+        AskAsync<NamedPolicy>(HttpMethod.Post, $"v1/policies/{Escape(policy)}/settle", request, ct);
+
     public Task<IReadOnlyList<GroupPlan>> PlansAsync(CancellationToken ct) =>
         AskAsync<IReadOnlyList<GroupPlan>>(HttpMethod.Get, "v1/plans", null, ct);
 

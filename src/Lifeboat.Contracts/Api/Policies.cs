@@ -8,7 +8,16 @@ namespace Lifeboat.Contracts.Api;
 /// <param name="Version">One more with each change.</param>
 /// <param name="Groups">Full names of those that follow it, wherever they run.</param>
 public sealed record NamedPolicy(string Name, string Tenant, string? Description, long Version, Policy Policy,
-    DateTimeOffset ChangedAt, IReadOnlyList<string> Groups);
+    DateTimeOffset ChangedAt, IReadOnlyList<string> Groups)
+{
+    /// <summary>What two sites changed in different ways while neither heard of the other; empty: nothing.</summary>
+    public IReadOnlyList<DefinitionConflict> Conflicts { get; init; } = [];
+    /// <summary>
+    /// Why changes of several sites cannot hold together though each could alone; empty: they do. What held before
+    /// does until somebody changes or settles it.
+    /// </summary>
+    public IReadOnlyList<string> Faults { get; init; } = [];
+}
 
 public sealed record CreatePolicyRequest
 {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
 using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
 
@@ -93,6 +94,13 @@ public sealed record PolicyChange
         };
         return (changed, [.. problems, .. CapProblems(), .. changed.Problems()]);
     }
+
+    /// <summary>The fields of a policy that the change has a value for.</summary>
+    public IReadOnlyList<string> Given() =>
+    [
+        .. JsonSerializer.SerializeToElement(this, ContractJson.Options).EnumerateObject()
+            .Select(p => p.Name == "shipCap" ? "shipBytesPerSecond" : p.Name),
+    ];
 
     private IEnumerable<string> CapProblems()
     {

@@ -10,6 +10,11 @@ public sealed record StartRunRequest
     public required RunKind Kind { get; init; }
     /// <summary>Test failover and failover only; null: the newest sealed point.</summary>
     public Guid? PointId { get; init; }
+    /// <summary>
+    /// Failover only: somebody knows that the instances do not run any more at the site that is left, though it is
+    /// connected and answers; without that it is refused then (WrongState), for both sites would write.
+    /// </summary>
+    public bool SourceIsDead { get; init; }
     /// <summary>Resolve only: which side stays.</summary>
     public ForkChoice? Choice { get; init; }
     /// <summary>Checks in addition to the group's own.</summary>

@@ -24,9 +24,14 @@ public sealed record PeerStatuses(IReadOnlyList<SourceStatus> Sources, IReadOnly
 /// <param name="Known">An answer to another stand than one's own: which groups, and how new, without what they are.
 /// </param>
 /// <param name="Wanted">Names of groups that are to be in the answer.</param>
+/// <param name="Policies">
+/// A digest of the named policies that the site which says this knows; null: it is of a release that does not exchange
+/// them.
+/// </param>
 public sealed record GroupExchange(IReadOnlyList<GroupRecord> Groups,
     IReadOnlyList<DivergenceNotice>? Divergences = null, string? Controllers = null, string? Stand = null,
-    IReadOnlyList<KnownGroup>? Known = null, IReadOnlyList<string>? Wanted = null);
+    IReadOnlyList<KnownGroup>? Known = null, IReadOnlyList<string>? Wanted = null,
+    string? Policies = null);
 
 /// <summary>How new what a site knows of a group is.</summary>
 public sealed record KnownGroup(string Name, Epoch Epoch, long Version, bool Removed);

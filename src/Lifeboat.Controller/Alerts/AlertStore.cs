@@ -59,13 +59,14 @@ internal sealed class AlertStore(ControllerDatabase database)
     private static void Save(string condition, Alert alert, DbTransaction transaction) =>
         transaction.Connection!.Execute("""
             INSERT INTO alerts(id, condition, name, raised_at, closed, live, body)
-            VALUES(@Id, @condition, @Group, @At, @Closed, @Live, @Body)
+            VALUES(@Id, @condition, @Name, @At, @Closed, @Live, @Body)
             ON CONFLICT(id) DO UPDATE SET closed = excluded.closed, live = excluded.live, body = excluded.body
             """, new
         {
             Id = $"{alert.Id}",
             condition,
-            alert.Group,
+            // Whose it is, its full name says: of a policy too.
+            Name = alert.Group ?? (alert.Kind is AlertKind.PolicyConflict ? alert.Subject : null),
             At = alert.Since.ToUnixTimeMilliseconds(),
             Closed = alert.ClosedAt is null ? 0 : 1,
             Live = IsLive(alert) ? 1 : 0,

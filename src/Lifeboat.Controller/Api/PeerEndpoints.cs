@@ -22,7 +22,7 @@ namespace Lifeboat.Controller.Api;
 /// between it and this site, and instances only as members of them.
 /// </summary>
 internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles boot,
-    CertificateRotation certificates, Exchange exchange)
+    CertificateRotation certificates, Exchange exchange, PolicyLevelling policies)
 {
     private const string Group = "/peer/v1/groups/{group}";
 
@@ -39,6 +39,8 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
     {
         routes.MapPost("/peer/v1/exchange", (HttpContext http, GroupExchange theirs, CancellationToken ct) =>
             exchange.AnswerAsync(RequestGate.Peer(http), theirs, ct));
+        routes.MapPost("/peer/v1/policies", (HttpContext http, PolicyExchange theirs) =>
+            policies.Answer(RequestGate.Peer(http), theirs));
         routes.MapGet("/peer/v1/statuses", (HttpContext http, CancellationToken ct) =>
             here.StatusesAsync(RequestGate.Peer(http), ct));
         routes.MapPut("/peer/v1/trust", (HttpContext http, TrustNotice notice) =>

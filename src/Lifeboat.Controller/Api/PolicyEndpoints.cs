@@ -32,6 +32,8 @@ internal sealed class PolicyEndpoints(PolicyCatalog policies, PlanEditing plans,
             await policies.DeleteAsync(policy, ct);
             return Results.NoContent();
         }).Needs(Right.Change);
+        routes.MapPost(One + "/settle", (string policy, SettleRequest request, CancellationToken ct) =>
+            policies.SettleAsync(policy, request, ct)).Needs(Right.Change);
         routes.MapGet("/v1/plans", (HttpContext http) => groups.All().Where(r => !r.Removed)
             .Select(r => r.Definition).Where(d => Caller.Of(http).Sees(d.Tenant)).Select(plans.Of))
             .Needs(Right.View);

@@ -14,7 +14,8 @@ internal sealed record DeclaredPolicy(string? Tenant, string Name, string? Descr
     public Policy Policy { get; } = PolicyText.Build(Given);
 }
 
-internal sealed class PolicyKind(PolicyStore store, PolicyFollowers followers, TimeProvider time) : IDeclaredKind
+internal sealed class PolicyKind(PolicyStore store, PolicyFollowers followers, EditWriter writer,
+    TimeProvider time) : IDeclaredKind
 {
     public string Kind => "Policy";
     public string NameField => "name";
@@ -46,8 +47,7 @@ internal sealed class PolicyKind(PolicyStore store, PolicyFollowers followers, T
                 {
                     if (followers.Of(policy.Name).FirstOrDefault() is { } left)
                         throw SiteText.Changed($"group {left.Name}");
-                    store.Remove(policy.Name);
-                    return Task.CompletedTask;
+                    return SaveAsync(policy, policy with { Removed = true, ChangedAt = time.GetUtcNow() }, []);
                 }));
         }
         return Task.CompletedTask;
@@ -72,8 +72,7 @@ internal sealed class PolicyKind(PolicyStore store, PolicyFollowers followers, T
 
     private void Plan(DeclaredPolicy wanted, StoredPolicy? now, DeclarationWork work)
     {
-        var fields = FieldChanges.Between(now is null ? [] : Shown(now.Description, now.Policy),
-            Shown(wanted.Description, wanted.Policy));
+        var fields = FieldChanges.Between(now is null ? [] : Shown(now), Shown(wanted.Description, wanted.Policy));
         if (now is not null && fields.Count == 0)
         {
             work.Unchanged++;
@@ -87,16 +86,31 @@ internal sealed class PolicyKind(PolicyStore store, PolicyFollowers followers, T
                            .Except(wanted.Policy.Problems())
                        select $"group {g.Name}, which follows it: {p}";
         foreach (var problem in problems) wanted.Fields.Fault("", problem);
-        var next = new StoredPolicy(wanted.FullName, (now?.Version ?? 0) + 1, wanted.Description, wanted.Policy,
-            time.GetUtcNow());
+        var before = store.Now().GetValueOrDefault(wanted.FullName);
+        var next = new StoredPolicy(wanted.FullName, 0, wanted.Description, wanted.Policy, time.GetUtcNow());
+        // A document says all of it, so it settles what is contested.
+        var said = before is { Removed: false } ? fields.Select(f => f.Field) : PolicyMerging.All;
         work.Change(wanted, now is null ? ChangeAction.Create : ChangeAction.Change, fields,
-            $"/v1/policies/{wanted.FullName}", _ => store.TryAdd(next) || now is not null && store.TryReplace(next)
-                ? Task.CompletedTask : throw SiteText.Changed($"policy {wanted.FullName}"));
-        work.Endings.Add(ct => followers.FollowAsync(next, ct));
+            $"/v1/policies/{wanted.FullName}", _ => SaveAsync(before, next, said));
+        work.Endings.Add(ct => store.Find(wanted.FullName) is { } kept ? followers.FollowAsync(kept, ct)
+            : Task.CompletedTask);
     }
+
+    private Task SaveAsync(StoredPolicy? before, StoredPolicy wanted, IEnumerable<string> said) =>
+        store.TrySave(before, PolicyMerging.Edited(before, wanted, said, writer)) ? Task.CompletedTask
+            : throw SiteText.Changed($"policy {wanted.Name}");
 
     private static bool WillLeave(GroupDefinition group, DeclarationWork work) => work.GoneGroups.Contains(group.Name)
         || work.Of<DeclaredGroup>().Any(d => d.FullName == group.Name && d.PolicyName != group.Follows?.Policy);
+
+    // As a document could not have it, so that what is contested differs from whatever is declared.
+    private static IEnumerable<(string Field, string? Text)> Shown(StoredPolicy now)
+    {
+        var contested = PolicyMerging.Conflicts(now).ToDictionary(c => c.Field, c => "contested: "
+            + string.Join(", ", c.Values.Select(v => $"{v.Value} of {v.Site}")), StringComparer.Ordinal);
+        return Shown(now.Description, now.Policy).Where(s => !contested.ContainsKey(s.Field))
+            .Concat(contested.Select(c => (c.Key, (string?)c.Value)));
+    }
 
     private static IEnumerable<(string Field, string? Text)> Shown(string? description, Policy policy) =>
     [

@@ -19,9 +19,9 @@ namespace Lifeboat.Controller.Peers;
 //                                                                            there is asked for, a batch at a time
 //
 // Nearly always nothing has changed, and then a round costs one small request, however many groups there are. A site of
-// the release before says no digest but all that it knows, and is answered so.
+// the release before says no digest but all that it knows, and is answered so. Named policies: PolicyLevelling.
 internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatch divergences, ControllerUrls urls,
-    PeerDirectory peers)
+    PeerDirectory peers, PolicyLevelling policies)
 {
     private const int BatchGroups = 50;
     // A request's body has a limit, and a group may have thousands of volumes.
@@ -38,6 +38,8 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         var answer = await AskAsync(site, mine, ct);
         var refused = await LearnAsync(site, answer, ct);
         if (answer.Known is { } known) refused = await LevelAsync(peer, mine, known, ct) ?? refused;
+        // A site of the release before exchanges no policies.
+        if (answer.Policies is { } stand && stand != policies.Stand()) await policies.WithAsync(peer, ct);
         if (refused is not null) throw refused;
     }
 
@@ -72,7 +74,7 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         }
         catch (ProblemException e) when (e.Reason is ReasonCode.InvalidRequest)
         {
-            return await peer.ExchangeAsync(Say(site, mine, mine) with { Stand = null }, ct);
+            return await peer.ExchangeAsync(Say(site, mine, mine) with { Stand = null, Policies = null }, ct);
         }
     }
 
@@ -82,7 +84,7 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         // What cannot be taken over is met, and said, when this site asks for it in its own round.
         await LearnAsync(peer, theirs, ct);
         var mine = groups.SharedWith(peer);
-        if (theirs.Stand is null) return Say(peer, mine, mine) with { Stand = null };
+        if (theirs.Stand is null) return Say(peer, mine, mine) with { Stand = null, Policies = null };
         if (theirs.Wanted is { } wanted)
         {
             var names = wanted.ToHashSet(StringComparer.Ordinal);
@@ -105,7 +107,8 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
     }
 
     private GroupExchange Say(string site, IReadOnlyList<GroupRecord> some, IReadOnlyList<GroupRecord> all) =>
-        new(some, divergences.SharedWith(site), urls.IfSeveral, StandOf(all));
+        new(some, divergences.SharedWith(site), urls.IfSeveral, StandOf(all),
+            Policies: policies.Stand());
 
     private static string StandOf(IReadOnlyList<GroupRecord> all)
     {

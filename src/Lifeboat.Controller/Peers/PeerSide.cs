@@ -98,6 +98,9 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
     public Task<GroupExchange> ExchangeAsync(GroupExchange mine, CancellationToken ct) =>
         client.AskAsync<GroupExchange>(HttpMethod.Post, "peer/v1/exchange", mine, TimeSpan.Zero, ct);
 
+    public Task<PolicyExchange> PoliciesAsync(PolicyExchange mine, CancellationToken ct) =>
+        client.AskAsync<PolicyExchange>(HttpMethod.Post, "peer/v1/policies", mine, TimeSpan.Zero, ct);
+
     public Task<BootFileState> BootFileAsync(string digest, CancellationToken ct) =>
         client.AskAsync<BootFileState>(HttpMethod.Get, $"peer/v1/boot/{digest}", null, TimeSpan.Zero, ct);
 

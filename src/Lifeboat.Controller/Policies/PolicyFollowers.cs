@@ -39,6 +39,10 @@ internal sealed class PolicyFollowers(PolicyStore store, GroupStore groups, Grou
     public static GroupDefinition Followed(GroupDefinition group, Policy named) =>
         group with { Policy = PolicyFields.Taken(named, group.Policy, group.Follows?.Own ?? []) };
 
+    /// <summary>What would be wrong with the groups that follow it.</summary>
+    public IEnumerable<string> Faults(string name, Policy policy) =>
+        Of(name).SelectMany(g => Faults(g, policy).Select(p => $"group {g.Name}: {p}"));
+
     /// <summary>Inside the lock. A group whose agent is away has its definition, and is put to it later.</summary>
     public async Task FollowAsync(StoredPolicy policy, CancellationToken ct)
     {
@@ -48,13 +52,17 @@ internal sealed class PolicyFollowers(PolicyStore store, GroupStore groups, Grou
         if (all) store.SetFollowed(policy);
     }
 
+    private static IEnumerable<string> Faults(GroupDefinition group, Policy named) =>
+        Followed(group, named).Policy.Problems().Except(named.Problems());
+
     private async Task<bool> TryFollowAsync(string group, StoredPolicy policy, CancellationToken ct)
     {
         using var alone = await edits.EnterAsync(group, ct);
         if (groups.Find(group) is not { Removed: false, Definition: var now } || now.FullPolicy != policy.Name
             || now.PrimarySite != here.Name) return true;
         var next = Followed(now, policy.Policy);
-        if (next.Policy == now.Policy) return true;
+        // One that another site made may be at odds with what is this group's own: it stays as it is.
+        if (next.Policy == now.Policy || Faults(now, policy.Policy).Any()) return true;
         try
         {
             await edits.SaveAsync(next, ct);

@@ -4,6 +4,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Leases;
+using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -21,6 +22,8 @@ namespace Lifeboat.Controller.Runs;
 internal sealed partial class RunHost : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
+    // Sites hear of each other every two seconds.
+    private static readonly TimeSpan JustNow = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(5);
     // So that the lease of every group is with somebody before there is anything to do.
     private const int LooksPerCensus = 10;
@@ -36,6 +39,7 @@ internal sealed partial class RunHost : BackgroundService
     private readonly GroupStore _known;
     private readonly TimeProvider _time;
     private readonly TenantStore _tenants;
+    private readonly PeerDirectory _peers;
     private readonly ILogger<RunHost> _logger;
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<Guid, Task> _carried = new();
@@ -43,11 +47,11 @@ internal sealed partial class RunHost : BackgroundService
 
     public RunHost(Runner runner, IRunStore store, RunFeed feed, ReportFiles reports, LocalSide here,
         GroupOverview groups, Divergences divergences, ILeases leases, GroupStore known, TenantStore tenants,
-        TimeProvider time, ILogger<RunHost> logger)
+        PeerDirectory peers, TimeProvider time, ILogger<RunHost> logger)
     {
         (_runner, _store, _feed, _reports) = (runner, store, feed, reports);
         (_here, _groups, _divergences, _tenants, _logger) = (here, groups, divergences, tenants, logger);
-        (_leases, _known, _time) = (leases, known, time);
+        (_leases, _known, _peers, _time) = (leases, known, peers, time);
         // The end is published when the report is there too.
         _runner.Changed = (run, progress) =>
         {
@@ -72,6 +76,7 @@ internal sealed partial class RunHost : BackgroundService
                 "A key is for one request and its repetitions; take a new one.");
         }
         await ThrowIfNoPointAsync(definition, request, ct);
+        await ThrowIfSourceLivesAsync(definition, request, ct);
         var input = await InputAsync(definition, request, ct) with
         {
             RequestedBy = by,
@@ -98,6 +103,21 @@ internal sealed partial class RunHost : BackgroundService
             throw new ProblemException(ReasonCode.PointUnknown, $"group {group.Name} has no point {wanted}",
                 $"It has {points.Count}; list them with `lifeboat point list {group.Name}`.");
         }
+    }
+
+    // Two sites that write are worse than one that is down. Nobody is asked over there (I11): whether its agent is
+    // connected here, and when its controller was heard of last, is known.
+    private async Task ThrowIfSourceLivesAsync(GroupDefinition group, StartRunRequest request, CancellationToken ct)
+    {
+        var (left, now) = (group.PrimarySite, _time.GetUtcNow());
+        if (request is not { Kind: RunKind.Failover, SourceIsDead: false } || group.RecoverySite != _here.Name
+            || !_peers.Knows(left) || _peers.Client(left).LastSeen is not { } seen || now - seen > JustNow
+            || await _here.ReplicaAsync(group.Name, ct) is not { Connected: true }) return;
+        throw new ProblemException(ReasonCode.WrongState,
+            $"site {left} lives: the source of group {group.Name} is connected, and its controller was heard of "
+            + $"{(now - seen).TotalSeconds:0} s ago",
+            "Its instances would go on and both sites would write. `lifeboat failover --planned` moves them and loses "
+            + "nothing; if they are gone for good all the same, say so with --source-is-dead.");
     }
 
     public async Task<PlanInfo> PlanAsync(string group, StartRunRequest request, CancellationToken ct)

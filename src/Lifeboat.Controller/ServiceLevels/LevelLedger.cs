@@ -53,8 +53,8 @@ internal sealed class LevelLedger(ControllerDatabase database, IRunStore runs, T
         var begin = MonthText.Parse(month, time.GetUtcNow());
         var spent = Spent(group.Name, begin);
         TimeSpan In(LevelClass c) => spent.GetValueOrDefault(c);
-        var drills = (await runs.ListAsync(group.Name, ct)).Where(r => r.Kind is RunKind.TestFailover
-            && r.FinishedAt >= begin && r.FinishedAt < begin.AddMonths(1)).ToList();
+        var drills = (await runs.EndedSinceAsync(group.Name, begin, ct)).Where(r =>
+            r.Kind is RunKind.TestFailover && r.FinishedAt < begin.AddMonths(1)).ToList();
         var measured = In(LevelClass.Met) + In(LevelClass.Missed);
         return new ServiceLevel(group.Name, Tenants.Of(group), MonthText.Of(begin),
             measured > TimeSpan.Zero ? In(LevelClass.Met) / measured : null, group.Policy.RpoTarget,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Data.Common;
 using Dapper;
+using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Runs;
 using Polly;
 using Polly.Retry;
@@ -23,12 +24,21 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
             BackoffType = DelayBackoffType.Exponential,
         }).Build();
 
-    public Task<Run?> TryAddAsync(Run run, CancellationToken ct) => KeepAsync(run, """
+    public async Task<Run?> TryAddAsync(Run run, CancellationToken ct) => (await KeepAsync(run, """
         INSERT INTO runs(id, name, created_at, finished, ended_at, request_key, body)
         VALUES(@Id, @Group, @CreatedAt, @Finished, @EndedAt, @Key, @Body)
-        """);
+        """, null)).Other;
 
-    public Task<Run?> TryReopenAsync(Run run, CancellationToken ct) => KeepAsync(run, Update);
+    public async Task<Run?> TryReopenAsync(Run run, RunState from, CancellationToken ct)
+    {
+        while (true)
+        {
+            var before = await BodyAsync(run.Id);
+            if (StoredJson.Read<Run>(before) is var now && now.State != from) return now;
+            var (other, kept) = await KeepAsync(run, Update + " AND body = @Before", before);
+            if (other is not null || kept) return other;
+        }
+    }
 
     // Said twice it is the same: a commit whose answer was lost is simply repeated.
     public async Task<bool> SaveAsync(Run run, Tenure tenure, CancellationToken ct) =>
@@ -53,8 +63,9 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
     public async Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
         await QueryAsync("WHERE finished = 0 ORDER BY created_at, id", new { });
 
-    public async Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
-        await QueryAsync("WHERE ended_at >= @since", new { since = moment.ToUnixTimeMilliseconds() });
+    public async Task<IReadOnlyList<Run>> EndedSinceAsync(string? group, DateTimeOffset moment,
+        CancellationToken ct) => await QueryAsync("WHERE (@group IS NULL OR name = @group) AND ended_at >= @since",
+            new { group, since = moment.ToUnixTimeMilliseconds() });
 
     public async Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct)
     {
@@ -113,18 +124,25 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
         return true;
     }
 
-    private async Task<Run?> KeepAsync(Run run, string sql)
+    private async Task<string> BodyAsync(Guid run)
+    {
+        using var connection = database.Open();
+        return await connection.QuerySingleAsync<string>("SELECT body FROM runs WHERE id = @id", new { id = $"{run}" });
+    }
+
+    /// <param name="before">The body that the row is to have still; null: there is to be none.</param>
+    private async Task<(Run? Other, bool Kept)> KeepAsync(Run run, string sql, string? before)
     {
         using var connection = database.Open();
         try
         {
-            await connection.ExecuteAsync(sql, Row(run));
-            return null;
+            return (null, await connection.ExecuteAsync(sql, Row(run, before)) == 1);
         }
         catch (DbException e) when (database.IsDuplicate(e))
         {
             var other = await QueryAsync("WHERE name = @Group AND finished = 0", new { run.Group });
-            return other.SingleOrDefault() ?? throw new InvalidOperationException("the run in the way is gone", e);
+            return (other.SingleOrDefault() ?? throw new InvalidOperationException("the run in the way is gone", e),
+                false);
         }
     }
 
@@ -135,7 +153,7 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
         return [.. bodies.Select(StoredJson.Read<Run>)];
     }
 
-    private static object Row(Run run) => new
+    private static object Row(Run run, string? before = null) => new
     {
         Id = run.Id.ToString(),
         run.Group,
@@ -144,5 +162,6 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
         EndedAt = run.Finished ? run.FinishedAt?.ToUnixTimeMilliseconds() : null,
         Key = run.Input.IdempotencyKey,
         Body = StoredJson.Write(run),
+        Before = before,
     };
 }

@@ -127,5 +127,10 @@ internal static class Schema
         """
         CREATE TABLE usage_moves(name TEXT PRIMARY KEY, ended_at INTEGER NOT NULL, since INTEGER) STRICT;
         """,
+        // Policies are exchanged with other sites: counted as groups are, and kept when they were deleted.
+        """
+        ALTER TABLE policies ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX policies_by_revision ON policies(revision);
+        """,
     ];
 }

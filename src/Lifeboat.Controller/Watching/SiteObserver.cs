@@ -76,7 +76,7 @@ internal sealed class SiteObserver(LocalSide here, GroupOverview groups, SiteAge
         }
         else
         {
-            ended.AddRange(await runs.EndedSinceAsync(before - Overlap, ct));
+            ended.AddRange(await runs.EndedSinceAsync(null, before - Overlap, ct));
             foreach (var id in _underWay.Except(ended.Concat(open).Select(r => r.Id)).ToList())
                 if (await runs.FindAsync(id, ct) is { Finished: true } run) ended.Add(run);
             _told.RemoveWhere(t => t.End < before - Overlap);

@@ -131,7 +131,12 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
         var run = await store.FindAsync(id, ct) ?? throw Unknown(id);
         RunRules.CheckApproval(run, by, (await store.SignalsAsync(id, ct)).Cancel);
         var approved = run with { State = RunState.Pending, Approval = new RunApproval(by, time.GetUtcNow()) };
-        if (await store.TryReopenAsync(approved, ct) is { } other && other.Id != id) throw InProgress(other);
+        if (await store.TryReopenAsync(approved, RunState.WaitingApproval, ct) is { } other)
+        {
+            if (other.Id != id) throw InProgress(other);
+            // Somebody was faster; the rules say so in words.
+            RunRules.CheckApproval(other, by, cancelled: true);
+        }
         Changed(approved, null);
         LogRunApproved(id, run.Kind, run.Group, by);
         return approved;
@@ -151,7 +156,12 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
             FinishedAt = null,
             Steps = [.. run.Steps.Select(s => s.Done ? s : s with { State = StepState.Pending, FinishedAt = null })],
         };
-        if (await store.TryReopenAsync(again, ct) is { } other) throw InProgress(other);
+        if (await store.TryReopenAsync(again, run.State, ct) is { } other)
+        {
+            if (other.Id != id) throw InProgress(other);
+            RunRules.CheckRetry(other);
+            throw InProgress(other);
+        }
         Changed(again, null);
         return again;
     }

@@ -156,7 +156,7 @@ public sealed class DivergenceTests
         var known = history.Runs(vm.Options.Name).Select(r => r.Run).ToHashSet();
         await using (await FieldPartition.BetweenAsync(pair, ct))
         {
-            var failover = await taking.AskAsync<RunInfo>(["failover", FieldPair.Group], ct);
+            var failover = await taking.AskAsync<RunInfo>(["failover", FieldPair.Group, "--source-is-dead"], ct);
             Assert.True(failover.State is RunState.Succeeded, $"{failover.State} {failover.Detail}");
             await history.WaitUntilAsync(h => h.Runs(vm.Options.Name).Any(r => !known.Contains(r.Run)), ct)
                 .WaitAsync(Limit, ct);

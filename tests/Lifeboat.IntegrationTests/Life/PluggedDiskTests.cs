@@ -55,7 +55,7 @@ public sealed class PluggedDiskTests
             await vm.KillAsync(ct);
             var content = await File.ReadAllBytesAsync(Extra(pair), ct);
             var failover = await pair.B.AskAsync<RunInfo>(
-                ["failover", FieldPair.Group, "--point", $"{before.Id}"], ct);
+                ["failover", FieldPair.Group, "--source-is-dead", "--point", $"{before.Id}"], ct);
             Assert.True(failover.State is RunState.SucceededWithWarnings, $"{failover.State} {failover.Detail}");
             Assert.Equal(["vd0", "vd1"], (await InstanceAsync(pair.B, ct)).Disks.Select(d => d.Name));
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
+using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Runs;
 
 namespace Lifeboat.Testing.Recovery;
@@ -31,14 +32,17 @@ public sealed class InMemoryRunStore(Func<Task>? pause = null) : IRunStore
         return null;
     }
 
-    public async Task<Run?> TryReopenAsync(Run run, CancellationToken ct)
+    public async Task<Run?> TryReopenAsync(Run run, RunState from, CancellationToken ct)
     {
+        await PauseAsync();
         lock (_lock)
         {
             // One that waited to be approved is itself the unfinished one.
             if (UnfinishedOf(run.Group) is { } other && other.Id != run.Id) return other;
+            if (All().First(r => r.Id == run.Id) is var now && now.State != from) return now;
+            _runs[_runs.FindIndex(r => r.Id == run.Id)] = (run.Id, Write(run));
         }
-        await SaveAsync(run, Tenure.Sole, ct);
+        await PauseAsync();
         return null;
     }
 
@@ -66,8 +70,9 @@ public sealed class InMemoryRunStore(Func<Task>? pause = null) : IRunStore
     public Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
         Task.FromResult(Unfinished);
 
-    public Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
-        Task.FromResult<IReadOnlyList<Run>>([.. All().Where(r => r.Finished && r.FinishedAt >= moment)]);
+    public Task<IReadOnlyList<Run>> EndedSinceAsync(string? group, DateTimeOffset moment, CancellationToken ct) =>
+        Task.FromResult<IReadOnlyList<Run>>([.. All().Where(r => r.Finished && r.FinishedAt >= moment
+            && (group is null || r.Group == group))]);
 
     public async Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct)
     {

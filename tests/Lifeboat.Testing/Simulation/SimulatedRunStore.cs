@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Runs;
 
 namespace Lifeboat.Testing.Simulation;
@@ -22,9 +23,10 @@ public sealed class SimulatedRunStore(SimulatedHost host) : IRunStore
         return null;
     }, ct);
 
-    public Task<Run?> TryReopenAsync(Run run, CancellationToken ct) => StoredAsync(() =>
+    public Task<Run?> TryReopenAsync(Run run, RunState from, CancellationToken ct) => StoredAsync(() =>
     {
-        if (_runs.Find(r => r.Group == run.Group && !r.Finished) is { } other) return other;
+        if (_runs.Find(r => r.Group == run.Group && !r.Finished && r.Id != run.Id) is { } other) return other;
+        if (_runs.Find(r => r.Id == run.Id) is { } now && now.State != from) return now;
         Replace(run);
         return null;
     }, ct);
@@ -47,8 +49,9 @@ public sealed class SimulatedRunStore(SimulatedHost host) : IRunStore
     public Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) =>
         StoredAsync<IReadOnlyList<Run>>(() => [.. _runs.Where(r => !r.Finished)], ct);
 
-    public Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
-        StoredAsync<IReadOnlyList<Run>>(() => [.. _runs.Where(r => r.Finished && r.FinishedAt >= moment)], ct);
+    public Task<IReadOnlyList<Run>> EndedSinceAsync(string? group, DateTimeOffset moment, CancellationToken ct) =>
+        StoredAsync<IReadOnlyList<Run>>(() => [.. _runs.Where(r => r.Finished && r.FinishedAt >= moment
+            && (group is null || r.Group == group))], ct);
 
     public Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct) => StoredAsync(() =>
     {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -12,6 +13,24 @@ namespace Lifeboat.Tests.Controller;
 /// <summary>Protect, drill, lose the site, fail over, reprotect, fail back: over real HTTP, TLS and SQLite.</summary>
 public sealed class LifeOfProtectionTests
 {
+    [Fact]
+    public async Task An_unplanned_failover_from_a_site_that_lives_wants_a_word_and_asks_it_nothing()
+    {
+        await using var sites = await StartAsync();
+        await sites.ProtectAsync();
+        await UntilAsync(sites.B, GroupState.Protected);
+        await UntilAsync(sites.B, g => g.Replica is { Connected: true });
+        var failover = new StartRunRequest { Kind = RunKind.Failover };
+        var refused = await RefusedAsync(ReasonCode.WrongState,
+            () => sites.B.Client.StartRunAsync("shop", failover, Ct));
+        Assert.Contains("--source-is-dead", refused.Detail, StringComparison.Ordinal);
+        Assert.Equal("a", (await sites.B.Client.GroupAsync("shop", Ct)).Definition.PrimarySite);
+        // Its link is gone: the word is not wanted though its controller was heard of a moment ago.
+        sites.Network.Down.Add("a");
+        await UntilAsync(sites.B, g => g.Replica is { Connected: false });
+        Assert.Equal(RunState.Succeeded, (await sites.RunAsync(sites.B, failover)).State);
+    }
+
     [Fact]
     public async Task A_group_is_drilled_failed_over_and_brought_home()
     {

@@ -97,7 +97,7 @@ public sealed class PluggedDiskTests
         await sites.A.Client.CreatePointAsync("shop", new CreatePointRequest(false), Ct);
         await sites.LoseAAsync();
         var failover = await sites.RunAsync(sites.B,
-            new StartRunRequest { Kind = RunKind.Failover, PointId = before.Id });
+            new StartRunRequest { Kind = RunKind.Failover, SourceIsDead = true, PointId = before.Id });
         Assert.True(failover.State is RunState.SucceededWithWarnings, $"{failover.State} {failover.Detail}");
         Assert.Contains(failover.Warnings, w => w.Contains(Volume, StringComparison.Ordinal));
         Assert.Equal(["vda", "vdb"], await DisksAsync(sites.B, "db1"));
@@ -126,7 +126,7 @@ public sealed class PluggedDiskTests
         var definition = (await ProtectAsync(sites)).Definition;
         sites.B.Site.FailNext(nameof(Lifeboat.Sites.ISite.StartAsync), Lifeboat.Sites.SiteFault.Refused);
         var failover = await sites.RunAsync(sites.B,
-            new StartRunRequest { Kind = RunKind.Failover, PointId = before.Id });
+            new StartRunRequest { Kind = RunKind.Failover, SourceIsDead = true, PointId = before.Id });
         Assert.Equal(RunState.RolledBack, failover.State);
         var now = (await sites.B.Client.GroupAsync("shop", Ct)).Definition;
         Assert.Equal(definition.Volumes.Select(v => v.Name), now.Volumes.Select(v => v.Name));
@@ -145,7 +145,7 @@ public sealed class PluggedDiskTests
         await sites.A.StopControllerAsync();
         sites.Network.Down.Add("a");
         var failover = await sites.RunAsync(sites.B,
-            new StartRunRequest { Kind = RunKind.Failover, PointId = before.Id });
+            new StartRunRequest { Kind = RunKind.Failover, SourceIsDead = true, PointId = before.Id });
         Assert.Equal(RunState.SucceededWithWarnings, failover.State);
         await sites.BringABackAsync();
         await UntilAsync(sites.B, GroupState.Diverged);

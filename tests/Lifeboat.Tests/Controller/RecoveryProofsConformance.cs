@@ -45,7 +45,8 @@ public abstract class RecoveryProofsConformance
         var shop = proofs.All()["shop"];
         Assert.Equal((last.Id, failed.Id), (shop.Proof!.Run, shop.Failed!.Run));
         // It is tried again and succeeds: the same run, another end.
-        Assert.Null(await store.TryReopenAsync(failed with { State = RunState.Running, FinishedAt = null }, Ct));
+        Assert.Null(await store.TryReopenAsync(failed with { State = RunState.Running, FinishedAt = null },
+            RunState.Failed, Ct));
         await store.SaveAsync(Ended(failed, RunState.Succeeded, 5) with
         {
             FinishedAt = failed.FinishedAt!.Value.AddSeconds(1),

@@ -198,7 +198,7 @@ public sealed partial class TenantTests(ITestOutputHelper output)
         var anna = await http.UserAsync("anna", "acme", Right.View, Right.Failover, Right.Drill);
         var bert = await http.UserAsync("bert", "acme", Right.View, Right.Failover);
         var carl = await http.UserAsync("carl", "acme", Right.View, Right.Drill);
-        var failover = new StartRunRequest { Kind = RunKind.Failover };
+        var failover = new StartRunRequest { Kind = RunKind.Failover, SourceIsDead = true };
 
         var first = await http.AskAsync<RunInfo>(Post, "/v1/groups/shop/runs", anna, failover);
         Assert.Equal((RunState.WaitingApproval, "acme/anna"), (first.State, first.RequestedBy));

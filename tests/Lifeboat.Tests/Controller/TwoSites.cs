@@ -76,7 +76,8 @@ internal sealed class TwoSites : IAsyncDisposable
         await UntilAsync(A, g => g.Definition.PrimarySite == "b");
     }
 
-    public Task<RunInfo> RunAsync(TestSite at, RunKind kind) => RunAsync(at, new StartRunRequest { Kind = kind });
+    public Task<RunInfo> RunAsync(TestSite at, RunKind kind) => RunAsync(at,
+        new StartRunRequest { Kind = kind, SourceIsDead = kind is RunKind.Failover });
 
     public async Task<RunInfo> RunAsync(TestSite at, StartRunRequest request)
     {

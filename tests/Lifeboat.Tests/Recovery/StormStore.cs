@@ -18,14 +18,15 @@ internal sealed class StormStore(IRunStore inner, StormLease lease) : IRunStore
     }
 
     public Task<Run?> TryAddAsync(Run run, CancellationToken ct) => inner.TryAddAsync(run, ct);
-    public Task<Run?> TryReopenAsync(Run run, CancellationToken ct) => inner.TryReopenAsync(run, ct);
+    public Task<Run?> TryReopenAsync(Run run, RunState from, CancellationToken ct) =>
+        inner.TryReopenAsync(run, from, ct);
     public Task<Run?> FindAsync(Guid id, CancellationToken ct) => inner.FindAsync(id, ct);
     public Task<Run?> FindByKeyAsync(string group, string idempotencyKey, CancellationToken ct) =>
         inner.FindByKeyAsync(group, idempotencyKey, ct);
     public Task<IReadOnlyList<Run>> ListAsync(string? group, CancellationToken ct) => inner.ListAsync(group, ct);
     public Task<IReadOnlyList<Run>> UnfinishedAsync(CancellationToken ct) => inner.UnfinishedAsync(ct);
-    public Task<IReadOnlyList<Run>> EndedSinceAsync(DateTimeOffset moment, CancellationToken ct) =>
-        inner.EndedSinceAsync(moment, ct);
+    public Task<IReadOnlyList<Run>> EndedSinceAsync(string? group, DateTimeOffset moment, CancellationToken ct) =>
+        inner.EndedSinceAsync(group, moment, ct);
     public Task SignalAsync(Guid id, RunSignal signal, CancellationToken ct) => inner.SignalAsync(id, signal, ct);
     public Task<RunSignals> SignalsAsync(Guid id, CancellationToken ct) => inner.SignalsAsync(id, ct);
     public Task AddDurationAsync(string step, string group, TimeSpan duration, CancellationToken ct) =>

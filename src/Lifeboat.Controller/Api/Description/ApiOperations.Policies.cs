@@ -23,6 +23,12 @@ internal static partial class ApiOperations
         {
             Status = 204,
         },
+        new($"POST {Policy}/settle", "settlePolicy",
+            "Says which site's changes of a policy stay, of those that contradict each other.", WrongState, Conflict)
+        {
+            Description = "At either site. Where one deleted what the other changed, keeping the deletion deletes it, "
+                + "and is refused while groups follow it.",
+        },
         new("GET /v1/plans", "plans", "What the runs of each group are made from, by group.") { List = PlanList },
         new($"GET {Group}/plan", "groupPlan", "What the group's runs are made from: boot order and checks."),
         new($"PATCH {Group}/plan", "changePlan", "Changes what the group's runs are made from.",

@@ -49,6 +49,8 @@ internal sealed class BackupReader(ControllerDatabase database, string site)
         var rows = Fill(text, hash, connection, change);
         for (var step = header.Schema; step < Schema.Steps.Count; step++)
             connection.Execute(database.TextOf(Schema.Steps[(int)step]), transaction: change);
+        // What was edited after the backup has numbers that this site must not give again.
+        connection.Execute("DELETE FROM facts WHERE name = @Fact", new { EditWriter.Fact }, change);
         database.SetSchemaVersion(connection, change, Schema.Steps.Count);
         database.ResumeNumbers(connection, change);
         change.Commit();

@@ -5,6 +5,7 @@ using Dapper;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Peers;
+using Lifeboat.Controller.Policies;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Links;
@@ -76,6 +77,8 @@ internal sealed class DatabaseCheck(ControllerDatabase database)
         Each<Run>(connection, "runs", "id", "body", (id, run) => RunFaults(id, run));
         Each<Alert>(connection, "alerts", "id", "body", (id, alert) => Same("id", id, $"{alert.Id}"));
         Each<AlertDelivery>(connection, "alert_deliveries", "id", "body", (id, one) => Same("id", id, $"{one.Id}"));
+        Each<StoredPolicy>(connection, "policies", "name", "body",
+            (name, policy) => Same("policy", name, policy.Name).Concat(policy.Fields?.Problems() ?? []));
         Plain(connection);
     }
 

@@ -89,7 +89,7 @@ public sealed class CommandTreeTests
             ShipWindows = [], ShipTimeZone = "", Priority = default(Lifeboat.Protection.Links.LinkPriority),
             DrillCalendar = "", DrillTimeZone = "",
         };
-        Assert.Equal(PolicyFields.Names, PolicyInputs.Given(all).Order(StringComparer.Ordinal));
-        Assert.Empty(PolicyInputs.Given(new PolicyChange()));
+        Assert.Equal(PolicyFields.Names, all.Given().Order(StringComparer.Ordinal));
+        Assert.Empty(new PolicyChange().Given());
     }
 }
