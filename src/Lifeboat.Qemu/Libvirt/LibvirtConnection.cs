@@ -119,8 +119,10 @@ internal sealed class LibvirtConnection
 
     private static void RunEvents()
     {
-        while (true)
-            if (LibvirtNative.RunEventLoop() < 0) Thread.Sleep(TimeSpan.FromMilliseconds(100));
+        // It waits until something is to be done, and fails only where poll(2) does.
+        while (LibvirtNative.RunEventLoop() >= 0)
+        {
+        }
     }
 
     // By itself the library writes every error to standard error, also those that are expected.
