@@ -2,13 +2,15 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Lifeboat.Qemu.Libvirt;
 
 namespace Lifeboat.Qemu;
 
 /// <summary>
-/// qemu-ga through its host-side unix socket. The socket serves ONE client at a time over all processes, and answers to
-/// an earlier client may still be in it: every operation here connects, flushes with `guest-sync-delimited`, does its
-/// one thing and closes. While another client is on it, an operation waits its turn within the connect limit.
+/// qemu-ga through its host-side unix socket, or through the libvirt that has it. The socket serves ONE client at a
+/// time over all processes, and answers to an earlier client may still be in it: every operation here connects, flushes
+/// with `guest-sync-delimited`, does its one thing and closes. While another client is on it, an operation waits its
+/// turn within the connect limit.
 /// Every failure is a <see cref="QmpException"/>; Timeout also when the guest or its agent does not run.
 /// </summary>
 public sealed class GuestAgentClient(string socketPath, QmpOptions options, TimeProvider time)
@@ -126,16 +128,18 @@ public sealed class GuestAgentClient(string socketPath, QmpOptions options, Time
         }
     }
 
-    private async Task<GuestAgentSession> OpenAsync(CancellationToken ct)
+    private async Task<IGuestAgentSession> OpenAsync(CancellationToken ct)
     {
         // Cancelled by the caller (ct) or by the limit; only the latter is a time-out.
         using var late = new CancellationTokenSource(options.ConnectLimit, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
-        GuestAgentSession? session = null;
+        IGuestAgentSession? session = null;
         try
         {
-            var socket = await UnixSocket.ConnectAsync(socketPath, time, any.Token);
-            session = new GuestAgentSession(new JsonLines(socket, options.LineBytesMax));
+            session = LibvirtAddress.Read(socketPath) is { } address
+                ? await LibvirtAgentSession.OpenAsync(address, options.CommandLimit, any.Token)
+                : new GuestAgentSession(new JsonLines(
+                    await UnixSocket.ConnectAsync(socketPath, time, any.Token), options.LineBytesMax));
             await session.SyncAsync(Interlocked.Increment(ref s_syncs), any.Token);
             return session;
         }

@@ -8,7 +8,7 @@ namespace Lifeboat.Qemu;
 // One connection to a guest agent. The agent's stream has no session: what an earlier client asked for may be answered
 // to us, half a line first. Both directions start with 0xFF, which is in no JSON text: the agent's parser drops what it
 // had, and we drop all up to the sentinel of the answer that carries our own number.
-internal sealed class GuestAgentSession(JsonLines lines) : IDisposable
+internal sealed class GuestAgentSession(JsonLines lines) : IGuestAgentSession
 {
     private const byte Sentinel = 0xFF;
 
@@ -26,25 +26,32 @@ internal sealed class GuestAgentSession(JsonLines lines) : IDisposable
 
     public async Task SendAsync(string command, JsonObject? arguments, CancellationToken ct)
     {
-        var bytes = new ArrayBufferWriter<byte>(128);
-        using (var json = new Utf8JsonWriter(bytes))
-        {
-            json.WriteStartObject();
-            json.WriteString("execute", command);
-            if (arguments is not null)
-            {
-                json.WritePropertyName("arguments");
-                arguments.WriteTo(json);
-            }
-            json.WriteEndObject();
-        }
+        var bytes = Encode(command, arguments);
         bytes.Write("\n"u8);
         await lines.WriteAsync(bytes.WrittenMemory, ct);
     }
 
-    public async Task<JsonElement> ReceiveAsync(CancellationToken ct)
+    public async Task<JsonElement> ReceiveAsync(CancellationToken ct) => ReadAnswer((await LineAsync(ct)).Span);
+
+    internal static ArrayBufferWriter<byte> Encode(string command, JsonObject? arguments)
     {
-        var message = QmpClient.Parse((await LineAsync(ct)).Span);
+        var bytes = new ArrayBufferWriter<byte>(128);
+        using var json = new Utf8JsonWriter(bytes);
+        json.WriteStartObject();
+        json.WriteString("execute", command);
+        if (arguments is not null)
+        {
+            json.WritePropertyName("arguments");
+            arguments.WriteTo(json);
+        }
+        json.WriteEndObject();
+        json.Flush();
+        return bytes;
+    }
+
+    internal static JsonElement ReadAnswer(ReadOnlySpan<byte> line)
+    {
+        var message = QmpClient.Parse(line);
         return message.TryGetProperty("return", out var result) ? result : throw QmpClient.ReadError(message);
     }
 

@@ -5,7 +5,7 @@ namespace Lifeboat.Qemu;
 
 // Lines of JSON over a socket. A line is whole or it does not exist: what stands after the last newline when the peer
 // closes is dropped. One reader and one writer at a time.
-internal sealed class JsonLines(Socket socket, int lineBytesMax) : IDisposable
+internal sealed class JsonLines(Socket socket, int lineBytesMax) : IMonitorLines
 {
     private byte[] _buffer = new byte[16 << 10];
     private int _start;      // first byte not handed out yet

@@ -3,17 +3,19 @@ using System.Buffers;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Lifeboat.Qemu.Libvirt;
 
 namespace Lifeboat.Qemu;
 
 /// <summary>
-/// A conversation with a QEMU monitor (QMP over a unix socket). A monitor socket serves ONE client at a time, the next
-/// waits without a greeting: keep conversations short, so that others (a controller, an operator) get their turn.
-/// Jobs, exports and bitmaps outlive the conversation. Commands may be sent from several threads.
+/// A conversation with a QEMU monitor (QMP over a unix socket, or through the libvirt that has it). A monitor socket
+/// serves ONE client at a time, the next waits without a greeting: keep conversations short, so that others (a
+/// controller, an operator) get their turn. Jobs, exports and bitmaps outlive the conversation. Commands may be sent
+/// from several threads.
 /// </summary>
 public sealed partial class QmpClient : IAsyncDisposable
 {
-    private readonly JsonLines _lines;
+    private readonly IMonitorLines _lines;
     private readonly QmpOptions _options;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _writing = new(1, 1);
@@ -27,7 +29,7 @@ public sealed partial class QmpClient : IAsyncDisposable
     private bool _disposed;
     private Task _reading = Task.CompletedTask;
 
-    private QmpClient(JsonLines lines, string path, int processId, QmpOptions options, TimeProvider time)
+    private QmpClient(IMonitorLines lines, string path, int processId, QmpOptions options, TimeProvider time)
     {
         _lines = lines;
         SocketPath = path;
@@ -36,6 +38,7 @@ public sealed partial class QmpClient : IAsyncDisposable
         _time = time;
     }
 
+    /// <summary>Path of the socket, or an address at a libvirt.</summary>
     public string SocketPath { get; }
     /// <summary>The QEMU process, as the kernel says; 0 when it does not.</summary>
     public int ProcessId { get; }
@@ -44,28 +47,33 @@ public sealed partial class QmpClient : IAsyncDisposable
     /// <summary>Out-of-band execution was offered and enabled.</summary>
     public bool OutOfBand { get; private set; }
 
-    /// <exception cref="QmpException">Unreachable, Busy (no greeting in time), Protocol.</exception>
+    /// <param name="path">Path of a socket, or a <see cref="LibvirtAddress"/>.</param>
+    /// <exception cref="QmpException">Unreachable, Busy (no greeting in time), Protocol, HostUnreachable.</exception>
     public static async Task<QmpClient> ConnectAsync(
         string path, QmpOptions options, TimeProvider time, CancellationToken ct)
     {
         // Cancelled by the caller (ct) or by the limit; the latter means that somebody else holds the monitor.
         using var late = new CancellationTokenSource(options.ConnectLimit, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
-        JsonLines? lines = null;
+        IMonitorLines? lines = null;
+        var address = LibvirtAddress.Read(path);
         try
         {
-            var socket = await UnixSocket.ConnectAsync(path, time, any.Token);
-            lines = new JsonLines(socket, options.LineBytesMax);
-            var client = new QmpClient(lines, path, UnixSocket.PeerProcessId(socket), options, time);
+            (lines, var process) = address is null ? await OpenAsync(path, options, time, any.Token)
+                : await OpenAsync(address, any.Token);
+            var client = new QmpClient(lines, path, process, options, time);
             await client.GreetAsync(any.Token);
             return client;
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
             lines?.Dispose();
-            throw new QmpException(QmpFault.Busy,
-                $"{path}: no greeting within {options.ConnectLimit.TotalSeconds:0.#} s; "
-                + "a monitor socket serves one client at a time and another one is connected");
+            throw address is null
+                ? new QmpException(QmpFault.Busy,
+                    $"{path}: no greeting within {options.ConnectLimit.TotalSeconds:0.#} s; "
+                    + "a monitor socket serves one client at a time and another one is connected")
+                : new QmpException(QmpFault.HostUnreachable,
+                    $"{path}: libvirt did not answer within {options.ConnectLimit.TotalSeconds:0.#} s");
         }
         catch
         {
@@ -107,6 +115,19 @@ public sealed partial class QmpClient : IAsyncDisposable
         await _reading;
         _stop.Dispose();
         _writing.Dispose();
+    }
+
+    private static async Task<(IMonitorLines, int)> OpenAsync(
+        string path, QmpOptions options, TimeProvider time, CancellationToken ct)
+    {
+        var socket = await UnixSocket.ConnectAsync(path, time, ct);
+        return (new JsonLines(socket, options.LineBytesMax), UnixSocket.PeerProcessId(socket));
+    }
+
+    private static async Task<(IMonitorLines, int)> OpenAsync(LibvirtAddress address, CancellationToken ct)
+    {
+        var monitor = await LibvirtMonitor.OpenAsync(address, ct);
+        return (monitor, monitor.ProcessId);
     }
 
     private async Task<JsonElement> ExecuteAsync(

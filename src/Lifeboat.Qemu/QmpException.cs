@@ -16,6 +16,8 @@ public enum QmpFault
     Closed = 5,
     /// <summary>What came is not the protocol, or a line is beyond the bound.</summary>
     Protocol = 6,
+    /// <summary>Libvirt, which has the monitor, cannot be reached: nothing is known of its QEMU.</summary>
+    HostUnreachable = 7,
 }
 
 /// <summary>The one exception of this library.</summary>

@@ -119,6 +119,7 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
     {
         QmpFault.Refused => TapFault.Refused,
         QmpFault.Closed => TapFault.InstanceGone,
-        QmpFault.Unreachable or QmpFault.Busy or QmpFault.Timeout or QmpFault.Protocol => TapFault.MonitorUnreachable,
+        QmpFault.Unreachable or QmpFault.Busy or QmpFault.Timeout or QmpFault.Protocol or QmpFault.HostUnreachable =>
+            TapFault.MonitorUnreachable,
     };
 }

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Lifeboat.Qemu;
+using Lifeboat.Qemu.Libvirt;
 
 namespace Lifeboat.Agent.Capture;
 
@@ -29,7 +30,8 @@ internal sealed class QemuMonitors(string runDirectory, TimeProvider time) : IDi
     // The same name over restarts, so that a server that a dead agent has started is found again.
     internal static string PullSocket(string runDirectory, string qmpSocket)
     {
-        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Path.GetFullPath(qmpSocket))));
+        var address = Encoding.UTF8.GetBytes(LibvirtAddress.Absolute(qmpSocket));
+        var hash = Convert.ToHexStringLower(SHA256.HashData(address));
         return Path.Combine(runDirectory, $"pull-{hash[..8]}.sock");
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Qemu.Libvirt;
 
 namespace Lifeboat.Cli.Commands;
 
@@ -9,11 +10,14 @@ internal sealed class InstanceAdoptCommand : LifeboatCommand
     private readonly Argument<string> _name = new("instance") { Description = "The name it gets at this site" };
     private readonly Option<string> _qmp = new("--qmp")
     {
-        Description = "QMP unix socket of the QEMU",
+        Description = "QMP unix socket of the QEMU, or its domain at a libvirt: qemu:///system#NAME",
         Required = true,
     };
 
-    private readonly Option<string?> _agent = new("--guest-agent") { Description = "qemu-ga unix socket" };
+    private readonly Option<string?> _agent = new("--guest-agent")
+    {
+        Description = "qemu-ga unix socket; of a domain of libvirt it is found",
+    };
 
     private readonly Option<string?> _host = new("--host")
     {
@@ -31,8 +35,8 @@ internal sealed class InstanceAdoptCommand : LifeboatCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var instance = await session.Controller.AdoptAsync(new AdoptRequest(parsed.GetRequiredValue(_name),
-            Path.GetFullPath(parsed.GetRequiredValue(_qmp)),
-            parsed.GetValue(_agent) is { } agent ? Path.GetFullPath(agent) : null,
+            LibvirtAddress.Absolute(parsed.GetRequiredValue(_qmp)),
+            parsed.GetValue(_agent) is { } agent ? LibvirtAddress.Absolute(agent) : null,
             parsed.GetValue(_host)), ct);
         session.Output.WriteFacts(instance,
         [

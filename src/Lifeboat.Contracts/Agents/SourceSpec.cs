@@ -38,7 +38,7 @@ public sealed record SourceSpec
     };
 }
 
-/// <param name="QmpSocket">Monitor socket of the QEMU that has the disk.</param>
+/// <param name="QmpSocket">Monitor of the QEMU that has the disk: a socket, or its domain at a libvirt.</param>
 /// <param name="Device">Device id or qdev path as `query-block` shows it; the agent finds the format node below
 /// it.</param>
 public sealed record SourceVolume(ushort Index, string Name, string Instance, string QmpSocket, string Device,

@@ -6,7 +6,7 @@ namespace Lifeboat.Contracts.Sites;
 public enum InstancePower { Running = 1, Paused = 2, ShutDown = 3, Stopped = 4 }
 
 /// <summary>An instance as its site sees it now.</summary>
-/// <param name="QmpSocket">Monitor socket that the agent may use for capture.</param>
+/// <param name="QmpSocket">Monitor that the agent may use for capture: a socket, or its domain at a libvirt.</param>
 /// <param name="Disks">By disk name: where it is now and the device name under which the monitor knows it.</param>
 public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted, InstanceDescription Description,
     string QmpSocket, string? GuestAgentSocket, int? ProcessId, IReadOnlyList<SiteDisk> Disks)

@@ -25,7 +25,7 @@ internal static class GuestAgents
             throw new QuiesceProviderException(e.Fault switch
             {
                 QmpFault.Unreachable or QmpFault.Closed => ProviderFault.Gone,   // no QEMU, no guest
-                QmpFault.Timeout or QmpFault.Busy => ProviderFault.Timeout,
+                QmpFault.Timeout or QmpFault.Busy or QmpFault.HostUnreachable => ProviderFault.Timeout,
                 QmpFault.Refused or QmpFault.Protocol => ProviderFault.Refused,
             }, e.Message, e);
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Qemu;
+using Lifeboat.Qemu.Libvirt;
 using Lifeboat.Sites.Qemu.Adopting;
 using Lifeboat.Sites.Qemu.Host;
 using Lifeboat.Sites.Qemu.Instances;
@@ -14,11 +15,12 @@ internal sealed partial class QemuSite : IAdoptsInstances
         AloneAsync(request.Name, async () =>
         {
             if (Missing(request) is { Count: > 0 } missing)
-                throw new SiteException(File.Exists(request.QmpSocket) ? SiteFault.AgentUnreachable
+                throw new SiteException(IsThere(request.QmpSocket) ? SiteFault.AgentUnreachable
                     : SiteFault.MonitorUnreachable, string.Join("; ", missing));
             var read = await ReadAsync(request, ct);
-            var from = new AdoptedFrom(Path.GetFullPath(request.QmpSocket),
-                request.GuestAgentSocket is { } given ? Path.GetFullPath(given) : null,
+            var from = new AdoptedFrom(read.Monitor, request.GuestAgentSocket is { } given
+                    ? LibvirtAddress.Absolute(given)
+                    : read.Description.GuestAgent && LibvirtAddress.IsLike(read.Monitor) ? read.Monitor : null,
                 read.Process.Id, read.Process.StartTicks);
 
             foreach (var other in _store.ReadAll())
@@ -53,11 +55,14 @@ internal sealed partial class QemuSite : IAdoptsInstances
 
     private static List<string> Missing(AdoptRequest request) =>
     [
-        .. File.Exists(request.QmpSocket) ? Array.Empty<string>()
+        .. IsThere(request.QmpSocket) ? Array.Empty<string>()
             : [$"there is no monitor socket {request.QmpSocket}: QEMU makes it with -qmp unix:PATH,server=on,wait=off"],
-        .. request.GuestAgentSocket is not { } agent || File.Exists(agent) ? Array.Empty<string>()
+        .. request.GuestAgentSocket is not { } agent || IsThere(agent) ? Array.Empty<string>()
             : [$"there is no guest agent socket {agent}"],
     ];
+
+    // What libvirt has is seen when it is asked.
+    private static bool IsThere(string socket) => LibvirtAddress.IsLike(socket) || File.Exists(socket);
 
     private async Task<ReadInstance> ReadAsync(AdoptRequest request, CancellationToken ct)
     {
@@ -67,12 +72,21 @@ internal sealed partial class QemuSite : IAdoptsInstances
             var process = HostProcess.Find(qmp.ProcessId) ?? throw new SiteException(SiteFault.Refused,
                 $"{request.QmpSocket}: the process behind it is not visible here (another container or host?)");
             var network = SiteNetwork.Read(NetworksFile).FirstOrDefault()?.Name ?? SiteNetwork.Default.Name;
-            return await new InstanceReader(new ObjectTree(qmp), request.Name, process, network).ReadAsync(ct);
+            var read = await new InstanceReader(new ObjectTree(qmp), request.Name, process, network).ReadAsync(ct);
+            return read with { Monitor = await MonitorOfAsync(request, qmp, ct) };
         }
         catch (QmpException e)
         {
             throw Translate(request.Name, e);
         }
+    }
+
+    // By its uuid: a domain of libvirt may be renamed.
+    private static async Task<string> MonitorOfAsync(AdoptRequest request, QmpClient qmp, CancellationToken ct)
+    {
+        if (LibvirtAddress.Read(request.QmpSocket) is not { } address) return Path.GetFullPath(request.QmpSocket);
+        var uuid = await qmp.ExecuteAsync("query-uuid", null, ct);
+        return (address with { Domain = uuid.GetProperty("UUID").GetString()! }).ToString();
     }
 
     [LoggerMessage(EventIds.InstanceAdopted, LogLevel.Information,

@@ -2,6 +2,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lifeboat.Qemu;
+using Lifeboat.Qemu.Libvirt;
 using Lifeboat.Sites.Qemu.Instances;
 using Microsoft.Extensions.Logging;
 
@@ -9,6 +10,8 @@ namespace Lifeboat.Sites.Qemu;
 
 // shutdown=pause by QMP (an adopted QEMU was started without) -> ask the guest (its agent, else the power button)
 //   -> look until QEMU says `shutdown`. The guest's file systems are unmounted then, and QEMU still holds the disks.
+// A libvirt ends the QEMU of a guest that has powered off: all it wrote was captured before, and it is down all the
+// same.
 internal sealed partial class QemuSite : IRestartsInstances
 {
     private static readonly TimeSpan LookForEnd = TimeSpan.FromMilliseconds(250);
@@ -20,7 +23,8 @@ internal sealed partial class QemuSite : IRestartsInstances
     {
         var record = Known(instance);
         if (ProcessOf(record) is null)
-            throw new SiteException(SiteFault.Refused, $"{instance} does not run, so it cannot be shut down");
+            return LibvirtOf(record) is not null ? true
+                : throw new SiteException(SiteFault.Refused, $"{instance} does not run, so it cannot be shut down");
         if (await TalkAsync(record, qmp => StatusAsync(qmp, ct), ct) == InstancePower.ShutDown) return true;
 
         await TalkAsync(record, qmp => SetShutdownActionAsync(qmp, "pause", ct), ct);
@@ -34,7 +38,7 @@ internal sealed partial class QemuSite : IRestartsInstances
                 asked = waited;
             }
             await Task.Delay(LookForEnd, _time, ct);
-            if (await TalkAsync(record, qmp => StatusAsync(qmp, ct), ct) != InstancePower.ShutDown) continue;
+            if (!await IsDownAsync(record, ct)) continue;
             LogShutDown(instance, _time.GetElapsedTime(start).TotalSeconds);
             return true;
         }
@@ -45,15 +49,45 @@ internal sealed partial class QemuSite : IRestartsInstances
             $"{instance}: the guest did not shut down within {limit.TotalSeconds:0} s; it is left running");
     }, ct);
 
+    private async Task<bool> IsDownAsync(InstanceRecord record, CancellationToken ct)
+    {
+        try
+        {
+            return await TalkAsync(record, qmp => StatusAsync(qmp, ct), ct) == InstancePower.ShutDown;
+        }
+        catch (SiteException) when (LibvirtOf(record) is not null && ProcessOf(record) is null)
+        {
+            return true;
+        }
+    }
+
     public Task RestartAsync(string instance, CancellationToken ct) => AloneAsync(instance, async () =>
     {
         var record = Known(instance);
+        if (LibvirtOf(record) is { } address)
+        {
+            await StartAgainAsync(instance, address, ct);
+            return true;
+        }
         if (ProcessOf(record) is null)
             throw new SiteException(SiteFault.Refused, $"{instance} was stopped; there is nothing to boot again");
         await TalkAsync(record, qmp => BootAgainAsync(qmp, record, ct), ct);
         LogRestarted(instance);
         return true;
     }, ct);
+
+    private async Task StartAgainAsync(string instance, LibvirtAddress address, CancellationToken ct)
+    {
+        try
+        {
+            await LibvirtDomains.StartAsync(address, ct);
+        }
+        catch (QmpException e)
+        {
+            throw Translate(instance, e);
+        }
+        LogRestarted(instance);
+    }
 
     private static async Task<bool> BootAgainAsync(QmpClient qmp, InstanceRecord record, CancellationToken ct)
     {

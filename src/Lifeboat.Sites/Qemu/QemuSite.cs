@@ -6,6 +6,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Qemu;
+using Lifeboat.Qemu.Libvirt;
 using Lifeboat.Sites.Qemu.Host;
 using Lifeboat.Sites.Qemu.Instances;
 using Lifeboat.Sites.Qemu.Networks;
@@ -124,7 +125,8 @@ internal sealed partial class QemuSite : ISite
     {
         QmpFault.Timeout => SiteFault.Timeout,
         QmpFault.Refused => SiteFault.Refused,
-        QmpFault.Unreachable or QmpFault.Busy or QmpFault.Closed or QmpFault.Protocol => SiteFault.MonitorUnreachable,
+        QmpFault.Unreachable or QmpFault.Busy or QmpFault.Closed or QmpFault.Protocol or QmpFault.HostUnreachable =>
+            SiteFault.MonitorUnreachable,
     }, $"{instance}: {e.Message}", e);
 
     // An adopted instance has one monitor for the agent and for us: conversations are short, QEMU queues who comes.
@@ -134,9 +136,14 @@ internal sealed partial class QemuSite : ISite
     private string? GuestAgentOf(InstanceRecord record) => record.Adopted is { } adopted ? adopted.GuestAgentSocket
         : record.Description.GuestAgent ? _store.Folder(record).GuestAgent : null;
 
+    private static LibvirtAddress? LibvirtOf(InstanceRecord record) =>
+        record.Adopted is { } adopted ? LibvirtAddress.Read(adopted.QmpSocket) : null;
+
     private HostProcess? ProcessOf(InstanceRecord record)
     {
         if (record.Adopted is not { } adopted) return QemuProcess.Find(_store.Folder(record));
+        // Libvirt starts it again as another process.
+        if (LibvirtOf(record) is { } address) return HostProcess.Find(LibvirtProcess.Find(address, address.Domain));
         var process = new HostProcess(adopted.ProcessId, adopted.StartTicks);
         return process.IsAlive ? process : null;
     }

@@ -112,8 +112,9 @@ internal sealed class InstanceReader(ObjectTree tree, string name, HostProcess p
     private sealed record Port(string Name, string? ConnectTo);
 }
 
+/// <param name="Monitor">How it is reached: a path, or an address at a libvirt.</param>
 internal sealed record ReadInstance(HostProcess Process, InstanceDescription Description,
-    IReadOnlyList<DiskRecord> Disks);
+    IReadOnlyList<DiskRecord> Disks, string Monitor = "");
 
 /// <param name="Problem">Why it cannot be protected; null: it can.</param>
 internal sealed record ReadDisk(InstanceDisk Description, DiskRecord Record, string? Problem = null);

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Qemu;
+
+// Lines of JSON to and from a QEMU monitor. One reader and one writer at a time.
+internal interface IMonitorLines : IDisposable
+{
+    /// <summary>The next line without its end, valid until the next call; null when the peer closed.</summary>
+    /// <exception cref="QmpException">It ended, and the peer said why.</exception>
+    ValueTask<ReadOnlyMemory<byte>?> ReadAsync(CancellationToken ct);
+
+    /// <param name="bytes">Whole lines, ends included.</param>
+    /// <exception cref="QmpException">Closed.</exception>
+    ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken ct);
+}

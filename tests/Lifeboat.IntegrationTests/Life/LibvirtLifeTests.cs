@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Xml.Linq;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+using Lifeboat.IntegrationTests.Libvirt;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Testing.Field;
+using Lifeboat.Testing.Oracle;
+
+namespace Lifeboat.IntegrationTests.Life;
+
+/// <summary>A domain of a real libvirt, walked through its life with the command and with virsh.</summary>
+[Collection(LifeCollection.Name)]
+public sealed class LibvirtLifeTests
+{
+    private const string Name = "web";
+    private static readonly TimeSpan Boot = TimeSpan.FromMinutes(2);
+
+    [Fact]
+    public async Task A_domain_is_protected_through_its_restarts_drilled_and_moved_without_loss()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var libvirt = await PrivateLibvirt.StartAsync(ct);
+        await using var pair = await FieldPair.StartAsync(ct);
+        await StartGuestAsync(libvirt, pair, ct);
+
+        await pair.A.MustAsync(["instance", "adopt", Name, "--qmp", libvirt.Address(Name)], ct);
+        await pair.ProtectWithAsync(
+            ["group", "create", FieldPair.Group, "--instance", Name, "--recovery-site", "b"], ct);
+        await ProveQuiescedAsync(pair, ct);
+
+        // Another process, of which nobody tells us.
+        await libvirt.VirshAsync(ct, "destroy", Name);
+        await libvirt.VirshAsync(ct, "start", Name);
+        await pair.Witness.History.WaitUntilAsync(h => h.Latest(Name) is { Acks.Count: > 20, Generation: 2 }, ct)
+            .WaitAsync(Boot, ct);
+        await pair.UntilProtectedAsync(pair.A, Boot, ct);
+        await ProveQuiescedAsync(pair, ct);
+
+        var drill = await pair.B.AskAsync<RunInfo>(["drill", FieldPair.Group], ct);
+        Assert.Equal(RunState.Succeeded, drill.State);
+
+        var moved = await pair.B.AskAsync<RunInfo>(["failover", FieldPair.Group, "--planned"], ct);
+        Assert.Equal(RunState.Succeeded, moved.State);
+        await pair.Witness.History.WaitForAcksAsync(Name, 50, ct).WaitAsync(Boot, ct);
+        var runs = pair.Witness.History.Runs(Name);
+        Assert.True(runs[^2].LastAcked()!.Value.N <= runs[^1].LastAtBoot, "a planned failover loses nothing");
+        Assert.Equal("shut off", await libvirt.VirshAsync(ct, "domstate", Name));
+    }
+
+    private static async Task StartGuestAsync(PrivateLibvirt libvirt, FieldPair pair, CancellationToken ct)
+    {
+        var guest = await OracleGuest.BuildAsync(ct);
+        var disks = await OracleDisk.CreateAllAsync(Path.Combine(libvirt.Directory, "images"), 64 << 20,
+            [OracleFileSystem.Ext4, OracleFileSystem.Raw], ct);
+        var witness = Path.Combine(libvirt.Directory, "wit.sock");
+        pair.Witness.Listen(Name, witness);
+        var work = OracleWorkload.Default with { LoadWriters = 1 };
+        await libvirt.StartAsync(Name, [.. disks.Select(d => (d.Path, "raw"))], 256,
+            [
+                new XElement("kernel", guest.KernelFile), new XElement("initrd", guest.InitrdFile),
+                new XElement("cmdline", work.CommandLine(disks.Count)),
+            ],
+            [
+                Channel("org.qemu.guest_agent.0", new XElement("source", new XAttribute("mode", "bind"))),
+                Channel("lifeboat.witness", new XElement("source", new XAttribute("mode", "connect"),
+                    new XAttribute("path", witness),
+                    new XElement("reconnect", new XAttribute("enabled", "yes"), new XAttribute("timeout", 1)))),
+                new XElement("rng", new XAttribute("model", "virtio"),
+                    new XElement("backend", new XAttribute("model", "random"), "/dev/urandom")),
+            ], ct);
+        await pair.Witness.History.WaitForAcksAsync(Name, 30, ct).WaitAsync(Boot, ct);
+    }
+
+    private static XElement Channel(string name, XElement source) => new("channel", new XAttribute("type", "unix"),
+        source, new XElement("target", new XAttribute("type", "virtio"), new XAttribute("name", name)));
+
+    private static async Task ProveQuiescedAsync(FieldPair pair, CancellationToken ct)
+    {
+        var cut = await pair.A.AskAsync<CheckpointResult>(["point", "create", FieldPair.Group, "--quiesce"], ct);
+        Assert.True(cut.Point.Consistency == Consistency.Application, cut.Point.Note);
+        var proof = await pair.ProveAsync(
+            pair.B, cut.Point.Id, Name, new OracleExpectation { MustEndWithMark = true }, ct);
+        Assert.True(proof.Holds, string.Join('\n', proof.Lines()));
+    }
+}
