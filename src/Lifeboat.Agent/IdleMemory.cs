@@ -9,13 +9,18 @@ namespace Lifeboat.Agent;
 /// kept for the next, what the compiler and the libraries had) stays with a process that allocates no more: nothing
 /// makes its collector run.
 /// </summary>
-internal sealed partial class IdleMemory(TimeProvider time)
+/// <param name="work">Counts writes that were captured and blocks of 4 KiB that were received.</param>
+internal sealed partial class IdleMemory(Func<long> work, TimeProvider time)
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(5);
     // A collection stops all threads for some milliseconds: not often, and not where anything goes on.
     private static readonly TimeSpan ApartMin = TimeSpan.FromMinutes(1);
-    private const double IdleShare = 0.02;   // of one processor
+    // Of one processor. Whoever watches hundreds of disks takes a few percent for that alone, so this is no sign that
+    // anything goes on; a compare or a scrub that goes on is one.
+    private const double IdleShare = 0.25;
+    private const long IdleWork = 50; // in the time of a look: guests that do nothing write their logs still
     private const long WorthwhileBytes = 2 << 20;
+    private const int ArenaMax = -8; // M_ARENA_MAX
 
     private long? _givenAt;
     private long _allocatedThen;
@@ -24,13 +29,15 @@ internal sealed partial class IdleMemory(TimeProvider time)
     {
         try
         {
-            var (before, at) = (Environment.CpuUsage.TotalTime, time.GetTimestamp());
+            var before = Now();
             while (true)
             {
                 await Task.Delay(Look, time, ct);
-                var (now, then) = (Environment.CpuUsage.TotalTime, time.GetTimestamp());
-                if ((now - before) / time.GetElapsedTime(at, then) < IdleShare && IsWorthwhile()) Give();
-                (before, at) = (Environment.CpuUsage.TotalTime, time.GetTimestamp());
+                var now = Now();
+                if (now.Work - before.Work <= IdleWork
+                    && (now.Processor - before.Processor) / time.GetElapsedTime(before.At, now.At) < IdleShare
+                    && IsWorthwhile()) Give();
+                before = Now();
             }
         }
         catch (OperationCanceledException) when (ct.IsCancellationRequested)
@@ -38,6 +45,9 @@ internal sealed partial class IdleMemory(TimeProvider time)
             // The agent stops.
         }
     }
+
+    private (long Work, TimeSpan Processor, long At) Now() =>
+        (work(), Environment.CpuUsage.TotalTime, time.GetTimestamp());
 
     private bool IsWorthwhile() => _givenAt is not { } given
         || (time.GetElapsedTime(given) > ApartMin
@@ -47,23 +57,34 @@ internal sealed partial class IdleMemory(TimeProvider time)
     {
         IoRoom.Spare();
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        _ = Trim(0);
+        Trim();
         (_givenAt, _allocatedThen) = (time.GetTimestamp(), GC.GetTotalAllocatedBytes());
     }
 
-    // What the C library keeps of memory that was freed; a library that knows no such call keeps it.
-    private static int Trim(nint pad)
+    /// <summary>
+    /// Lets the C library take all memory from one arena, instead of from one for each of the first sixteen threads
+    /// with what it keeps: hardly anything that is done often takes memory there. Call it before there are threads.
+    /// </summary>
+    public static void ShareArena() => IfKnown(static () => SetOption(ArenaMax, 1));
+
+    // What the C library keeps of memory that was freed.
+    private static void Trim() => IfKnown(static () => MallocTrim(0));
+
+    // Not every C library has these calls, and without them nothing is lost.
+    private static void IfKnown(Func<int> call)
     {
         try
         {
-            return MallocTrim(pad);
+            _ = call();
         }
         catch (EntryPointNotFoundException)
         {
-            return 0;
+            // musl
         }
     }
 
     [LibraryImport("libc", EntryPoint = "malloc_trim")]
     private static partial int MallocTrim(nint pad);
+    [LibraryImport("libc", EntryPoint = "mallopt")]
+    private static partial int SetOption(int option, int value);
 }

@@ -7,7 +7,11 @@ namespace Lifeboat.Qemu;
 // closes is dropped. One reader and one writer at a time.
 internal sealed class JsonLines(Socket socket, int lineBytesMax) : IMonitorLines
 {
-    private byte[] _buffer = new byte[16 << 10];
+    private const int SpareBytesMax = 2 << 20;
+
+    private static byte[]? _spare; // a connection is short, and the next one asks the same
+
+    private byte[] _buffer = TakeSpare(lineBytesMax) ?? new byte[16 << 10];
     private int _start;      // first byte not handed out yet
     private int _scanned;    // no newline before this
     private int _end;
@@ -60,6 +64,9 @@ internal sealed class JsonLines(Socket socket, int lineBytesMax) : IMonitorLines
         }
     }
 
+    private static byte[]? TakeSpare(int lengthMax) =>
+        Interlocked.Exchange(ref _spare, null) is { } spare && spare.Length <= lengthMax ? spare : null;
+
     private void MakeRoom()
     {
         if (_end < _buffer.Length) return;
@@ -77,4 +84,14 @@ internal sealed class JsonLines(Socket socket, int lineBytesMax) : IMonitorLines
     }
 
     public void Dispose() => socket.Dispose();
+
+    /// <summary>Nobody reads any more, nor looks at a line: what it was read into is for the next connection.</summary>
+    public void GiveBack()
+    {
+        var buffer = Interlocked.Exchange(ref _buffer, Array.Empty<byte>());
+        if (buffer.Length is 0 or > SpareBytesMax) return;
+        // Of two connections at once the longer one is kept.
+        if (Volatile.Read(ref _spare) is not { } other || other.Length < buffer.Length)
+            Volatile.Write(ref _spare, buffer);
+    }
 }

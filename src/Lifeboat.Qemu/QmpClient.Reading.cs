@@ -48,7 +48,7 @@ public sealed partial class QmpClient
         try
         {
             while (await _lines.ReadAsync(ct) is { } line)
-                if (!line.IsEmpty && line.Span.IndexOfAnyExcept((byte)' ', (byte)'\r') >= 0) Take(Parse(line.Span));
+                if (!line.IsEmpty && line.Span.IndexOfAnyExcept((byte)' ', (byte)'\r') >= 0) Take(line.Span);
             why = new QmpException(QmpFault.Closed, "QEMU closed the monitor connection");
         }
         catch (QmpException e)
@@ -60,27 +60,27 @@ public sealed partial class QmpClient
             why = new QmpException(QmpFault.Closed, "the monitor connection was closed on this side");
         }
         _lines.Dispose();
+        _lines.GiveBack();
         End(why);
     }
 
-    private void Take(JsonElement message)
+    private void Take(ReadOnlySpan<byte> line)
     {
-        if (message.TryGetProperty("event", out var name) && name.ValueKind == JsonValueKind.String)
+        var message = QmpMessage.Read(line);
+        if (message.Event is { } name)
         {
-            var happened = new QmpEvent(name.GetString()!,
-                message.TryGetProperty("data", out var data) ? data : Nothing);
+            var happened = new QmpEvent(name, message.Data.IsEmpty ? Nothing : JsonElement.Parse(message.Data));
             lock (_lock)
                 foreach (var subscriber in _subscribers) subscriber.Offer(happened);
             return;
         }
-        TaskCompletionSource<JsonElement>? answer = null;
-        if (message.TryGetProperty("id", out var id)
-            && id.ValueKind == JsonValueKind.Number && id.TryGetInt64(out var n))
-            lock (_lock) _waiting.TryGetValue(n, out answer);
+        Answer? answer = null;
+        if (message.Id is { } id)
+            lock (_lock) _waiting.TryGetValue(id, out answer);
         // No waiter: a late answer to a command that was given up.
         if (answer is null) return;
-        if (message.TryGetProperty("return", out var result)) answer.TrySetResult(result);
-        else answer.TrySetException(ReadError(message));
+        if (!message.Return.IsEmpty) answer.Take(message.Return);
+        else answer.Fail(ReadError(Parse(line)));
     }
 
     private void End(QmpException why)
@@ -88,7 +88,7 @@ public sealed partial class QmpClient
         lock (_lock)
         {
             _ended = why;
-            foreach (var answer in _waiting.Values) answer.TrySetException(why);
+            foreach (var answer in _waiting.Values) answer.Fail(why);
             foreach (var subscriber in _subscribers) subscriber.End(why);
             _subscribers.Clear();
         }

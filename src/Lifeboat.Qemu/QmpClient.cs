@@ -20,7 +20,7 @@ public sealed partial class QmpClient : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly Lock _lock = new();
-    private readonly Dictionary<long, TaskCompletionSource<JsonElement>> _waiting = [];
+    private readonly Dictionary<long, Answer> _waiting = [];
     private readonly List<QmpEvents> _subscribers = [];
     private readonly CancellationTokenSource _stop = new();
     private QmpException? _ended;
@@ -85,16 +85,22 @@ public sealed partial class QmpClient : IAsyncDisposable
     /// <summary>Runs a command and returns what stands under `return`.</summary>
     /// <exception cref="QmpException">Refused with QEMU's words, Timeout, Closed.</exception>
     public Task<JsonElement> ExecuteAsync(string command, JsonObject? arguments, CancellationToken ct) =>
-        ExecuteAsync("execute", command, arguments, ct);
+        ExecuteAsync("execute", command, arguments, static answer => JsonElement.Parse(answer), ct);
 
-    /// <summary>The same, with the answer read as a type.</summary>
-    public async Task<T> ExecuteAsync<T>(string command, JsonObject? arguments, CancellationToken ct) =>
-        (await ExecuteAsync("execute", command, arguments, ct)).Deserialize<T>(JsonSerializerOptions.Web)
-        ?? throw new QmpException(QmpFault.Protocol, $"{command} answered null");
+    /// <summary>
+    /// Runs a command that is answered with a list, of which nothing but what is made of its items stays in memory:
+    /// one about hundreds of disks has a megabyte.
+    /// </summary>
+    /// <param name="read">Makes something of an item, at once; what it throws comes out here.</param>
+    /// <exception cref="QmpException">Refused with QEMU's words, Timeout, Closed.</exception>
+    /// <exception cref="InvalidOperationException">The answer is no list.</exception>
+    public Task<List<T>> ListAsync<T>(
+        string command, JsonObject? arguments, Func<JsonElement, T> read, CancellationToken ct) =>
+        ExecuteAsync("execute", command, arguments, list => ItemsOf(list, read), ct);
 
     /// <summary>Runs at once, also while the main loop is blocked (`yank`). Needs <see cref="OutOfBand"/>.</summary>
     public Task<JsonElement> ExecuteOutOfBandAsync(string command, JsonObject? arguments, CancellationToken ct) =>
-        ExecuteAsync("exec-oob", command, arguments, ct);
+        ExecuteAsync("exec-oob", command, arguments, static answer => JsonElement.Parse(answer), ct);
 
     public QmpEvents Subscribe()
     {
@@ -130,10 +136,10 @@ public sealed partial class QmpClient : IAsyncDisposable
         return (monitor, monitor.ProcessId);
     }
 
-    private async Task<JsonElement> ExecuteAsync(
-        string verb, string command, JsonObject? arguments, CancellationToken ct)
+    private async Task<T> ExecuteAsync<T>(string verb, string command, JsonObject? arguments, ReadAnswer<T> read,
+        CancellationToken ct) where T : notnull
     {
-        var answer = new TaskCompletionSource<JsonElement>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var answer = new Answer(result => read(result));
         long id;
         lock (_lock)
         {
@@ -147,7 +153,7 @@ public sealed partial class QmpClient : IAsyncDisposable
         try
         {
             await SendAsync(Encode(verb, command, arguments, id), any.Token);
-            return await answer.Task.WaitAsync(any.Token);
+            return (T)await answer.Read.WaitAsync(any.Token);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
@@ -177,6 +183,17 @@ public sealed partial class QmpClient : IAsyncDisposable
         }
     }
 
+    private static List<T> ItemsOf<T>(ReadOnlySpan<byte> list, Func<JsonElement, T> read)
+    {
+        var reader = new Utf8JsonReader(list);
+        reader.Read();
+        if (reader.TokenType != JsonTokenType.StartArray) throw new InvalidOperationException("the answer is no list");
+        var items = new List<T>();
+        while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            items.Add(read(JsonElement.ParseValue(ref reader)));
+        return items;
+    }
+
     private static ReadOnlyMemory<byte> Encode(string verb, string command, JsonObject? arguments, long id)
     {
         var bytes = new ArrayBufferWriter<byte>(256);
@@ -199,5 +216,29 @@ public sealed partial class QmpClient : IAsyncDisposable
     private void Unsubscribe(QmpEvents subscriber)
     {
         lock (_lock) _subscribers.Remove(subscriber);
+    }
+
+    private delegate T ReadAnswer<out T>(ReadOnlySpan<byte> result);
+
+    // What a command waits for: the line is read where it stands, before the next one takes its place.
+    private sealed class Answer(ReadAnswer<object> read)
+    {
+        private readonly TaskCompletionSource<object> _read = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<object> Read => _read.Task;
+
+        public void Take(ReadOnlySpan<byte> result)
+        {
+            try
+            {
+                _read.TrySetResult(read(result));
+            }
+            catch (Exception e)
+            {
+                Fail(e); // whoever asked knows what to make of it
+            }
+        }
+
+        public void Fail(Exception why) => _read.TrySetException(why);
     }
 }

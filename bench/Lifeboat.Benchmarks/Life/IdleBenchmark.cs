@@ -35,7 +35,9 @@ internal static class IdleBenchmark
                 if (fleet.Writes == 0) throw new InvalidOperationException("nothing was written");
             }
             await Task.Delay(rest);
-            Console.WriteLine($"{what,-30} source {Of(fleet.SourceAgent)}, recovery {Of(fleet.RecoveryAgent)}");
+            var qemu = fleet.Qemu is { } id
+                ? $", QEMU {fleet.QemuBefore:F0}, protected {Figures.ResidentMegabytes(id):F0}" : "";
+            Console.WriteLine($"{what,-30} source {Of(fleet.SourceAgent)}, recovery {Of(fleet.RecoveryAgent)}{qemu}");
         }
         finally
         {

@@ -27,6 +27,7 @@ internal sealed class HeldFleet : IAsyncDisposable
     private readonly List<Process> _processes = [];
     private readonly List<AgentClient> _clients = [];
     private readonly List<int> _agents = [];
+    private readonly List<int> _qemus = [];
     private readonly List<NbdClient> _writers = [];
     private readonly CancellationTokenSource _stop = new();
     private readonly SitePaths _recovery;
@@ -41,6 +42,10 @@ internal sealed class HeldFleet : IAsyncDisposable
     public long Writes => Volatile.Read(ref _writes);
     public int RecoveryAgent => _agents[0];
     public int SourceAgent => _agents[1];
+    /// <summary>The source's; null: there are no disks.</summary>
+    public int? Qemu => _qemus.Count > 0 ? _qemus[0] : null;
+    /// <summary>Megabytes that it had in memory before its disks were protected.</summary>
+    public double QemuBefore { get; private set; }
 
     /// <summary>Returns when all of them stream.</summary>
     public static async Task<HeldFleet> StartAsync(string folder, int agents, int disks)
@@ -109,6 +114,8 @@ internal sealed class HeldFleet : IAsyncDisposable
         var load = QemuMonitors.PullSocket(site.Run, qmp); // a QEMU has one NBD server, and capture needs it too
         var qemu = await LoadedQemu.BootManyAsync(machine, load, disks);
         _processes.Add(qemu);
+        _qemus.Add(qemu.Id);
+        if (number == 0) QemuBefore = Figures.ResidentMegabytes(qemu.Id);
         var recovery = _clients[0];
         await recovery.PutReplicaAsync(new ReplicaSpec
         {

@@ -8,51 +8,59 @@ namespace Lifeboat.Agent.Capture;
 
 /// <summary>
 /// What a QEMU says of all its disks: first the maps of its nodes, then what the devices use, then the jobs. What is
-/// told of one disk by these in this order holds for each of them.
+/// told of one disk by these in this order holds for each of them. Every disk asks each second, and there may be
+/// hundreds: what is asked for is kept by its name, and the answers themselves are not.
 /// </summary>
 internal sealed class BlockLook
 {
-    private readonly JsonElement _nodes;
+    private readonly Dictionary<string, IReadOnlyList<DirtyBitmap>> _maps;
+    private readonly Dictionary<string, string> _tops = [];
     private readonly HashSet<string> _jobs;
 
-    private BlockLook(JsonElement nodes, JsonElement devices, JsonElement jobs)
+    private BlockLook(IEnumerable<(string Node, IReadOnlyList<DirtyBitmap> Maps)> nodes,
+        IEnumerable<(string? Top, IReadOnlyList<string> Names)> devices, IEnumerable<string> jobs)
     {
-        (_nodes, Devices) = (nodes, devices);
-        _jobs = [.. jobs.EnumerateArray().Select(j => j.GetProperty("device").GetString()!)];
+        _maps = nodes.ToDictionary(n => n.Node, n => n.Maps);
+        _jobs = [.. jobs];
+        // Of several with a name it is the first.
+        foreach (var (top, names) in devices)
+            foreach (var name in names)
+                if (top is not null) _tops.TryAdd(name, top);
     }
-
-    /// <summary>As `query-block` answers.</summary>
-    public JsonElement Devices { get; }
 
     public static async Task<BlockLook> TakeAsync(QmpClient qmp, CancellationToken ct)
     {
-        var nodes = await NodesAsync(qmp, ct);
-        var devices = await qmp.ExecuteAsync("query-block", null, ct);
-        return new BlockLook(nodes, devices, await qmp.ExecuteAsync("query-block-jobs", null, ct));
+        var nodes = await NodesAsync(qmp, n => (n.GetProperty("node-name").GetString()!, MapsIn(n)), ct);
+        var devices = await qmp.ListAsync("query-block", null, d =>
+            (BlockNode.TopOf(d), (IReadOnlyList<string>)[.. BlockNode.NamesOf(d)]), ct);
+        return new BlockLook(nodes, devices, await qmp.ListAsync(
+            "query-block-jobs", null, j => j.GetProperty("device").GetString()!, ct));
     }
 
-    public static Task<JsonElement> NodesAsync(QmpClient qmp, CancellationToken ct) =>
-        qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, ct);
+    /// <summary>What is made of each node.</summary>
+    public static Task<List<T>> NodesAsync<T>(QmpClient qmp, Func<JsonElement, T> read, CancellationToken ct) =>
+        qmp.ListAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, read, ct);
 
-    public static JsonElement? Node(JsonElement nodes, string name)
-    {
-        foreach (var node in nodes.EnumerateArray())
-            if (node.GetProperty("node-name").GetString() == name) return node;
-        return null;
-    }
+    /// <summary>Null: there is no such node.</summary>
+    public static async Task<JsonElement?> NodeAsync(QmpClient qmp, string name, CancellationToken ct) =>
+        (await NodesAsync(qmp, n => n.GetProperty("node-name").ValueEquals(name) ? n : (JsonElement?)null, ct))
+            .Find(n => n is not null);
 
     /// <exception cref="TapException">DiskNotFound: there is no such node.</exception>
-    public static IReadOnlyList<DirtyBitmap> Maps(JsonElement nodes, string name)
-    {
-        if (Node(nodes, name) is not { } found)
-            throw new TapException(TapFault.DiskNotFound, $"node {name} is gone");
-        return found.TryGetProperty("dirty-bitmaps", out var maps)
-            ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)]
-            : [];
-    }
+    public static async Task<IReadOnlyList<DirtyBitmap>> MapsAsync(
+        QmpClient qmp, string node, CancellationToken ct) =>
+        await NodeAsync(qmp, node, ct) is { } found ? MapsIn(found) : throw Gone(node);
 
     /// <exception cref="TapException">DiskNotFound: there is no such node.</exception>
-    public IReadOnlyList<DirtyBitmap> MapsOf(string node) => Maps(_nodes, node);
+    public IReadOnlyList<DirtyBitmap> MapsOf(string node) => _maps.GetValueOrDefault(node) ?? throw Gone(node);
+
+    /// <summary>The node that the device's requests go to first; null: there is no such device or no medium.</summary>
+    public string? TopOf(string device) => _tops.GetValueOrDefault(device);
 
     public bool HasJob(string job) => _jobs.Contains(job);
+
+    private static IReadOnlyList<DirtyBitmap> MapsIn(JsonElement node) =>
+        node.TryGetProperty("dirty-bitmaps", out var maps) ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)] : [];
+
+    private static TapException Gone(string node) => new(TapFault.DiskNotFound, $"node {node} is gone");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
+using Lifeboat.Qemu;
 using Lifeboat.Replication.Capture;
 
 namespace Lifeboat.Agent.Capture;
@@ -13,9 +14,23 @@ internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IRe
     public static string? TopOf(JsonElement queryBlock, string device)
     {
         foreach (var entry in queryBlock.EnumerateArray())
-            if (IsNamed(entry, device) && entry.TryGetProperty("inserted", out var inserted))
-                return inserted.GetProperty("node-name").GetString();
+            if (IsNamed(entry, device) && TopOf(entry) is { } top) return top;
         return null;
+    }
+
+    /// <summary>The same of one entry of `query-block`; null: it has no medium.</summary>
+    public static string? TopOf(JsonElement entry) =>
+        entry.TryGetProperty("inserted", out var inserted) ? inserted.GetProperty("node-name").GetString() : null;
+
+    /// <summary>
+    /// All names that stand for an entry of `query-block`: `-drive` devices have one; `-device` ones a qdev id, or a
+    /// path like /machine/peripheral/vd0/virtio-backend.
+    /// </summary>
+    public static IEnumerable<string> NamesOf(JsonElement entry)
+    {
+        var qdev = Text(entry, "qdev");
+        return new[] { Text(entry, "device"), qdev }.Where(n => n.Length > 0)
+            .Concat(qdev.Split('/', StringSplitOptions.RemoveEmptyEntries));
     }
 
     /// <summary>The device's path in QEMU's object tree, or a name that stands for it.</summary>
@@ -27,35 +42,44 @@ internal sealed record BlockNode(string Name, string Driver, long SizeBytes, IRe
         throw new TapException(TapFault.DiskNotFound, $"no device of the guest uses '{device}'");
     }
 
+    /// <summary>The top node of a device, asked of a QEMU of whose other disks nothing is kept.</summary>
+    /// <exception cref="TapException">DiskNotFound: no such device, or no medium in it.</exception>
+    public static async Task<BlockNode> FindAsync(QmpClient qmp, string device, CancellationToken ct)
+    {
+        var entries = await qmp.ListAsync("query-block", null,
+            e => (Entry: IsNamed(e, device) ? e : (JsonElement?)null, Known: Describe(e)), ct);
+        return entries.Find(e => e.Entry is not null).Entry is { } named
+            ? Read(named, device) : throw Unknown(device, entries.Select(e => e.Known));
+    }
+
     /// <exception cref="TapException">DiskNotFound: no such device, or no medium in it.</exception>
     public static BlockNode Find(JsonElement queryBlock, string device)
     {
         foreach (var entry in queryBlock.EnumerateArray())
-        {
-            if (!IsNamed(entry, device)) continue;
-            if (!entry.TryGetProperty("inserted", out var inserted))
-                throw new TapException(TapFault.DiskNotFound, $"device '{device}' has no medium");
-            return new BlockNode(
-                inserted.GetProperty("node-name").GetString()!,
-                inserted.GetProperty("drv").GetString()!,
-                inserted.GetProperty("image").GetProperty("virtual-size").GetInt64(),
-                inserted.TryGetProperty("dirty-bitmaps", out var maps)
-                    ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)]
-                    : [],
-                inserted.GetProperty("image").TryGetProperty("actual-size", out var stored)
-                    ? stored.GetInt64() : null);
-        }
-        var known = queryBlock.EnumerateArray().Select(Describe);
-        throw new TapException(TapFault.DiskNotFound, $"no device '{device}'; there are: {string.Join(", ", known)}");
+            if (IsNamed(entry, device)) return Read(entry, device);
+        throw Unknown(device, queryBlock.EnumerateArray().Select(Describe));
     }
 
-    // `-drive` devices have a name; `-device` ones a qdev id, or a path like /machine/peripheral/vd0/virtio-backend.
-    private static bool IsNamed(JsonElement entry, string device)
+    private static BlockNode Read(JsonElement entry, string device)
     {
-        var qdev = Text(entry, "qdev");
-        return device.Length > 0 && (Text(entry, "device") == device || qdev == device
-            || qdev.Split('/', StringSplitOptions.RemoveEmptyEntries).Contains(device, StringComparer.Ordinal));
+        if (!entry.TryGetProperty("inserted", out var inserted))
+            throw new TapException(TapFault.DiskNotFound, $"device '{device}' has no medium");
+        return new BlockNode(
+            inserted.GetProperty("node-name").GetString()!,
+            inserted.GetProperty("drv").GetString()!,
+            inserted.GetProperty("image").GetProperty("virtual-size").GetInt64(),
+            inserted.TryGetProperty("dirty-bitmaps", out var maps)
+                ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)]
+                : [],
+            inserted.GetProperty("image").TryGetProperty("actual-size", out var stored)
+                ? stored.GetInt64() : null);
     }
+
+    private static TapException Unknown(string device, IEnumerable<string> known) =>
+        new(TapFault.DiskNotFound, $"no device '{device}'; there are: {string.Join(", ", known)}");
+
+    private static bool IsNamed(JsonElement entry, string device) =>
+        NamesOf(entry).Contains(device, StringComparer.Ordinal);
 
     /// <summary>What the device's image is, as QEMU puts it: a path, or `json:` and options.</summary>
     /// <exception cref="TapException">DiskNotFound: no such device, or no medium in it.</exception>

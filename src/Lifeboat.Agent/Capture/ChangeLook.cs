@@ -45,7 +45,7 @@ internal sealed class ChangeLook(QemuMonitors monitors, TimeProvider time)
         CancellationToken ct)
     {
         var names = new TapNames(volume.Device);
-        var node = BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
+        var node = await BlockNode.FindAsync(qmp, volume.Device, ct);
         await CleanAsync(qmp, pull, node, names, ct);
         var maps = node.Bitmaps.Where(m => m.Name.StartsWith(TapNames.Prefix, StringComparison.Ordinal)
             && m.Name != names.Look).ToList();

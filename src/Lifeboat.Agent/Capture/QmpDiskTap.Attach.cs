@@ -31,7 +31,7 @@ internal sealed partial class QmpDiskTap
         QmpClient qmp, CaptureConnection connection, Guid replica, CancellationToken ct)
     {
         var lastNumber = await CleanAsync(qmp, ct);
-        var node = BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
+        var node = await BlockNode.FindAsync(qmp, volume.Device, ct);
         if (node.SizeBytes != SizeBytes)
         {
             var before = Interlocked.Exchange(ref _size, node.SizeBytes);
@@ -90,6 +90,7 @@ internal sealed partial class QmpDiskTap
             ["sync"] = "none",
             ["copy-mode"] = "write-blocking",
             ["granularity"] = MirrorGranularity,
+            ["buf-size"] = MirrorBufferBytes,
             ["on-target-error"] = "report",
             ["filter-node-name"] = _names.Filter(number),
         }, ct);

@@ -10,6 +10,9 @@ internal sealed partial class QmpDiskTap
 {
     private const long MarkerGranularity = 1L << 20;
     private const long CoarseGranularity = 65536;
+    // The job reads nothing itself (guests' writes are copied from where they stand), and QEMU takes all of it at once:
+    // ten megabytes for each disk if it is not told.
+    private const long MirrorBufferBytes = 256 << 10;
     private const long SmallDisk = 4L << 30;
     private const long LargeDisk = 1L << 40;
 
@@ -64,7 +67,7 @@ internal sealed partial class QmpDiskTap
     {
         await RequireMirrorAsync(qmp, attached, ct);
         var prefix = TapNames.MapPrefix(attached.Replica);
-        var all = await MapsAsync(qmp, attached.Node, ct);
+        var all = await BlockLook.MapsAsync(qmp, attached.Node, ct);
         var maps = all
             .Where(m => m.Name.StartsWith(prefix, StringComparison.Ordinal) && !attached.IsGap(m.Name)).ToList();
         var number = maps.Select(m => TapNames.NumberOf(m.Name)).Append(attached.Number).Max() + 1;
@@ -89,19 +92,13 @@ internal sealed partial class QmpDiskTap
     private static async Task RemoveMapsAsync(
         QmpClient qmp, string node, Func<DirtyBitmap, bool> which, CancellationToken ct)
     {
-        foreach (var map in await MapsAsync(qmp, node, ct))
+        foreach (var map in await BlockLook.MapsAsync(qmp, node, ct))
             if (map.Name.StartsWith(TapNames.Prefix, StringComparison.Ordinal) && which(map))
                 await RemoveMapAsync(qmp, node, map.Name, ct);
     }
 
-    private static async Task<IReadOnlyList<DirtyBitmap>> MapsAsync(QmpClient qmp, string node, CancellationToken ct) =>
-        BlockLook.Maps(await BlockLook.NodesAsync(qmp, ct), node);
-
-    private static async Task<JsonElement?> NodeAsync(QmpClient qmp, string node, CancellationToken ct) =>
-        BlockLook.Node(await BlockLook.NodesAsync(qmp, ct), node);
-
     private static async Task<long> SizeOfAsync(QmpClient qmp, string node, CancellationToken ct) =>
-        (await NodeAsync(qmp, node, ct))?.GetProperty("image").GetProperty("virtual-size").GetInt64() ?? 0;
+        (await BlockLook.NodeAsync(qmp, node, ct))?.GetProperty("image").GetProperty("virtual-size").GetInt64() ?? 0;
 
     private static Task RemoveMapAsync(QmpClient qmp, string node, string map, CancellationToken ct) =>
         qmp.ExecuteAsync("block-dirty-bitmap-remove", new JsonObject { ["node"] = node, ["name"] = map }, ct);

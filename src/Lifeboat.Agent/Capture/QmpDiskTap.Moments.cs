@@ -80,7 +80,7 @@ internal sealed partial class QmpDiskTap
 
     /// <summary>Bytes of the overlay on its disk; 0 when it is gone.</summary>
     public async Task<long> OverlayBytesAsync(QmpClient qmp, PreparedMoment moment, CancellationToken ct) =>
-        await NodeAsync(qmp, _names.Overlay(moment.Number), ct) is { } node
+        await BlockLook.NodeAsync(qmp, _names.Overlay(moment.Number), ct) is { } node
             && node.GetProperty("image").TryGetProperty("actual-size", out var size) ? size.GetInt64() : 0;
 
     /// <summary>No image, filter or overlay of ours is left; the maps stay.</summary>
@@ -127,8 +127,7 @@ internal sealed partial class QmpDiskTap
 
     private async Task<List<string>> OurNodesAsync(QmpClient qmp, CancellationToken ct) =>
     [
-        .. (await qmp.ExecuteAsync("query-named-block-nodes", new JsonObject { ["flat"] = true }, ct)).EnumerateArray()
-            .Select(n => n.GetProperty("node-name").GetString()!)
+        .. (await BlockLook.NodesAsync(qmp, n => n.GetProperty("node-name").GetString()!, ct))
             .Where(n => n.StartsWith(_names.DevicePrefix, StringComparison.Ordinal)),
     ];
 

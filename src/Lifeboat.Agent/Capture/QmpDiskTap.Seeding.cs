@@ -43,9 +43,9 @@ internal sealed partial class QmpDiskTap
     private async Task<string> DiskNodeAsync(QmpClient qmp, CancellationToken ct)
     {
         if (_attached is { } attached) return attached.Node;
-        var node = BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), volume.Device);
+        var node = await BlockNode.FindAsync(qmp, volume.Device, ct);
         if (!node.Name.StartsWith(_names.DevicePrefix, StringComparison.Ordinal)) return node.Name;
         await CleanAsync(qmp, ct);
-        return BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), volume.Device).Name;
+        return (await BlockNode.FindAsync(qmp, volume.Device, ct)).Name;
     }
 }

@@ -31,15 +31,15 @@ internal sealed partial class QmpDiskTap
             return DiskPresence.Plugged;
         if (_restNode is not { } node || ProcessIdentity.Find(qmp.ProcessId) != _restQemu) return DiskPresence.Doubtful;
         // Without the node nobody in this QEMU can have written to the disk but through another one.
-        if (await NodeAsync(qmp, node, ct) is null) return DiskPresence.Unplugged;
-        var map = (await MapsAsync(qmp, node, ct)).FirstOrDefault(m => m.Name == _restMap);
+        if (await BlockLook.NodeAsync(qmp, node, ct) is null) return DiskPresence.Unplugged;
+        var map = (await BlockLook.MapsAsync(qmp, node, ct)).FirstOrDefault(m => m.Name == _restMap);
         return map is { DirtyBytes: 0 } ? DiskPresence.Unplugged : DiskPresence.Doubtful;
     }
 
     private async Task<bool> IsUnpluggedAsync(QmpClient qmp, Attachment attachment, CancellationToken ct)
     {
         var prefix = TapNames.MapPrefix(attachment.Replica);
-        var maps = (await MapsAsync(qmp, attachment.Node, ct))
+        var maps = (await BlockLook.MapsAsync(qmp, attachment.Node, ct))
             .Where(m => m.Name.StartsWith(prefix, StringComparison.Ordinal)).ToList();
         var number = maps.Select(m => TapNames.NumberOf(m.Name)).Append(attachment.Number).Max() + 1;
         var map = TapNames.Map(attachment.Replica, number);

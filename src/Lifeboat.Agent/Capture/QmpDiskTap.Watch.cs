@@ -42,7 +42,7 @@ internal sealed partial class QmpDiskTap
     // A disk that was taken out and put in again by its node's name is below the filter: its writes pass us by. One
     // that is out writes nothing.
     private bool IsOnTop(BlockLook look, Attachment attached) =>
-        BlockNode.TopOf(look.Devices, volume.Device) is not { } top || top == _names.Filter(attached.Number);
+        look.TopOf(volume.Device) is not { } top || top == _names.Filter(attached.Number);
 
     // Most ends show at once as the end of the connection. A job that somebody else cancelled does not: its target node
     // keeps the connection open while no write comes any more, so the job is looked for as well.
@@ -90,7 +90,7 @@ internal sealed partial class QmpDiskTap
         {
             // Each disk looks for itself, and most of them see what another one has just seen.
             var (plugged, intact) = await monitor.LookAsync(WatchEvery / 2, look =>
-                BlockNode.TopOf(look.Devices, volume.Device) is not null
+                look.TopOf(volume.Device) is not null
                     ? (true, IsIntact(look, attachment)) : (false, false), CancellationToken.None);
             if (plugged) return intact ? null : TapEnd.MirrorFailed;
             return await monitor.TalkAsync(qmp => IsUnpluggedAsync(qmp, attachment, CancellationToken.None),

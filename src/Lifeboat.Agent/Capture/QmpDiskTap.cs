@@ -101,7 +101,7 @@ internal sealed partial class QmpDiskTap(
                 await CleanAsync(qmp, ct);
                 await monitor.Pull.WithdrawAsync(qmp, _names.Seed, ct);
                 // Of a disk that is out the node may still be there.
-                if (_restNode is { } resting && await NodeAsync(qmp, resting, ct) is not null)
+                if (_restNode is { } resting && await BlockLook.NodeAsync(qmp, resting, ct) is not null)
                     await RemoveMapsAsync(qmp, resting, _ => true, ct);
                 var blocks = await qmp.ExecuteAsync("query-block", null, ct);
                 if (BlockNode.TopOf(blocks, volume.Device) is { } top)

@@ -38,6 +38,9 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
     /// <summary>Those that follow a source; kept states do not.</summary>
     public IReadOnlyList<HostedReplica> All() => [.. _replicas.Values.Where(r => r.Spec.Keep is null)];
 
+    /// <summary>Bytes of records that have come since they were opened.</summary>
+    public long ReceivedBytes => _replicas.Values.Sum(r => r.Receiver.Snapshot().ReceivedBytes);
+
     public async Task RestoreAsync(CancellationToken ct)
     {
         foreach (var spec in await _files.LoadAsync(ct)) await TryOpenAsync(spec, ct);

@@ -50,7 +50,7 @@ internal sealed partial class HostedSource
         {
             await _parts.Monitors.Of(spec.QmpSocket).TalkAsync(async qmp =>
             {
-                var node = BlockNode.Find(await qmp.ExecuteAsync("query-block", null, ct), spec.Device);
+                var node = await BlockNode.FindAsync(qmp, spec.Device, ct);
                 await qmp.ExecuteAsync("block_resize",
                     new JsonObject { ["node-name"] = node.Name, ["size"] = request.SizeBytes }, ct);
             }, ct);

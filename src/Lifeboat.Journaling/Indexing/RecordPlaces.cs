@@ -15,7 +15,7 @@ internal sealed class RecordPlaces(Journal journal)
     private readonly LinkedList<SegmentPlaces> _used = new();
     private long _kept;
 
-    public ValueTask<RecordEntry[]> EntriesAsync(Segment segment, CancellationToken ct) =>
+    public ValueTask<ArraySegment<RecordEntry>> EntriesAsync(Segment segment, CancellationToken ct) =>
         journal.EntriesOfAsync(segment, ct);
 
     /// <param name="position">Some byte of a record of the segment.</param>
@@ -34,7 +34,9 @@ internal sealed class RecordPlaces(Journal journal)
         // Taken first: whatever the segment has by then is among the entries.
         var tail = segment.Tail;
         var entries = await journal.EntriesOfAsync(segment, ct);
-        var places = new SegmentPlaces(segment, Array.ConvertAll(entries, e => e.Position), tail);
+        var positions = new uint[entries.Count];
+        for (var i = 0; i < positions.Length; i++) positions[i] = entries[i].Position;
+        var places = new SegmentPlaces(segment, positions, tail);
         lock (_gate)
         {
             _used.AddFirst(places);

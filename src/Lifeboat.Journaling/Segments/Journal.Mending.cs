@@ -54,7 +54,7 @@ public sealed partial class Journal
     private void NoteStretch(Segment segment, LostStretch lost) =>
         _found.Enqueue(JournalDamage.OfStretch(segment, lost));
 
-    private void NoteLost(Segment segment, RecordEntry[] entries)
+    private void NoteLost(Segment segment, ReadOnlySpan<RecordEntry> entries)
     {
         segment.MarkTableStale();
         for (var from = 0; from < entries.Length; from++)

@@ -155,8 +155,10 @@ public sealed partial class Journal
         await segment.File.FlushAsync(ct);
     }
 
-    /// <summary>Entries of a segment: from memory, its index, or the segment itself.</summary>
-    internal async ValueTask<RecordEntry[]> EntriesOfAsync(Segment segment, CancellationToken ct)
+    /// <summary>
+    /// Entries of a segment: from memory, its index, or the segment itself. They may be shared: read them only.
+    /// </summary>
+    internal async ValueTask<ArraySegment<RecordEntry>> EntriesOfAsync(Segment segment, CancellationToken ct)
     {
         if (segment.SnapshotEntries() is { } known) return known;
         if (await SegmentIndexFile.TryReadAsync(_storage, segment, ct) is not { } indexed)
@@ -167,7 +169,7 @@ public sealed partial class Journal
     }
 
     // The index is missing or damaged: both are made anew from the segment.
-    private async ValueTask<RecordEntry[]> ScanAgainAsync(Segment segment, CancellationToken ct)
+    private async ValueTask<ArraySegment<RecordEntry>> ScanAgainAsync(Segment segment, CancellationToken ct)
     {
         if (await _storage.ExistsAsync(SegmentName.IndexOf(segment.FirstSequence), ct))
             NoteIndex(segment);
@@ -177,7 +179,7 @@ public sealed partial class Journal
         // not take the table of the old one. That can be whole, and names records that folding will leave out.
         if (scanned.LastSequence < segment.LastSequence) segment.MarkTableStale();
         await SalvageAsync(scanned, segment.LastSequence, ct);
-        var entries = scanned.SnapshotEntries()!;
+        var entries = scanned.SnapshotEntries()!.Value;
         await SealAsync(scanned);
         return entries;
     }

@@ -31,7 +31,7 @@ public sealed partial class Journal
             if (segment.LastSequence < fromSequence || segment.FirstSequence > toSequence) continue;
             var entries = await EntriesOfAsync(segment, ct);
             var first = Math.Max(fromSequence, segment.FirstSequence);
-            var last = Math.Min(toSequence, segment.FirstSequence + entries.Length - 1);
+            var last = Math.Min(toSequence, segment.FirstSequence + entries.Count - 1);
             for (var sequence = first; sequence <= last; sequence++)
                 visit(entries[(int)(sequence - segment.FirstSequence)].ToHeader(sequence));
         }
@@ -47,7 +47,7 @@ public sealed partial class Journal
         {
             if (segment.LastSequence < fromSequence) continue;
             var entries = await EntriesOfAsync(segment, ct);
-            for (var i = Math.Max(0, fromSequence - segment.FirstSequence); i < entries.Length; i++)
+            for (var i = (int)Math.Max(0, fromSequence - segment.FirstSequence); i < entries.Count; i++)
                 if (entries[i].Kind is not (RecordKind.Write or RecordKind.Zero)) marks.Add(segment.FirstSequence + i);
         }
         return marks;
@@ -61,7 +61,7 @@ public sealed partial class Journal
         {
             if (segment.LastSequence < fromSequence) continue;
             var entries = await EntriesOfAsync(segment, ct);
-            for (var i = Math.Max(0, fromSequence - segment.FirstSequence); i < entries.Length; i++)
+            for (var i = (int)Math.Max(0, fromSequence - segment.FirstSequence); i < entries.Count; i++)
                 if (entries[i].Kind == RecordKind.VolumeSize)
                     sizes.Add(entries[i].ToHeader(segment.FirstSequence + i));
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Buffers;
 using Lifeboat.Journaling.Records;
+using Lifeboat.Journaling.Storage;
 
 namespace Lifeboat.Journaling.Segments;
 
@@ -10,6 +10,8 @@ public readonly record struct JournalScrub(long Next, long Bytes);
 
 public sealed partial class Journal
 {
+    private (Segment Segment, ArraySegment<RecordEntry> Entries, bool Stale)? _scrubbed;
+
     /// <summary>
     /// Reads and verifies blocks from the one that holds a sequence on: heads, records, indexes. What can be made again
     /// from the rest is; all that was found comes out of <see cref="TryTakeDamage"/>. Hold the journal meanwhile.
@@ -24,7 +26,7 @@ public sealed partial class Journal
         var last = segment == segments[^1] ? Math.Min(segment.LastSequence, DurableSequence) : segment.LastSequence;
         var sealed_ = segment != segments[^1];
         if (sequence == segment.FirstSequence) await CheckHeadAsync(segment, sealed_, ct);
-        var entries = await EntriesOfAsync(segment, ct);
+        var entries = await ScrubbedEntriesAsync(segment, ct);
         var from = FirstOfBlock(entries, (int)(sequence - segment.FirstSequence));
         long bytes = 0;
         while (from <= last - segment.FirstSequence && bytes < budgetBytes)
@@ -32,17 +34,30 @@ public sealed partial class Journal
             var behind = from + 1;
             if (entries[from].Kind == RecordKind.Lost)
             {
-                while (behind < entries.Length && entries[behind].Kind == RecordKind.Lost) behind++;
+                while (behind < entries.Count && entries[behind].Kind == RecordKind.Lost) behind++;
                 _found.Enqueue(JournalDamage.OfStretch(segment, new LostStretch(
                     segment.FirstSequence + from, segment.FirstSequence + behind - 1, entries[from].Position)));
                 from = behind;
                 continue;
             }
-            while (behind < entries.Length && !BeginsBlock(entries, behind)) behind++;
-            bytes += await CheckBlockAsync(segment, entries.AsMemory(from, behind - from), from, sealed_, ct);
+            while (behind < entries.Count && !BeginsBlock(entries, behind)) behind++;
+            bytes += await CheckBlockAsync(segment, entries.Slice(from, behind - from), from, sealed_, ct);
             from = behind;
         }
+        if (from > last - segment.FirstSequence) _scrubbed = null;
         return new JournalScrub(segment.FirstSequence + from, bytes);
+    }
+
+    // A pass takes a segment in many steps, and its index may be as long as a step.
+    private async ValueTask<ArraySegment<RecordEntry>> ScrubbedEntriesAsync(Segment segment, CancellationToken ct)
+    {
+        if (segment.SnapshotEntries() is { } held) return held;
+        if (_scrubbed is { } known && known.Segment == segment && known.Stale == segment.TableIsStale
+            && known.Entries.Count == segment.EntryCount) return known.Entries;
+        var stale = segment.TableIsStale; // before, so that what is found now is not taken for known
+        var entries = await EntriesOfAsync(segment, ct);
+        _scrubbed = (segment, entries, stale);
+        return entries;
     }
 
     private async ValueTask CheckHeadAsync(Segment segment, bool sealed_, CancellationToken ct)
@@ -77,25 +92,19 @@ public sealed partial class Journal
         var length = (int)(entries.Span[^1].Position + entries.Span[^1].RecordLength - at);
         var first = segment.FirstSequence + from;
         var expected = new BlockHeader(length - BlockCodec.HeaderLength, segment.Salt, first, entries.Length);
-        var bytes = ArrayPool<byte>.Shared.Rent(length);
-        try
-        {
-            var count = await segment.File.ReadAsync(at, bytes.AsMemory(0, length), ct);
-            bytes.AsSpan(count, length - count).Clear();
-            if (BlockCodec.TryRead(bytes.AsSpan(0, length), segment.Salt, first, out var header) && header == expected
-                && BlockCodec.IsIntact(bytes.AsSpan(0, length), header)) return length;
-            if (NoteDamaged(segment, entries.Span, first, bytes.AsSpan(0, length), at)) return length;
-            // Every record is whole, so it is the head that is not.
-            BlockCodec.Seal(bytes.AsSpan(0, length), expected);
-            await segment.File.WriteAsync(at, bytes.AsMemory(0, BlockCodec.HeaderLength), ct);
-            if (sealed_) await segment.File.FlushAsync(ct);
-            _found.Enqueue(JournalDamage.Mended(JournalPart.BlockHead, segment, segment.Name, at));
-            return length;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(bytes);
-        }
+        using var scratch = Scratch.Rent(length);
+        var bytes = scratch.Memory;
+        var count = await segment.File.ReadAsync(at, bytes, ct);
+        bytes.Span[count..].Clear();
+        if (BlockCodec.TryRead(bytes.Span, segment.Salt, first, out var header) && header == expected
+            && BlockCodec.IsIntact(bytes.Span, header)) return length;
+        if (NoteDamaged(segment, entries.Span, first, bytes.Span, at)) return length;
+        // Every record is whole, so it is the head that is not.
+        BlockCodec.Seal(bytes.Span, expected);
+        await segment.File.WriteAsync(at, bytes[..BlockCodec.HeaderLength], ct);
+        if (sealed_) await segment.File.FlushAsync(ct);
+        _found.Enqueue(JournalDamage.Mended(JournalPart.BlockHead, segment, segment.Name, at));
+        return length;
     }
 
     private bool NoteDamaged(Segment segment, ReadOnlySpan<RecordEntry> entries, long first, ReadOnlySpan<byte> block,
@@ -114,13 +123,13 @@ public sealed partial class Journal
         return any;
     }
 
-    private static int FirstOfBlock(RecordEntry[] entries, int index)
+    private static int FirstOfBlock(ArraySegment<RecordEntry> entries, int index)
     {
         while (index > 0 && !BeginsBlock(entries, index)) index--;
         return index;
     }
 
-    private static bool BeginsBlock(RecordEntry[] entries, int index) =>
+    private static bool BeginsBlock(ArraySegment<RecordEntry> entries, int index) =>
         index == 0 || entries[index].Kind == RecordKind.Lost || entries[index - 1].Kind == RecordKind.Lost
         || entries[index].Position != entries[index - 1].Position + entries[index - 1].RecordLength;
 }

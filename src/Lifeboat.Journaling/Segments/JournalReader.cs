@@ -19,7 +19,7 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
     private ReadOnlyMemory<byte> _window;
     private long _windowSource;
     private Segment? _segment;
-    private RecordEntry[] _entries = [];
+    private ArraySegment<RecordEntry> _entries = ArraySegment<RecordEntry>.Empty;
     private long _windowAt;
     private int _windowLength;
     private long _next = fromSequence;
@@ -40,7 +40,7 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
     public async ValueTask<bool> ReadAsync(CancellationToken ct)
     {
         if (_next > toSequence) return false;
-        if (_segment is null || _next > _segment.LastSequence || _next - _segment.FirstSequence >= _entries.Length)
+        if (_segment is null || _next > _segment.LastSequence || _next - _segment.FirstSequence >= _entries.Count)
             await EnterSegmentAsync(ct);
         var entry = _entries[(int)(_next - _segment!.FirstSequence)];
         if (entry.Kind == RecordKind.Lost)
@@ -79,7 +79,7 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
     {
         int first = (int)(_next - _segment!.FirstSequence), last = first;
         while (first > 0 && _entries[first - 1].Kind == RecordKind.Lost) first--;
-        while (last < _entries.Length - 1 && _entries[last + 1].Kind == RecordKind.Lost) last++;
+        while (last < _entries.Count - 1 && _entries[last + 1].Kind == RecordKind.Lost) last++;
         return new LostStretch(_segment.FirstSequence + first, _segment.FirstSequence + last, entry.Position);
     }
 
@@ -129,7 +129,7 @@ public sealed class JournalReader(Journal journal, long fromSequence, long toSeq
     private long StretchFrom(Segment segment)
     {
         var at = (int)(_next - segment.FirstSequence);
-        var last = Math.Min(_entries.Length - 1, toSequence - segment.FirstSequence);
+        var last = Math.Min(_entries.Count - 1, toSequence - segment.FirstSequence);
         var start = _entries[at].Position;
         long length = _entries[at].RecordLength;
         for (at++; at <= last; at++)

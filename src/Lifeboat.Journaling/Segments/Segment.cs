@@ -10,8 +10,11 @@ namespace Lifeboat.Journaling.Segments;
 //   A segment is begun only after the one before it is durable to its end.
 internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recycled)
 {
+    private const int EntriesMin = 64;
+
     private readonly Lock _lock = new();
-    private List<RecordEntry>? _entries;
+    private RecordEntry[]? _entries; // those in front never change: a snapshot is no copy
+    private int _entryCount;
     private volatile bool _tableIsStale;
 
     public long FirstSequence => header.FirstSequence;
@@ -54,7 +57,7 @@ internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recy
     {
         lock (_lock)
         {
-            (_entries ??= []).AddRange(entries);
+            entries.CopyTo(RoomFor(entries.Length));
             LastSequence += entries.Length;
             Tail = tail;
         }
@@ -67,8 +70,9 @@ internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recy
         var lost = RecordEntry.Lost(checked((uint)position));
         lock (_lock)
         {
-            _entries ??= [];
-            for (; LastSequence < last; LastSequence++) _entries.Add(lost);
+            var count = Math.Max(0, last - LastSequence);
+            RoomFor((int)count).Fill(lost);
+            LastSequence += count;
         }
     }
 
@@ -76,23 +80,43 @@ internal sealed class Segment(IStorageFile file, SegmentHeader header, bool recy
     /// Entries whose extents count up to a sequence, over a base. Those that the base has do no harm, except where
     /// some are lost: one of these may have written over an earlier one, and only the base knows.
     /// </summary>
-    public ReadOnlySpan<RecordEntry> Named(RecordEntry[] entries, long folded, long to)
+    public ReadOnlySpan<RecordEntry> Named(ArraySegment<RecordEntry> entries, long folded, long to)
     {
-        var named = entries.AsSpan(0, (int)Math.Min(entries.Length, to - FirstSequence + 1));
+        var named = entries.AsSpan(0, (int)Math.Min(entries.Count, to - FirstSequence + 1));
         if (folded < FirstSequence || !RecordEntry.AnyLost(named)) return named;
         return named[(int)Math.Min(named.Length, folded - FirstSequence + 1)..];
     }
 
     /// <summary>Entries kept in memory: of the active segment, or of one just scanned.</summary>
-    public RecordEntry[]? SnapshotEntries()
+    public ArraySegment<RecordEntry>? SnapshotEntries()
     {
-        lock (_lock) return _entries?.ToArray() ?? (EntryCount == 0 ? [] : null);
+        lock (_lock)
+        {
+            if (_entries is { } entries) return new ArraySegment<RecordEntry>(entries, 0, _entryCount);
+            if (EntryCount == 0) return ArraySegment<RecordEntry>.Empty;
+            return null;
+        }
     }
 
     /// <summary>The index file has them now.</summary>
     public void DropEntries()
     {
-        lock (_lock) _entries = null;
+        lock (_lock)
+        {
+            _entries = null;
+            _entryCount = 0;
+        }
+    }
+
+    // Under the lock. Whoever has a snapshot keeps the array that it was taken of.
+    private Span<RecordEntry> RoomFor(int count)
+    {
+        var (at, needed) = (_entryCount, _entryCount + count);
+        _entries ??= [];
+        if (_entries.Length < needed)
+            Array.Resize(ref _entries, Math.Max(needed, Math.Max(EntriesMin, 2 * _entries.Length)));
+        _entryCount = needed;
+        return _entries.AsSpan(at, count);
     }
 
     public static ReadOnlySpan<byte> BytesOf(ReadOnlySpan<RecordEntry> entries) => MemoryMarshal.AsBytes(entries);

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Lifeboat.Journaling.Records;
@@ -19,11 +18,11 @@ internal static class SegmentIndexFile
 
     public static async ValueTask WriteAsync(IStorage storage, Segment segment, CancellationToken ct)
     {
-        var entries = segment.SnapshotEntries()!;
+        var entries = segment.SnapshotEntries()!.Value;
         // Where some are lost the table depends on what the base has.
         var table = MemoryMarshal.AsBytes<SegmentExtent>(
             RecordEntry.AnyLost(entries) ? [] : SegmentExtent.TableOf(entries));
-        var tableAt = HeaderLength + entries.Length * RecordEntry.Size;
+        var tableAt = HeaderLength + entries.Count * RecordEntry.Size;
         var bytes = new byte[tableAt + table.Length];
         Segment.BytesOf(entries).CopyTo(bytes.AsSpan(HeaderLength));
         table.CopyTo(bytes.AsSpan(tableAt));
@@ -118,11 +117,13 @@ internal static class SegmentIndexFile
     {
         await using var file = await TryOpenAsync(storage, segment.FirstSequence, ct);
         if (file is null) return null;
-        var bytes = new byte[TableAt(segment.EntryCount)];
-        if (await file.ReadAsync(0, bytes, ct) != bytes.Length || !IsOf(segment, bytes)) return null;
-        return BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(32)) == segment.EntryCount
-            && BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(56)) == Crc32C.Compute(bytes.AsSpan(HeaderLength))
-            ? MemoryMarshal.Cast<byte, RecordEntry>(bytes.AsSpan(HeaderLength)).ToArray()
+        using var scratch = Scratch.Rent(TableAt(segment.EntryCount));
+        var bytes = scratch.Memory;
+        if (await file.ReadAsync(0, bytes, ct) != bytes.Length || !IsOf(segment, bytes.Span)) return null;
+        var entries = bytes.Span[HeaderLength..];
+        return BinaryPrimitives.ReadInt32LittleEndian(bytes.Span[32..]) == segment.EntryCount
+            && BinaryPrimitives.ReadUInt32LittleEndian(bytes.Span[56..]) == Crc32C.Compute(entries)
+            ? MemoryMarshal.Cast<byte, RecordEntry>(entries).ToArray()
             : null;
     }
 
@@ -136,20 +137,12 @@ internal static class SegmentIndexFile
         if (await file.ReadAsync(0, header, ct) != HeaderLength || !IsOf(segment, header)) return null;
         var length = TableLength(header);
         if (length <= 0 || await file.LengthAsync(ct) != TableAt(segment.EntryCount) + length) return null;
-        // Rented: hundreds of tables are read in a row.
-        var rented = ArrayPool<byte>.Shared.Rent((int)length);
-        try
-        {
-            var bytes = rented.AsMemory(0, (int)length);
-            return await file.ReadAsync(TableAt(segment.EntryCount), bytes, ct) == length
-                && BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(40)) == Crc32C.Compute(bytes.Span)
-                ? MemoryMarshal.Cast<byte, SegmentExtent>(bytes.Span).ToArray()
-                : null;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(rented);
-        }
+        using var scratch = Scratch.Rent((int)length);
+        var bytes = scratch.Memory;
+        return await file.ReadAsync(TableAt(segment.EntryCount), bytes, ct) == length
+            && BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(40)) == Crc32C.Compute(bytes.Span)
+            ? MemoryMarshal.Cast<byte, SegmentExtent>(bytes.Span).ToArray()
+            : null;
     }
 
     private static int TableAt(int entries) => HeaderLength + entries * RecordEntry.Size;

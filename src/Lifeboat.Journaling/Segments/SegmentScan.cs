@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Buffers;
 using System.Runtime.InteropServices;
 using Lifeboat.Journaling.Records;
 using Lifeboat.Journaling.Storage;
@@ -17,15 +16,8 @@ internal static class SegmentScan
     /// <param name="limit">No sequence from here on belongs to the segment: the next one begins with it.</param>
     public static async ValueTask RunAsync(Segment segment, long limit, CancellationToken ct)
     {
-        var rented = ArrayPool<byte>.Shared.Rent(WindowBytes);
-        try
-        {
-            await RunAsync(segment, limit, rented.AsMemory(0, WindowBytes), ct);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(rented);
-        }
+        using var window = Scratch.Rent(WindowBytes);
+        await RunAsync(segment, limit, window.Memory, ct);
     }
 
     private static async ValueTask RunAsync(Segment segment, long limit, Memory<byte> buffer, CancellationToken ct)

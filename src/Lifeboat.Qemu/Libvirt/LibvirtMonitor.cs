@@ -140,10 +140,12 @@ internal sealed class LibvirtMonitor : IMonitorLines
         Tell(answer);
     }
 
-    private void Heard(string name, string? data) => Tell(new JsonObject
+    private void Heard(string name, string? data)
     {
-        ["event"] = name, ["data"] = data is null ? null : JsonNode.Parse(data),
-    });
+        var message = new JsonObject { ["event"] = name };
+        if (data is not null) message["data"] = JsonNode.Parse(data);
+        Tell(message);
+    }
 
     private void Tell(JsonObject message) => _lines.Writer.TryWrite(message.ToJsonString());
 }

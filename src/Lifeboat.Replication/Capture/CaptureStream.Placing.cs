@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Runtime.InteropServices;
 using Lifeboat.Journaling.Records;
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Replication.Outbox;
 
@@ -22,7 +23,9 @@ public sealed partial class CaptureStream
     /// <summary>Memory that a busier time has left and nobody has needed since the last call.</summary>
     internal void Trim()
     {
-        lock (_gate) _outbox.Trim();
+        IReadOnlyList<byte[]> dropped;
+        lock (_gate) dropped = _outbox.Trim();
+        foreach (var buffer in dropped) SpareMemory.GiveBack(buffer); // not under the lock
     }
 
     internal bool AppendPlaced(VolumeSink sink, long offset, Memory<byte> place)

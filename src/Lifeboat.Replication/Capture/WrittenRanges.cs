@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Lifeboat.Replication.Capture;
 
 // What the stream has written to one volume since its attach, exactly: a rounded range would either lose bytes that
 // only the pull can bring or let old pulled bytes overwrite new ones.
-//   A page of 1 MiB with few ranges keeps them as they are. One with many has bits for whole 512-byte sectors, and the
-//   rare byte ranges inside a sector besides.
+//   A page of 1 MiB that was written to has a bit for each whole block of 4 KiB, some 50 bytes with its place: writes
+//   scattered over a long disk touch all of its pages. What begins or ends inside a block is kept besides.
+//   Pages stand on shelves, each about 16 GiB, so that no table is ever so long that growing it counts.
 //   Below the floor nothing is kept: the pull has passed there and will not come back.
 internal sealed class WrittenRanges
 {
-    private const int SectorShift = 9;
-    private const int PageShift = 20;
-    private const int PageSectors = 1 << (PageShift - SectorShift);
+    public const int PageShift = 20;
+    private const int ShelfShift = 34 - PageShift; // pages
 
-    private readonly Dictionary<long, Page> _pages = [];
+    private readonly Dictionary<long, Shelf> _shelves = [];
     private long _floor;
 
     public void Add(long offset, long length)
@@ -24,10 +26,11 @@ internal sealed class WrittenRanges
         offset = Math.Max(offset, _floor);
         while (offset < end)
         {
-            var key = offset >> PageShift;
-            var pageEnd = Math.Min(end, (key + 1) << PageShift);
-            if (!_pages.TryGetValue(key, out var page)) _pages[key] = page = new Page();
-            page.Add((int)(offset - (key << PageShift)), (int)(pageEnd - (key << PageShift)));
+            var page = offset >> PageShift;
+            var pageEnd = Math.Min(end, (page + 1) << PageShift);
+            if (!_shelves.TryGetValue(page >> ShelfShift, out var shelf))
+                _shelves[page >> ShelfShift] = shelf = new Shelf();
+            shelf.Add(page, (int)(offset - (page << PageShift)), (int)(pageEnd - (page << PageShift)));
             offset = pageEnd;
         }
     }
@@ -35,7 +38,15 @@ internal sealed class WrittenRanges
     /// <summary>Drops everything below; pages that only begin below are kept whole.</summary>
     public void RaiseFloor(long floor)
     {
-        for (var key = _floor >> PageShift; key < floor >> PageShift; key++) _pages.Remove(key);
+        var (page, end) = (_floor >> PageShift, floor >> PageShift);
+        while (page < end)
+        {
+            var shelf = page >> ShelfShift;
+            var shelfEnd = (shelf + 1) << ShelfShift;
+            if (shelfEnd <= end) _shelves.Remove(shelf);
+            else if (_shelves.TryGetValue(shelf, out var kept)) kept.Drop(page, end);
+            page = Math.Min(shelfEnd, end);
+        }
         _floor = Math.Max(_floor, floor);
     }
 
@@ -53,9 +64,10 @@ internal sealed class WrittenRanges
     {
         while (at < end)
         {
-            if (!_pages.TryGetValue(at >> PageShift, out var page)) return at;
-            var start = (at >> PageShift) << PageShift;
-            var next = start + page.SkipWritten((int)(at - start));
+            var page = at >> PageShift;
+            var start = page << PageShift;
+            if (!_shelves.TryGetValue(page >> ShelfShift, out var shelf)) return at;
+            var next = start + shelf.SkipWritten(page, (int)(at - start));
             if (next == at || next < start + (1L << PageShift)) return Math.Min(next, end);
             at = next;
         }
@@ -66,112 +78,107 @@ internal sealed class WrittenRanges
     {
         while (at < end)
         {
-            var start = (at >> PageShift) << PageShift;
+            var page = at >> PageShift;
+            var start = page << PageShift;
             var pageEnd = start + (1L << PageShift);
-            if (!_pages.TryGetValue(at >> PageShift, out var page))
-            {
-                at = pageEnd;
-                continue;
-            }
-            var next = start + page.SkipUnwritten((int)(at - start));
+            var next = _shelves.TryGetValue(page >> ShelfShift, out var shelf)
+                ? start + shelf.SkipUnwritten(page, (int)(at - start)) : pageEnd;
             if (next < pageEnd) return Math.Min(next, end);
             at = pageEnd;
         }
         return end;
     }
 
-    // Few ranges are kept as they are, at 8 bytes each: scattered writes to a long disk touch all of its pages.
-    private sealed class Page
+    private sealed class Shelf
     {
-        private const int FewParts = 8;
-        private const int SectorMask = (1 << SectorShift) - 1;
+        private const int BlockShift = 12;
+        private const int BlockMask = (1 << BlockShift) - 1;
 
-        private ulong[]? _sectors;
-        private (int Start, int End)[] _parts = [];
-        private int _partCount;
+        private readonly Dictionary<long, Blocks> _blocks = [];
+        private readonly Dictionary<long, RaggedRanges> _ragged = [];
 
-        public void Add(int start, int end)
+        public void Add(long page, int start, int end)
         {
-            if (_sectors is null)
+            var (first, last) = ((start + BlockMask) >> BlockShift, end >> BlockShift);
+            if (first >= last)
             {
-                AddPart(start, end);
-                if (_partCount > FewParts) KeepSectors();
+                AddRagged(page, start, end);
                 return;
             }
-            var first = (start + SectorMask) >> SectorShift;
-            var last = end >> SectorShift;
-            if (last < first)
-            {
-                AddPart(start, end);
-                return;
-            }
-            if ((start & SectorMask) != 0) AddPart(start, first << SectorShift);
-            for (var s = first; s < last; s++) _sectors[s >> 6] |= 1UL << (s & 63);
-            if ((end & SectorMask) != 0) AddPart(last << SectorShift, end);
+            CollectionsMarshal.GetValueRefOrAddDefault(_blocks, page, out _).Set(first, last);
+            if ((start & BlockMask) != 0) AddRagged(page, start, first << BlockShift);
+            if ((end & BlockMask) != 0) AddRagged(page, last << BlockShift, end);
         }
 
-        public int SkipWritten(int at)
+        public void Drop(long from, long to)
         {
+            for (; from < to; from++)
+            {
+                _blocks.Remove(from);
+                _ragged.Remove(from);
+            }
+        }
+
+        public int SkipWritten(long page, int at)
+        {
+            ref var blocks = ref CollectionsMarshal.GetValueRefOrNullRef(_blocks, page);
+            var ragged = _ragged.GetValueOrDefault(page);
             while (at < 1 << PageShift)
             {
-                var sector = at >> SectorShift;
-                if (_sectors is not null && (_sectors[sector >> 6] >> (sector & 63) & 1) != 0)
-                {
-                    var run = BitOperations.TrailingZeroCount(~(_sectors[sector >> 6] >> (sector & 63)));
-                    at = (sector + Math.Min(run, 64 - (sector & 63))) << SectorShift;
-                }
-                else if (PartAt(at) is { } end) at = end;
-                else return at;
+                var next = at;
+                if (!Unsafe.IsNullRef(ref blocks) && blocks.Has(at >> BlockShift))
+                    next = blocks.Next(at >> BlockShift, written: false) << BlockShift;
+                else if (ragged is not null) next = ragged.SkipWritten(at);
+                if (next == at) return at;
+                at = next;
             }
             return at;
         }
 
-        public int SkipUnwritten(int at)
+        public int SkipUnwritten(long page, int at)
         {
-            var next = NextSector((at + SectorMask) >> SectorShift) << SectorShift;
-            foreach (var (start, _) in _parts.AsSpan(0, _partCount))
-                if (start >= at) next = Math.Min(next, start);
-            return next;
+            var next = _ragged.GetValueOrDefault(page)?.SkipUnwritten(at) ?? 1 << PageShift;
+            ref var blocks = ref CollectionsMarshal.GetValueRefOrNullRef(_blocks, page);
+            return Unsafe.IsNullRef(ref blocks)
+                ? next
+                : Math.Min(next, blocks.Next((at + BlockMask) >> BlockShift, written: true) << BlockShift);
         }
 
-        private void KeepSectors()
+        private void AddRagged(long page, int start, int end)
         {
-            var parts = _parts.AsSpan(0, _partCount);
-            (_sectors, _parts, _partCount) = (new ulong[PageSectors / 64], [], 0);
-            foreach (var (start, end) in parts) Add(start, end);
+            if (!_ragged.TryGetValue(page, out var ragged)) _ragged[page] = ragged = new RaggedRanges();
+            ragged.Add(start, end);
+        }
+    }
+
+    [InlineArray(Count / 64)]
+    private struct Blocks
+    {
+        public const int Count = 256; // of 4 KiB, in a page
+
+        private ulong _bits;
+
+        public bool Has(int block) => (Words(ref _bits)[block >> 6] >> (block & 63) & 1) != 0;
+
+        public void Set(int first, int last)
+        {
+            var words = Words(ref _bits);
+            for (; first < last; first++) words[first >> 6] |= 1UL << (first & 63);
         }
 
-        private int NextSector(int sector)
+        /// <summary>The first block from here on that was written, or was not; the end of the page: none.</summary>
+        public int Next(int block, bool written)
         {
-            while (_sectors is not null && sector < PageSectors)
+            var words = Words(ref _bits);
+            while (block < Count)
             {
-                var bits = _sectors[sector >> 6] >> (sector & 63);
-                if (bits != 0) return sector + BitOperations.TrailingZeroCount(bits);
-                sector = (sector | 63) + 1;
+                var bits = (written ? words[block >> 6] : ~words[block >> 6]) >> (block & 63);
+                if (bits != 0) return block + BitOperations.TrailingZeroCount(bits);
+                block = (block | 63) + 1;
             }
-            return PageSectors;
+            return Count;
         }
 
-        private int? PartAt(int at)
-        {
-            foreach (var (start, end) in _parts.AsSpan(0, _partCount))
-                if (start <= at && at < end) return end;
-            return null;
-        }
-
-        // Parts that touch become one.
-        private void AddPart(int start, int end)
-        {
-            var kept = 0;
-            for (var i = 0; i < _partCount; i++)
-            {
-                var part = _parts[i];
-                if (part.End < start || part.Start > end) _parts[kept++] = part;
-                else (start, end) = (Math.Min(start, part.Start), Math.Max(end, part.End));
-            }
-            if (kept == _parts.Length) Array.Resize(ref _parts, Math.Max(1, 2 * kept));
-            _parts[kept] = (start, end);
-            _partCount = kept + 1;
-        }
+        private static Span<ulong> Words(ref ulong first) => MemoryMarshal.CreateSpan(ref first, Count / 64);
     }
 }

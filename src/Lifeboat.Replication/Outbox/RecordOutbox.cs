@@ -20,7 +20,6 @@ internal sealed class RecordOutbox
 {
     /// <summary>Room for one write of the longest that guests commonly make.</summary>
     public const int ChunkLength = RecordCodec.HeaderLength + (256 << 10);
-    private const int FreeMax = 64;
 
     private readonly Stack<byte[]> _free = new();
     private int _unneeded; // were free all the time since the last look
@@ -92,10 +91,13 @@ internal sealed class RecordOutbox
     }
 
     /// <summary>Drops the buffers that nobody has needed since it was called last.</summary>
-    public void Trim()
+    /// <returns>These: their memory is to be given back, for the collector comes by seldom.</returns>
+    public IReadOnlyList<byte[]> Trim()
     {
-        for (; _unneeded > 0; _unneeded--) _free.Pop();
+        var dropped = new byte[_unneeded][];
+        for (var i = 0; i < dropped.Length; i++) dropped[i] = _free.Pop();
         _unneeded = _free.Count;
+        return dropped;
     }
 
     /// <summary>
@@ -265,10 +267,8 @@ internal sealed class RecordOutbox
         Recycle(chunk.Buffer);
     }
 
-    private void Recycle(byte[] buffer)
-    {
-        if (_free.Count < FreeMax) _free.Push(buffer);
-    }
+    // All of them: those of an outage would else be garbage that is in memory until somebody collects it.
+    private void Recycle(byte[] buffer) => _free.Push(buffer);
 
     // Everything is durable: the tail is filled from its start again.
     private void Restart()

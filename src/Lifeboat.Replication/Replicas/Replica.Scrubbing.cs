@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Buffers;
 using Lifeboat.Journaling;
 using Lifeboat.Journaling.Segments;
 using Lifeboat.Journaling.Storage;
@@ -111,23 +110,16 @@ public sealed partial class Replica
     // All that is damaged in the range, one run of blocks after the other.
     private async Task VerifyAsync(CheckedImage image, long offset, long length, CancellationToken ct)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(length, ScrubReadBytes));
-        try
+        using var buffer = Scratch.Rent((int)Math.Min(length, ScrubReadBytes));
+        for (var end = offset + length; offset < end;)
         {
-            for (var end = offset + length; offset < end;)
+            var part = buffer.Memory[..(int)Math.Min(buffer.Memory.Length, end - offset)];
+            if (await image.ReadAsync(offset, part, ct) is { } damage)
             {
-                var part = buffer.AsMemory(0, (int)Math.Min(ScrubReadBytes, end - offset));
-                if (await image.ReadAsync(offset, part, ct) is { } damage)
-                {
-                    Note(damage);
-                    offset = Math.Max(offset + 1, damage.Offset + damage.Length);
-                }
-                else offset += part.Length;
+                Note(damage);
+                offset = Math.Max(offset + 1, damage.Offset + damage.Length);
             }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
+            else offset += part.Length;
         }
     }
 
@@ -175,7 +167,8 @@ public sealed partial class Replica
         const int sectors = 2;
         var at = image.CheckedTo;
         if (at >= image.SizeBytes) return;
-        var bytes = new byte[Math.Min(sectors * SumSector.Covers, image.SizeBytes - at)];
+        using var scratch = Scratch.Rent((int)Math.Min(sectors * SumSector.Covers, image.SizeBytes - at));
+        var bytes = scratch.Memory;
         var lost = new List<long>();
         await image.Raw.ReadAsync(at, bytes, lost, ct);
         var first = at / SumSector.Covers;
@@ -183,7 +176,7 @@ public sealed partial class Replica
         var table = new byte[count * SumSector.Bytes];
         for (var block = 0; block * BlockSum.BlockBytes < bytes.Length; block++)
         {
-            var content = bytes.AsSpan(block * BlockSum.BlockBytes);
+            var content = bytes.Span[(block * BlockSum.BlockBytes)..];
             content = content[..Math.Min(BlockSum.BlockBytes, content.Length)];
             var offset = at + (long)block * BlockSum.BlockBytes;
             var isLost = lost.Contains(offset) || IsLostInBase(image.Volume, offset, content.Length);

@@ -158,7 +158,7 @@ public sealed class JournalTests
         await using (var journal = await FilledAsync())
         {
             var second = journal.Segments[1];
-            var entries = await journal.EntriesOfAsync(second, Ct);
+            var entries = (await journal.EntriesOfAsync(second, Ct)).ToArray();
             var last = Array.FindLastIndex(entries, e => e.RecordLength < 3000);
             while (entries[last - 1].Position + entries[last - 1].RecordLength == entries[last].Position) last--;
             (from, to) = (entries[last].Position - BlockCodec.HeaderLength, 8192);

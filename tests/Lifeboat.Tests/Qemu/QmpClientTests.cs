@@ -39,6 +39,28 @@ public sealed class QmpClientTests
     }
 
     [Fact]
+    public async Task A_list_is_read_item_by_item_and_what_cannot_be_read_ends_nothing_else()
+    {
+        await using var peer = new ScriptedPeer(ScriptedPeer.Qmp(async c =>
+        {
+            var id = 2;
+            foreach (var said in (string[])["""[{"n": "a"}, {"n": "b \" ]"}]""", """[{"m": 1}]""", "{}", "[]"])
+            {
+                await c.HearAsync();
+                await c.SayAsync($$"""{"return": {{said}}, "id": {{id++}}}""");
+            }
+            await c.StayAsync();
+        }));
+        await using var qmp = await ConnectAsync(peer);
+        Task<List<string>> NamesAsync() => qmp.ListAsync("query-x", null, i => i.GetProperty("n").GetString()!, None);
+
+        Assert.Equal(["a", "b \" ]"], await NamesAsync());
+        await Assert.ThrowsAsync<KeyNotFoundException>(NamesAsync);
+        await Assert.ThrowsAsync<InvalidOperationException>(NamesAsync);
+        Assert.Empty(await NamesAsync());
+    }
+
+    [Fact]
     public async Task A_refusal_carries_the_words_of_qemu()
     {
         await using var peer = new ScriptedPeer(ScriptedPeer.Qmp(async c =>

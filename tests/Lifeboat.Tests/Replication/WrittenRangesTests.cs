@@ -42,6 +42,29 @@ public sealed class WrittenRangesTests
         Assert.False(ranges.NextGap(2 << 20, 4 << 20, out _, out _));
     }
 
+    [Fact]
+    public void Writes_scattered_over_a_long_disk_take_little_memory_each()
+    {
+        const int count = 1 << 16;
+        const long apart = 16L << 20;
+        var ranges = new WrittenRanges();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (long i = 0; i < count; i++) ranges.Add(i * apart, 4096);
+        var taken = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        // Tables that grew are counted as well.
+        Assert.InRange(taken / count, 1, 250);
+        for (long i = 0; i < count; i += 1000)
+        {
+            Assert.True(ranges.NextGap(i * apart, (i + 1) * apart, out var start, out var end));
+            Assert.Equal((i * apart + 4096, (i + 1) * apart), (start, end));
+        }
+        ranges.RaiseFloor(count / 2 * apart + 1);
+        Assert.True(ranges.NextGap((count / 2 - 1) * apart, count / 2 * apart, out var from, out _));
+        Assert.Equal((count / 2 - 1) * apart, from);
+        Assert.False(ranges.NextGap(count / 2 * apart, count / 2 * apart + 4096, out _, out _));
+    }
+
     private static void Compare(WrittenRanges ranges, bool[] model, long from, long to)
     {
         var seen = new bool[model.Length];

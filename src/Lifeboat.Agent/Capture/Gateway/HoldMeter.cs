@@ -14,6 +14,9 @@ internal sealed class HoldMeter(LiveMetrics live, TimeProvider time)
     private long _slow;
     private long _longest;
 
+    /// <summary>Writes that were captured.</summary>
+    public long Count => _holds.Count;
+
     public long Begin() => time.GetTimestamp();
 
     public void End(long began)
@@ -30,6 +33,6 @@ internal sealed class HoldMeter(LiveMetrics live, TimeProvider time)
         }
     }
 
-    public HoldStatus Status() => new(_holds.Count, Interlocked.Read(ref _slow),
+    public HoldStatus Status() => new(Count, Interlocked.Read(ref _slow),
         TimeSpan.FromTicks(Interlocked.Read(ref _longest)).TotalSeconds);
 }
