@@ -180,7 +180,7 @@ public sealed partial class GroupSource
         var point = work.Point!;
         if (!_flaws.ForgetGapEarly && !await stream.WaitDurableAsync(point.Sequence, ct)) return;
         foreach (var slot in _slots) slot.Compare = false;
-        if (await TryMoveBasisAsync(stream, point.Sequence, ct, work.Moment.At))
+        if (await TryMoveBasisAsync(stream, KnownAt(stream, point.Sequence), ct, work.Moment.At))
             await InTurnAsync(work.Moment.ForgetAsync, ct);
         EndMoment(work);
     }
