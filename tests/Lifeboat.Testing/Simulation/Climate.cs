@@ -90,7 +90,12 @@ public sealed class Climate
             Moments = TimeSpan.FromMilliseconds(Math.Max(MomentsEveryLeast, prng.Next(1000, 4000) / Pace));
         BySnapshots = Moments is not null && prng.Chance(0.4);
         if (prng.Chance(0.2) && HasLog && Moments is null) allowed.Add(Fault.CutOverDeadMirror);
-        // From here on each kind has dice of its own: a world without it is as it was before there was such a kind.
+        AddSinceThen(allowed, options);
+    }
+
+    // Each of these kinds has dice of its own: a world without it is as it was before there was such a kind.
+    private void AddSinceThen(List<Fault> allowed, SimulationOptions options)
+    {
         // What is said over several paths is said again only as a whole.
         if (options.Knows(Fault.RivalSource) && Link.Paths.Count == 0
             && new Prng(options.Seed ^ RivalDice).Chance(0.15)) allowed.Add(Fault.RivalSource);
