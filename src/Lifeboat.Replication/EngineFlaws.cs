@@ -23,7 +23,10 @@ internal sealed record EngineFlaws
     public bool AcceptOldEpoch { get; init; }
     /// <summary>The receiver takes a source in that was moved to another agent since.</summary>
     public bool AcceptOldAgent { get; init; }
-    /// <summary>Change maps are dropped before the batch that holds their extents is durable.</summary>
+    /// <summary>
+    /// Change maps are dropped before the batch that holds their extents is durable, and are said to begin where its
+    /// stream does: else who has not all of it would be compared, and nothing be lost.
+    /// </summary>
     public bool ForgetGapEarly { get; init; }
     /// <summary>Pulled bytes go over what the guest has written since the attach.</summary>
     public bool PullOverWrites { get; init; }

@@ -50,8 +50,8 @@ public sealed partial class CaptureStream
             var state = _byIndex[volume];
             Invariant.Holds(_closed || state.Sink is null, "a volume is resized while it is let go of");
             var before = state.StatedBytes;
-            // Shorter only when nothing was ever there: what a volume had beyond its end could not be given back.
-            if (_closed || sizeBytes == before || (sizeBytes < before && BaseSequence > 0)) return null;
+            // What a volume had beyond its end could not be given back, where a point needs it.
+            if (_closed || sizeBytes == before || (sizeBytes < before && !MayShrink)) return null;
             if (!_batchOpen) BeginBatch([state]);
             var header = RecordHeader.Size(volume, _outbox.Last + 1, Epoch.Value, sizeBytes, NowMicros());
             if (!AppendRecord(header, default, out _))
@@ -64,6 +64,9 @@ public sealed partial class CaptureStream
             return before > 0 && before < sizeBytes ? new GapExtent(before, sizeBytes - before, Zero: false) : null;
         }
     }
+
+    /// <summary>A volume may become shorter than the recovery site has it.</summary>
+    internal bool MayShrink => _options.MayShrink;
 
     /// <summary>What the recovery site has a volume as, behind the last record.</summary>
     internal long StatedSize(ushort volume)

@@ -12,6 +12,8 @@ public sealed record CaptureStreamOptions
     /// <summary>One more than what is durable at the recovery site; 1 for a new replica.</summary>
     public required long FirstSequence { get; init; }
     public required IReadOnlyList<StreamVolume> Volumes { get; init; }
+    /// <summary>The recovery site has no point that could need what a shorter volume has no more.</summary>
+    public bool MayShrink { get; init; }
     /// <summary>Memory for records that are not durable yet, in bytes.</summary>
     public required long OutboxBytes { get; init; }
     /// <summary>When more memory than this is taken, the oldest records go to the log; null: there is none.</summary>

@@ -182,6 +182,7 @@ public sealed partial class Replica
         foreach (var header in await _journal.VolumeSizesAsync(FoldedSequence + 1, ct)) _volumeSizes.Add(header);
         foreach (var (volume, size) in _volumeSizes.Latest)
             if (_images.TryGetValue(volume, out var image)) await GrowAsync(image, size, ct);
+        foreach (var image in _images.Values) image.HasItsLength();
     }
 
     // What a flip has taken is settled before anybody is told anything. Records that were durable and are not any more

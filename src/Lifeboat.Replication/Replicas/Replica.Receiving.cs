@@ -131,13 +131,18 @@ public sealed partial class Replica
         return ReplicaAppendOutcome.Appended;
     }
 
-    // That sums are forgotten is durable before a fold leaves them out: the record of the size may yet be lost.
+    // That sums are forgotten is durable before a fold leaves them out: the record of the size may yet be lost. That
+    // the added zeroes have theirs is too: else a bit that flips among them makes them pass for a disk of the user's
+    // that has something there.
     private async Task GrowAsync(CheckedImage image, long size, CancellationToken ct)
     {
-        if (await image.GrowAsync(size, ct) is not { } lost) return;
-        foreach (var damage in lost) Note(damage);
-        image.ForgetTail();
-        if (_manifest.Sums?.FirstOrDefault(s => s.Index == image.Volume)?.To > image.DurableTo)
+        if (size <= image.SizeBytes) return;
+        if (await image.GrowAsync(size, ct) is { } lost)
+        {
+            foreach (var damage in lost) Note(damage);
+            image.ForgetTail();
+        }
+        if (_manifest.Sums?.FirstOrDefault(s => s.Index == image.Volume)?.To != image.DurableTo)
             await ChangeAsync(m => m with { Sums = Sums() }, ct);
     }
 

@@ -132,8 +132,8 @@ public sealed partial class Replica
         await ChangeWithDamagesAsync(m => m with { ScrubbedAt = _time.GetUtcNow(), Sums = Sums() }, ct);
     }
 
-    // Gives blocks their sums, up to about this byte: what is there now counts as right, but for what is known not to
-    // be.
+    // Gives blocks their sums, up to about this byte: what is there now counts as right, but for what is known to be
+    // wrong.
     private async Task<long> BuildSumsAsync(CheckedImage image, long upTo, CancellationToken ct)
     {
         upTo = Math.Min(upTo, image.SizeBytes);

@@ -47,6 +47,10 @@ public sealed partial class GroupSource
         }
     }
 
+    // Written down as it is, a gap that was forgotten early would be found: who has not all of it is compared.
+    private long KnownAt(CaptureStream stream, long durable) =>
+        _flaws.ForgetGapEarly ? stream.BaseSequence : durable;
+
     private async Task<bool> TryMoveBasisAsync(
         CaptureStream stream, long sequence, CancellationToken ct, DateTimeOffset? at = null)
     {

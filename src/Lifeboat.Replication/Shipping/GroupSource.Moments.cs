@@ -141,9 +141,11 @@ public sealed partial class GroupSource
             var index = slot.Disk.Index;
             var volume = moment.Volumes.Single(v => v.Index == index);
             NoteSize(stream, slot, volume.SizeBytes);
-            if (volume.SizeBytes != slot.SizeBytes || (!stream.IsGivenUp && stream.StatedSize(index) > slot.SizeBytes))
+            var there = stream.StatedSize(index);
+            if (volume.SizeBytes != slot.SizeBytes || (!stream.IsGivenUp && there > slot.SizeBytes))
                 throw new TapException(TapFault.SizeChanged, $"{slot.Disk.Name} has {volume.SizeBytes} bytes, the "
-                    + $"group knows {slot.SizeBytes}: a disk that became smaller is protected anew");
+                    + $"group knows {slot.SizeBytes}, the replica has {there}: "
+                    + "a disk that became smaller is protected anew");
             var sequence = stream.SequenceBefore(index, out var nothing);
             var sink = slot.Sink = stream.BeginVolume(index);
             stream.Attached(sink);
@@ -178,7 +180,7 @@ public sealed partial class GroupSource
         var point = work.Point!;
         if (!_flaws.ForgetGapEarly && !await stream.WaitDurableAsync(point.Sequence, ct)) return;
         foreach (var slot in _slots) slot.Compare = false;
-        if (await TryMoveBasisAsync(stream, point.Sequence, ct, work.Moment.At))
+        if (await TryMoveBasisAsync(stream, KnownAt(stream, point.Sequence), ct, work.Moment.At))
             await InTurnAsync(work.Moment.ForgetAsync, ct);
         EndMoment(work);
     }

@@ -10,7 +10,7 @@ namespace Lifeboat.Replication.Shipping;
 public sealed partial class GroupSource
 {
     private bool MayResize(CaptureStream stream, TapSlot slot, long sizeBytes) => _statesSizes
-        && (sizeBytes > slot.SizeBytes || (sizeBytes < slot.SizeBytes && stream.BaseSequence == 0));
+        && (sizeBytes > slot.SizeBytes || (sizeBytes < slot.SizeBytes && stream.MayShrink));
 
     private void NoteSize(CaptureStream stream, TapSlot slot, long sizeBytes)
     {

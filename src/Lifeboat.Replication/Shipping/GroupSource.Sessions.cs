@@ -235,6 +235,7 @@ public sealed partial class GroupSource
         Epoch = _options.Epoch,
         StreamId = id,
         FirstSequence = reply.Durable + 1,
+        MayShrink = reply.Sealed == 0,
         Volumes =
         [
             .. _slots.Select(s => new StreamVolume(s.Disk.Index, s.SizeBytes,

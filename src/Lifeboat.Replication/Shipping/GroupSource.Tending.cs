@@ -182,7 +182,7 @@ public sealed partial class GroupSource
         if (_batchEnd is not { } batch) return;
         if (!_flaws.ForgetGapEarly && !await stream.WaitDurableAsync(batch.End, ct)) return;
         foreach (var slot in batch.Slots) slot.Compare = false;
-        var moved = _flaws.ForgetGapEarly || await TryMoveBasisAsync(stream, batch.End, ct);
+        var moved = await TryMoveBasisAsync(stream, KnownAt(stream, batch.End), ct);
         foreach (var slot in batch.Slots)
         {
             slot.Pulled = false;

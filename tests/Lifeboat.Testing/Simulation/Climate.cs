@@ -16,6 +16,7 @@ public sealed class Climate
     // Of what came in lately: none of it is in memory, little, all. Where none is, what the disk has is what counts.
     private static readonly int[] Warmths = [0, 0, 0, 1, 3, 64];
     private const ulong WarmDice = 0x3A27;
+    private const ulong RivalDice = 0x41FA1;
     private const int HasteMax = 8;
     private const int PaceMax = 4;
     private const int PointsEveryLeast = 200;
@@ -89,6 +90,15 @@ public sealed class Climate
             Moments = TimeSpan.FromMilliseconds(Math.Max(MomentsEveryLeast, prng.Next(1000, 4000) / Pace));
         BySnapshots = Moments is not null && prng.Chance(0.4);
         if (prng.Chance(0.2) && HasLog && Moments is null) allowed.Add(Fault.CutOverDeadMirror);
+        AddSinceThen(allowed, options);
+    }
+
+    // Each of these kinds has dice of its own: a world without it is as it was before there was such a kind.
+    private void AddSinceThen(List<Fault> allowed, SimulationOptions options)
+    {
+        // What is said over several paths is said again only as a whole.
+        if (options.Knows(Fault.RivalSource) && Link.Paths.Count == 0
+            && new Prng(options.Seed ^ RivalDice).Chance(0.15)) allowed.Add(Fault.RivalSource);
     }
 
     internal static bool IsRare(Fault fault) => fault > Fault.LongOutage;
@@ -221,4 +231,6 @@ public enum Fault
     /// <summary>A mirror dies right before a point is cut, while the log takes all and the monitor answers
     /// late.</summary>
     CutOverDeadMirror,
+    /// <summary>An agent whose link died, and then it, is heard again in the place of its successor.</summary>
+    RivalSource,
 }

@@ -24,7 +24,7 @@ internal sealed class PastSessions(SimulatedNetwork network)
     public Action<byte[]> Begin(string site, string target, string expectedSite, Action silence)
     {
         var before = _sessions.FindLast(s => s.Target == target);
-        var session = new Session(site, target, expectedSite);
+        var session = new Session(site, target, expectedSite, silence, KeepsEnds);
         _sessions.Add(session);
         if (_sessions.Count > SessionsMax) _sessions.RemoveAt(0);
         if (before is not null && _ambush is { } ambush)
@@ -37,7 +37,7 @@ internal sealed class PastSessions(SimulatedNetwork network)
                 ambush(before);
             };
         }
-        return KeepsEnds ? session.SaidToTheEnd : session.Said;
+        return session.Said;
     }
 
     public async Task ReturnAsync(SimulatedProcess process, Prng dice)
@@ -61,6 +61,23 @@ internal sealed class PastSessions(SimulatedNetwork network)
         {
             await process.Clock.DelayAsync(patience * dice.NextDouble());
             await SayAsync(before, before.Rest(), process, dice);
+        });
+    }
+
+    /// <summary>
+    /// From now on nothing arrives of what is said in the session with this target. When the next one has been told
+    /// where to go on, nothing of that arrives either, and some of what the first had said in vain does.
+    /// </summary>
+    public void CutOff(string target, SimulatedProcess process, Prng dice)
+    {
+        if (_sessions.FindLast(s => s.Target == target) is not { } cut) return;
+        cut.GoSilent();
+        _waitsForAnswer = true;
+        _ambush = _ => process.Start(async () =>
+        {
+            await process.Clock.DelayAsync(TimeSpan.FromMilliseconds(dice.Next(20, 600)));
+            var said = cut.InVain();
+            await SayAsync(cut, said[..dice.Next(Math.Min(1, said.Length), said.Length + 1)], process, dice);
         });
     }
 
@@ -93,9 +110,10 @@ internal sealed class PastSessions(SimulatedNetwork network)
         }
     }
 
-    private sealed class Session(string site, string target, string expectedSite)
+    private sealed class Session(string site, string target, string expectedSite, Action silence, bool keepsEnd)
     {
         private readonly Queue<byte[]> _last = new();
+        private List<byte[]>? _inVain;
         private int _bytes, _lastBytes;
 
         public string Site => site;
@@ -106,17 +124,26 @@ internal sealed class PastSessions(SimulatedNetwork network)
         /// <summary>How it began, and what it said last.</summary>
         public byte[][] Rest() => Messages.Count == 0 ? [] : [Messages[0], .. _last];
 
-        public void Said(byte[] message)
+        /// <summary>How it began, and all that it said since nothing of it arrives.</summary>
+        public byte[][] InVain() => Messages.Count == 0 ? [] : [Messages[0], .. _inVain ?? []];
+
+        public void GoSilent()
         {
-            if (Messages.Count >= MessagesMax || _bytes + message.Length > BytesMax) return;
-            _bytes += message.Length;
-            Messages.Add(message);
+            _inVain ??= [];
+            silence();
         }
 
-        public void SaidToTheEnd(byte[] message)
+        public void Said(byte[] message)
         {
-            Said(message);
-            if (Messages.Count == 1 && _last.Count == 0 && ReferenceEquals(Messages[0], message)) return;
+            var begins = Messages.Count == 0;
+            if (Messages.Count < MessagesMax && _bytes + message.Length <= BytesMax)
+            {
+                _bytes += message.Length;
+                Messages.Add(message);
+            }
+            // As much as fits into what waits on the way.
+            _inVain?.Add(message);
+            if (begins || !keepsEnd) return;
             _last.Enqueue(message);
             _lastBytes += message.Length;
             while (_last.Count > MessagesMax || _lastBytes > BytesMax) _lastBytes -= _last.Dequeue().Length;

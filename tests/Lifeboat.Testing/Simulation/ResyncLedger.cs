@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Records;
 using Lifeboat.Replication.Linking;
-using Lifeboat.Replication.Linking.Compression;
 
 namespace Lifeboat.Testing.Simulation;
 
@@ -10,7 +9,7 @@ namespace Lifeboat.Testing.Simulation;
 /// allows what it can need: the whole disk when the replica has nothing of it, the extents of the change map when there
 /// is one, else the blocks written since the newest sealed point. A session that begins anew may pull its window again.
 /// </summary>
-internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
+internal sealed class ResyncLedger(SimulatedWorld world)
 {
     private const int BlockBytes = 4096;
     private const double Margin = 1.1;
@@ -18,7 +17,6 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
         [.. Enum.GetValues<FrameCompression>().Select(c => $"frames packed {c}")];
     private readonly Dictionary<(string Source, int Volume), Account> _accounts = [];
     private readonly Dictionary<Guid, long> _sentUpTo = [];
-    private readonly FrameUnpacker _unpacker = new(FrameAbilities.All);
 
     /// <param name="dirtyBytes">Of the change map; null: it was lost, or never was.</param>
     public void Attached(SimulatedHost source, GuestDisk disk, long? dirtyBytes)
@@ -32,14 +30,16 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
     public long SentInto(SimulatedHost source, WantedReplica replica) =>
         _accounts.Where(a => a.Key.Source == source.Name && a.Value.Replica == replica).Sum(a => a.Value.Sent);
 
-    /// <summary>Every message that a source sends, as it leaves.</summary>
-    public void Sent(SimulatedHost source, MessageKind kind, ReadOnlyMemory<byte> payload)
+    /// <summary>A source asks where to go on.</summary>
+    public void Asked(SimulatedHost source)
     {
-        if (kind == MessageKind.Hello)
-            foreach (var ((site, _), account) in _accounts)
-                if (site == source.Name) account.Allowed += account.Last;
-        if (kind != MessageKind.Frame) return;
-        var frame = _unpacker.Open(payload, out var records);
+        foreach (var ((site, _), account) in _accounts)
+            if (site == source.Name) account.Allowed += account.Last;
+    }
+
+    /// <summary>Every frame that a source sends, as it leaves.</summary>
+    public void Sent(SimulatedHost source, in FrameHeader frame, ReadOnlyMemory<byte> records)
+    {
         world.Count(PackedBy[(int)frame.Compression]);
         // What was sent before and is sent again was lost with a connection: that is no copying twice.
         var known = _sentUpTo.GetValueOrDefault(frame.StreamId);
@@ -49,8 +49,6 @@ internal sealed class ResyncLedger(SimulatedWorld world) : IDisposable
              rest = rest[RecordCodec.SizeOf(header.DataLength)..])
             if (header.Sequence > known && header.Flags.HasFlag(RecordFlags.Pulled)) Pulled(source, header);
     }
-
-    public void Dispose() => _unpacker.Dispose();
 
     private void Pulled(SimulatedHost source, in RecordHeader header)
     {

@@ -25,6 +25,8 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
     /// <summary>Files from before this was said of a world have none: nothing that was read lately came from the
     /// disk.</summary>
     public int WarmRooms { get; init; } = 64;
+    /// <summary>Files from before this was said of a world have as many kinds of fault as there were then.</summary>
+    public int FaultKinds { get; init; } = 32;
     public long CrashStates { get; init; }
 
     public static SeedFile Of(SimulationOptions world, SimulationResult result)
@@ -42,6 +44,7 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
             StormOnly = world.StormOnly,
             Haste = Climate.HasteOf(world),
             WarmRooms = Climate.WarmRoomsOf(world),
+            FaultKinds = world.FaultKinds ?? Enum.GetValues<Fault>().Length,
             CrashStates = world.CrashStates,
         };
     }
@@ -62,6 +65,7 @@ public sealed record SeedFile(ulong Seed, string Checker, string What, string Co
         StormOnly = StormOnly,
         Haste = Haste,
         WarmRooms = WarmRooms,
+        FaultKinds = FaultKinds,
         CrashStates = CrashStates,
         Trace = trace,
     };

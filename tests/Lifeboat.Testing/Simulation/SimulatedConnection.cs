@@ -22,6 +22,8 @@ public sealed class SimulatedConnection
 
     internal End Client { get; }
     internal End Server { get; }
+    /// <summary>What is said over it; of a path of a striped one what is said over all of them.</summary>
+    internal WireSession Session { get; set; } = new();
 
     /// <summary>A partition has begun: some connections are given up by the hosts in the middle of it.</summary>
     internal void Strand(Prng prng)
@@ -66,6 +68,7 @@ public sealed class SimulatedConnection
         private bool _silent, _armed, _broken, _disposed, _receiving, _sending;
 
         public End Peer { get; set; } = null!;
+        public SimulatedProcess Process => process;
         public string PeerSite => peerSite;
         public long ReceivedBytes { get; private set; }
         public int Version { get; } = connection._network.Version;
@@ -93,7 +96,7 @@ public sealed class SimulatedConnection
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_broken) throw new LinkException(LinkFault.Broken, "connection reset");
             Peer.Launch(copy);
-            _network.Sent(process, copy);
+            _network.Sent(process, connection, copy);
             Said(copy);
         }
 

@@ -26,7 +26,8 @@ public sealed class SimulatedNetwork(SimulatedScheduler scheduler, SimulatedProc
     /// <summary>Single requests between controllers get lost now and then.</summary>
     public bool Stormy { get; set; }
     /// <summary>Told of every message that a process sends.</summary>
-    public Action<SimulatedProcess, ReadOnlyMemory<byte>> Sent { get; set; } = static (_, _) => { };
+    internal Action<SimulatedProcess, SimulatedConnection, ReadOnlyMemory<byte>> Sent { get; set; } =
+        static (_, _, _) => { };
     /// <summary>One way, the least.</summary>
     public TimeSpan Latency { get; set; } = TimeSpan.FromMilliseconds(5);
     public TimeSpan Jitter { get; set; } = TimeSpan.FromMilliseconds(5);

@@ -6,8 +6,6 @@ using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication;
-using Lifeboat.Replication.Linking;
-using Lifeboat.Replication.Linking.Stripes;
 using Lifeboat.Testing.Storage;
 
 namespace Lifeboat.Testing.Simulation;
@@ -32,7 +30,7 @@ public sealed class SimulatedWorld
         Climate = new Climate(Prng.Fork(), options);
         Wires = Spawn("wires");
         Network = new SimulatedNetwork(Scheduler, Wires, Prng.Fork());
-        Network.Sent = Overheard;
+        Network.Sent = (Wire = new Wiretap(this)).Sent;
         Network.Past.KeepsEnds = Climate.Allowed.Contains(Fault.SecondSource);
         Oracle = new PointOracle(this);
         Resyncs = new ResyncLedger(this);
@@ -64,6 +62,7 @@ public sealed class SimulatedWorld
     public bool WasProtected { get; set; }
 
     internal EngineFlaws Flaws { get; }
+    internal Wiretap Wire { get; }
     internal ResyncLedger Resyncs { get; }
     internal ForkChecks Forks { get; }
     internal DrillChecks Drills { get; }
@@ -105,7 +104,7 @@ public sealed class SimulatedWorld
         {
             world.Violate("simulation", e.Message);
         }
-        world.Resyncs.Dispose();
+        world.Wire.Dispose();
         world.Summarize();
         return new SimulationResult(options.Seed, world.Violation, world.Scheduler.TraceHash, world._counts);
     }
@@ -198,28 +197,6 @@ public sealed class SimulatedWorld
             new InstanceDisk($"d{i}", "virtio", i, (long)sectors * GuestWrite.SectorBytes, null))],
         GuestAgent = true,
     };
-
-    // What an acknowledgement says is a promise from the moment it leaves, whether or not anybody hears it.
-    private void Overheard(SimulatedProcess sender, ReadOnlyMemory<byte> message)
-    {
-        if (HostOf(sender) is not { } host) return;
-        var kind = MessageCodec.Open(message, out var payload);
-        if (kind == MessageKind.StripePart)
-        {
-            Count("stripe parts");
-            kind = MessageCodec.Open(StripePart.Decode(payload).Message, out payload);
-        }
-        if (kind == MessageKind.HelloReply) Network.Past.Answered();
-        if (kind == MessageKind.Ack) host.Agent!.Promised(Ack.Decode(payload.Span).Durable);
-        else Resyncs.Sent(host, kind, payload);
-    }
-
-    private SimulatedHost? HostOf(SimulatedProcess agent)
-    {
-        foreach (var host in Hosts)
-            if (host.Agent?.Process == agent) return host;
-        return null;
-    }
 
     private void Summarize()
     {

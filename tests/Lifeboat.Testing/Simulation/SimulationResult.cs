@@ -26,9 +26,14 @@ public sealed record SimulationOptions(ulong Seed)
     /// <summary>Long appends that agents keep in memory (<see cref="Climate.WarmRooms"/>); null: as the seed
     /// says.</summary>
     public int? WarmRooms { get; init; }
+    /// <summary>So many kinds of fault there are, the first of <see cref="Fault"/>: a world that was written down does
+    /// not change when another kind is thought of. Null: all.</summary>
+    public int? FaultKinds { get; init; }
     /// <summary>Look at most at so many states of disks after a crash beside the run; 0: none.</summary>
     public long CrashStates { get; init; }
     public Action<string>? Trace { get; init; }
+
+    internal bool Knows(Fault fault) => FaultKinds is not { } kinds || (int)fault < kinds;
 
     internal bool Spares(int strike) => Spared.Contains(strike);
 }

@@ -38,6 +38,7 @@ internal sealed partial class Storm
                 SecondSource(Source, dice);
                 break;
             case Fault.CutOverDeadMirror: CutOverDeadMirror(Source, dice); break;
+            case Fault.RivalSource: RivalSource(Source, dice); break;
             default: throw new SimulationException($"no such weather: {fault}");
         }
     }
@@ -65,6 +66,18 @@ internal sealed partial class Storm
         if (!dies || dice.Chance(0.7)) world.Network.BreakAll();
         if (dies) Later(dice, 0, 200, host.KillAgent);
         world.Network.Past.LieInWait(_sky, dice);
+    }
+
+    // Its link dies first, then it: of what it says in between its successor knows nothing when it asks where to go on.
+    private void RivalSource(SimulatedHost host, Prng dice)
+    {
+        if (host.Agent is not { Process: { Alive: true, Paused: false } }) return;
+        if (dice.Chance(0.3)) Burst(host, dice);
+        world.Network.Past.CutOff(host.Peer.Address, _sky, dice);
+        Later(dice, 20, 600, () =>
+        {
+            if (_raging) host.KillAgent();
+        });
     }
 
     private void MendSlowDisks()

@@ -64,6 +64,32 @@ public sealed class ReplicaDecayTests
         Assert.Equal((DamagePlace.Base, 0L), (Assert.Single(again.Damages).Place, again.Damages[0].Offset));
     }
 
+    /// <summary>Zeroes that were added have the sum of zeroes. What decays among them is no hole any more, and must not
+    /// pass for what a disk of the user's has there.</summary>
+    [Theory]
+    [InlineData(64 << 10)]
+    [InlineData((64 << 10) + 512)]
+    public async Task What_decays_where_a_volume_has_grown_is_found_when_it_is_opened_again(int before)
+    {
+        const int after = 160 << 10, place = 100 << 10;
+        await using (var replica = await FoldedAsync())
+        {
+            foreach (var size in new[] { before, after })
+            {
+                await _bench.TakeAsync(replica, _bench.Source.BeginBatch(newStream: false));
+                await _bench.TakeAsync(replica, _bench.Source.Size(Volume, size));
+                await _bench.TakeAsync(replica, _bench.Source.EndBatch());
+                await _bench.CutAsync(replica);
+            }
+        }
+        Flip(place);
+        await using var again = await _bench.OpenAsync();
+        Assert.Equal(1, again.ScrubState.ChecksumsTo);
+        await ScrubAsync(again);
+        Assert.Equal([new LostRange(Volume, place, Block)], again.Lost);
+        Assert.Equal(PointState.Damaged, again.Points[^1].State);
+    }
+
     /// <summary>A disk that had grown before another site took over is longer than the volume that comes back to it.
     /// </summary>
     [Theory]

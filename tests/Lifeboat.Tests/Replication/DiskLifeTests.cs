@@ -91,6 +91,28 @@ public sealed class DiskLifeTests
         _world.UntilEqual();
     }
 
+    /// <summary>A site that was left may have a longer disk than the one that took over, and keeps a replica in it
+    /// from then on. What of the first batch is there already is no point that needs it.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_disk_that_is_shorter_than_a_replica_without_a_point_is_taken_also_when_the_agent_died_in_its_batch(
+        bool inMoments)
+    {
+        if (inMoments) _world.UseMoments();
+        _world.Network.BytesPerSecond = 300_000;
+        var host = new RecoveryHost(_world) { VolumeBytes = SourceWorld.DiskBytes + 4096 };
+        host.Start();
+        _world.Start();
+        _world.Until(() => host.Replica is { DurableSequence: > 0, InBatch: true }, "some of the first batch is there");
+        _world.RestartAgent();
+        _world.UntilStreaming();
+
+        Assert.All(host.Replica.Sizes, size => Assert.Equal(SourceWorld.DiskBytes, size.Value));
+        _world.Until(() => host.Replica.Points.Count > 0, "there is a point");
+        Assert.Equal(_world.Taps[0].Disk, host.Image(0, host.Replica.Points[^1].Sequence));
+    }
+
     [Fact]
     public void A_released_disk_is_let_go_of_until_it_is_taken_back()
     {

@@ -32,6 +32,8 @@ internal sealed class RecoveryHost
     public ReplicaReceiver Receiver { get; private set; } = null!;
     public Epoch Epoch { get; set; } = new(3);
     public string PrimarySite { get; set; } = "east";
+    /// <summary>What each volume has there before the source says anything.</summary>
+    public long VolumeBytes { get; init; } = SourceWorld.DiskBytes;
     public FrameAbilities Accepts { get; set; } = FrameAbilities.All;
     public EngineFlaws Flaws { get; set; } = EngineFlaws.None;
     public ListLogger<ReplicaReceiver> Log { get; } = new();
@@ -82,7 +84,7 @@ internal sealed class RecoveryHost
         var ids = _world.Prng.Fork();
         return Replica.OpenAsync(
             new ReplicaDefinition("db", Epoch,
-                [.. new ushort[] { 0, 1 }.Select(v => new ReplicaVolume(v, $"db.{v}", SourceWorld.DiskBytes))],
+                [.. new ushort[] { 0, 1 }.Select(v => new ReplicaVolume(v, $"db.{v}", VolumeBytes))],
                 TimeSpan.FromMinutes(10)),
             new ReplicaOptions
             {

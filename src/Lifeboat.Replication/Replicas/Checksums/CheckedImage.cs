@@ -14,7 +14,7 @@ namespace Lifeboat.Replication.Replicas.Checksums;
 internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile gate) : IAsyncDisposable
 {
     private readonly SectorFile _raw = new(new ImageFile(image));
-    private long _checkedTo;
+    private long _checkedTo, _summedTo;
 
     public ushort Volume => table.Volume;
     /// <summary>The image as it is: filler where the medium gives nothing.</summary>
@@ -35,16 +35,28 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
     public long DurableTo { get; private set; }
 
     /// <summary>Takes over what the manifest says.</summary>
-    public void Begin(long checkedTo) =>
-        // Summed up when it had another length, the last block had too: longer, if the record that said so was lost.
-        DurableTo = CheckedTo = checkedTo == SizeBytes || (checkedTo > SizeBytes && SizeBytes == WholeBlocks(SizeBytes))
-            ? SizeBytes : WholeSectors(Math.Min(checkedTo, SizeBytes));
+    public void Begin(long checkedTo)
+    {
+        _summedTo = checkedTo;
+        DurableTo = CheckedTo = IsSummed(SizeBytes) ? SizeBytes : WholeSectors(Math.Min(checkedTo, SizeBytes));
+    }
+
+    // Summed up when it had another length, the last block had too: longer, if the record that said so was lost.
+    private bool IsSummed(long sizeBytes) =>
+        sizeBytes == _summedTo || (sizeBytes < _summedTo && sizeBytes == WholeBlocks(sizeBytes));
+
+    /// <summary>It is as long as the journal says: what makes it longer from here on is new.</summary>
+    public void HasItsLength() => _summedTo = 0;
 
     /// <summary>
     /// The last block may be short: it has no sum any more, nor has what shares its sector. They are summed up again as
     /// if they never had been. Under the gate.
     /// </summary>
-    public void ForgetTail() => DurableTo = CheckedTo = WholeSectors(CheckedTo);
+    public void ForgetTail()
+    {
+        CheckedTo = WholeSectors(CheckedTo);
+        DurableTo = Math.Min(DurableTo, CheckedTo);
+    }
 
     /// <summary>Makes the image longer, under the gate.</summary>
     /// <returns>
@@ -59,6 +71,13 @@ internal sealed class CheckedImage(IBaseImage image, SumTable table, Turnstile g
         if (image is not IGrowingImage growing)
             throw new ReplicaStoreException(ReplicaStoreFault.TargetTooSmall,
                 $"the image of volume {Volume} has {SizeBytes} bytes and cannot have {sizeBytes}");
+        if (IsSummed(sizeBytes))
+        {
+            // It had this length before, and all of it its sums: what is no hole any more is damage.
+            await growing.GrowAsync(sizeBytes, ct);
+            DurableTo = CheckedTo = SizeBytes;
+            return null;
+        }
         var lost = await DamagesAsync(WholeSectors(CheckedTo), CheckedTo, ct);
         await growing.GrowAsync(sizeBytes, ct);
         if (CheckedTo < before || !await HasZeroesFromAsync(before, ct)) return lost;
