@@ -30,5 +30,4 @@ internal static class EventIds
     public const int TokenNotRenewed = 7103;
     public const int TokenRefused = 7104;
     public const int MicroversionChosen = 7105;
-    public const int ServerBuilt = 7106;
 }
