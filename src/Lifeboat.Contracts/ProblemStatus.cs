@@ -31,8 +31,10 @@ public static class ProblemStatus
         ReasonCode.DatabaseUnavailable => 503,
         ReasonCode.PeerUnreachable or ReasonCode.AgentUnreachable or ReasonCode.ControllerUnreachable
             or ReasonCode.LinkDown or ReasonCode.StoreUnavailable
-            or ReasonCode.IdentityUnavailable => 502,
-        ReasonCode.TargetFull or ReasonCode.SourceFull => 507,
+            or ReasonCode.IdentityUnavailable or ReasonCode.CloudUnavailable or ReasonCode.CloudUnauthorised
+            or ReasonCode.BuildFailed => 502,
+        ReasonCode.TargetFull or ReasonCode.SourceFull or ReasonCode.NoRoom
+            or ReasonCode.CloudQuotaExceeded => 507,
         ReasonCode.Unexpected => 500,
         _ => 422,
     };

@@ -88,4 +88,9 @@ public enum ReasonCode
     IdentityUnavailable = 119,
     PricesUnknown = 125,
     PolicyUnknown = 126,
+    CloudUnavailable = 140,
+    CloudUnauthorised = 141,
+    CloudQuotaExceeded = 142,
+    NoRoom = 143,
+    BuildFailed = 144,
 }

@@ -20,6 +20,11 @@ public static class SiteProblem
         SiteFault.NetworkUnknown => ReasonCode.NetworkUnknown,
         SiteFault.Refused => ReasonCode.NotAllowed,
         SiteFault.ToolMissing => ReasonCode.NotAllowed,
+        SiteFault.CloudUnavailable => ReasonCode.CloudUnavailable,
+        SiteFault.CloudUnauthorised => ReasonCode.CloudUnauthorised,
+        SiteFault.QuotaExceeded => ReasonCode.CloudQuotaExceeded,
+        SiteFault.NoRoom => ReasonCode.NoRoom,
+        SiteFault.BuildFailed => ReasonCode.BuildFailed,
     };
 
     public static ProblemException Of(SiteException e) => new(ReasonOf(e.Fault), e.Message, cause: e);

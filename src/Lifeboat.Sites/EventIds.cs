@@ -24,4 +24,10 @@ internal static class EventIds
     public const int MigrationUndone = 7017;
     public const int MapsStay = 7018;
     public const int CaptureEnded = 7019;
+    public const int CloudAnswered = 7100;
+    public const int CloudRequestRepeated = 7101;
+    public const int TokenTaken = 7102;
+    public const int TokenNotRenewed = 7103;
+    public const int TokenRefused = 7104;
+    public const int MicroversionChosen = 7105;
 }

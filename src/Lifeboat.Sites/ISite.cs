@@ -118,6 +118,11 @@ public enum SiteFault
     NetworkUnknown = 8,
     Refused = 9,
     ToolMissing = 10,
+    CloudUnavailable = 11,
+    CloudUnauthorised = 12,
+    QuotaExceeded = 13,
+    NoRoom = 14,
+    BuildFailed = 15,
 }
 
 public sealed class SiteException(SiteFault fault, string message, Exception? cause = null) : Exception(message, cause)

@@ -51,6 +51,8 @@ internal static class GroupDefinitionRules
                 yield return $"instance is '{member.Instance}'; {EntityName.Rule}";
             foreach (var file in BootFiles(member.Description).Where(f => !IsByContent(f)))
                 yield return $"{member.Instance}: boot file '{file}' is not named by its content";
+            foreach (var problem in member.Description.Cloud?.Problems() ?? [])
+                yield return $"{member.Instance}: {problem}";
             foreach (var volume in member.Volumes.Where(v => v.Instance != member.Instance
                 || v.Name != $"{member.Instance}.{v.Disk}" || member.Description.Disks.All(d => d.Name != v.Disk)))
                 yield return $"{member.Instance}: volume '{volume.Name}' is none of its disks";

@@ -21,6 +21,8 @@ public sealed record InstanceDescription
     /// <summary>Extra virtio-serial ports, connected at the production site only, never in a bubble.</summary>
     public IReadOnlyList<InstanceChannel> Channels { get; init; } = [];
     public bool GuestAgent { get; init; }
+    /// <summary>What it is in a cloud; null: it is no cloud's server.</summary>
+    public CloudServer? Cloud { get; init; }
 }
 
 /// <param name="KernelFile">Path at the site that holds the description; the controllers carry the content

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-namespace Lifeboat.Controller.Declarations;
+namespace Lifeboat.Protection;
 
 /// <summary>What somebody who mistyped a name may have meant.</summary>
-internal static class Nearest
+public static class Nearest
 {
     private const int LengthMax = 64;
     private const int BegunMin = 2;

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Sites.OpenStack.Mapping;
+
+/// <summary>
+/// `options.map` in `site.json`: what the operator of a recovery cloud says of things of the other one, by their name
+/// there. A name or an id at this cloud; what is not said is proposed.
+/// </summary>
+public sealed record RecoveryMap
+{
+    public IReadOnlyDictionary<string, string> Flavors { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> Networks { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> VolumeTypes { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> FloatingPools { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, string> AvailabilityZones { get; init; } = new Dictionary<string, string>();
+    /// <summary>Networks (their names at the other cloud) where servers get other addresses than they had.</summary>
+    public IReadOnlyList<string> NewAddresses { get; init; } = [];
+}
