@@ -11,4 +11,7 @@ internal interface IMonitorLines : IDisposable
     /// <param name="bytes">Whole lines, ends included.</param>
     /// <exception cref="QmpException">Closed.</exception>
     ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken ct);
+
+    /// <summary>Nobody reads any more: what was kept to read into may go to the next conversation.</summary>
+    void GiveBack();
 }

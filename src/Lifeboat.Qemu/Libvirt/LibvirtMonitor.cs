@@ -67,6 +67,11 @@ internal sealed class LibvirtMonitor : IMonitorLines
         }
     }
 
+    // Libvirt's answers come as they are.
+    public void GiveBack()
+    {
+    }
+
     public void Dispose()
     {
         _commands.CompleteAdding();
