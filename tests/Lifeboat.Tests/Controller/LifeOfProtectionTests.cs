@@ -2,10 +2,12 @@
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Peers;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Protection.RecoveryPoints;
+using Microsoft.Extensions.DependencyInjection;
 using static Lifeboat.Tests.Controller.TwoSites;
 
 namespace Lifeboat.Tests.Controller;
@@ -20,6 +22,8 @@ public sealed class LifeOfProtectionTests
         await sites.ProtectAsync();
         await UntilAsync(sites.B, GroupState.Protected);
         await UntilAsync(sites.B, g => g.Replica is { Connected: true });
+        // A site that was asked nothing yet has heard of nobody.
+        await sites.B.Services.GetRequiredService<Exchange>().WithAsync("a", Ct);
         var failover = new StartRunRequest { Kind = RunKind.Failover };
         var refused = await RefusedAsync(ReasonCode.WrongState,
             () => sites.B.Client.StartRunAsync("shop", failover, Ct));
