@@ -47,7 +47,9 @@ public sealed class RefusalTests
         await RefusedAsync(pair.B, ReasonCode.PointUnknown, "point", ct,
             "drill", FieldPair.Group, "--point", Guid.NewGuid().ToString());
         var drill = await pair.B.AskAsync<RunInfo>(["drill", FieldPair.Group, "--hold", "30s", "--no-wait"], ct);
-        await RefusedAsync(pair.B, ReasonCode.RunInProgress, drill.Id.ToString(), ct, "failover", FieldPair.Group);
+        await RefusedAsync(pair.B, ReasonCode.WrongState, "--source-is-dead", ct, "failover", FieldPair.Group);
+        await RefusedAsync(pair.B, ReasonCode.RunInProgress, drill.Id.ToString(), ct,
+            "failover", FieldPair.Group, "--source-is-dead");
         await pair.B.MustAsync(["run", "cancel", $"{drill.Id}"], ct);
         await pair.UntilProtectedAsync(pair.A, TimeSpan.FromMinutes(1), ct);
     }
