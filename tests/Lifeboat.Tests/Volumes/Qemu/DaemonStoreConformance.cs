@@ -37,6 +37,8 @@ public abstract class DaemonStoreConformance : ReplicaStoreConformance
             catch (StorageException)
             {
                 lost++;
+                // Whoever tries again lets some time pass: that the connection has ended is seen by its reader.
+                await Task.Delay(TimeSpan.FromMilliseconds(50), Ct);
             }
         }
         Assert.InRange(lost, 1, 3);
