@@ -34,7 +34,6 @@ public static partial class AgentHost
     /// <exception cref="ProblemException">Not a site directory, or an agent of the site runs already.</exception>
     public static async Task RunAsync(string siteDirectory, CancellationToken ct)
     {
-        IdleMemory.ShareArena();
         var site = SiteConfiguration.Read(siteDirectory);
         var paths = new SitePaths(Path.GetFullPath(siteDirectory));
         var time = TimeProvider.System;

@@ -20,7 +20,6 @@ internal sealed partial class IdleMemory(Func<long> work, TimeProvider time)
     private const double IdleShare = 0.25;
     private const long IdleWork = 50; // in the time of a look: guests that do nothing write their logs still
     private const long WorthwhileBytes = 2 << 20;
-    private const int ArenaMax = -8; // M_ARENA_MAX
 
     private long? _givenAt;
     private long _allocatedThen;
@@ -61,21 +60,12 @@ internal sealed partial class IdleMemory(Func<long> work, TimeProvider time)
         (_givenAt, _allocatedThen) = (time.GetTimestamp(), GC.GetTotalAllocatedBytes());
     }
 
-    /// <summary>
-    /// Lets the C library take all memory from one arena, instead of from one for each of the first sixteen threads
-    /// with what it keeps: hardly anything that is done often takes memory there. Call it before there are threads.
-    /// </summary>
-    public static void ShareArena() => IfKnown(static () => SetOption(ArenaMax, 1));
-
-    // What the C library keeps of memory that was freed.
-    private static void Trim() => IfKnown(static () => MallocTrim(0));
-
-    // Not every C library has these calls, and without them nothing is lost.
-    private static void IfKnown(Func<int> call)
+    // What the C library keeps of memory that was freed. Not every one has this call, and without it nothing is lost.
+    private static void Trim()
     {
         try
         {
-            _ = call();
+            _ = MallocTrim(0);
         }
         catch (EntryPointNotFoundException)
         {
@@ -85,6 +75,4 @@ internal sealed partial class IdleMemory(Func<long> work, TimeProvider time)
 
     [LibraryImport("libc", EntryPoint = "malloc_trim")]
     private static partial int MallocTrim(nint pad);
-    [LibraryImport("libc", EntryPoint = "mallopt")]
-    private static partial int SetOption(int option, int value);
 }
