@@ -23,6 +23,7 @@ internal sealed partial class QmpDiskTap
         {
             connection.LetGo("the attach failed");
             await CleanAsync(qmp, ct);
+            await TakeShimAsync(qmp, ct);
             throw;
         }
     }
@@ -31,6 +32,7 @@ internal sealed partial class QmpDiskTap
         QmpClient qmp, CaptureConnection connection, Guid replica, CancellationToken ct)
     {
         var lastNumber = await CleanAsync(qmp, ct);
+        await SetShimAsync(qmp, ct);
         var node = await BlockNode.FindAsync(qmp, volume.Device, ct);
         if (node.SizeBytes != SizeBytes)
         {

@@ -18,6 +18,7 @@ namespace Lifeboat.Agent.Capture;
 //   DETACHED --attach: clean, target, mirror, READY, transaction(new map, freeze old), export--> ATTACHED (gap open)
 //   ATTACHED --forget: withdraw export, drop gap map and marker--> ATTACHED --rotate--> ATTACHED
 //   ATTACHED --let go | mirror ended | instance gone--> DETACHED (maps record) --uninstall--> nothing of ours is left
+// A domain of libvirt has a filter of ours besides: QmpDiskTap.Shim.
 internal sealed partial class QmpDiskTap(
     QemuMonitor monitor, CaptureGateway gateway, SourceVolume volume, TimeProvider time, ILogger<QmpDiskTap> logger)
     : IDiskTap
@@ -78,7 +79,11 @@ internal sealed partial class QmpDiskTap(
         attached.EndAs(TapEnd.Detached);
         attached.Connection.LetGo("detached");
         await ClosePullAsync();
-        await monitor.TalkAsync(qmp => CleanAsync(qmp, ct), ct);
+        await monitor.TalkAsync(async qmp =>
+        {
+            await CleanAsync(qmp, ct);
+            await TakeShimAsync(qmp, ct);
+        }, ct);
         _attached = null;
     }
 
@@ -100,6 +105,7 @@ internal sealed partial class QmpDiskTap(
             {
                 await CleanAsync(qmp, ct);
                 await monitor.Pull.WithdrawAsync(qmp, _names.Seed, ct);
+                await TakeShimAsync(qmp, ct);
                 // Of a disk that is out the node may still be there.
                 if (_restNode is { } resting && await BlockLook.NodeAsync(qmp, resting, ct) is not null)
                     await RemoveMapsAsync(qmp, resting, _ => true, ct);

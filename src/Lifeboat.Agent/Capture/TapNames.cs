@@ -30,6 +30,8 @@ internal sealed class TapNames(string device)
     /// <summary>Higher is deleted first: an image is above its filter, a filter above its overlay.</summary>
     public int RankOf(string node) => !node.StartsWith(DevicePrefix, StringComparison.Ordinal) ? -1
         : node[DevicePrefix.Length] switch { 's' => 2, 'c' => 1, _ => 0 };
+    /// <summary>The filter that stands between a device and libvirt's node. It is in no other number's way.</summary>
+    public string Shim => $"{Prefix}shim-{KeyOf(device)}";
     public string Export => _device + "-pull";
     public string Seed => _device + "-seed";
     /// <summary>The union of the change maps while somebody looks at it, and its export.</summary>
@@ -45,6 +47,11 @@ internal sealed class TapNames(string device)
     // There while the recovery site may lack anything of the disk: set by an attach without a usable map, dropped when
     // that batch is durable. Without it, a map begun in an unfinished first sync would pass for the whole gap.
     public static string WholeMarker(Guid replica) => MapPrefix(replica) + "whole";
+
+    public static bool IsOurs(DirtyBitmap map) => map.Name.StartsWith(Prefix, StringComparison.Ordinal);
+
+    /// <summary>What the names of all maps relative to the same replica begin with.</summary>
+    public static string LineOf(string map) => map[..(map.LastIndexOf('-') + 1)];
 
     /// <summary>The number in a name made here; 0 when there is none.</summary>
     public static long NumberOf(string name)

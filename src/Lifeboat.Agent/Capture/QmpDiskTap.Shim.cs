@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Lifeboat.Qemu;
+using Lifeboat.Qemu.Libvirt;
+using Lifeboat.Replication.Capture;
+
+namespace Lifeboat.Agent.Capture;
+
+// libvirt works on the nodes of a disk while it is captured: it puts overlays on them, merges them, reads them. A mirror
+// of its node would refuse all that, and an overlay would take the guest's writes away from our maps. So a filter of
+// ours that does nothing (throttle, without limits) stands between, and mirror, maps and export are at it:
+//
+//   device ──► [mirror's filter] ──► shim ──► node of libvirt, or whatever it puts in that place
+//
+// Attached: a shim, with all maps. Detached: none, and the maps are at libvirt's node. On the way from one to the other
+// maps are at both, and together they have every write: the one that is to record begins before the device changes
+// over, the others are merged into their like before they are removed. Decision 0045.
+internal sealed partial class QmpDiskTap
+{
+    private const string ShimGroup = TapNames.Prefix + "unlimited";
+    private readonly bool _shims = LibvirtAddress.IsLike(volume.QmpSocket);
+
+    private string? ShimName => _shims ? _names.Shim : null;
+
+    /// <summary>Puts the shim in its place, with what maps there are, where libvirt has the disk.</summary>
+    private async Task SetShimAsync(QmpClient qmp, CancellationToken ct)
+    {
+        if (ShimName is not { } shim) return;
+        var blocks = await qmp.ExecuteAsync("query-block", null, ct);
+        if (BlockNode.TopOf(blocks, volume.Device) is not { } top) return; // the attach says what is missing
+        if (top != shim)
+        {
+            // One of a disk that was taken out may still be there.
+            if (await BlockLook.NodeAsync(qmp, shim, ct) is not null) await DeleteAsync(qmp, shim, ct);
+            await AddShimAsync(qmp, shim, top, ct);
+            try
+            {
+                await SetDriveAsync(qmp, BlockNode.PathOf(blocks, volume.Device), shim, ct);
+            }
+            catch (QmpException e) when (e.Fault == QmpFault.Refused)
+            {
+                await DeleteAsync(qmp, shim, ct);
+                throw;
+            }
+        }
+        await MoveMapsAsync(qmp, from: await BelowAsync(qmp, shim, ct), to: shim, ct);
+    }
+
+    /// <summary>The device is at libvirt's node again, and the maps too. No mirror is there.</summary>
+    private async Task TakeShimAsync(QmpClient qmp, CancellationToken ct)
+    {
+        if (ShimName is not { } shim) return;
+        var blocks = await qmp.ExecuteAsync("query-block", null, ct);
+        var top = BlockNode.TopOf(blocks, volume.Device);
+        if (top == shim)
+        {
+            var below = await BelowAsync(qmp, shim, ct);
+            await MoveMapsAsync(qmp, shim, below, ct);
+            await SetDriveAsync(qmp, BlockNode.PathOf(blocks, volume.Device), below, ct);
+        }
+        if (await BlockLook.NodeAsync(qmp, shim, ct) is null) return;
+        await DeleteAsync(qmp, shim, ct);
+        if (top is null) await CloseUnusedAsync(qmp, ct);
+    }
+
+    // libvirt's attempt to close the nodes of a disk that it took out failed, since the shim was above them. They are
+    // closed for it, or its volume stays in use. Commands of ours and those of one call of libvirt's take turns, so none
+    // of them is half way to being used; what is used is refused, and what is below another one until that is gone.
+    private static async Task CloseUnusedAsync(QmpClient qmp, CancellationToken ct)
+    {
+        var left = (await BlockLook.NodesAsync(qmp, n => n.GetProperty("node-name").GetString()!, ct))
+            .Where(n => LibvirtNode().IsMatch(n)).ToList();
+        for (var before = 0; before != left.Count;)
+        {
+            before = left.Count;
+            foreach (var name in left.ToList())
+                if (await IsDeletedAsync(qmp, name, ct)) left.Remove(name);
+        }
+    }
+
+    private async Task AddShimAsync(QmpClient qmp, string shim, string below, CancellationToken ct)
+    {
+        var objects = await qmp.ExecuteAsync("qom-list", new JsonObject { ["path"] = "/objects" }, ct);
+        if (!objects.EnumerateArray().Any(o => o.GetProperty("name").ValueEquals(ShimGroup)))
+            await qmp.ExecuteAsync("object-add",
+                new JsonObject { ["qom-type"] = "throttle-group", ["id"] = ShimGroup }, ct);
+        await qmp.ExecuteAsync("blockdev-add", new JsonObject
+        {
+            ["driver"] = "throttle",
+            ["node-name"] = shim,
+            ["throttle-group"] = ShimGroup,
+            ["file"] = below,
+        }, ct);
+        await RecordAlsoAsync(qmp, below, shim, ct);
+    }
+
+    // Before the device changes over: no write passes without a map that records.
+    private static async Task RecordAlsoAsync(QmpClient qmp, string from, string to, CancellationToken ct)
+    {
+        var actions = new JsonArray();
+        var there = (await BlockLook.MapsAsync(qmp, to, ct)).Where(m => m.Recording).ToList();
+        var maps = (await BlockLook.MapsAsync(qmp, from, ct)).Where(TapNames.IsOurs).ToList();
+        foreach (var line in maps.GroupBy(m => TapNames.LineOf(m.Name)).Where(l => l.Any(m => m.Recording)))
+        {
+            if (there.Any(m => TapNames.LineOf(m.Name) == line.Key)) continue;
+            var next = line.Key + (line.Max(m => TapNames.NumberOf(m.Name)) + 1).ToString(CultureInfo.InvariantCulture);
+            actions.Add(AddMap(to, next, line.Max(m => m.Granularity), disabled: false));
+        }
+        if (actions.Count > 0) await qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = actions }, ct);
+    }
+
+    private static async Task MoveMapsAsync(QmpClient qmp, string from, string to, CancellationToken ct)
+    {
+        await RecordAlsoAsync(qmp, from, to, ct);
+        var there = (await BlockLook.MapsAsync(qmp, to, ct)).Select(m => m.Name).ToHashSet();
+        foreach (var map in (await BlockLook.MapsAsync(qmp, from, ct)).Where(TapNames.IsOurs))
+        {
+            if (there.Add(map.Name))
+                await qmp.ExecuteAsync("transaction", new JsonObject
+                {
+                    ["actions"] = new JsonArray(AddMap(to, map.Name, map.Granularity, disabled: true)),
+                }, ct);
+            await qmp.ExecuteAsync("block-dirty-bitmap-merge", new JsonObject
+            {
+                ["node"] = to,
+                ["target"] = map.Name,
+                ["bitmaps"] = new JsonArray(new JsonObject { ["node"] = from, ["name"] = map.Name }),
+            }, ct);
+            await RemoveMapAsync(qmp, from, map.Name, ct);
+        }
+    }
+
+    private static async Task<string> BelowAsync(QmpClient qmp, string shim, CancellationToken ct)
+    {
+        var stats = await qmp.ExecuteAsync("query-blockstats", null, ct);
+        foreach (var entry in stats.EnumerateArray())
+            if (entry.TryGetProperty("node-name", out var name) && name.ValueEquals(shim))
+                return entry.GetProperty("parent").GetProperty("node-name").GetString()!; // QEMU's word for its child
+        throw new TapException(TapFault.Refused, $"QEMU does not say what is below {shim}");
+    }
+
+    private static Task DeleteAsync(QmpClient qmp, string node, CancellationToken ct) =>
+        qmp.ExecuteAsync("blockdev-del", new JsonObject { ["node-name"] = node }, ct);
+
+    private static async Task<bool> IsDeletedAsync(QmpClient qmp, string node, CancellationToken ct)
+    {
+        try
+        {
+            await DeleteAsync(qmp, node, ct);
+            return true;
+        }
+        catch (QmpException e) when (e.Fault == QmpFault.Refused)
+        {
+            return false;
+        }
+    }
+
+    [GeneratedRegex(@"^libvirt-\d+-(format|storage)$")]
+    private static partial Regex LibvirtNode();
+}
