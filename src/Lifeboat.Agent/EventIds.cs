@@ -49,4 +49,9 @@ internal static class EventIds
     public const int WatchdogRestarted = 4052;
     public const int ImagesLeft = 4058;
     public const int CountersNotKept = 4090;
+    public const int GateListening = 4093;
+    public const int GateHungUp = 4094;
+    public const int GateReleased = 4095;
+    public const int GateNotReleased = 4096;
+    public const int GateNotCaptured = 4097;
 }

@@ -26,6 +26,7 @@ internal static class AgentApi
         v1.MapGet("/totals", () => sources.Totals());
         MapSources(v1, sources);
         MapVolumes(v1, sources);
+        MapDomains(v1, sources);
         MapCuts(v1, cuts);
         MapReplicas(v1, replicas);
         MapViews(v1, replicas);
@@ -91,6 +92,13 @@ internal static class AgentApi
             await sources.Get(group).ResizeVolumeAsync(volume, request, ct);
             return sources.Get(group).Status();
         });
+    }
+
+    private static void MapDomains(RouteGroupBuilder v1, SourceRoster sources)
+    {
+        v1.MapPost("/domains/release", (DomainRelease request, CancellationToken ct) =>
+            sources.ReleaseDomainAsync(request, ct));
+        v1.MapPost("/domains/capture", (DomainNames request) => sources.CaptureDomain(request));
     }
 
     private static void MapCuts(RouteGroupBuilder v1, SharedCuts cuts)

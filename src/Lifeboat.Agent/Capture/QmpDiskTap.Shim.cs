@@ -34,16 +34,11 @@ internal sealed partial class QmpDiskTap
         {
             // One of a disk that was taken out may still be there.
             if (await BlockLook.NodeAsync(qmp, shim, ct) is not null) await DeleteAsync(qmp, shim, ct);
+            await RefuseForeignJobsAsync(qmp, ct);
             await AddShimAsync(qmp, shim, top, ct);
-            try
-            {
-                await SetDriveAsync(qmp, BlockNode.PathOf(blocks, volume.Device), shim, ct);
-            }
-            catch (QmpException e) when (e.Fault == QmpFault.Refused)
-            {
-                await DeleteAsync(qmp, shim, ct);
-                throw;
-            }
+            await SetDriveAsync(qmp, BlockNode.PathOf(blocks, volume.Device), shim, ct);
+            // One may have begun since; if so, the caller takes the shim away again.
+            await RefuseForeignJobsAsync(qmp, ct);
         }
         await MoveMapsAsync(qmp, from: await BelowAsync(qmp, shim, ct), to: shim, ct);
     }
@@ -78,6 +73,16 @@ internal sealed partial class QmpDiskTap
             foreach (var name in left.ToList())
                 if (await IsDeletedAsync(qmp, name, ct)) left.Remove(name);
         }
+    }
+
+    // A copy or a commit of libvirt's has a filter of its own at the device, which a shim would take out of the guest's
+    // way. It is libvirt's turn: the maps at its node record meanwhile.
+    private async Task RefuseForeignJobsAsync(QmpClient qmp, CancellationToken ct)
+    {
+        var jobs = await qmp.ListAsync("query-block-jobs", null, j => j.GetProperty("device").GetString()!, ct);
+        if (jobs.Find(j => !j.StartsWith(TapNames.Prefix, StringComparison.Ordinal)) is { } foreign)
+            throw new TapException(TapFault.Refused,
+                $"{volume.Name}: libvirt is at work on a disk of this domain (job {foreign})");
     }
 
     private async Task AddShimAsync(QmpClient qmp, string shim, string below, CancellationToken ct)

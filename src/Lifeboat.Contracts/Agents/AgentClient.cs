@@ -100,6 +100,14 @@ public sealed class AgentClient : IDisposable
     public Task<SourceStatus> CaptureVolumeAsync(string group, string volume, CancellationToken ct) =>
         AskAsync<SourceStatus>(HttpMethod.Post, VolumePath(group, volume, "capture"), null, ct);
 
+    /// <summary>Lets go of what is captured of a domain of libvirt; when it returns nothing of ours is on its disks.</summary>
+    public Task<DomainVolumes> ReleaseDomainAsync(DomainRelease request, CancellationToken ct) =>
+        AskAsync<DomainVolumes>(HttpMethod.Post, "v1/domains/release", request, ct);
+
+    /// <summary>Ends what <see cref="ReleaseDomainAsync"/> began.</summary>
+    public Task<DomainVolumes> CaptureDomainAsync(DomainNames request, CancellationToken ct) =>
+        AskAsync<DomainVolumes>(HttpMethod.Post, "v1/domains/capture", request, ct);
+
     /// <summary>Makes a disk of the running instance longer: let go, resized, captured again.</summary>
     public Task<SourceStatus> ResizeVolumeAsync(
         string group, string volume, ResizeVolumeRequest request, CancellationToken ct) =>

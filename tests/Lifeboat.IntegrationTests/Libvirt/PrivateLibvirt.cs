@@ -64,9 +64,12 @@ internal sealed class PrivateLibvirt : IAsyncDisposable
     }
 
     /// <summary>`virsh`, as an operator beside us uses it. Returns what it printed.</summary>
-    public async Task<string> VirshAsync(CancellationToken ct, params string[] arguments)
+    public Task<string> VirshAsync(CancellationToken ct, params string[] arguments) => VirshAtAsync(Uri, ct, arguments);
+
+    /// <summary>The same through another socket.</summary>
+    public static async Task<string> VirshAtAsync(string uri, CancellationToken ct, params string[] arguments)
     {
-        var result = await HostCommand.RunAsync("virsh", ["-q", "-c", Uri, .. arguments], ct);
+        var result = await HostCommand.RunAsync("virsh", ["-q", "-c", uri, .. arguments], ct);
         Assert.True(result.ExitCode == 0, $"virsh {string.Join(' ', arguments)}: {result.AllText}");
         return result.Output.Trim();
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Xml.Linq;
+using Lifeboat.Agent.LibvirtGate;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.IntegrationTests.Libvirt;
@@ -30,6 +31,10 @@ public sealed class LibvirtLifeTests
             ["group", "create", FieldPair.Group, "--instance", Name, "--recovery-site", "b"], ct);
         await ProveQuiescedAsync(pair, ct);
 
+        await WorkOnDisksAsync(libvirt, pair, ct);
+        await pair.UntilProtectedAsync(pair.A, Boot, ct);
+        await ProveQuiescedAsync(pair, ct);
+
         // Another process, of which nobody tells us.
         await libvirt.VirshAsync(ct, "destroy", Name);
         await libvirt.VirshAsync(ct, "start", Name);
@@ -47,6 +52,30 @@ public sealed class LibvirtLifeTests
         var runs = pair.Witness.History.Runs(Name);
         Assert.True(runs[^2].LastAcked()!.Value.N <= runs[^1].LastAtBoot, "a planned failover loses nothing");
         Assert.Equal("shut off", await libvirt.VirshAsync(ct, "domstate", Name));
+    }
+
+    // As Nova does it, whose connection to libvirt goes through the gate.
+    private static async Task WorkOnDisksAsync(PrivateLibvirt libvirt, FieldPair pair, CancellationToken ct)
+    {
+        using var gate = new GateHost(new GateOptions(Path.Combine(libvirt.Directory, "gate"),
+            Path.Combine(libvirt.Directory, "libvirt-sock"), pair.A.Paths.AgentSocket), TimeProvider.System);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        var serving = gate.RunAsync(stop.Token);
+        Task VirshAsync(params string[] arguments) => PrivateLibvirt.VirshAtAsync(
+            $"qemu+unix:///system?socket={libvirt.Directory}/gate", ct, arguments);
+
+        string Overlay(string name) => Path.Combine(libvirt.Directory, "images", $"{name}.qcow2");
+        var disk = await libvirt.VirshAsync(ct, "domblklist", Name);
+        var first = disk.Split('\n')[0].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        foreach (var snapshot in (string[])["one", "two"])
+            await VirshAsync("snapshot-create-as", Name, snapshot, "--disk-only", "--no-metadata",
+                "--diskspec", $"vda,file={Overlay(snapshot)}", "--diskspec", "vdb,snapshot=no");
+        await VirshAsync("blockcommit", Name, "vda", "--top", Overlay("one"), "--base", first, "--wait");
+        await VirshAsync("blockcopy", Name, "vda", Overlay("copy"), "--shallow", "--transient-job", "--wait");
+        await VirshAsync("blockjob", Name, "vda", "--abort");
+        await VirshAsync("blockresize", Name, "vdb", $"{96 << 10}");
+        await stop.CancelAsync();
+        await serving;
     }
 
     private static async Task StartGuestAsync(PrivateLibvirt libvirt, FieldPair pair, CancellationToken ct)

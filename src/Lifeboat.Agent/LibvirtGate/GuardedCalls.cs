@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Lifeboat.Agent.LibvirtGate;
+
+/// <summary>
+/// The calls that QEMU refuses while a disk is captured (decision 0045). Numbers are those of `remote_protocol.x`, which
+/// libvirt only ever adds to.
+/// </summary>
+internal static class GuardedCalls
+{
+    private static readonly Dictionary<int, string> Names = new()
+    {
+        [251] = "blockResize",
+        [266] = "blockRebase",
+        [290] = "blockCommit",
+        [345] = "blockCopy",
+    };
+
+    public static string? NameOf(int procedure) => Names.GetValueOrDefault(procedure);
+}
