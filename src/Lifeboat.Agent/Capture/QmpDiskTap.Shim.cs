@@ -8,9 +8,9 @@ using Lifeboat.Replication.Capture;
 
 namespace Lifeboat.Agent.Capture;
 
-// libvirt works on the nodes of a disk while it is captured: it puts overlays on them, merges them, reads them. A mirror
-// of its node would refuse all that, and an overlay would take the guest's writes away from our maps. So a filter of
-// ours that does nothing (throttle, without limits) stands between, and mirror, maps and export are at it:
+// libvirt works on the nodes of a disk while it is captured: it puts overlays on them, merges them, reads them. A
+// mirror of its node would refuse all that, and an overlay would take the guest's writes away from our maps. So a filter
+// of ours that does nothing (throttle, without limits) stands between, and mirror, maps and export are at it:
 //
 //   device ──► [mirror's filter] ──► shim ──► node of libvirt, or whatever it puts in that place
 //
@@ -61,8 +61,8 @@ internal sealed partial class QmpDiskTap
     }
 
     // libvirt's attempt to close the nodes of a disk that it took out failed, since the shim was above them. They are
-    // closed for it, or its volume stays in use. Commands of ours and those of one call of libvirt's take turns, so none
-    // of them is half way to being used; what is used is refused, and what is below another one until that is gone.
+    // closed for it, or its volume stays in use. Commands of ours and those of one call of libvirt's take turns, so
+    // none of them is half way to being used; what is used is refused, and what is below another until that is gone.
     private static async Task CloseUnusedAsync(QmpClient qmp, CancellationToken ct)
     {
         var left = (await BlockLook.NodesAsync(qmp, n => n.GetProperty("node-name").GetString()!, ct))

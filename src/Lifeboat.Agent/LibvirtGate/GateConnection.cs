@@ -51,7 +51,7 @@ internal sealed partial class GateConnection(
             if (!await ReadAsync(from, bytes.AsMemory(RpcFrame.LengthBytes), ct)) return;
             var frame = new RpcFrame(bytes);
             if (frame.HasFiles)
-                throw new NotSupportedException($"procedure {frame.Procedure} passes file descriptors, which do not go "
+                throw new InvalidDataException($"procedure {frame.Procedure} passes file descriptors, which do not go "
                     + "through the gate; ask libvirt itself");
             await see(frame, ct);
         }
@@ -90,10 +90,10 @@ internal sealed partial class GateConnection(
         try
         {
             var started = time.GetTimestamp();
-            var volumes = await agent.ReleaseDomainAsync(
-                new DomainRelease(domain, new ReleaseVolumeRequest(options.AnswerLimit, $"libvirt's {call}")), any.Token);
-            if (volumes.Volumes.Count > 0)
-                LogReleased(call, domain[0], volumes.Volumes.Count, time.GetElapsedTime(started).TotalMilliseconds);
+            var request = new ReleaseVolumeRequest(options.AnswerLimit, $"libvirt's {call}");
+            var of = await agent.ReleaseDomainAsync(new DomainRelease(domain, request), any.Token);
+            if (of.Volumes.Count > 0)
+                LogReleased(call, domain[0], of.Volumes.Count, time.GetElapsedTime(started).TotalMilliseconds);
         }
         catch (Exception e) when (e is ProblemException || late.IsCancellationRequested)
         {

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Agent.LibvirtGate;
 
-/// <param name="ListenPath">Where clients of libvirt connect instead. Its owner, group and mode become libvirt's.</param>
+/// <param name="ListenPath">Where clients of libvirt connect instead, with libvirt's owner, group and mode.</param>
 /// <param name="LibvirtPath">libvirt's own read-write socket.</param>
 /// <param name="AgentPath">`agent.sock` of the site whose agent captures the domains of this host.</param>
 public sealed record GateOptions(string ListenPath, string LibvirtPath, string AgentPath)
@@ -75,8 +75,7 @@ public sealed partial class GateHost : IDisposable
             await libvirt.ConnectAsync(new UnixDomainSocketEndPoint(_options.LibvirtPath), ct);
             await new GateConnection(client, libvirt, agent, _options, _time, _logger).RunAsync(ct);
         }
-        catch (Exception e) when (e is SocketException or InvalidDataException or NotSupportedException
-            or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or InvalidDataException or OperationCanceledException)
         {
             // The client sees what it would see of a libvirt that has ended.
             if (!ct.IsCancellationRequested) LogHungUp(e.Message);
@@ -109,7 +108,8 @@ public sealed partial class GateHost : IDisposable
     {
         using var chown = Process.Start("chown", [$"--reference={_options.LibvirtPath}", _options.ListenPath]);
         chown.WaitForExit();
-        if (chown.ExitCode != 0) throw new IOException($"{_options.ListenPath} cannot be given libvirt's owner and group");
+        if (chown.ExitCode != 0)
+            throw new IOException($"{_options.ListenPath} cannot be given libvirt's owner and group");
         File.SetUnixFileMode(_options.ListenPath, File.GetUnixFileMode(_options.LibvirtPath));
     }
 

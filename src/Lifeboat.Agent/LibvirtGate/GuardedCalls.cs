@@ -2,8 +2,8 @@
 namespace Lifeboat.Agent.LibvirtGate;
 
 /// <summary>
-/// The calls that QEMU refuses while a disk is captured (decision 0045). Numbers are those of `remote_protocol.x`, which
-/// libvirt only ever adds to.
+/// The calls that QEMU refuses while a disk is captured (decision 0045). Numbers are those of `remote_protocol.x`,
+/// which libvirt only ever adds to.
 /// </summary>
 internal static class GuardedCalls
 {

@@ -5,8 +5,8 @@ using System.Text;
 namespace Lifeboat.Agent.LibvirtGate;
 
 /// <summary>
-/// One packet of libvirt's RPC (https://libvirt.org/kbase/internals/rpc.html): its length in four bytes, itself included,
-/// six numbers, and the procedure's arguments in XDR (RFC 4506). All numbers are big endian.
+/// One packet of libvirt's RPC (https://libvirt.org/kbase/internals/rpc.html): its length in four bytes, itself
+/// included, six numbers, and the procedure's arguments in XDR (RFC 4506). All numbers are big endian.
 /// </summary>
 internal readonly struct RpcFrame(ReadOnlyMemory<byte> bytes)
 {

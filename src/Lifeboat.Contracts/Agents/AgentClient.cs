@@ -100,7 +100,7 @@ public sealed class AgentClient : IDisposable
     public Task<SourceStatus> CaptureVolumeAsync(string group, string volume, CancellationToken ct) =>
         AskAsync<SourceStatus>(HttpMethod.Post, VolumePath(group, volume, "capture"), null, ct);
 
-    /// <summary>Lets go of what is captured of a domain of libvirt; when it returns nothing of ours is on its disks.</summary>
+    /// <summary>Lets go of a domain of libvirt; when it returns nothing of capture is on its disks.</summary>
     public Task<DomainVolumes> ReleaseDomainAsync(DomainRelease request, CancellationToken ct) =>
         AskAsync<DomainVolumes>(HttpMethod.Post, "v1/domains/release", request, ct);
 

@@ -8,5 +8,5 @@ public sealed record DomainNames(IReadOnlyList<string> Names);
 /// <summary>Lets go of all volumes of a domain, for what libvirt is about to do to its disks.</summary>
 public sealed record DomainRelease(IReadOnlyList<string> Names, ReleaseVolumeRequest Release);
 
-/// <param name="Volumes">Those of the domain that are captured, or were, as GROUP/VOLUME. None: nobody protects it.</param>
+/// <param name="Volumes">The domain's, captured or released, as GROUP/VOLUME. None: nobody protects it.</param>
 public sealed record DomainVolumes(IReadOnlyList<string> Volumes);
