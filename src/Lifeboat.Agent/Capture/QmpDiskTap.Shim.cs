@@ -9,8 +9,8 @@ using Lifeboat.Replication.Capture;
 namespace Lifeboat.Agent.Capture;
 
 // libvirt works on the nodes of a disk while it is captured: it puts overlays on them, merges them, reads them. A
-// mirror of its node would refuse all that, and an overlay would take the guest's writes away from our maps. So a filter
-// of ours that does nothing (throttle, without limits) stands between, and mirror, maps and export are at it:
+// mirror of its node would refuse all that, and an overlay would take the guest's writes away from our maps. So a
+// filter of ours that does nothing (throttle, without limits) stands between, and mirror, maps and export are at it:
 //
 //   device ──► [mirror's filter] ──► shim ──► node of libvirt, or whatever it puts in that place
 //
