@@ -30,4 +30,10 @@ internal static class EventIds
     public const int TokenNotRenewed = 7103;
     public const int TokenRefused = 7104;
     public const int MicroversionChosen = 7105;
+    public const int ServerBuilt = 7106;
+    public const int VolumeFilled = 7107;
+    public const int VolumeKept = 7108;
+    public const int CloudBubbleMade = 7109;
+    public const int CloudBubbleDeleted = 7110;
+    public const int MonitorSilent = 7111;
 }

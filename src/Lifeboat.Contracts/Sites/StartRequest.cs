@@ -24,4 +24,8 @@ public sealed record StartRequest
 /// True (failover): writes go to a volume of the site's own over the read-only view, and move to native later.
 /// False (drill): writes go to the view and vanish with it.
 /// </param>
-public sealed record DiskSource(string Disk, string? File, string? ViewSocket, string? ViewExport, bool KeepWrites);
+public sealed record DiskSource(string Disk, string? File, string? ViewSocket, string? ViewExport, bool KeepWrites)
+{
+    /// <summary>Id of a volume of the site's cloud.</summary>
+    public string? CloudVolume { get; init; }
+}

@@ -80,8 +80,15 @@ internal sealed class Verifier(StepContext context, GroupDefinition group, IRead
     private async Task<Finding> TcpAsync(StartedInstance instance, Check check, CancellationToken ct)
     {
         var port = int.Parse(check.Argument, CultureInfo.InvariantCulture);
-        var open = await WithinAsync(SettleLimit, () => _probes.TcpAnswersAsync(instance.Name, port, ct), ct);
-        return new(open, $"{instance.Name}: TCP port {port} {(open ? "accepts" : "does not accept")} connections");
+        try
+        {
+            var open = await WithinAsync(SettleLimit, () => _probes.TcpAnswersAsync(instance.Name, port, ct), ct);
+            return new(open, $"{instance.Name}: TCP port {port} {(open ? "accepts" : "does not accept")} connections");
+        }
+        catch (SiteException e)
+        {
+            return new(false, $"{instance.Name}: TCP port {port} could not be tried: {e.Message}");
+        }
     }
 
     private async Task<Finding> ExecAsync(StartedInstance instance, Check check, CancellationToken ct)

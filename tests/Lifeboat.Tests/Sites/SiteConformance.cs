@@ -24,8 +24,10 @@ public abstract class SiteConformance
         }
         finally
         {
+            // A real site may run other people's instances.
             foreach (var left in await site.ListAsync(CancellationToken.None))
-                await site.RemoveAsync(left.Name, CancellationToken.None);
+                if (left.Name.StartsWith(trial.Start.Instance, StringComparison.Ordinal))
+                    await site.RemoveAsync(left.Name, CancellationToken.None);
         }
     }
 }

@@ -61,6 +61,11 @@ internal sealed class CinderClient(CloudSession session)
             ct);
     }
 
+    /// <summary>Adds to what is written on a volume, or changes it; other keys stay.</summary>
+    public Task SetMetadataAsync(string volume, string key, string value, CancellationToken ct) =>
+        session.ChangeAsync(Cinder, HttpMethod.Post, $"volumes/{Uri.EscapeDataString(volume)}/metadata",
+            new JsonObject { ["metadata"] = new JsonObject { [key] = value } }, CinderJson.Default.JsonObject, ct);
+
     private Task ActAsync(string volume, JsonObject action, CancellationToken ct) => session.ChangeAsync(Cinder,
         HttpMethod.Post, $"volumes/{Uri.EscapeDataString(volume)}/action", action, CinderJson.Default.JsonObject, ct);
 

@@ -27,6 +27,9 @@ internal sealed record NovaServer(string Id, string Name, string Status, NovaSer
     public int PowerState { get; init; }
     [JsonPropertyName("OS-EXT-STS:task_state")]
     public string? TaskState { get; init; }
+    /// <summary>Null: it never ran.</summary>
+    [JsonPropertyName("OS-SRV-USG:launched_at")]
+    public string? LaunchedAt { get; init; }
     [JsonPropertyName("OS-EXT-AZ:availability_zone")]
     public string? AvailabilityZone { get; init; }
     /// <summary>From 2.90 on for everybody.</summary>

@@ -103,6 +103,21 @@ internal sealed class NeutronClient(CloudSession session)
         (await session.PostAsync(Neutron, "security-group-rules", new SecurityRuleAnswer(rule),
             NeutronJson.Default.SecurityRuleAnswer, NeutronJson.Default.SecurityRuleAnswer, ct)).SecurityGroupRule;
 
+    /// <summary>One attempt to make a network; whoever calls looks for it before.</summary>
+    public async Task<NeutronNetwork> CreateNetworkAsync(NewNetwork network, CancellationToken ct) =>
+        (await session.PostAsync(Neutron, "networks", new NewNetworkRequest(network),
+            NeutronJson.Default.NewNetworkRequest, NeutronJson.Default.NetworkAnswer, ct)).Network;
+
+    /// <summary>Its subnets and its DHCP servers' ports go with it.</summary>
+    /// <exception cref="CloudException">Conflict: somebody's ports are on it.</exception>
+    public Task DeleteNetworkAsync(string id, CancellationToken ct) =>
+        session.DeleteAsync(Neutron, $"networks/{Uri.EscapeDataString(id)}", ct);
+
+    /// <summary>One attempt to make a subnet; whoever calls looks for it before.</summary>
+    public async Task<NeutronSubnet> CreateSubnetAsync(NewSubnet subnet, CancellationToken ct) =>
+        (await session.PostAsync(Neutron, "subnets", new NewSubnetRequest(subnet),
+            NeutronJson.Default.NewSubnetRequest, NeutronJson.Default.SubnetAnswer, ct)).Subnet;
+
     // Neutron pages only when it is asked to; a cloud's own limit would cut a list off without a link.
     private static string Page(string list, params ReadOnlySpan<(string Name, string Value)> filters)
     {

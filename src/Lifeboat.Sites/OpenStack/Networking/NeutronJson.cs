@@ -81,6 +81,14 @@ internal sealed record NewSecurityGroupRequest(NewSecurityGroup SecurityGroup);
 
 internal sealed record SecurityRuleAnswer(NeutronSecurityRule SecurityGroupRule);
 
+internal sealed record NetworkAnswer(NeutronNetwork Network);
+
+internal sealed record NewNetworkRequest(NewNetwork Network);
+
+internal sealed record SubnetAnswer(NeutronSubnet Subnet);
+
+internal sealed record NewSubnetRequest(NewSubnet Subnet);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
@@ -100,4 +108,8 @@ internal sealed record SecurityRuleAnswer(NeutronSecurityRule SecurityGroupRule)
 [JsonSerializable(typeof(SecurityGroupAnswer))]
 [JsonSerializable(typeof(NewSecurityGroupRequest))]
 [JsonSerializable(typeof(SecurityRuleAnswer))]
+[JsonSerializable(typeof(NetworkAnswer))]
+[JsonSerializable(typeof(NewNetworkRequest))]
+[JsonSerializable(typeof(SubnetAnswer))]
+[JsonSerializable(typeof(NewSubnetRequest))]
 internal sealed partial class NeutronJson : JsonSerializerContext;

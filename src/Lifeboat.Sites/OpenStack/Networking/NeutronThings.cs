@@ -110,3 +110,17 @@ internal sealed record NewFloatingIp(string FloatingNetworkId, string? PortId = 
     string? FloatingIpAddress = null, string? Description = null);
 
 internal sealed record NewSecurityGroup(string Name, string? Description = null);
+
+internal sealed record NewNetwork(string Name, string? Description = null, int? Mtu = null);
+
+/// <summary>A subnet to be made. Null members are left to Neutron.</summary>
+internal sealed record NewSubnet(string Name, string NetworkId, string Cidr, int IpVersion)
+{
+    public string? GatewayIp { get; init; }
+    public bool EnableDhcp { get; init; } = true;
+    public IReadOnlyList<string>? DnsNameservers { get; init; }
+    public IReadOnlyList<NeutronPool>? AllocationPools { get; init; }
+    public IReadOnlyList<NeutronRoute>? HostRoutes { get; init; }
+    public string? Ipv6AddressMode { get; init; }
+    public string? Ipv6RaMode { get; init; }
+}

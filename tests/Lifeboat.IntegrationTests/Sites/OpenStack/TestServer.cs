@@ -15,6 +15,8 @@ internal sealed class TestServer(CloudClients cloud, string name) : IAsyncDispos
     private readonly List<string> _servers = [];
 
     public string Name => name;
+    /// <summary>For whoever removes them later.</summary>
+    public bool KeepsVolumes { get; init; }
 
     public async Task<CinderVolume> VolumeAsync(string part, int gib, string type, string? image, CancellationToken ct)
     {
@@ -68,6 +70,7 @@ internal sealed class TestServer(CloudClients cloud, string name) : IAsyncDispos
             await cloud.Neutron.DeleteFloatingIpAsync(address.Id, ct);
         foreach (var port in await cloud.Neutron.PortsNamedAsync(name, ct))
             await cloud.Neutron.DeletePortAsync(port.Id, ct);
+        if (KeepsVolumes) return;
         foreach (var volume in await cloud.Cinder.VolumesAsync(ct))
             if (volume.Name?.StartsWith(name + "-", StringComparison.Ordinal) is true)
                 await cloud.Cinder.DeleteVolumeAsync(volume.Id, ct);

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net.Sockets;
+using System.Text.Json;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Sites;
+using Lifeboat.Sites.OpenStack;
 using Lifeboat.Sites.OpenStack.Clouds;
+using Lifeboat.Sites.OpenStack.Filling;
 using Lifeboat.Sites.OpenStack.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -13,22 +18,53 @@ namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 /// </summary>
 internal static class Testbed
 {
-    public const string Member = "lifeboat-a";
+    /// <summary>The member's login at the site to try, as `clouds.yaml` calls it.</summary>
+    public static string Member { get; } = Environment.GetEnvironmentVariable("LIFEBOAT_TESTBED_CLOUD") ?? "lifeboat-a";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     public static async Task<CloudSession> OpenAsync(string cloud, CancellationToken ct) =>
         new(await SettingsAsync(cloud, ct), null, CloudHttpOptions.Default, TimeProvider.System,
             NullLoggerFactory.Instance);
 
-    public static string File => Path.Combine(Environment.GetEnvironmentVariable("LIFEBOAT_TESTBED")
-        ?? Path.Combine(SourceTree(), "artifacts", "testbed"), "clouds.yaml");
+    public static string Folder => Environment.GetEnvironmentVariable("LIFEBOAT_TESTBED")
+        ?? Path.Combine(SourceTree(), "artifacts", "testbed");
+
+    public static string File => Path.Combine(Folder, "clouds.yaml");
+
+    /// <summary>What of the site is reached as files: its Ceph cluster, its libvirt.</summary>
+    public static string SiteFolder => Path.Combine(Folder, Member["lifeboat-".Length..]);
+
+    /// <summary>Options of a site that is that cloud; volumes of the type `rbd` can be filled.</summary>
+    /// <param name="folder">For the configuration of Ceph that the options name.</param>
+    public static JsonElement Options(string folder)
+    {
+        var ceph = Path.Combine(SiteFolder, "shared", "ceph");
+        var configuration = Path.Combine(folder, "ceph.conf");
+        var monitors = System.IO.File.ReadAllLines(Path.Combine(ceph, "ceph.conf"))
+            .First(l => l.StartsWith("mon_host", StringComparison.Ordinal));
+        System.IO.File.WriteAllText(configuration,
+            $"[global]\n{monitors}\n[client]\nkeyring = {Path.Combine(ceph, "ceph.client.cinder.keyring")}\n");
+        return JsonSerializer.SerializeToElement(new OpenStackSiteOptions
+        {
+            Cloud = Member,
+            CloudsFile = File,
+            Libvirt = $"qemu+unix:///system?socket={Path.Combine(SiteFolder, "libvirt", "libvirt-sock")}",
+            Volumes = new Dictionary<string, VolumePlace>
+            {
+                ["rbd"] = new()
+                {
+                    Rbd = new RbdSettings { Pool = "volumes", ConfigurationFile = configuration, User = "cinder" },
+                },
+            },
+        }, ContractJson.Options);
+    }
 
     public static async Task<CloudSettings> SettingsAsync(string cloud, CancellationToken ct)
     {
         if (!System.IO.File.Exists(File)) Assert.Skip($"no testbed: {File} is not there; ./testbed up makes it");
         var settings = CloudsFile.Read(CloudsSearch.OfThisProcess(File), cloud);
         if (!await AnswersAsync(settings.AuthUrl, ct))
-            Assert.Skip($"site a of the testbed is not up: nothing answers at {settings.AuthUrl}");
+            Assert.Skip($"the testbed's cloud '{cloud}' is not up: nothing answers at {settings.AuthUrl}");
         return settings;
     }
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Sites;
+
+namespace Lifeboat.Sites.OpenStack.Filling;
+
+/// <summary>
+/// Where the volumes of one type lie, as the host of Lifeboat's agent reaches them: in a pool of Ceph, or as files in a
+/// folder. Said under `options.volumes` in `site.json`, by the type's name.
+/// </summary>
+public sealed record VolumePlace
+{
+    /// <summary>Cinder's RBD driver: image `volume-ID` in the pool.</summary>
+    public RbdSettings? Rbd { get; init; }
+    /// <summary>Cinder's file drivers (NFS): absolute path of where the share is mounted here; file
+    /// `volume-ID`.</summary>
+    public string? Folder { get; init; }
+    /// <summary>Of the files in <see cref="Folder"/>: `raw`, or `qcow2` where Cinder has `nfs_qcow2_volumes`. It is not
+    /// guessed: what a guest wrote at the beginning of a raw disk could look like anything.</summary>
+    public string Format { get; init; } = "raw";
+
+    public IEnumerable<string> Problems()
+    {
+        if (Rbd is null == Folder is null) yield return "say either rbd or folder";
+        if (Folder is not null && !Path.IsPathFullyQualified(Folder))
+            yield return $"folder '{Folder}' is no absolute path";
+        if (Format is not ("raw" or "qcow2")) yield return $"format is '{Format}'; it must be raw or qcow2";
+        if (Rbd is not null && Format != "raw") yield return "format is of files; images of Ceph are raw";
+        foreach (var problem in Rbd?.Problems() ?? []) yield return problem;
+    }
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using System.Text.Json;
+using Lifeboat.Contracts;
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection.Instances;
+using Lifeboat.Sites.OpenStack.Building;
+using Lifeboat.Sites.OpenStack.Clouds;
+using Lifeboat.Sites.OpenStack.Compute;
+using Lifeboat.Sites.OpenStack.Describing;
+using Lifeboat.Sites.OpenStack.Filling;
+using Lifeboat.Sites.OpenStack.Guests;
+using Lifeboat.Sites.OpenStack.Http;
+using Lifeboat.Sites.OpenStack.Mapping;
+using Microsoft.Extensions.Logging;
+
+namespace Lifeboat.Sites.OpenStack;
+
+/// <summary>
+/// A project of an OpenStack cloud: instances are its servers. Those that we built have the instance's name as a tag;
+/// others are somebody's own, can be stopped, and are never removed. Where the driver is told of the servers' libvirt
+/// they are captured there.
+/// </summary>
+[SiteDriver("openstack")]
+internal sealed partial class OpenStackSite : ISite, IDisposable
+{
+    private static readonly TimeSpan SeenFor = TimeSpan.FromSeconds(30);
+
+    private readonly OpenStackSiteOptions _options;
+    private readonly CloudSession _session;
+    private readonly CloudClients _cloud;
+    private readonly ServerBuilder _builder;
+    private readonly VolumeBuilder _volumes;
+    private readonly Bubbles _bubbles;
+    private readonly ServerGuests _guests;
+    private readonly ServerWait _wait;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> _gates = new(StringComparer.Ordinal);
+    // What was last found: guests are asked often, and the agent of one needs nothing of Nova.
+    private readonly ConcurrentDictionary<string, string> _ids = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim _building = new(1, 1);
+    private volatile Seen? _seen;
+
+    /// <exception cref="SiteException">Refused: the options or `clouds.yaml` have faults.</exception>
+    public OpenStackSite(SiteSetting setting, TimeProvider time, ILoggerFactory logs)
+    {
+        _options = ReadOptions(setting.Options);
+        var search = CloudsSearch.OfThisProcess(_options.CloudsFile);
+        var service = _options.ServiceCloud is { } name ? CloudsFile.Read(search, name) : null;
+        _session = new CloudSession(CloudsFile.Read(search, _options.Cloud), service, CloudHttpOptions.Default, time,
+            logs);
+        _cloud = new CloudClients(_session);
+        var limits = new BuildLimits(_options.BuildLimit, _options.StopLimit, _options.VolumeLimit);
+        _builder = new ServerBuilder(_cloud, limits, time, logs.CreateLogger<ServerBuilder>());
+        _volumes = new VolumeBuilder(_cloud, new VolumeFiller(Path.Combine(Path.GetFullPath(setting.Directory), "run",
+            "volumes"), time), _options.Volumes, limits, time, logs.CreateLogger<VolumeBuilder>());
+        _bubbles = new Bubbles(_cloud, time);
+        _guests = new ServerGuests(_options.Libvirt, time, logs.CreateLogger<ServerGuests>());
+        _wait = new ServerWait(_cloud.Nova, time);
+        _time = time;
+        _logger = logs.CreateLogger<OpenStackSite>();
+    }
+
+    public Task<IReadOnlyList<SiteInstance>> ListAsync(CancellationToken ct) => AskAsync(async () =>
+    {
+        var named = ServerNames.Of(await _cloud.Nova.ServersAsync(ct));
+        var project = await SurroundingsAsync(ct);
+        var all = new List<SiteInstance>();
+        foreach (var (name, server) in named) all.Add(await DescribeAsync(name, server, project, ct));
+        return (IReadOnlyList<SiteInstance>)all;
+    });
+
+    public Task<SiteInstance> GetAsync(string instance, CancellationToken ct) => AskAsync(async () =>
+    {
+        var server = await KnownAsync(instance, ct);
+        var found = await DescribeAsync(instance, server, await SurroundingsAsync(ct), ct);
+        return found.Power is InstancePower.Running or InstancePower.Paused
+            ? await _guests.WithDevicesAsync(found, server.Id, ct) : found;
+    });
+
+    public Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct) =>
+        AskAsync(async () =>
+        {
+            var plan = CloudMapper.Map([description], await _cloud.InventoryAsync(ct), _options.Map);
+            return (IReadOnlyList<string>)
+            [
+                .. plan.Gaps, .. Unmade(plan.Servers[0]), .. _volumes.Gaps(plan.Servers[0]),
+                .. await RoomGapAsync(description, ct), .. await TakenGapsAsync(description, plan.Servers[0], ct),
+            ];
+        });
+
+    public Task StopAsync(string instance, CancellationToken ct) => AloneAsync(instance, async () =>
+    {
+        if (await FindAsync(instance, ct) is not { Status: not ("SHUTOFF" or "DELETED") } server) return true;
+        // A build that failed: there is nothing that could write.
+        if (server is { Status: "ERROR", TaskState: null } && Power(server) is InstancePower.Stopped) return true;
+        await StopAsync(server, ct);
+        return true;
+    }, ct);
+
+    // A server that somebody else built only is no longer ours to look after; nothing of ours is in it.
+    public Task RemoveAsync(string instance, CancellationToken ct) => AloneAsync(instance, async () =>
+    {
+        await _builder.RemoveAsync(instance, ct);
+        await _volumes.RemoveAsync(instance, ct);
+        _ids.TryRemove(instance, out _);
+        return true;
+    }, ct);
+
+    public void Dispose()
+    {
+        _session.Dispose();
+        _building.Dispose();
+        foreach (var gate in _gates.Values) gate.Dispose();
+    }
+
+    // Sixteen questions for what seldom changes: servers are looked at every few seconds.
+    private async Task<CloudInventory> SurroundingsAsync(CancellationToken ct)
+    {
+        if (_seen is { } seen && _time.GetElapsedTime(seen.At) < SeenFor) return seen.Project;
+        var project = await _cloud.InventoryAsync(ct);
+        _seen = new Seen(project, _time.GetTimestamp());
+        return project;
+    }
+
+    private async Task StopAsync(NovaServer server, CancellationToken ct)
+    {
+        try
+        {
+            await _cloud.Nova.StopServerAsync(server.Id, ct);
+        }
+        catch (CloudException e) when (e.Fault is CloudFault.Conflict)
+        {
+            // Stopped, or being stopped, by somebody else meanwhile: what is waited for says it.
+        }
+        await _wait.UntilAsync(server.Id, "SHUTOFF", _options.StopLimit, ct);
+    }
+
+    private async Task<SiteInstance> DescribeAsync(string name, NovaServer server, CloudInventory project,
+        CancellationToken ct)
+    {
+        var facts = await ServerFacts.ReadAsync(_cloud, server, ct);
+        var description = ServerDescriber.Describe(name, facts, project);
+        var address = _guests.AddressOf(server.Id) ?? "";
+        return new SiteInstance(name, Power(server), ServerNames.Tagged(server) is null, description, address,
+            address.Length > 0 && description.GuestAgent ? address : null, ProcessId: null,
+            [.. description.Disks.Select(d => new SiteDisk(d.Name, d.Name, null, null, d.SizeBytes, Native: true))]);
+    }
+
+    private static InstancePower Power(NovaServer server) => server.Status switch
+    {
+        "ACTIVE" or "REBOOT" or "HARD_REBOOT" or "PASSWORD" or "RESIZE" or "VERIFY_RESIZE" or "MIGRATING"
+            => InstancePower.Running,
+        "PAUSED" or "SUSPENDED" => InstancePower.Paused,
+        // Nova's word for a guest that may still run although something failed: 1 is running, 3 paused.
+        "ERROR" or "RESCUE" => server.PowerState == 1 ? InstancePower.Running
+            : server.PowerState == 3 ? InstancePower.Paused : InstancePower.Stopped,
+        _ => InstancePower.Stopped,
+    };
+
+    private async Task<NovaServer?> FindAsync(string instance, CancellationToken ct)
+    {
+        var found = ServerNames.Of(await _cloud.Nova.ServersAsync(ct)).GetValueOrDefault(instance);
+        if (found is not null) _ids[instance] = found.Id;
+        return found;
+    }
+
+    private async Task<NovaServer> KnownAsync(string instance, CancellationToken ct) => await FindAsync(instance, ct)
+        ?? throw new SiteException(SiteFault.InstanceUnknown,
+            $"there is no instance '{instance}' in the project of cloud '{_session.Name}'");
+
+    private async Task<IReadOnlyList<string>> RoomGapAsync(InstanceDescription description, CancellationToken ct) =>
+        await _cloud.Placement.HasRoomAsync(description.Cpus, description.MemoryMiB, 0, ct) is false
+            ? [$"no host has room for {description.Cpus} vCPU and {description.MemoryMiB} MiB now"] : [];
+
+    // Of an instance that comes home the server that it once was has both, as long as it is there.
+    private async Task<IReadOnlyList<string>> TakenGapsAsync(InstanceDescription description, ServerMapping mapping,
+        CancellationToken ct)
+    {
+        var gaps = new List<string>();
+        if (await FindAsync(description.Name, ct) is { } named && ServerNames.Tagged(named) is null)
+            gaps.Add(NameTaken(named));
+        var ports = await _cloud.Neutron.PortsOfProjectAsync(ct);
+        foreach (var port in CloudMapper.AsServer(description).Ports)
+        {
+            var network = mapping.Find(MappedKind.Network, port.Network)?.Id;
+            var wanted = _options.Map.NewAddresses.Contains(port.Network) ? []
+                : port.Addresses.Select(a => a.Address).ToHashSet(StringComparer.Ordinal);
+            gaps.AddRange(from other in ports
+                          where other.NetworkId == network && !Surroundings.IsOf(description.Name, other.Name)
+                          let same = (other.FixedIps ?? []).Select(f => f.IpAddress).FirstOrDefault(a =>
+                              a is not null && wanted.Contains(a))
+                              ?? (other.MacAddress == port.Mac ? port.Mac : null)
+                          where same is not null
+                          select $"network '{port.Network}': {same} is taken by port "
+                              + $"{(other.Name is { Length: > 0 } name ? $"'{name}'" : other.Id)} "
+                              + $"({(other.DeviceOwner is { Length: > 0 } owner ? owner : "of no server")})");
+        }
+        return gaps;
+    }
+
+    private static string NameTaken(NovaServer server) => $"server '{server.Name}' ({server.Id}) was not built by "
+        + "Lifeboat and has that name: rename or remove it, and free its ports";
+
+    // Proposed, and not yet made by a start.
+    private static IEnumerable<string> Unmade(ServerMapping mapping) =>
+        mapping.Things.Where(t => t is { Kind: MappedKind.Network, Because: MappedBecause.ToBeMade })
+            .Select(t => $"network '{t.From}' is not here; make it as it is there, or say which one is used "
+                + "(options.map.networks)");
+
+    private static async Task<T> AskAsync<T>(Func<Task<T>> ask)
+    {
+        try
+        {
+            return await ask();
+        }
+        catch (CloudException e)
+        {
+            throw e.ToSite();
+        }
+    }
+
+    // Two changes of one instance never overlap.
+    private Task<T> AloneAsync<T>(string instance, Func<Task<T>> act, CancellationToken ct) =>
+        HoldingAsync(_gates.GetOrAdd(instance, _ => new SemaphoreSlim(1, 1)), () => AskAsync(act), ct);
+
+    private static async Task<T> HoldingAsync<T>(SemaphoreSlim gate, Func<Task<T>> act, CancellationToken ct)
+    {
+        await gate.WaitAsync(ct);
+        try
+        {
+            return await act();
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    private sealed record Seen(CloudInventory Project, long At);
+
+    private static string Digest(StartRequest request) => Convert.ToHexStringLower(
+        SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(request, ContractJson.Options)));
+
+    private static OpenStackSiteOptions ReadOptions(JsonElement? written)
+    {
+        try
+        {
+            var options = written?.Deserialize<OpenStackSiteOptions>(ContractJson.Options)
+                ?? OpenStackSiteOptions.Default;
+            var problems = options.Problems().ToList();
+            return problems.Count == 0 ? options
+                : throw new SiteException(SiteFault.Refused, string.Join("; ", problems));
+        }
+        catch (JsonException e)
+        {
+            throw new SiteException(SiteFault.Refused, $"options of the site driver 'openstack': {e.Message}", e);
+        }
+    }
+}

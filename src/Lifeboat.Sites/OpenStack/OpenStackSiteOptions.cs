@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Qemu.Libvirt;
+using Lifeboat.Sites.OpenStack.Filling;
+using Lifeboat.Sites.OpenStack.Mapping;
+
+namespace Lifeboat.Sites.OpenStack;
+
+/// <summary>Options of the driver, under `options` in `site.json`.</summary>
+public sealed record OpenStackSiteOptions
+{
+    public static readonly OpenStackSiteOptions Default = new();
+
+    /// <summary>The cloud's name in `clouds.yaml`; null: `OS_CLOUD`, else the only one.</summary>
+    public string? Cloud { get; init; }
+    /// <summary>Path of `clouds.yaml`; null: where openstacksdk looks for it.</summary>
+    public string? CloudsFile { get; init; }
+    /// <summary>Whose tokens go along as service tokens: another name in `clouds.yaml`; null: nobody's.</summary>
+    public string? ServiceCloud { get; init; }
+    public RecoveryMap Map { get; init; } = new();
+    /// <summary>Where volumes lie, by the name of their type; a type that is not here cannot be recovered to.</summary>
+    public IReadOnlyDictionary<string, VolumePlace> Volumes { get; init; } = new Dictionary<string, VolumePlace>();
+    /// <summary>
+    /// Connection URI of the libvirt that the project's servers run in, as the agent reaches it, e.g.
+    /// `qemu:///system`; null: servers are not captured, and their guest agents not asked.
+    /// </summary>
+    public string? Libvirt { get; init; }
+    /// <summary>From asking for a volume until it is available.</summary>
+    public TimeSpan VolumeLimit { get; init; } = TimeSpan.FromMinutes(5);
+    /// <summary>From asking for a server until it is ACTIVE.</summary>
+    public TimeSpan BuildLimit { get; init; } = TimeSpan.FromMinutes(10);
+    /// <summary>Until a server that is to be stopped or removed is.</summary>
+    public TimeSpan StopLimit { get; init; } = TimeSpan.FromMinutes(5);
+    /// <summary>
+    /// After this long Nova pulls the plug of a guest that does not shut down (`shutdown_timeout` of nova.conf; an
+    /// image may say otherwise by `os_shutdown_timeout`).
+    /// </summary>
+    public TimeSpan NovaShutdownTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    public IEnumerable<string> Problems()
+    {
+        if (Cloud is "") yield return "options.cloud is empty";
+        if (CloudsFile is not null && !Path.IsPathFullyQualified(CloudsFile))
+            yield return $"options.cloudsFile '{CloudsFile}' is no absolute path";
+        if (BuildLimit <= TimeSpan.Zero) yield return "options.buildLimit must be positive";
+        if (StopLimit <= TimeSpan.Zero) yield return "options.stopLimit must be positive";
+        if (NovaShutdownTimeout <= TimeSpan.Zero) yield return "options.novaShutdownTimeout must be positive";
+        if (VolumeLimit <= TimeSpan.Zero) yield return "options.volumeLimit must be positive";
+        if (Libvirt is not null && (!LibvirtAddress.IsLike(Libvirt) || Libvirt.Contains('#')))
+            yield return $"options.libvirt is '{Libvirt}'; it must be a connection URI, e.g. qemu:///system";
+        foreach (var (type, place) in Volumes)
+            foreach (var problem in place.Problems()) yield return $"options.volumes.{type}: {problem}";
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using Lifeboat.Sites;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Lifeboat.Tests.Sites.OpenStack;
+
+public sealed class OpenStackSiteOptionsTests
+{
+    [Fact]
+    public void All_faults_of_the_options_are_told_at_once_each_with_its_place()
+    {
+        var written = JsonSerializer.Deserialize<JsonElement>("""
+            {
+              "cloud": "", "libvirt": "/run/libvirt/libvirt-sock", "volumeLimit": "00:00:00",
+              "volumes": {
+                "neither": {},
+                "both": { "folder": "/mnt", "rbd": { "pool": "volumes" } },
+                "fast": { "rbd": { "pool": "a/b", "user": "client.cinder" }, "format": "qcow2" },
+                "slow": { "folder": "mnt", "format": "vmdk" }
+              }
+            }
+            """);
+        var refused = Assert.Throws<SiteException>(() => SiteDrivers.Shipped().Open("openstack",
+            new SiteSetting("/nowhere", written), TimeProvider.System, NullLoggerFactory.Instance));
+        Assert.Equal(SiteFault.Refused, refused.Fault);
+        foreach (var fault in new[]
+        {
+            "options.cloud is empty", "options.libvirt is '/run/libvirt/libvirt-sock'", "options.volumeLimit",
+            "options.volumes.neither: say either rbd or folder", "options.volumes.both: say either rbd or folder",
+            "options.volumes.fast: rbd: pool is 'a/b'", "options.volumes.fast: rbd: user is 'client.cinder'",
+            "options.volumes.fast: format is of files", "options.volumes.slow: folder 'mnt' is no absolute path",
+            "options.volumes.slow: format is 'vmdk'",
+        })
+            Assert.Contains(fault, refused.Message, StringComparison.Ordinal);
+    }
+}
