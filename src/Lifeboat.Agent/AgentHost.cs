@@ -34,6 +34,7 @@ public static partial class AgentHost
     /// <exception cref="ProblemException">Not a site directory, or an agent of the site runs already.</exception>
     public static async Task RunAsync(string siteDirectory, CancellationToken ct)
     {
+        Launcher.ForgetArenas();
         var site = SiteConfiguration.Read(siteDirectory);
         var paths = new SitePaths(Path.GetFullPath(siteDirectory));
         var time = TimeProvider.System;
@@ -82,7 +83,8 @@ public static partial class AgentHost
         }, ct);
         LogStarted(logs.CreateLogger(typeof(AgentHost)), site.Name, listener.Address);
         await Task.WhenAll(
-            new IdleMemory(() => holds.Count + replicas.ReceivedBytes / 4096, time).RunAsync(ct),
+            new IdleMemory(() => holds.Count + replicas.ReceivedBytes / 4096, replicas.SpareMemoryAsync, time)
+                .RunAsync(ct),
             new DeadMan(page, time, logs.CreateLogger<DeadMan>()).RunAsync(left, ct),
             new WatchdogKeeper(paths, Launcher.OfThisProcess(), time, logs.CreateLogger<WatchdogKeeper>())
                 .RunAsync(ct));

@@ -10,7 +10,8 @@ namespace Lifeboat.Agent;
 /// makes its collector run.
 /// </summary>
 /// <param name="work">Counts writes that were captured and blocks of 4 KiB that were received.</param>
-internal sealed partial class IdleMemory(Func<long> work, TimeProvider time)
+/// <param name="spare">Lets go of what is kept for the next of it.</param>
+internal sealed partial class IdleMemory(Func<long> work, Func<CancellationToken, Task> spare, TimeProvider time)
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(5);
     // A collection stops all threads for some milliseconds: not often, and not where anything goes on.
@@ -35,7 +36,7 @@ internal sealed partial class IdleMemory(Func<long> work, TimeProvider time)
                 var now = Now();
                 if (now.Work - before.Work <= IdleWork
                     && (now.Processor - before.Processor) / time.GetElapsedTime(before.At, now.At) < IdleShare
-                    && IsWorthwhile()) Give();
+                    && IsWorthwhile()) await GiveAsync(ct);
                 before = Now();
             }
         }
@@ -52,8 +53,10 @@ internal sealed partial class IdleMemory(Func<long> work, TimeProvider time)
         || (time.GetElapsedTime(given) > ApartMin
             && GC.GetTotalAllocatedBytes() - _allocatedThen > WorthwhileBytes);
 
-    private void Give()
+    private async Task GiveAsync(CancellationToken ct)
     {
+        await spare(ct);
+        CodePages.Unmap(); // what this allocates is collected with the rest
         IoRoom.Spare();
         GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         Trim();

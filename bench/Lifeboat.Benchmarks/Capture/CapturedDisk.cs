@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Processes;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
@@ -161,6 +162,7 @@ internal sealed class CapturedDisk : IAsyncDisposable
         {
             RedirectStandardError = true,
         };
+        Launcher.SpareArenas(info);
         var agent = Process.Start(info)!;
         agent.BeginErrorReadLine();
         _agents[source ? 0 : 1] = agent;

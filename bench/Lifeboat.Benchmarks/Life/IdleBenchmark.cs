@@ -12,8 +12,8 @@ internal static class IdleBenchmark
     {
         var smoke = options.Contains("--smoke");
         var disks = smoke ? 2 : (int)Figures.Number(options, "--disks", 64);
-        // Some of it is given back when nothing has happened for some seconds.
-        var rest = TimeSpan.FromSeconds(smoke ? 0.2 : Figures.Number(options, "--rest", 15));
+        // Some of it is given back when nothing has happened for some seconds, and at most once a minute.
+        var rest = TimeSpan.FromSeconds(smoke ? 0.2 : Figures.Number(options, "--rest", 75));
         Console.WriteLine($"MiB in memory after {rest.TotalSeconds} s: all, of these shared with files");
         await MeasureAsync("no groups", disks: 0, writes: TimeSpan.Zero, rest);
         await MeasureAsync($"{disks} disks, never written to", disks, writes: TimeSpan.Zero, rest);

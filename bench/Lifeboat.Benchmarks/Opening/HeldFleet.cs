@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Lifeboat.Agent.Capture;
+using Lifeboat.Agent.Processes;
 using Lifeboat.Benchmarks.Capture;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
@@ -165,6 +166,7 @@ internal sealed class HeldFleet : IAsyncDisposable
         {
             RedirectStandardError = true,
         };
+        Launcher.SpareArenas(info);
         var process = Process.Start(info)!;
         process.BeginErrorReadLine();
         _processes.Add(process);

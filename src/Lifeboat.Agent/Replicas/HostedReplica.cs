@@ -208,6 +208,9 @@ internal sealed partial class HostedReplica : IAsyncDisposable
         }
     }
 
+    /// <inheritdoc cref="Replica.SpareMemoryAsync"/>
+    public Task SpareMemoryAsync(CancellationToken ct) => _replica.SpareMemoryAsync(ct);
+
     /// <summary>Begins to compare disks of this host with the replica, or says how far that is.</summary>
     public Task<ChangeReport> CompareAsync(CompareRequest request, CancellationToken ct)
     {

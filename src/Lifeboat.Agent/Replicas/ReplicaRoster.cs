@@ -41,6 +41,12 @@ internal sealed partial class ReplicaRoster : IAsyncDisposable
     /// <summary>Bytes of records that have come since they were opened.</summary>
     public long ReceivedBytes => _replicas.Values.Sum(r => r.Receiver.Snapshot().ReceivedBytes);
 
+    /// <summary>Nothing comes in: what is kept for the next of it goes.</summary>
+    public async Task SpareMemoryAsync(CancellationToken ct)
+    {
+        foreach (var hosted in _replicas.Values) await hosted.SpareMemoryAsync(ct);
+    }
+
     public async Task RestoreAsync(CancellationToken ct)
     {
         foreach (var spec in await _files.LoadAsync(ct)) await TryOpenAsync(spec, ct);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using OpenTelemetry;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -16,7 +17,13 @@ public static class Tracing
     public static IDisposable? Start(SiteConfiguration site, string role, string version)
     {
         var fromEnvironment = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 };
-        if (site.TraceEndpoint is null && !fromEnvironment) return null;
+        return site.TraceEndpoint is null && !fromEnvironment ? null : StartAsked(site, role, version);
+    }
+
+    // By itself: whoever does not ask for it does not load its libraries.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static TracerProvider StartAsked(SiteConfiguration site, string role, string version)
+    {
         // Else a span of a request does not say which one it is of.
         AppContext.SetSwitch("Microsoft.AspNetCore.Hosting.SuppressActivityOpenTelemetryData", false);
         return Sdk.CreateTracerProviderBuilder()

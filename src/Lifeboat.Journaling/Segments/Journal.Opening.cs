@@ -49,10 +49,10 @@ public sealed partial class Journal
         firsts = await DropBelowAsync(firsts, floor, ct);
         for (var i = 0; i < firsts.Count; i++)
         {
-            var segment = await OpenSegmentAsync(firsts[i], promised, ct);
+            var segment = await OpenSegmentAsync(firsts[i], Math.Max(promised, held), ct);
             _segments = [.. _segments, segment];
             if (i < firsts.Count - 1) await RecoverSealedAsync(segment, firsts[i + 1], i == firsts.Count - 2, ct);
-            else await RecoverLastAsync(segment, promised, held, ct);
+            else await RecoverLastAsync(segment, Math.Max(promised, held), held, ct);
         }
         if (_segments.Length == 0) await BeginFirstAsync(floor + 1, ct);
         if (FirstSequence > floor + 1)

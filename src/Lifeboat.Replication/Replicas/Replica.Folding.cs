@@ -66,6 +66,20 @@ public sealed partial class Replica
         }
     }
 
+    /// <summary>
+    /// Gives up what is kept for work that may come. A fold does when nothing came for a while; whoever knows that
+    /// next to nothing does calls it: the record of a checkpoint is something to fold, every other second.
+    /// </summary>
+    public async Task SpareMemoryAsync(CancellationToken ct)
+    {
+        await _foldGate.EnterAsync(ct);
+        SpareMemory();
+        _foldGate.Leave();
+        await _digestGate.EnterAsync(ct);
+        _digestBuffer = [];
+        _digestGate.Leave();
+    }
+
     private void SpareMemory()
     {
         _foldRoom = [];

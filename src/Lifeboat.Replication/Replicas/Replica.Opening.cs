@@ -106,9 +106,11 @@ public sealed partial class Replica
     {
         if (!isNew && !await Journal.ExistsAsync(_storage, ct))
             throw new ReplicaException(ReplicaFault.Corrupt, "there is a manifest.json but no journal");
-        // The checkpoint at F itself stays in the journal, since its point can still be opened.
+        // The checkpoint at F itself stays in the journal, since its point can still be opened. What was to be folded
+        // had been durable, folded yet or not: were its end missed by nobody, a fold would go on into the batch that
+        // comes next, and no compare for that batch could be asked for.
         _journal = await Journal.OpenAsync(
-            _storage, _options.Journal, Math.Max(0, FoldedSequence - 1), FoldedSequence, ct);
+            _storage, _options.Journal, Math.Max(0, FoldedSequence - 1), _manifest.FoldingTo, ct);
         if (isNew && _journal.LastSequence > 0)
             throw new ReplicaException(ReplicaFault.Corrupt, "there is a journal but no manifest.json");
     }

@@ -102,7 +102,8 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
         if (!instance.Running) return DiskPresence.NobodyThere;
         var drive = instance.Drive(disk);
         if (drive.Plugged) return DiskPresence.Plugged;
-        return _mirror is { Unplugged: true } && !drive.TouchedUnseen
+        // Of a QEMU that was started since nobody knows what went before.
+        return _mirror is { Unplugged: true } && drive.Mirror == _mirror && !drive.TouchedUnseen
             ? DiskPresence.Unplugged
             : DiskPresence.Doubtful;
     }

@@ -120,7 +120,7 @@ internal sealed partial class Storm
         Later(dice, 20, 1000, () =>
         {
             if (!instance.Running) return;
-            instance.Drive(disk).Mirror?.Fail(heard);
+            FailMirror(instance.Drive(disk).Mirror, heard);
             Later(dice, 1, 80, () => AskForPoint(host));
         });
         Later(dice, 2500, 6000, () => instance.MonitorDelay = TimeSpan.Zero);

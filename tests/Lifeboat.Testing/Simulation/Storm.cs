@@ -14,13 +14,15 @@ internal sealed partial class Storm(SimulatedWorld world, Prng prng)
     private readonly DiskOperator _operator = new(world, new Prng(world.Options.Seed ^ 0x6707));
     private bool _raging, _atSecond;
     private int _generation;
+    private readonly List<long> _heard = []; // when an agent hears that a mirror has failed
     private int _strikes, _putBack;
 
     public bool Raging => _raging;
     /// <summary>Faults so far, those that were spared included.</summary>
     public int Strikes => _strikes;
-    /// <summary>Faults, what was done to disks, and what was put back, which is long after its strike.</summary>
-    public int Disturbances => _strikes + _operator.Acts + _putBack;
+    /// <summary>Faults, what was done to disks, and what comes of a fault long after its strike.</summary>
+    public int Disturbances =>
+        _strikes + _operator.Acts + _putBack + _heard.Count(at => at <= world.Scheduler.Now);
 
     /// <param name="decays">Media may decay: both sites are there, and nobody relies on one point.</param>
     public void Begin(bool decays = false)
@@ -205,7 +207,14 @@ internal sealed partial class Storm(SimulatedWorld world, Prng prng)
     {
         if (host.Instance is not { Running: true } instance) return;
         var mirror = instance.Drive(dice.Next(instance.Disks.Count)).Mirror;
-        mirror?.Fail(TimeSpan.FromMilliseconds(dice.Next(dice.Chance(0.5) ? 40 : 400)));
+        FailMirror(mirror, TimeSpan.FromMilliseconds(dice.Next(dice.Chance(0.5) ? 40 : 400)));
+    }
+
+    // Until the agent hears of it the group passes for protected, and the storm may be over by then.
+    private void FailMirror(QemuMirror? mirror, TimeSpan untilHeard)
+    {
+        mirror?.Fail(untilHeard);
+        _heard.Add(world.Scheduler.Now + untilHeard.Ticks);
     }
 
     // Somebody sets the clock, or the time daemon steps it: by moments, and by hours.

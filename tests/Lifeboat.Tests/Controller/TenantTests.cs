@@ -238,6 +238,7 @@ public sealed partial class TenantTests(ITestOutputHelper output)
     [InlineData("_shop", false, "default")]
     [InlineData("acme_", false, "acme")]
     [InlineData("Acme_shop", false, "Acme")]
+    [InlineData("shop\n", false, "default")]
     public void A_full_name_says_whose_it_is(string name, bool valid, string tenant)
     {
         Assert.Equal(valid, GroupName.IsValid(name));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Testing.Storage;
@@ -245,6 +246,58 @@ public sealed class ReplicaDecayTests
         Assert.NotEqual(id, again.ReplicaId);
     }
 
+    /// <summary>Nothing else tells then that there was more.</summary>
+    [Fact]
+    public async Task What_a_flip_takes_of_what_was_to_be_folded_is_told_and_holds_no_compare_back()
+    {
+        Guid id;
+        long promised;
+        await using (var replica = await _bench.StartedAsync())
+        {
+            for (var i = 0; i < 30; i++) await _bench.CutAsync(replica);
+            await _bench.FoldAsync(replica, budget: 0);
+            (id, promised) = (replica.ReplicaId, replica.Points[0].Sequence);
+            Assert.Equal(0, replica.FoldedSequence);
+        }
+        _bench.Disk.Crash(CrashStyle.LoseAll);
+        await FlipRecordAsync(promised - 3);
+        await using (var again = await _bench.OpenAsync())
+        {
+            var damage = Assert.Single(again.Damages);
+            Assert.Equal((DamagePlace.Stretch, promised - 3), (damage.Place, damage.Sequence));
+            Assert.Equal((promised - 3, promised), (damage.LostTo, again.AppendedSequence));
+            Assert.NotEqual(id, again.ReplicaId);
+        }
+        await BringAllAsync(_bench);
+    }
+
+    [Fact]
+    public async Task A_fold_that_was_cut_off_and_lost_its_records_since_is_done_again_without_them()
+    {
+        var cutOff = 0;
+        for (var steps = 1; steps < 40; steps++)
+        {
+            var bench = new ReplicaBench(3);
+            await using (var replica = await bench.StartedAsync())
+            {
+                for (var i = 0; i < 30; i++) await bench.CutAsync(replica);
+                bench.Disk.CrashAfter(steps);
+                try
+                {
+                    await bench.FoldAsync(replica);
+                }
+                catch (StorageException)
+                {
+                    cutOff++;
+                }
+            }
+            bench.Disk.Crash(CrashStyle.LoseAll);
+            await FlipRecordAsync(bench, sequence: 15);
+            await BringAllAsync(bench);
+        }
+        Assert.InRange(cutOff, 10, 39);
+    }
+
     /// <summary>A base has the length that was asked for first, and the stream may begin with a shorter disk.</summary>
     [Theory]
     [InlineData(false)]
@@ -396,14 +449,18 @@ public sealed class ReplicaDecayTests
         return id;
     }
 
+    private Task<string> FlipRecordAsync(long sequence, long indexByte = HeadOfIndex) =>
+        FlipRecordAsync(_bench, sequence, indexByte);
+
     // Every index, and the record of a sequence in the segment whose name is returned.
-    private async Task<string> FlipRecordAsync(long sequence, long indexByte = HeadOfIndex)
+    private static async Task<string> FlipRecordAsync(
+        ReplicaBench bench, long sequence, long indexByte = HeadOfIndex)
     {
         var found = "";
-        var storage = new SimulatedStorage(_bench.Disk, "shop");
-        foreach (var (name, length) in _bench.Disk.Files("shop"))
+        var storage = new SimulatedStorage(bench.Disk, "shop");
+        foreach (var (name, length) in bench.Disk.Files("shop"))
         {
-            if (name.EndsWith(".idx", StringComparison.Ordinal)) _bench.Disk.Flip("shop", name, indexByte, 1);
+            if (name.EndsWith(".idx", StringComparison.Ordinal)) bench.Disk.Flip("shop", name, indexByte, 1);
             if (!name.EndsWith(".lbj", StringComparison.Ordinal)) continue;
             await using var file = await storage.OpenAsync(name, create: false, Ct);
             var bytes = new byte[length];
@@ -411,10 +468,33 @@ public sealed class ReplicaDecayTests
             for (var at = 4096; at < bytes.Length - 64; at++)
                 if (bytes.AsSpan(at, 4).SequenceEqual("LBRC"u8) && BitConverter.ToInt64(bytes, at + 16) == sequence)
                 {
-                    Assert.True(_bench.Disk.Flip("shop", name, at + 33, 1));
+                    Assert.True(bench.Disk.Flip("shop", name, at + 33, 1));
                     found = name;
                 }
         }
         return found;
+    }
+
+    // All of both disks, as after a compare that found nothing alike. A fold comes between, as it may.
+    private static async Task BringAllAsync(ReplicaBench bench)
+    {
+        await using (var replica = await bench.OpenAsync())
+        {
+            var before = replica.AppendedSequence;
+            bench.Source.ForgetAfter(before);
+            Assert.True(await replica.TryClaimAsync(bench.Source.Epoch, 0, Ct));
+            await bench.TakeAsync(replica, bench.Source.BeginBatch(newStream: true));
+            foreach (var (volume, bytes) in bench.Source.ImageAt(before))
+                await bench.TakeAsync(replica, bench.Source.Write(volume, 0, bytes));
+            await bench.FoldAsync(replica);
+            Assert.True(replica.FoldedSequence <= before);
+            await replica.DigestAsync(0, 0, Block, Block, before, new byte[BlockDigest.Length], Ct);
+        }
+        await using var again = await bench.OpenAsync(); // the digest holds folding back no more
+        await bench.TakeAsync(again, bench.Source.EndBatch());
+        for (var i = 0; i < 30; i++) await bench.CutAsync(again);
+        await bench.FoldAsync(again);
+        Assert.Empty(again.Damages);
+        await bench.CheckPointsAsync(again);
     }
 }

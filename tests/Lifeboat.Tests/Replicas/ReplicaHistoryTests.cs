@@ -29,6 +29,22 @@ public sealed class ReplicaHistoryTests
     }
 
     [Fact]
+    public async Task Folding_goes_on_when_what_it_keeps_in_memory_was_given_up()
+    {
+        var bench = new ReplicaBench(1, retention: TimeSpan.FromSeconds(5));
+        await using var replica = await bench.StartedAsync();
+        for (var i = 0; i < 30; i++)
+        {
+            await WriteAndCutAsync(bench, replica, writes: 10);
+            await bench.FoldAsync(replica);
+            await replica.DigestAsync(0, 0, 4096, 4096, replica.AppendedSequence, new byte[BlockDigest.Length], Ct);
+            if (i % 3 == 0) await replica.SpareMemoryAsync(Ct);
+        }
+        Assert.Equal(replica.Points[0].Sequence, replica.FoldedSequence);
+        await bench.CheckPointsAsync(replica);
+    }
+
+    [Fact]
     public async Task Points_thin_out_and_each_one_left_opens_to_its_bytes_also_over_a_restart()
     {
         var bench = new ReplicaBench(1, Retention.Parse("all:10s,5s:60s").Retention!);
