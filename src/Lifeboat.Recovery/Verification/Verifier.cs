@@ -85,7 +85,7 @@ internal sealed class Verifier(StepContext context, GroupDefinition group, IRead
             var open = await WithinAsync(SettleLimit, () => _probes.TcpAnswersAsync(instance.Name, port, ct), ct);
             return new(open, $"{instance.Name}: TCP port {port} {(open ? "accepts" : "does not accept")} connections");
         }
-        catch (SiteException e)
+        catch (SiteException e) when (e.Fault != SiteFault.InstanceUnknown)
         {
             return new(false, $"{instance.Name}: TCP port {port} could not be tried: {e.Message}");
         }

@@ -20,6 +20,7 @@ public sealed class LibvirtGateTests : IAsyncLifetime
 
     private readonly string _directory = Directory.CreateTempSubdirectory("lb-gate").FullName;
     private readonly ConcurrentQueue<string> _asked = new();
+    private readonly List<Socket> _sockets = []; // one that nobody refers to any more hangs up
     private readonly TaskCompletionSource _mayRelease = new();
     private readonly CancellationTokenSource _stop = new();
     private Socket _libvirt = null!;
@@ -42,6 +43,7 @@ public sealed class LibvirtGateTests : IAsyncLifetime
         await _stop.CancelAsync();
         await _serving;
         if (_agent is not null) await _agent.DisposeAsync();
+        foreach (var socket in _sockets) socket.Dispose();
         _libvirt.Dispose();
         _stop.Dispose();
         Directory.Delete(_directory, recursive: true);
@@ -177,8 +179,10 @@ public sealed class LibvirtGateTests : IAsyncLifetime
     private async Task<(Socket Client, Socket Libvirt)> ConnectAsync()
     {
         var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        _sockets.Add(client);
         await client.ConnectAsync(new UnixDomainSocketEndPoint(PathOf("gate")), Ct);
-        return (client, await _libvirt.AcceptAsync(Ct));
+        _sockets.Add(await _libvirt.AcceptAsync(Ct));
+        return (client, _sockets[^1]);
     }
 
     private static byte[] Domain(string name)
