@@ -61,9 +61,9 @@ internal sealed partial class GateConnection(
     {
         if (frame.IsCall && GuardedCalls.NameOf(frame.Procedure) is { } call && frame.Domain() is [_, _] domain)
         {
-            var held = HoldAsync(frame, call, domain, ct);
-            _waiting.TryAdd(held, true);
-            _ = held.ContinueWith(t => _waiting.TryRemove(t, out _), TaskScheduler.Default);
+            // Noted before the agent is asked: whatever becomes of the asking, the disks are taken back.
+            _released[frame.Serial] = domain;
+            Begin(HoldAsync(frame, call, domain, ct));
             return;
         }
         await SendAsync(frame, ct);
@@ -72,13 +72,19 @@ internal sealed partial class GateConnection(
     private async Task SeeAnswerAsync(RpcFrame frame, CancellationToken ct)
     {
         await WriteAsync(client, frame.Bytes, ct);
-        if (frame.IsReply && _released.TryRemove(frame.Serial, out var domain)) await CaptureAsync(domain);
+        // What libvirt says next does not wait for the agent.
+        if (frame.IsReply && _released.TryRemove(frame.Serial, out var domain)) Begin(CaptureAsync(domain));
+    }
+
+    private void Begin(Task task)
+    {
+        _waiting.TryAdd(task, true);
+        _ = task.ContinueWith(t => _waiting.TryRemove(t, out _), TaskScheduler.Default);
     }
 
     private async Task HoldAsync(RpcFrame frame, string call, IReadOnlyList<string> domain, CancellationToken ct)
     {
         await ReleaseAsync(call, domain, ct);
-        _released[frame.Serial] = domain;
         await SendAsync(frame, ct);
     }
 

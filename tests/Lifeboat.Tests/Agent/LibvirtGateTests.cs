@@ -23,6 +23,7 @@ public sealed class LibvirtGateTests : IAsyncLifetime
     private readonly List<Socket> _sockets = []; // one that nobody refers to any more hangs up
     private readonly TaskCompletionSource _mayRelease = new();
     private readonly CancellationTokenSource _stop = new();
+    private TaskCompletionSource? _mayCapture;
     private Socket _libvirt = null!;
     private WebApplication? _agent;
     private Task _serving = Task.CompletedTask;
@@ -102,6 +103,35 @@ public sealed class LibvirtGateTests : IAsyncLifetime
         Assert.Equal($"capture web {Uuid}", _asked.Last());
     }
 
+    [Fact]
+    public async Task Disks_are_taken_back_also_of_a_call_whose_client_hung_up_while_the_agent_was_asked()
+    {
+        await StartAgentAsync();
+        var (client, _) = await ConnectAsync(TimeSpan.FromSeconds(30));
+        await client.SendAsync(Packet(BlockCommit, Call, 1, Domain("web")), Ct);
+        await UntilAsync(() => !_asked.IsEmpty);
+        client.Dispose();
+        await UntilAsync(() => _asked.Count == 2);
+        Assert.Equal($"capture web {Uuid}", _asked.Last());
+    }
+
+    [Fact]
+    public async Task What_libvirt_says_next_does_not_wait_until_disks_are_taken_back()
+    {
+        _mayCapture = new TaskCompletionSource();
+        await StartAgentAsync();
+        _mayRelease.SetResult();
+        var (client, libvirt) = await ConnectAsync(TimeSpan.FromSeconds(30));
+        await client.SendAsync(Packet(BlockCommit, Call, 1, Domain("web")), Ct);
+        await ReadAsync(libvirt);
+        await libvirt.SendAsync(Packet(BlockCommit, Reply, 1, []), Ct);
+        await ReadAsync(client);
+        await UntilAsync(() => _asked.Count == 2);
+        await libvirt.SendAsync(Packet(GetState, Reply, 2, []), Ct);
+        Assert.Equal((GetState, 2u), Head(await ReadAsync(client)));
+        _mayCapture.SetResult();
+    }
+
     [Theory]
     [InlineData(BlockCommit, CallWithFiles, 60)]
     [InlineData(GetState, Call, 12)]
@@ -160,9 +190,10 @@ public sealed class LibvirtGateTests : IAsyncLifetime
             await _mayRelease.Task;
             return new DomainVolumes(["shop/web.vda"]);
         });
-        _agent.MapPost("/v1/domains/capture", (DomainNames request) =>
+        _agent.MapPost("/v1/domains/capture", async (DomainNames request) =>
         {
             _asked.Enqueue($"capture {string.Join(' ', request.Names)}");
+            if (_mayCapture is { } may) await may.Task;
             return new DomainVolumes(["shop/web.vda"]);
         });
         await _agent.StartAsync(Ct);
