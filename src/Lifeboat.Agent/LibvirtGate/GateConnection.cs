@@ -14,7 +14,8 @@ namespace Lifeboat.Agent.LibvirtGate;
 /// answers them in any order anyway.
 /// </summary>
 internal sealed partial class GateConnection(
-    Socket client, Socket libvirt, AgentClient agent, GateOptions options, TimeProvider time, ILogger logger)
+    Socket client, Socket libvirt, AgentClient agent, HeldDomains held, GateOptions options, TimeProvider time,
+    ILogger logger)
 {
     private readonly ConcurrentDictionary<uint, IReadOnlyList<string>> _released = new();
     private readonly ConcurrentDictionary<Task, bool> _waiting = new();
@@ -62,6 +63,7 @@ internal sealed partial class GateConnection(
         if (frame.IsCall && GuardedCalls.NameOf(frame.Procedure) is { } call && frame.Domain() is [_, _] domain)
         {
             // Noted before the agent is asked: whatever becomes of the asking, the disks are taken back.
+            held.Enter(domain[^1]);
             _released[frame.Serial] = domain;
             Begin(HoldAsync(frame, call, domain, ct));
             return;
@@ -109,6 +111,7 @@ internal sealed partial class GateConnection(
 
     private async Task CaptureAsync(IReadOnlyList<string> domain)
     {
+        if (!held.Leave(domain[^1])) return;
         using var late = new CancellationTokenSource(options.ReleaseLimit, time);
         try
         {

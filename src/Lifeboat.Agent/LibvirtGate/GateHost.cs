@@ -25,6 +25,7 @@ public sealed record GateOptions(string ListenPath, string LibvirtPath, string A
 /// </summary>
 public sealed partial class GateHost : IDisposable
 {
+    private readonly HeldDomains _held = new();
     private readonly ILoggerFactory _logs;
     private readonly ILogger _logger;
     private readonly GateOptions _options;
@@ -73,7 +74,7 @@ public sealed partial class GateHost : IDisposable
         try
         {
             await libvirt.ConnectAsync(new UnixDomainSocketEndPoint(_options.LibvirtPath), ct);
-            await new GateConnection(client, libvirt, agent, _options, _time, _logger).RunAsync(ct);
+            await new GateConnection(client, libvirt, agent, _held, _options, _time, _logger).RunAsync(ct);
         }
         catch (Exception e) when (e is SocketException or InvalidDataException or OperationCanceledException)
         {

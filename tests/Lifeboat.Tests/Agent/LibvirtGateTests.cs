@@ -116,6 +116,28 @@ public sealed class LibvirtGateTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Disks_of_two_calls_are_taken_back_at_the_answer_to_the_last_one()
+    {
+        await StartAgentAsync();
+        _mayRelease.SetResult();
+        var (first, atFirst) = await ConnectAsync(TimeSpan.FromSeconds(30));
+        var (second, atSecond) = await ConnectAsync();
+        await first.SendAsync(Packet(BlockCommit, Call, 1, Domain("web")), Ct);
+        await ReadAsync(atFirst);
+        await second.SendAsync(Packet(BlockCommit, Call, 1, Domain("web")), Ct);
+        await ReadAsync(atSecond);
+        await atFirst.SendAsync(Packet(BlockCommit, Reply, 1, []), Ct);
+        await ReadAsync(first);
+        await atSecond.SendAsync(Packet(BlockCommit, Reply, 1, []), Ct);
+        await ReadAsync(second);
+        await UntilAsync(() => _asked.Count == 3);
+        await first.SendAsync(Packet(BlockCommit, Call, 2, Domain("web")), Ct);
+        await ReadAsync(atFirst);
+        string release = $"release web {Uuid}", capture = $"capture web {Uuid}";
+        Assert.Equal([release, release, capture, release], _asked);
+    }
+
+    [Fact]
     public async Task What_libvirt_says_next_does_not_wait_until_disks_are_taken_back()
     {
         _mayCapture = new TaskCompletionSource();
