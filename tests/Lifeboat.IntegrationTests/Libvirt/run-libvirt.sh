@@ -8,10 +8,12 @@ set -eu
 directory=$1 self=$(readlink -f "$0")
 
 if [ "${2:-}" != inside ]; then
+  # A signal for everybody would leave nobody to end what is inside.
+  trap : INT TERM HUP
   unshare --mount --propagation private --pid --fork --kill-child --mount-proc bash "$self" "$directory" inside \
     </dev/null &
   unshared=$!
-  cat >/dev/null
+  setsid cat >/dev/null || true
   kill -KILL "$unshared" 2>/dev/null || true
   wait "$unshared" 2>/dev/null || true
   exit 0

@@ -9,6 +9,8 @@ set -eu
 directory=$1 site=$2 self=$(readlink -f "$0")
 
 if [ "${3:-}" != inside ]; then
+  # A signal for everybody would leave nobody to end what is inside.
+  trap : INT TERM HUP
   # A cgroup of its own, which is the root of what that systemd sees.
   mkdir -p "$directory/cgroups"
   mount -t cgroup2 cgroup2 "$directory/cgroups"
@@ -27,7 +29,7 @@ if [ "${3:-}" != inside ]; then
   done
   echo "$init" >"$directory.pid.new"
   mv "$directory.pid.new" "$directory.pid"
-  cat >/dev/null
+  setsid cat >/dev/null || true
   kill -KILL "$unshared" 2>/dev/null || true
   wait "$unshared" 2>/dev/null || true
   for try in $(seq 100); do

@@ -34,6 +34,7 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
     {
         world.Storm.Calm();
         var since = world.Scheduler.Now;
+        var older = world.Oracle.SealedSoFar();
         SourceStatus? status = null;
         var done = await LiveAsync(ProtectedWithin, () =>
             IsProtected(Source) && (world.Second is not { } second || IsProtected(second.Source)));
@@ -42,7 +43,8 @@ internal sealed class Acts(SimulatedWorld world, SimulatedProcess director, Prng
         {
             status = source.Agent is { Process.Alive: true } agent ? agent.SourceStatus() : null;
             return status is { Phase: SourcePhase.Streaming, LastSealed: { } point }
-                && source.Time.MomentsOf(point.CutAt).Any(m => m > since);
+                // A clock that went back has told the time of an older point once more.
+                && !older.Contains(point.Id) && source.Time.MomentsOf(point.CutAt).Any(m => m > since);
         }
 
         if (!done)

@@ -140,6 +140,9 @@ public sealed class PointOracle(SimulatedWorld world)
         else SameAsSealed(point, "listed");
     }
 
+    /// <summary>Ids of all points that were ever seen sealed.</summary>
+    public IReadOnlySet<Guid> SealedSoFar() => _sealed.Keys.Select(k => k.Id).ToHashSet();
+
     public void SameAsSealed(RecoveryPoint point, string where)
     {
         if (!_sealed.TryGetValue(KeyOf(point), out var known)) return;
