@@ -7,8 +7,9 @@ namespace Lifeboat.Agent.Capture;
 
 internal sealed partial class QmpDiskTap
 {
-    private static readonly TimeSpan ExitLimit = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan LossLimit = TimeSpan.FromMilliseconds(300);
     private static readonly TimeSpan QuitLimit = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan ExitLimit = TimeSpan.FromMinutes(1);
 
     public async Task<bool> StillMirroringAsync(CancellationToken ct)
     {
@@ -70,17 +71,33 @@ internal sealed partial class QmpDiskTap
     }
 
     // Both a mirror that fails and a QEMU that ends close the connection. A failed mirror does it without a goodbye and
-    // in a QEMU that goes on running; one that quits says goodbye first and cleans up for a while.
+    // in a QEMU that goes on running; one that quits says goodbye first and cleans up for a while: with much to write or
+    // on a busy host for long, and answers nobody meanwhile. So one that answers long after runs on, and one that does
+    // not is waited for, since until it does nothing can be attached to it either.
     private async Task<bool> HasExitedAsync(Attachment attachment, CaptureEnd why)
     {
         if (attachment.Ended.IsCompleted || attachment.Qemu is not { } qemu) return false;
         var started = time.GetTimestamp();
         while (qemu.IsAlive)
         {
-            if (time.GetElapsedTime(started) > (why.Goodbye ? QuitLimit : ExitLimit)) return false;
+            var waited = time.GetElapsedTime(started);
+            if (waited > ExitLimit) return false;
+            if (waited > (why.Goodbye ? QuitLimit : LossLimit) && await AnswersAsync()) return !qemu.IsAlive;
             await Task.Delay(PollEvery, time, CancellationToken.None);
         }
         return true;
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            return await monitor.LookAsync(TimeSpan.Zero, _ => true, CancellationToken.None);
+        }
+        catch (TapException)
+        {
+            return false;
+        }
     }
 
     /// <returns>How it has ended; null: it goes on, as far as anybody can say.</returns>

@@ -27,6 +27,7 @@ public sealed record CommandAnswer(int ExitCode, string Output, string Talk)
 public sealed class FieldSite(string name, string directory) : IAsyncDisposable
 {
     private static readonly string[] Roles = ["watchdog", "controller", "agent"];
+    private readonly List<FieldSite> _paired = [];
 
     public string Name => name;
     public string Directory => directory;
@@ -64,6 +65,7 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
     {
         var token = (await other.MustAsync(["site", "token"], ct)).Trim();
         await MustAsync(["site", "pair", token], ct);
+        _paired.Add(other);
     }
 
     public async Task<CommandAnswer> RunAsync(IEnumerable<string> arguments, CancellationToken ct)
@@ -77,8 +79,19 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
     {
         var answer = await RunAsync(arguments, ct);
         return answer.ExitCode == 0 ? answer.Output : throw new FieldException(
-            $"site {name}: lifeboat {string.Join(' ', arguments)} ended with {answer.ExitCode}: {answer.Talk.Trim()}");
+            $"site {name}: lifeboat {string.Join(' ', arguments)} ended with {answer.ExitCode}: {answer.Talk.Trim()}\n"
+            + string.Join('\n', Warnings().Concat(_paired.SelectMany(p => p.Warnings()))));
     }
+
+    /// <summary>The last warnings in the logs of its processes: the site is gone by the time anybody asks why.</summary>
+    public IReadOnlyList<string> Warnings() =>
+    [
+        .. from role in Roles
+           let log = Paths.LogFile(role)
+           where File.Exists(log)
+           from line in File.ReadLines(log).Where(l => l.Contains(" warn: ") || l.Contains(" fail: ")).TakeLast(12)
+           select $"  {name} {role}: {line}",
+    ];
 
     public async Task<T> AskAsync<T>(IEnumerable<string> arguments, CancellationToken ct) =>
         JsonSerializer.Deserialize<T>(await MustAsync([.. arguments, "-o", "json"], ct), ContractJson.Options)!;
@@ -101,7 +114,8 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
             if (time.GetElapsedTime(start) > limit)
                 throw new FieldException($"not within {limit.TotalSeconds:0} s; site {name} says " + (found is null
                     ? answer.Talk : $"{found.State}, {found.Reason}, {found.Detail}, {found.Source?.Phase} "
-                        + $"{found.Source?.Reason} {found.Source?.Detail}"));
+                        + $"{found.Source?.Reason} {found.Source?.Detail}")
+                    + $"\n{string.Join('\n', Warnings())}");
             await Task.Delay(TimeSpan.FromMilliseconds(300), time, ct);
         }
     }
