@@ -16,7 +16,8 @@ namespace Lifeboat.Controller.Policies;
 internal sealed class PolicyFollowers(PolicyStore store, GroupStore groups, GroupEdits edits, LocalSide here,
     ControllerDatabase database)
 {
-    private const string Lock = "policies";
+    // No group can have this name, whose lock is taken meanwhile.
+    private const string Lock = "all policies";
     private readonly GroupLocks _alone = new(database);
 
     /// <summary>One who changes policies, or what follows them, at a time.</summary>

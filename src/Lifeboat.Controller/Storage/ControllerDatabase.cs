@@ -27,12 +27,23 @@ internal abstract class ControllerDatabase : IDisposable
     /// <exception cref="ProblemException">DatabaseUnavailable: the server cannot be reached now.</exception>
     public abstract DbConnection Open();
 
-    /// <summary>Waits until no other process of the site holds this name. Null: there is no other one.</summary>
+    /// <summary>
+    /// Waits until no other process of the site holds this name; no connection waits. Null: there is no other one. A
+    /// process that says nothing to the database for <see cref="LockRows.Life"/> loses what it holds. Threads of one
+    /// process exclude each other themselves.
+    /// </summary>
     /// <returns>What lets go of it.</returns>
     public abstract Task<IDisposable?> LockAsync(string name, CancellationToken ct);
 
     /// <returns>False: another process holds it now.</returns>
     public abstract bool TryLock(string name, out IDisposable? held);
+
+    /// <summary>
+    /// To be said first in a transaction that writes what the lock of this name guards: nobody takes the lock over
+    /// before it has ended.
+    /// </summary>
+    /// <exception cref="ProblemException">DatabaseUnavailable: this process held the lock and has lost it.</exception>
+    public abstract void Fence(DbConnection connection, DbTransaction transaction, string name);
 
     /// <summary>A row with this key is there already.</summary>
     public abstract bool IsDuplicate(DbException e);

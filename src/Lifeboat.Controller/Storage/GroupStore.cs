@@ -49,6 +49,7 @@ internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
         var moved = Find(name) is { } known && known.Definition.Epoch != record.Definition.Epoch;
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
+        database.Fence(connection, transaction, name);
         var revision = _rows.Next(connection, transaction);
         // Another epoch is another stretch of its life: it is not protected, or failed over, since before that.
         if (moved) connection.Execute("DELETE FROM group_states WHERE name = @name", new { name }, transaction);

@@ -15,12 +15,12 @@ internal sealed class PostgresDatabase : ControllerDatabase
 {
     // First half of the key of the lock that migrations take; the second is the schema's name.
     private const int MigrationLock = 7401;
-    private const int NameLock = 7402;
     // A pooled connection does not know that its server was restarted until it is used.
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(200);
 
     private readonly NpgsqlDataSource _source;
     private readonly ResiliencePipeline _patience;
+    private readonly LockRows _locks;
     private readonly TimeProvider _time;
     private long _looked;
 
@@ -34,6 +34,7 @@ internal sealed class PostgresDatabase : ControllerDatabase
         _time = time;
         Place = $"{settings.Database} of {settings.Username} at {settings.Host}:{settings.Port}";
         _source = new NpgsqlDataSourceBuilder(settings.ToString()).Build();
+        _locks = new LockRows(this, time);
         _patience = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
             ShouldHandle = new PredicateBuilder().Handle<NpgsqlException>(e => e.IsTransient),
@@ -77,39 +78,17 @@ internal sealed class PostgresDatabase : ControllerDatabase
         }
     }
 
-    public override async Task<IDisposable?> LockAsync(string name, CancellationToken ct)
-    {
-        var connection = Open();
-        try
-        {
-            await connection.ExecuteAsync(new CommandDefinition(
-                "SELECT pg_advisory_lock(@NameLock, hashtext(current_schema() || '/' || @name))",
-                new { NameLock, name }, commandTimeout: 0, cancellationToken: ct));
-            return new Held(connection);
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
-    }
+    public override async Task<IDisposable?> LockAsync(string name, CancellationToken ct) =>
+        await _locks.LockAsync(name, ct);
 
     public override bool TryLock(string name, out IDisposable? held)
     {
-        var connection = Open();
-        held = null;
-        try
-        {
-            if (connection.ExecuteScalar<bool>(
-                "SELECT pg_try_advisory_lock(@NameLock, hashtext(current_schema() || '/' || @name))",
-                new { NameLock, name })) held = new Held(connection);
-        }
-        finally
-        {
-            if (held is null) connection.Dispose();
-        }
+        held = _locks.TryLock(name);
         return held is not null;
     }
+
+    public override void Fence(DbConnection connection, DbTransaction transaction, string name) =>
+        _locks.Fence(connection, transaction, name);
 
     public override bool IsDuplicate(DbException e) =>
         e is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation };
@@ -189,26 +168,10 @@ internal sealed class PostgresDatabase : ControllerDatabase
         return faults;
     }
 
-    public override void Dispose() => _source.Dispose();
-
-    /// <summary>A session's lock: it ends with the connection at the latest.</summary>
-    private sealed class Held(DbConnection connection) : IDisposable
+    public override void Dispose()
     {
-        public void Dispose()
-        {
-            using (connection)
-            {
-                try
-                {
-                    // A connection that only goes back to the pool would keep it until somebody else uses it.
-                    connection.Execute("SELECT pg_advisory_unlock_all()");
-                }
-                catch (NpgsqlException)
-                {
-                    // The connection is gone, and the lock with it.
-                }
-            }
-        }
+        _locks.Dispose();
+        _source.Dispose();
     }
 
     private NpgsqlConnection Connect()

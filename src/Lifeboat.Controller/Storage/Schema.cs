@@ -132,5 +132,10 @@ internal static class Schema
         ALTER TABLE policies ADD COLUMN revision INTEGER NOT NULL DEFAULT 0;
         CREATE INDEX policies_by_revision ON policies(revision);
         """,
+        // What one controller of several changes at a time.
+        """
+        CREATE TABLE locks(name TEXT PRIMARY KEY, holder TEXT, term INTEGER NOT NULL, writes INTEGER NOT NULL,
+            expires_at INTEGER NOT NULL) STRICT;
+        """,
     ];
 }

@@ -73,6 +73,7 @@ internal sealed class SpecStore(ControllerDatabase database, GroupFiles files)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
+        if (role != LinkRole) database.Fence(connection, transaction, group);
         var revision = _rows.Next(connection, transaction);
         connection.Execute("""
             INSERT INTO specs(name, role, active, accepted, spec, revision)
@@ -87,6 +88,7 @@ internal sealed class SpecStore(ControllerDatabase database, GroupFiles files)
     {
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
+        database.Fence(connection, transaction, group);
         _rows.Next(connection, transaction);
         connection.Execute("DELETE FROM specs WHERE name = @group AND role = @role", new { group, role }, transaction);
         transaction.Commit();

@@ -54,6 +54,8 @@ internal sealed class SqliteDatabase : ControllerDatabase
         return true;
     }
 
+    public override void Fence(DbConnection connection, DbTransaction transaction, string name) { }
+
     public override bool IsDuplicate(DbException e) => e is SqliteException { SqliteErrorCode: Constraint };
 
     public override DbTransaction BeginReading(DbConnection connection) =>

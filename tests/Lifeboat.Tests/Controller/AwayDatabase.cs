@@ -17,6 +17,7 @@ internal sealed class AwayDatabase : ControllerDatabase
     public override DbConnection Open() => throw Away();
     public override Task<IDisposable?> LockAsync(string name, CancellationToken ct) => throw Away();
     public override bool TryLock(string name, out IDisposable? held) => throw Away();
+    public override void Fence(DbConnection connection, DbTransaction transaction, string name) => throw Away();
     public override bool IsDuplicate(DbException e) => false;
     public override DbTransaction BeginReading(DbConnection connection) => throw Away();
     public override DbTransaction BeginSchemaChange(DbConnection connection) => throw Away();

@@ -16,5 +16,5 @@ internal static class BackupFormat
     public const string Name = "lifeboat-backup-1";
 
     /// <summary>Who lives and works on what is true of now only.</summary>
-    public static readonly IReadOnlySet<string> Passing = new HashSet<string> { "controllers", "leases" };
+    public static readonly IReadOnlySet<string> Passing = new HashSet<string> { "controllers", "leases", "locks" };
 }
