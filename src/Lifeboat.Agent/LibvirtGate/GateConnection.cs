@@ -31,7 +31,9 @@ internal sealed partial class GateConnection(
         await over.CancelAsync();
         client.Dispose();
         libvirt.Dispose();
-        await Task.WhenAll([down, up, .. _waiting.Keys]).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(down, up).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // Only now: an answer that was being passed on a moment ago has its disks taken back too.
+        await Task.WhenAll(_waiting.Keys).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // Whoever asked is gone, or libvirt is: what was let go of is taken back either way.
         foreach (var domain in _released.Values) await CaptureAsync(domain);
         foreach (var ended in (Task[])[down, up])

@@ -116,6 +116,21 @@ public sealed class LibvirtGateTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_gate_that_ends_at_an_answer_takes_the_disks_back_before()
+    {
+        await StartAgentAsync();
+        _mayRelease.SetResult();
+        var (client, libvirt) = await ConnectAsync(TimeSpan.FromSeconds(30));
+        await client.SendAsync(Packet(BlockCommit, Call, 1, Domain("web")), Ct);
+        await ReadAsync(libvirt);
+        await libvirt.SendAsync(Packet(BlockCommit, Reply, 1, []), Ct);
+        await ReadAsync(client);
+        await _stop.CancelAsync();
+        await _serving;
+        Assert.Equal([$"release web {Uuid}", $"capture web {Uuid}"], _asked);
+    }
+
+    [Fact]
     public async Task Disks_of_two_calls_are_taken_back_at_the_answer_to_the_last_one()
     {
         await StartAgentAsync();
