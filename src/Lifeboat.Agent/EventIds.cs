@@ -7,6 +7,7 @@ internal static class EventIds
     public const int TapAttached = 4000;
     public const int TapUninstalled = 4001;
     public const int TapEnded = 4002;
+    public const int TapNotPassed = 4003;
     public const int LinkRefused = 4010;
     public const int LinkEnded = 4011;
     public const int LinkAcceptFailed = 4012;

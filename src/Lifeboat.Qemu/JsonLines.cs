@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 
 namespace Lifeboat.Qemu;
 
@@ -46,6 +47,13 @@ internal sealed class JsonLines(Socket socket, int lineBytesMax) : IMonitorLines
         {
             throw new QmpException(QmpFault.Closed, $"the connection ended while writing: {e.Message}", e);
         }
+    }
+
+    public async ValueTask PassAsync(ReadOnlyMemory<byte> line, SafeHandle passed, CancellationToken ct)
+    {
+        int sent;
+        while ((sent = UnixSocket.Pass(socket, line.Span, passed)) == 0) await Task.Delay(1, ct);
+        await WriteAsync(line[sent..], ct);
     }
 
     private async ValueTask<int> ReceiveAsync(CancellationToken ct)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -88,6 +89,15 @@ public sealed partial class QmpClient : IAsyncDisposable
         ExecuteAsync("execute", command, arguments, static answer => JsonElement.Parse(answer), ct);
 
     /// <summary>
+    /// Gives QEMU a descriptor, which commands then know by a name (`getfd`). An older one of that name is closed.
+    /// </summary>
+    /// <exception cref="QmpException">Refused: also where none can be passed, as by a libvirt before 8.2 or one on
+    /// another host; Timeout, Closed.</exception>
+    public Task PassAsync(string name, SafeHandle passed, CancellationToken ct) =>
+        ExecuteAsync("execute", "getfd", new JsonObject { ["fdname"] = name },
+            static answer => JsonElement.Parse(answer), ct, passed);
+
+    /// <summary>
     /// Runs a command that is answered with a list, of which nothing but what is made of its items stays in memory:
     /// one about hundreds of disks has a megabyte.
     /// </summary>
@@ -137,7 +147,7 @@ public sealed partial class QmpClient : IAsyncDisposable
     }
 
     private async Task<T> ExecuteAsync<T>(string verb, string command, JsonObject? arguments, ReadAnswer<T> read,
-        CancellationToken ct) where T : notnull
+        CancellationToken ct, SafeHandle? passed = null) where T : notnull
     {
         var answer = new Answer(result => read(result));
         long id;
@@ -152,7 +162,7 @@ public sealed partial class QmpClient : IAsyncDisposable
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
         try
         {
-            await SendAsync(Encode(verb, command, arguments, id), any.Token);
+            await SendAsync(Encode(verb, command, arguments, id), passed, any.Token);
             return (T)await answer.Read.WaitAsync(any.Token);
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
@@ -170,12 +180,13 @@ public sealed partial class QmpClient : IAsyncDisposable
         }
     }
 
-    private async Task SendAsync(ReadOnlyMemory<byte> line, CancellationToken ct)
+    private async Task SendAsync(ReadOnlyMemory<byte> line, SafeHandle? passed, CancellationToken ct)
     {
         await _writing.WaitAsync(ct);
         try
         {
-            await _lines.WriteAsync(line, ct);
+            if (passed is null) await _lines.WriteAsync(line, ct);
+            else await _lines.PassAsync(line, passed, ct);
         }
         finally
         {

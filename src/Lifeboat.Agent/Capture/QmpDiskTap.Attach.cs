@@ -75,7 +75,7 @@ internal sealed partial class QmpDiskTap
         {
             ["driver"] = "nbd",
             ["node-name"] = _names.Target(number),
-            ["server"] = new JsonObject { ["type"] = "unix", ["path"] = gateway.SocketPath },
+            ["server"] = await ServerAsync(qmp, ct),
             ["export"] = connection.Info.Name,
             ["reconnect-delay"] = 0,
             ["open-timeout"] = 0,
@@ -104,6 +104,21 @@ internal sealed partial class QmpDiskTap
         // A paused job copies the guest's writes as before (the filter node does that), but does not end by itself when
         // its target fails. Ending, QEMU frees what writes still under way use, and dies of it: decision 0012.
         await qmp.ExecuteAsync("block-job-pause", new JsonObject { ["device"] = job }, ct);
+    }
+
+    private async Task<JsonObject> ServerAsync(QmpClient qmp, CancellationToken ct)
+    {
+        using var theirs = gateway.Connect();
+        try
+        {
+            await qmp.PassAsync(_names.Wire, theirs.SafeHandle, ct);
+            return new JsonObject { ["type"] = "fd", ["str"] = _names.Wire };
+        }
+        catch (QmpException e) when (e.Fault == QmpFault.Refused)
+        {
+            LogNotPassed(volume.Name, e.Message);
+            return new JsonObject { ["type"] = "unix", ["path"] = gateway.SocketPath };
+        }
     }
 
     // One transaction, so that a write is in the old maps or in the new one and never in neither.

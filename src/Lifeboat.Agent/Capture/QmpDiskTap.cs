@@ -136,6 +136,10 @@ internal sealed partial class QmpDiskTap(
         "Attached {Volume} at node {Node}; gap {Gap} in {Bitmap}")]
     private partial void LogAttached(string volume, string node, GapKind gap, string bitmap);
 
+    [LoggerMessage(EventIds.TapNotPassed, LogLevel.Information,
+        "The connection of {Volume} goes by a path, for none can be passed: {Why}")]
+    private partial void LogNotPassed(string volume, string why);
+
     [LoggerMessage(EventIds.TapUninstalled, LogLevel.Information, "Removed every trace of capture from {Volume}")]
     private partial void LogUninstalled(string volume);
 

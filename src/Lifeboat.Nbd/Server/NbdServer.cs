@@ -48,6 +48,10 @@ public sealed class NbdServer : IAsyncDisposable
         return new NbdServer(Listener.Open(endPoint, options), exports, options);
     }
 
+    /// <summary>Serves a connection that did not come by the listener, as if it had.</summary>
+    /// <param name="socket">Connected; the server's from here on.</param>
+    public void Serve(Socket socket) => Start(socket);
+
     /// <summary>
     /// When the oldest request that has been received and not answered arrived, over the connections of one export:
     /// a Stopwatch timestamp, or 0 when every request is answered.
@@ -149,6 +153,11 @@ public sealed class NbdServer : IAsyncDisposable
         NbdConnection connection;
         lock (_gate)
         {
+            if (_disposed)
+            {
+                socket.Dispose();
+                return;
+            }
             if (_connections.Count >= _options.ConnectionsMax)
             {
                 socket.Dispose();

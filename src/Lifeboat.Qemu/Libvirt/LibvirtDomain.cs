@@ -42,11 +42,33 @@ internal sealed class LibvirtDomain : SafeHandle
 
     /// <summary>Asks QEMU; libvirt marks the domain as tainted (`custom-monitor`), which changes nothing
     /// else.</summary>
+    /// <param name="passed">A descriptor that goes with it; null: none.</param>
     /// <returns>QEMU's answer, be it a return or an error.</returns>
-    public string Monitor(string command)
+    public string Monitor(string command, SafeHandle? passed = null)
     {
+        if (passed is not null) return Pass(command, passed);
         if (LibvirtNative.MonitorCommand(handle, command, out var answer, 0) < 0) throw Failure(_connection, _address);
         return Take(answer);
+    }
+
+    private unsafe string Pass(string command, SafeHandle passed)
+    {
+        var held = false;
+        passed.DangerousAddRef(ref held);
+        try
+        {
+            var descriptor = (int)passed.DangerousGetHandle();
+            return LibvirtNative.MonitorCommandWithFiles(handle, command, 1, &descriptor, null, null, out var answer, 0)
+                >= 0 ? Take(answer) : throw Failure(_connection, _address);
+        }
+        catch (EntryPointNotFoundException e)
+        {
+            throw new QmpException(QmpFault.Refused, "this libvirt passes no descriptors; version 8.2 does", e);
+        }
+        finally
+        {
+            if (held) passed.DangerousRelease();
+        }
     }
 
     /// <summary>Asks the guest agent.</summary>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
@@ -13,7 +14,7 @@ namespace Lifeboat.Qemu.Libvirt;
 /// </summary>
 internal sealed class LibvirtMonitor : IMonitorLines
 {
-    private readonly BlockingCollection<string> _commands = [];
+    private readonly BlockingCollection<(string Line, SafeHandle? Passed)> _commands = [];
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
     private readonly LibvirtDomain _domain;
     private IDisposable? _events;
@@ -54,11 +55,16 @@ internal sealed class LibvirtMonitor : IMonitorLines
         }
     }
 
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken ct)
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken ct) => AddAsync(bytes, null, ct);
+
+    public ValueTask PassAsync(ReadOnlyMemory<byte> line, SafeHandle passed, CancellationToken ct) =>
+        AddAsync(line, passed, ct);
+
+    private ValueTask AddAsync(ReadOnlyMemory<byte> line, SafeHandle? passed, CancellationToken ct)
     {
         try
         {
-            _commands.Add(Encoding.UTF8.GetString(bytes.Span), ct);
+            _commands.Add((Encoding.UTF8.GetString(line.Span), passed), ct);
             return ValueTask.CompletedTask;
         }
         catch (InvalidOperationException e)
@@ -106,7 +112,7 @@ internal sealed class LibvirtMonitor : IMonitorLines
     {
         try
         {
-            foreach (var command in _commands.GetConsumingEnumerable()) Answer(command);
+            foreach (var (line, passed) in _commands.GetConsumingEnumerable()) Answer(line, passed);
         }
         catch (QmpException e)
         {
@@ -120,7 +126,7 @@ internal sealed class LibvirtMonitor : IMonitorLines
         }
     }
 
-    private void Answer(string line)
+    private void Answer(string line, SafeHandle? passed)
     {
         var command = JsonNode.Parse(line)!.AsObject();
         command.Remove("id", out var id);
@@ -131,7 +137,7 @@ internal sealed class LibvirtMonitor : IMonitorLines
         {
             try
             {
-                answer = JsonNode.Parse(_domain.Monitor(command.ToJsonString()))!.AsObject();
+                answer = JsonNode.Parse(_domain.Monitor(command.ToJsonString(), passed))!.AsObject();
             }
             catch (QmpException e) when (e.Fault == QmpFault.Refused)
             {

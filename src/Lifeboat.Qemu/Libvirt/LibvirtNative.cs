@@ -63,6 +63,12 @@ internal static partial class LibvirtNative
         StringMarshalling = StringMarshalling.Utf8)]
     public static partial int MonitorCommand(nint domain, string command, out nint answer, uint flags);
 
+    // Since libvirt 8.2.
+    [LibraryImport(QemuLibrary, EntryPoint = "virDomainQemuMonitorCommandWithFiles",
+        StringMarshalling = StringMarshalling.Utf8)]
+    public static unsafe partial int MonitorCommandWithFiles(nint domain, string command, uint passedCount, int* passed,
+        uint* returnedCount, int** returned, out nint answer, uint flags);
+
     /// <returns>The answer, for the caller to free; 0: failed.</returns>
     [LibraryImport(QemuLibrary, EntryPoint = "virDomainQemuAgentCommand", StringMarshalling = StringMarshalling.Utf8)]
     public static partial nint AgentCommand(nint domain, string command, int timeoutSeconds, uint flags);

@@ -255,6 +255,19 @@ public sealed class QmpDiskTapTests
     }
 
     [Fact]
+    public async Task A_qemu_that_cannot_open_our_socket_is_given_its_connection()
+    {
+        await using var fixture = await TapFixture.StartAsync();
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        File.Delete(Path.Combine(fixture.Directory, "gw1.sock"));
+        await SyncAsync(tap, image, fixture.Replica);
+        await fixture.Qemu.WriteAsync(0, 0x21, 0, 1 << 20);
+        Assert.True(image.Snapshot().AsSpan(0, 1 << 20).IndexOfAnyExcept((byte)0x21) < 0);
+    }
+
+    [Fact]
     public async Task A_new_qemu_has_no_map()
     {
         await using var fixture = await TapFixture.StartAsync();

@@ -83,6 +83,16 @@ public sealed class CapturedDomainTests : IAsyncLifetime
         await WriteAsync(7 << 20, 4096);
     }
 
+    // As one that sVirt or AppArmor keeps from every path that is not its domain's.
+    [Fact]
+    public async Task A_qemu_that_cannot_open_our_socket_is_given_its_connection()
+    {
+        File.Delete(PathOf("gw.sock"));
+        var image = await CaptureAsync();
+        await WriteAsync(1 << 20, 256 << 10);
+        AssertSame(image);
+    }
+
     // What QEMU does at a root node only: between two captures, and the maps are at libvirt's node meanwhile.
     [Fact]
     public async Task A_disk_that_is_detached_is_libvirts_alone_and_its_gap_is_known()

@@ -11,6 +11,9 @@ namespace Lifeboat.Agent.Capture.Gateway;
 // does not know about the gap in between.
 internal sealed class CaptureGateway : IAsyncDisposable
 {
+    // Eight of the longest writes that guests commonly make: a guest's disk hardly has more under way at once.
+    private const int UnderWayBytes = 2 << 20;
+
     private readonly NbdExports _exports = new();
     private readonly ConcurrentDictionary<string, CaptureConnection> _open = [];
     private readonly NbdServer _server;
@@ -48,6 +51,18 @@ internal sealed class CaptureGateway : IAsyncDisposable
         _open[name] = connection;
         _exports.Add(connection);
         return connection;
+    }
+
+    /// <summary>
+    /// A connection to this server that begins without its path: it goes where no path can be opened (a confined QEMU),
+    /// and has room for several long writes on the way.
+    /// </summary>
+    /// <returns>The other end, for the caller to pass on and to close.</returns>
+    public Socket Connect()
+    {
+        var pair = SocketPair.Create(UnderWayBytes);
+        _server.Serve(pair.Ours);
+        return pair.Theirs;
     }
 
     /// <summary>Age of the oldest request that a guest waits for; zero when none does.</summary>
