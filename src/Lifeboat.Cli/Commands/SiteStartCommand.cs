@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
+using Lifeboat.Agent.Processes;
 using Lifeboat.Agent.Systemd;
 using Lifeboat.Agent.Watchdog;
 using Lifeboat.Contracts;
@@ -16,6 +17,8 @@ internal sealed class SiteStartCommand() : LifeboatCommand("site", "start",
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var site = SiteConfiguration.Read(session.SiteDirectory);
+        string[] logs = [session.Paths.LogFile(SiteRole.Controller), session.Paths.LogFile(SiteRole.Agent)];
+        var refusals = logs.Select(l => new StartRefusals(l)).ToList();
         if (SiteServices.Of(session.SiteDirectory) is { Installed.Count: > 0, CanRun: true } services)
             await services.StartAsync(ct);
         else SiteProcesses.StartWatchdog(session.SiteDirectory);
@@ -31,6 +34,11 @@ internal sealed class SiteStartCommand() : LifeboatCommand("site", "start",
             {
                 // Not up yet.
             }
+            // Twice: the first one may be of what has ended since, a port that was still taken.
+            if (refusals.Find(r => r.Count() > 1) is { } refused)
+                throw new ProblemException(refused.Reason, $"site {site.Name} does not start: {refused.Text}",
+                    "What is started tries again every few seconds: mend it, and it comes up by itself. "
+                    + $"More is in {session.Paths.Logs}.", refused.Details);
             if (session.Time.GetElapsedTime(start) > Limit)
                 throw new ProblemException(ReasonCode.Timeout, $"site {site.Name} did not come up within {Limit}",
                     $"See the logs in {session.Paths.Logs}.");
