@@ -37,7 +37,7 @@ internal sealed partial class StartRefusals
     }
 
     // As every command of ours ends that was refused.
-    [GeneratedRegex(@"^lifeboat: (?<text>[^\n]+)(\n  (- )?(?<detail>[^\n]+))*?\n  reason: \S+ \(exit code (?<code>\d+)\)",
-        RegexOptions.Multiline)]
+    [GeneratedRegex(@"^lifeboat: (?<text>[^\n]+)(\n  (- )?(?<detail>[^\n]+))*?\n"
+        + @"  reason: \S+ \(exit code (?<code>\d+)\)", RegexOptions.Multiline)]
     private static partial Regex Refusal();
 }

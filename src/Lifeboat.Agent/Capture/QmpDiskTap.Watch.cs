@@ -71,9 +71,9 @@ internal sealed partial class QmpDiskTap
     }
 
     // Both a mirror that fails and a QEMU that ends close the connection. A failed mirror does it without a goodbye and
-    // in a QEMU that goes on running; one that quits says goodbye first and cleans up for a while: with much to write or
-    // on a busy host for long, and answers nobody meanwhile. So one that answers long after runs on, and one that does
-    // not is waited for, since until it does nothing can be attached to it either.
+    // in a QEMU that goes on running; one that quits says goodbye first, and then cleans up: for long where much is to
+    // be written or the host is busy, and answers nobody meanwhile. So one that answers long after runs on, and one
+    // that does not is waited for, since until it does nothing can be attached to it either.
     private async Task<bool> HasExitedAsync(Attachment attachment, CaptureEnd why)
     {
         if (attachment.Ended.IsCompleted || attachment.Qemu is not { } qemu) return false;

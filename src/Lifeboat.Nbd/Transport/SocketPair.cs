@@ -27,7 +27,8 @@ public sealed partial class SocketPair
     {
         Span<int> ends = stackalloc int[2];
         if (NativeSocketPair(Unix, Stream | CloseOnExec, 0, ends) != 0)
-            throw new NbdException(NbdFault.ConnectFailed, $"socketpair failed: {Marshal.GetLastPInvokeErrorMessage()}");
+            throw new NbdException(
+                NbdFault.ConnectFailed, $"socketpair failed: {Marshal.GetLastPInvokeErrorMessage()}");
         var pair = new SocketPair(SocketOf(ends[0]), SocketOf(ends[1]));
         try
         {

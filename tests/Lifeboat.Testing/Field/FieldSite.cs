@@ -83,7 +83,7 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
             + string.Join('\n', Warnings().Concat(_paired.SelectMany(p => p.Warnings()))));
     }
 
-    /// <summary>The last warnings in the logs of its processes: the site is gone by the time anybody asks why.</summary>
+    /// <summary>The last warnings in the logs of its processes: the site is gone when anybody asks why.</summary>
     public IReadOnlyList<string> Warnings() =>
     [
         .. from role in Roles
