@@ -10,7 +10,8 @@ namespace Lifeboat.Replication.Capture;
 //      ▲                        │ Lost                       │ Lost, then the instance turns out to be gone
 //      └────────────────────────┘                            └────► ENDED WHOLE ──BeginVolume──► TRACKED
 //
-// All WHOLE: TryEndBatch. All WHOLE or ENDED WHOLE: a clean-shutdown checkpoint may be cut (see Checkpoints).
+// All WHOLE: TryEndBatch. All WHOLE or ENDED WHOLE: checkpoints may be cut (see Checkpoints), so a group goes on being
+// protected while an instance of it is shut down.
 public sealed partial class CaptureStream
 {
     /// <summary>A batch is open: no cut is valid.</summary>
@@ -170,7 +171,7 @@ public sealed partial class CaptureStream
         _toTend.Set();
     }
 
-    /// <summary>Whether a clean shutdown may still be cut of what this sink's instance left when it ended.</summary>
+    /// <summary>Whether checkpoints may still be cut of what this sink's instance left when it ended.</summary>
     internal bool IsEndedWhole(VolumeSink sink)
     {
         lock (_gate) return !_closed && sink.State is { EndedWhole: true, Sink: null };

@@ -41,9 +41,9 @@ public sealed partial class CaptureStream
             if (!_held || Held() > _options.HoldLimit) return CutOutcome.HeldTooLong;
             if (_closed) return CutOutcome.GivenUp;
             if (_shipUpTo != long.MaxValue) return CutOutcome.Unconfirmed;
-            var whole = _flaws.CutUnwhole || _volumes.All(v => v.Whole || v.EndedWhole || v.Absent);
             if (cleanShutdown && _volumes.Any(v => v.Absent)) return CutOutcome.InBatch;
-            var close = _batchOpen && cleanShutdown && whole;
+            var close = _batchOpen && (_flaws.CutUnwhole && cleanShutdown
+                || LacksNothing() && (cleanShutdown || _volumes.Any(v => v.EndedWhole)));
             if (_batchOpen && !close) return CutOutcome.InBatch;
             if (close && !CloseBatchForCut()) return CutOutcome.GivenUp;
             cut = point(_outbox.Last + 1);
@@ -86,7 +86,22 @@ public sealed partial class CaptureStream
         _toShip.Set();
     }
 
+    /// <summary>A cut may be made: no batch is open, or only for volumes whose instances ended whole.</summary>
+    internal bool MayCut
+    {
+        get { lock (_gate) return !_closed && (!_batchOpen || LacksNothing()); }
+    }
+
+    /// <summary>The open batch waits for nothing but instances that ended whole: nothing is missing.</summary>
+    internal bool OnlyEnded
+    {
+        get { lock (_gate) return !_closed && _batchOpen && LacksNothing(); }
+    }
+
+    private bool LacksNothing() => _volumes.All(v => v.Whole || v.EndedWhole || v.Absent);
+
     // Volumes whose instance ended are whole but captured no more: the batch closes for the cut and opens behind it.
+    // What other instances write meanwhile enters the recovery site with the next cut.
     private bool CloseBatchForCut()
     {
         if (AppendMark(RecordKind.BatchEnd, BatchPayload.Encode(StreamId, Indexes(_volumes)), out _))

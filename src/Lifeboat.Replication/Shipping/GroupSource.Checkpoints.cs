@@ -27,8 +27,8 @@ public sealed partial class GroupSource
     }
 
     /// <summary>
-    /// Cuts a checkpoint over all volumes of the group. Not possible while a batch is open; but a clean shutdown may be
-    /// cut when instances ended whole, which is waited for a moment.
+    /// Cuts a checkpoint over all volumes of the group. Not possible while a batch is open, unless for instances that
+    /// ended whole; with a clean shutdown these are waited for a moment.
     /// </summary>
     /// <param name="quiesced">What each instance has done for it; empty: nothing, it is crash-consistent.</param>
     public Task<CheckpointOutcome> CheckpointAsync(IReadOnlyDictionary<string, Consistency> quiesced, string? label,
@@ -156,7 +156,7 @@ public sealed partial class GroupSource
             // A change begins a new interval: an hour that became a second must not run to its end.
             var interval = CheckpointInterval * (1 + _points.OpenCount / OpenPointsPerPace);
             if (await _intervalChanged.WaitAsync(interval, _time, ct) || _moments is not null) continue;
-            if (_stream is { IsGivenUp: false, InBatch: false }) await CheckpointAsync(Nobody, null, null, ct);
+            if (_stream is { IsGivenUp: false, MayCut: true }) await CheckpointAsync(Nobody, null, null, ct);
         }
     }
 

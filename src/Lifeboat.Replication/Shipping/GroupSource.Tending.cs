@@ -54,7 +54,9 @@ public sealed partial class GroupSource
             if ((slot.Sink is null || !stream.IsOpen(slot.Sink)) && !await IsOutAsync(stream, slot, ct))
                 missing.Add(slot);
         if (missing.Count == 0 || stream.IsGivenUp) return;
-        BehindSince ??= _time.GetUtcNow();
+        // An instance that is shut down writes nothing, for as long as that is.
+        if (stream.OnlyEnded && _batchEnd is null) BehindSince = null;
+        else BehindSince ??= _time.GetUtcNow();
         if (_state.Phase == GroupSourcePhase.Streaming)
             SetState(GroupSourcePhase.Resyncing, ReasonCode.CaptureLost, missing[0].Detail);
         foreach (var slot in missing)
@@ -266,8 +268,8 @@ public sealed partial class GroupSource
         }
     }
 
-    // While the link is down nothing is attached: an instance that boots again in the meantime writes unseen, and a
-    // clean shutdown must not be cut of what it left when it ended. It takes longer to boot than this looks away.
+    // While the link is down nothing is attached: an instance that boots again in the meantime writes unseen, and no
+    // checkpoint must be cut of what it left when it ended. It takes longer to boot than this looks away.
     private async Task WatchReturnAsync(CaptureStream stream, TapSlot slot, VolumeSink sink)
     {
         try

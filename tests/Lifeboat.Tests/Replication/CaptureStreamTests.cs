@@ -244,7 +244,6 @@ public sealed class CaptureStreamTests
         stream.MarkEndedWithInstance(sinks[0]);
         Assert.Equal(CutOutcome.InBatch, Cut(stream, clean: true, out _));
         stream.MarkEndedWithInstance(sinks[1]);
-        Assert.Equal(CutOutcome.InBatch, Cut(stream, clean: false, out _));
 
         // A try to attach that failed changes nothing; one that succeeded does.
         stream.Abandon(stream.BeginVolume(0));
@@ -256,6 +255,27 @@ public sealed class CaptureStreamTests
 
         var kinds = StreamReader.Take(stream).Select(r => r.Header.Kind).ToList();
         Assert.Equal([RecordKind.BatchEnd, RecordKind.Checkpoint, RecordKind.BatchBegin], kinds[^3..]);
+    }
+
+    [Fact]
+    public void A_group_has_points_while_one_of_its_instances_is_shut_down()
+    {
+        var stream = Whole(out var sinks);
+        stream.MarkEndedWithInstance(sinks[1]);
+        Assert.True(stream is { InBatch: true, MayCut: true, OnlyEnded: true });
+        for (var i = 0; i < 2; i++)
+        {
+            StreamReader.Take(stream);
+            sinks[0].Write(0, new byte[512]);
+            Assert.Equal(CutOutcome.Cut, Cut(stream, clean: false, out var point));
+            stream.Confirm(point!.Sequence);
+            Assert.Equal([RecordKind.Write, RecordKind.BatchEnd, RecordKind.Checkpoint, RecordKind.BatchBegin],
+                StreamReader.Take(stream).Select(r => r.Header.Kind));
+        }
+
+        stream.MarkReturned(sinks[1]);
+        Assert.True(stream is { MayCut: false, OnlyEnded: false });
+        Assert.Equal(CutOutcome.InBatch, Cut(stream, clean: false, out _));
     }
 
     [Fact]
