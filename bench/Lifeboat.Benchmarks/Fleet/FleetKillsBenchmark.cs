@@ -151,7 +151,7 @@ internal static class FleetKillsBenchmark
                 faults.Add($"run {id}: its report is not whole");
         }
         if (runs.Distinct().Count() != runs.Count) faults.Add("two requests got one run");
-        var effects = File.Exists(world.EffectLog) ? await File.ReadAllLinesAsync(world.EffectLog) : [];
+        var effects = world.Effects();
         foreach (var twice in effects.GroupBy(e => e).Where(e => e.Count() > 1))
             faults.Add($"done {twice.Count()} times: {twice.Key}");
         var starts = effects.Count(e => e.StartsWith("start ", StringComparison.Ordinal));

@@ -8,19 +8,34 @@ using Lifeboat.Sites;
 namespace Lifeboat.Benchmarks.Fleet;
 
 /// <summary>
-/// A site without hosts: its guests are known by their names and always run; copies of drills are files in a folder
-/// that all controllers of the site share, and every effect is a line of `effects.log` there.
+/// A site without hosts: its guests are known by their names and always run; copies of drills and bubbles are files in
+/// a folder that all controllers of the site share. What is removed is moved to `past`, so that what is there and what
+/// was there are all effects that there were, whoever was killed when.
 /// </summary>
 internal sealed class FleetSite(string site, string folder) : ISite, IMakesBubbles, IProbesGuests
 {
+    private const string Aside = ".aside-";
+
     private string Copies => Directory.CreateDirectory(Path.Combine(folder, "copies")).FullName;
     private string Bubbles => Directory.CreateDirectory(Path.Combine(folder, "bubbles")).FullName;
 
-    public static string Log(string folder) => Path.Combine(folder, "effects.log");
+    private string Past => PastOf(folder);
+
+    /// <summary>A line for every copy that was started and every bubble that was made.</summary>
+    public static IReadOnlyList<string> Effects(string folder) =>
+    [
+        .. from kind in (string[])["copies", "bubbles"]
+           from place in (string[])[Path.Combine(folder, kind), Path.Combine(PastOf(folder), kind)]
+           where Directory.Exists(place)
+           from file in Directory.EnumerateFiles(place)
+           let name = Path.GetFileName(file)
+           where !name.Contains(Aside, StringComparison.Ordinal)
+           select $"{(kind == "copies" ? "start" : "bubble")} {name.Split('~')[0]}",
+    ];
 
     public Task<IReadOnlyList<SiteInstance>> ListAsync(CancellationToken ct) =>
         Task.FromResult<IReadOnlyList<SiteInstance>>(
-            [.. Directory.EnumerateFiles(Copies).Select(f => Find(Path.GetFileName(f))).OfType<SiteInstance>()]);
+            [.. NamesOf(Copies).Select(Find).OfType<SiteInstance>()]);
 
     public Task<SiteInstance> GetAsync(string instance, CancellationToken ct) => Task.FromResult(Find(instance)
         ?? throw new SiteException(SiteFault.InstanceUnknown, $"there is no instance {instance}"));
@@ -30,14 +45,8 @@ internal sealed class FleetSite(string site, string folder) : ISite, IMakesBubbl
         // What is there already is left alone, so only the first of two attempts has an effect.
         if (FleetNames.Find(site, request.Instance) is not { } guest)
         {
-            var path = Path.Combine(Copies, request.Instance);
-            if (!File.Exists(path))
-            {
-                var aside = $"{path}.{Guid.NewGuid():N}";
-                File.WriteAllText(aside, JsonSerializer.Serialize(request.Description, ContractJson.Options));
-                File.Move(aside, path, overwrite: true);
-                Note("start", request.Instance);
-            }
+            Make(Path.Combine(Copies, request.Instance),
+                JsonSerializer.Serialize(request.Description, ContractJson.Options));
             guest = FleetNames.Running(request.Instance, request.Description);
         }
         return Task.FromResult(guest);
@@ -47,9 +56,7 @@ internal sealed class FleetSite(string site, string folder) : ISite, IMakesBubbl
 
     public Task RemoveAsync(string instance, CancellationToken ct)
     {
-        var path = Path.Combine(Copies, instance);
-        if (File.Exists(path)) Note("stop", instance);
-        File.Delete(path);
+        Remove(Copies, instance);
         return Task.CompletedTask;
     }
 
@@ -60,9 +67,7 @@ internal sealed class FleetSite(string site, string folder) : ISite, IMakesBubbl
 
     public Task CreateBubbleAsync(string bubble, IReadOnlyList<InstanceDescription> members, CancellationToken ct)
     {
-        var path = Path.Combine(Bubbles, bubble);
-        if (!Directory.Exists(path)) Note("bubble", bubble);
-        Directory.CreateDirectory(path);
+        Make(Path.Combine(Bubbles, bubble), "");
         return Task.CompletedTask;
     }
 
@@ -71,14 +76,13 @@ internal sealed class FleetSite(string site, string folder) : ISite, IMakesBubbl
 
     public Task DeleteBubbleAsync(string bubble, CancellationToken ct)
     {
-        var path = Path.Combine(Bubbles, bubble);
-        if (Directory.Exists(path)) Directory.Delete(path, recursive: true);
+        Remove(Bubbles, bubble);
         return Task.CompletedTask;
     }
 
     public Task<IReadOnlyList<string>> TracesAsync(string bubble, CancellationToken ct) =>
         Task.FromResult<IReadOnlyList<string>>(
-            Directory.Exists(Path.Combine(Bubbles, bubble)) ? [$"bubble {bubble}"] : []);
+            File.Exists(Path.Combine(Bubbles, bubble)) ? [$"bubble {bubble}"] : []);
 
     public Task<bool> AgentAnswersAsync(string instance, CancellationToken ct) => Task.FromResult(true);
 
@@ -102,10 +106,30 @@ internal sealed class FleetSite(string site, string folder) : ISite, IMakesBubbl
             JsonSerializer.Deserialize<InstanceDescription>(File.ReadAllText(path), ContractJson.Options)!);
     }
 
-    // One write of a line in append mode: whole whoever writes beside it.
-    private void Note(string what, string about)
+    // Each is one rename, so it has taken place or it has not.
+    private static void Make(string path, string content)
     {
-        using var log = new FileStream(Log(folder), FileMode.Append, FileAccess.Write, FileShare.ReadWrite, 1);
-        log.Write(System.Text.Encoding.UTF8.GetBytes($"{what} {about}\n"));
+        if (File.Exists(path)) return;
+        var aside = $"{path}{Aside}{Guid.NewGuid():N}";
+        File.WriteAllText(aside, content);
+        File.Move(aside, path, overwrite: true);
     }
+
+    private void Remove(string place, string name)
+    {
+        var past = Directory.CreateDirectory(Path.Combine(Past, Path.GetFileName(place))).FullName;
+        try
+        {
+            File.Move(Path.Combine(place, name), Path.Combine(past, $"{name}~{Guid.NewGuid():N}"));
+        }
+        catch (FileNotFoundException)
+        {
+            // It is removed already.
+        }
+    }
+
+    private static IEnumerable<string> NamesOf(string place) => Directory.EnumerateFiles(place)
+        .Select(f => Path.GetFileName(f)).Where(n => !n.Contains(Aside, StringComparison.Ordinal));
+
+    private static string PastOf(string folder) => Path.Combine(folder, "past");
 }

@@ -31,7 +31,7 @@ internal sealed class FleetWorld : IAsyncDisposable
     private FleetWorld(string root) => _root = root;
 
     public string CutLog => Path.Combine(_root, "cuts.log");
-    public string EffectLog => FleetSite.Log(Path.Combine(_root, "a", "fleet"));
+    public IReadOnlyList<string> Effects() => FleetSite.Effects(Path.Combine(_root, "a", "fleet"));
     public SitePaths A => new(Path.Combine(_root, "a"));
     public SitePaths B => new(Path.Combine(_root, "b"));
     public FleetProcess ControllerA => _controllers[A.Root];
