@@ -14,6 +14,7 @@ using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Policies;
+using Lifeboat.Controller.Pruning;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Schedules;
 using Lifeboat.Controller.ServiceLevels;
@@ -69,6 +70,8 @@ internal static class ControllerServices
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
         services.AddHostedService<SharedPointSchedule>();
+        services.AddSingleton(p => p.GetRequiredService<SiteConfiguration>().Retention ?? RecordRetention.Default);
+        services.AddHostedService<RecordPruning>();
         services.AddWatching();
         services.AddDeclarations();
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestIds>().AddSingleton<RequestFaults>()

@@ -52,6 +52,8 @@ internal static class EventIds
     public const int DrillStarted = 5096;
     public const int DrillSkipped = 5097;
     public const int ScheduleRoundFailed = 5098;
+    public const int RecordsPruned = 5052;
+    public const int PruningFailed = 5053;
     public const int SignInRefused = 5083;
     public const int TokenRefused = 5081;
     public const int AuditKeyLost = 5082;

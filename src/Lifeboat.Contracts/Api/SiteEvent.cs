@@ -16,6 +16,11 @@ public enum SiteEventKind
     Run = 4,
     /// <summary>An alert was raised, acknowledged or closed.</summary>
     Alert = 5,
+    /// <summary>
+    /// Events up to this number were kept long enough and some of them are removed, which whoever resumes before it has
+    /// missed: look at everything anew. It is in no log; who asks to resume is told.
+    /// </summary>
+    Removed = 6,
 }
 
 /// <summary>Something that happened at the site, as `/v1/events/stream` sends it.</summary>

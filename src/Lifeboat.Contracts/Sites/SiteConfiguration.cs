@@ -63,6 +63,8 @@ public sealed record SiteConfiguration
     public string? Database { get; init; }
     /// <summary>File with the password of the database's user, mode 0600; relative to the site's directory.</summary>
     public string? DatabasePasswordFile { get; init; }
+    /// <summary>How long the controllers keep what they have written down; absent: the defaults.</summary>
+    public RecordRetention? Retention { get; init; }
 
     /// <exception cref="ProblemException">Missing, unreadable or with faults; all of them are listed.</exception>
     public static SiteConfiguration Read(string siteDirectory)
@@ -130,6 +132,7 @@ public sealed record SiteConfiguration
         foreach (var problem in Encryption?.Problems() ?? []) yield return problem;
         foreach (var problem in Oidc?.Problems() ?? []) yield return problem;
         foreach (var problem in Keystone?.Problems() ?? []) yield return problem;
+        foreach (var problem in Retention?.Problems() ?? []) yield return problem;
     }
 
     // A port of 0 would be nobody's; an IPv6 address is in brackets, else its last part would be taken for the port.

@@ -77,7 +77,7 @@ internal sealed partial class AlertBook(AlertStore store, AlertDeliveries delive
             var alert = Get(id);
             if (alert.AcknowledgedAt is not null || alert.ClosedAt is not null) return alert;
             alert = alert with { AcknowledgedAt = time.GetUtcNow(), AcknowledgedBy = by };
-            store.Save([(KeyOf(id), alert)], time.GetUtcNow());
+            store.Save([(KeyOf(id), alert)]);
             return alert;
         }
     }
@@ -160,7 +160,7 @@ internal sealed partial class AlertBook(AlertStore store, AlertDeliveries delive
         IReadOnlyList<(string Happening, Alert Alert)> said, string by, DateTimeOffset now)
     {
         var messages = deliveries.Of(said, now);
-        store.Save(changes, now, transaction => AlertDeliveries.Keep(messages, now, transaction));
+        store.Save(changes, transaction => AlertDeliveries.Keep(messages, now, transaction));
         if (messages.Count > 0) deliveries.Wake();
         foreach (var (happening, alert) in said)
         {

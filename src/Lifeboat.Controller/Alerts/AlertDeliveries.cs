@@ -11,8 +11,6 @@ namespace Lifeboat.Controller.Alerts;
 /// <summary>What is to be told to whom: kept until it was told, or given up and shown as that.</summary>
 internal sealed class AlertDeliveries(ControllerDatabase database) : IRaisesAlerts
 {
-    private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
-
     /// <summary>From one attempt to the next; then it is given up. Within an attempt it is tried three times.</summary>
     public static readonly IReadOnlyList<TimeSpan> Pauses =
     [
@@ -47,13 +45,22 @@ internal sealed class AlertDeliveries(ControllerDatabase database) : IRaisesAler
         ];
     }
 
+    /// <summary>Removes those from before this that were delivered or given up.</summary>
+    /// <returns>How many; fewer than <paramref name="most"/>: there are no more.</returns>
+    public int Prune(DateTimeOffset before, int most)
+    {
+        using var connection = database.Open();
+        return connection.Execute("""
+            DELETE FROM alert_deliveries WHERE id IN (SELECT id FROM alert_deliveries
+                WHERE state <> @waiting AND created_at < @at ORDER BY created_at LIMIT @most)
+            """, new { at = before.ToUnixTimeMilliseconds(), waiting = (int)DeliveryState.Waiting, most });
+    }
+
     /// <summary>As a part of the change that it tells of; <see cref="Wake"/> follows.</summary>
     public static void Keep(IReadOnlyList<(string Target, AlertMessage Message)> messages, DateTimeOffset now,
         DbTransaction transaction)
     {
         if (messages.Count == 0) return;
-        transaction.Connection!.Execute("DELETE FROM alert_deliveries WHERE created_at < @before",
-            new { before = (now - Kept).ToUnixTimeMilliseconds() }, transaction);
         foreach (var (target, message) in messages)
         {
             var delivery = new AlertDelivery(message.Delivery, message.Alert.Id, target, message.Happening,

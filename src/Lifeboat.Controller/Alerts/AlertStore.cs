@@ -10,8 +10,6 @@ namespace Lifeboat.Controller.Alerts;
 /// </summary>
 internal sealed class AlertStore(ControllerDatabase database)
 {
-    public static readonly TimeSpan Kept = TimeSpan.FromDays(400);
-
     /// <summary>By key.</summary>
     public IReadOnlyDictionary<string, Alert> Live()
     {
@@ -42,25 +40,35 @@ internal sealed class AlertStore(ControllerDatabase database)
 
     /// <summary>Keeps all of it or nothing.</summary>
     /// <param name="also">What is to be kept together with it.</param>
-    public void Save(IReadOnlyList<(string Condition, Alert Alert)> changes, DateTimeOffset now,
-        Action<DbTransaction>? also = null)
+    public void Save(IReadOnlyList<(string Condition, Alert Alert)> changes, Action<DbTransaction>? also = null)
     {
         if (changes.Count == 0) return;
         using var connection = database.Open();
         using var transaction = connection.BeginTransaction();
         // Those that end first: another of the same condition may begin in the same round.
         foreach (var (condition, alert) in changes.OrderBy(c => IsLive(c.Alert))) Save(condition, alert, transaction);
-        connection.Execute("DELETE FROM alerts WHERE live = 0 AND raised_at < @before",
-            new { before = (now - Kept).ToUnixTimeMilliseconds() }, transaction);
         also?.Invoke(transaction);
         transaction.Commit();
     }
 
+    /// <summary>Removes alerts that were over before this.</summary>
+    /// <returns>How many; fewer than <paramref name="most"/>: there are no more.</returns>
+    public int Prune(DateTimeOffset before, int most)
+    {
+        using var connection = database.Open();
+        return connection.Execute("""
+            DELETE FROM alerts WHERE live = 0 AND id IN (SELECT id FROM alerts
+                WHERE live = 0 AND raised_at < @at AND coalesce(ended_at, raised_at) < @at
+                ORDER BY raised_at LIMIT @most)
+            """, new { at = before.ToUnixTimeMilliseconds(), most });
+    }
+
     private static void Save(string condition, Alert alert, DbTransaction transaction) =>
         transaction.Connection!.Execute("""
-            INSERT INTO alerts(id, condition, name, raised_at, closed, live, body)
-            VALUES(@Id, @condition, @Name, @At, @Closed, @Live, @Body)
-            ON CONFLICT(id) DO UPDATE SET closed = excluded.closed, live = excluded.live, body = excluded.body
+            INSERT INTO alerts(id, condition, name, raised_at, closed, live, ended_at, body)
+            VALUES(@Id, @condition, @Name, @At, @Closed, @Live, @Ended, @Body)
+            ON CONFLICT(id) DO UPDATE SET closed = excluded.closed, live = excluded.live,
+                ended_at = excluded.ended_at, body = excluded.body
             """, new
         {
             Id = $"{alert.Id}",
@@ -69,6 +77,7 @@ internal sealed class AlertStore(ControllerDatabase database)
             Name = alert.Group ?? (alert.Kind is AlertKind.PolicyConflict ? alert.Subject : null),
             At = alert.Since.ToUnixTimeMilliseconds(),
             Closed = alert.ClosedAt is null ? 0 : 1,
+            Ended = alert.ClosedAt?.ToUnixTimeMilliseconds(),
             Live = IsLive(alert) ? 1 : 0,
             Body = StoredJson.Write(alert),
         }, transaction);

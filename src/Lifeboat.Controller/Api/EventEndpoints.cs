@@ -41,11 +41,15 @@ internal sealed class EventEndpoints(SiteEvents events, Callers callers, TimePro
                 if (!await callers.StillMayAsync(http, Right.View)) return;
                 admitted = time.GetTimestamp();
             }
-            if (happened is not null && !caller.Sees(TenantOf(happened))) continue;
+            if (happened is not null && !Concerns(happened, caller)) continue;
             await http.Response.WriteAsync(happened is null ? ": still here\n\n" : Text(happened), ct);
             await http.Response.Body.FlushAsync(ct);
         }
     }
+
+    // What is missing is missing to everybody.
+    private static bool Concerns(SiteEvent happened, Caller caller) =>
+        happened.Kind is SiteEventKind.Removed || caller.Sees(TenantOf(happened));
 
     // What is about no group is the site's.
     private static string? TenantOf(SiteEvent happened) =>

@@ -79,6 +79,22 @@ internal sealed class FollowUpStore(ControllerDatabase database, TimeProvider ti
     public static ProblemException Unknown(Guid id) => new(ReasonCode.FollowUpUnknown,
         $"there is no follow-up {id}", "`lifeboat followup list` shows them.");
 
+    /// <summary>
+    /// Removes those that were closed before this; the newest of a kind of each group stays, by which it is known what
+    /// was noted already.
+    /// </summary>
+    /// <returns>How many; fewer than <paramref name="most"/>: there are no more.</returns>
+    public int Prune(DateTimeOffset before, int most)
+    {
+        using var connection = database.Open();
+        return connection.Execute("""
+            DELETE FROM follow_ups WHERE id IN (SELECT f.id FROM follow_ups f WHERE f.closed_at < @at
+                AND EXISTS(SELECT 1 FROM follow_ups n WHERE n.kind = f.kind AND n.subject = f.subject
+                    AND (n.last_at > f.last_at OR n.last_at = f.last_at AND n.id > f.id))
+                ORDER BY f.closed_at LIMIT @most)
+            """, new { at = before.ToUnixTimeMilliseconds(), most });
+    }
+
     private static FollowUp Read(Row row) => new(Guid.Parse(row.Id), row.Kind, row.Subject, (ReasonCode)row.Reason,
         row.Detail, row.Advice, At(row.OpenedAt), At(row.LastAt), row.Times,
         row.ClosedAt is { } closed ? At(closed) : null, row.Closing);

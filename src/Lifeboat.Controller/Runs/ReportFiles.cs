@@ -30,6 +30,27 @@ internal sealed partial class ReportFiles(SitePaths paths, SiteIdentity identity
         return report;
     }
 
+    /// <summary>
+    /// Removes reports, written before this, of runs that are not kept any more. One that is newer may be of a run that
+    /// a restored database does not know.
+    /// </summary>
+    /// <param name="missing">Those of some runs that are not kept.</param>
+    /// <returns>How many files; fewer than <paramref name="most"/>: there are no more.</returns>
+    public static int Prune(SitePaths paths, DateTimeOffset before, int most,
+        Func<IReadOnlyCollection<Guid>, IReadOnlySet<Guid>> missing)
+    {
+        if (!Directory.Exists(paths.Reports)) return 0;
+        var old = (from file in Directory.EnumerateFiles(paths.Reports)
+                   where Path.GetExtension(file) is ".json" or ".html"
+                       && File.GetLastWriteTimeUtc(file) < before.UtcDateTime
+                       && Guid.TryParse(Path.GetFileNameWithoutExtension(file), out _)
+                   select (File: file, Run: Guid.Parse(Path.GetFileNameWithoutExtension(file)))).ToList();
+        var gone = missing([.. old.Select(f => f.Run).Distinct()]);
+        var orphans = old.Where(f => gone.Contains(f.Run)).Take(most).ToList();
+        foreach (var (file, _) in orphans) File.Delete(file);
+        return orphans.Count;
+    }
+
     private string Json(Guid run) => Path.Combine(paths.Reports, $"{run}.json");
     private string Html(Guid run) => Path.Combine(paths.Reports, $"{run}.html");
 

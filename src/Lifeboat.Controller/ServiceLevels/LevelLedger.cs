@@ -77,6 +77,17 @@ internal sealed class LevelLedger(ControllerDatabase database, IRunStore runs, T
                 g => g.Where(r => r.Class == (int)LevelClass.Met).Sum(r => r.Ms) / (double)g.Sum(r => r.Ms));
     }
 
+    /// <summary>Removes the months that were over before this.</summary>
+    /// <returns>How many rows; fewer than <paramref name="most"/>: there are no more.</returns>
+    public int Prune(DateTimeOffset before, int most)
+    {
+        using var connection = database.Open();
+        return connection.Execute("""
+            DELETE FROM level_months WHERE (name, month, class) IN (SELECT name, month, class FROM level_months
+                WHERE month < @month LIMIT @most)
+            """, new { month = Slices.Month(before), most });
+    }
+
     private Dictionary<LevelClass, TimeSpan> Spent(string group, DateTimeOffset month)
     {
         using var connection = database.Open();

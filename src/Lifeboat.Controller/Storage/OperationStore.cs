@@ -10,7 +10,7 @@ internal sealed record KeptOperation(string Caller, string Holder, DateTimeOffse
 /// <summary>Changes that are carried out while nobody waits for them; kept for some days after their end.</summary>
 internal sealed class OperationStore(ControllerDatabase database)
 {
-    private const int Kept = 1000;
+    private const int Listed = 1000;
 
     public void Save(KeptOperation kept)
     {
@@ -28,10 +28,17 @@ internal sealed class OperationStore(ControllerDatabase database)
             touched = kept.TouchedAt.ToUnixTimeMilliseconds(),
             body = StoredJson.Write(kept.Operation),
         });
-        connection.Execute("""
-            DELETE FROM operations WHERE id IN (SELECT id FROM operations ORDER BY created_at DESC, id DESC
-                LIMIT 1000000 OFFSET @Kept)
-            """, new { Kept });
+    }
+
+    /// <summary>Removes those that ended before this; one under way is touched again and again.</summary>
+    /// <returns>How many; fewer than <paramref name="most"/>: there are no more.</returns>
+    public int Prune(DateTimeOffset before, int most)
+    {
+        using var connection = database.Open();
+        return connection.Execute("""
+            DELETE FROM operations WHERE touched_at < @at AND id IN (SELECT id FROM operations
+                WHERE created_at < @at AND touched_at < @at ORDER BY created_at LIMIT @most)
+            """, new { at = before.ToUnixTimeMilliseconds(), most });
     }
 
     /// <summary>It is still being carried out.</summary>
@@ -48,11 +55,12 @@ internal sealed class OperationStore(ControllerDatabase database)
         return connection.QuerySingleOrDefault<Row>(Select + " WHERE id = @id", new { id = id.ToString() })?.Record();
     }
 
-    /// <summary>Newest first.</summary>
+    /// <summary>The newest, newest first.</summary>
     public IReadOnlyList<KeptOperation> List()
     {
         using var connection = database.Open();
-        return [.. connection.Query<Row>(Select + " ORDER BY created_at DESC, id DESC").Select(r => r.Record())];
+        return [.. connection.Query<Row>(Select + " ORDER BY created_at DESC, id DESC LIMIT @Listed", new { Listed })
+            .Select(r => r.Record())];
     }
 
     private const string Select = "SELECT caller, holder, touched_at AS TouchedAt, body FROM operations";

@@ -85,11 +85,24 @@ internal sealed class RequestKeyStore(ControllerDatabase database)
             """, new { caller, key, holder });
     }
 
-    public void ForgetBefore(DateTimeOffset time)
+    /// <summary>Removes this one if it is from before this time.</summary>
+    public void Prune(string caller, string key, DateTimeOffset before)
     {
         using var connection = database.Open();
-        connection.Execute("DELETE FROM request_keys WHERE touched_at < @at",
-            new { at = time.ToUnixTimeMilliseconds() });
+        connection.Execute("""
+            DELETE FROM request_keys WHERE caller = @caller AND request_key = @key AND touched_at < @at
+            """, new { caller, key, at = before.ToUnixTimeMilliseconds() });
+    }
+
+    /// <summary>Removes those from before this time; one under way is touched again and again.</summary>
+    /// <returns>How many; fewer than <paramref name="most"/>: there are no more.</returns>
+    public int Prune(DateTimeOffset before, int most)
+    {
+        using var connection = database.Open();
+        return connection.Execute("""
+            DELETE FROM request_keys WHERE touched_at < @at AND (caller, request_key) IN (
+                SELECT caller, request_key FROM request_keys WHERE touched_at < @at ORDER BY touched_at LIMIT @most)
+            """, new { at = before.ToUnixTimeMilliseconds(), most });
     }
 
     private sealed class Row

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Data.Common;
+using System.Text.Json;
 using Dapper;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Runs;
@@ -9,7 +10,7 @@ using Polly.Retry;
 namespace Lifeboat.Controller.Storage;
 
 /// <summary>Runs in the controller's database. One row each; an index keeps one unfinished per group.</summary>
-internal sealed class RunStore(ControllerDatabase database, TimeProvider time) : IRunStore
+internal sealed partial class RunStore(ControllerDatabase database, TimeProvider time) : IRunStore
 {
     private const int Sample = 9;
 
@@ -25,8 +26,8 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
         }).Build();
 
     public async Task<Run?> TryAddAsync(Run run, CancellationToken ct) => (await KeepAsync(run, """
-        INSERT INTO runs(id, name, created_at, finished, ended_at, request_key, body)
-        VALUES(@Id, @Group, @CreatedAt, @Finished, @EndedAt, @Key, @Body)
+        INSERT INTO runs(id, name, created_at, finished, ended_at, request_key, kind, good, body)
+        VALUES(@Id, @Group, @CreatedAt, @Finished, @EndedAt, @Key, @Kind, @Good, @Body)
         """, null)).Other;
 
     public async Task<Run?> TryReopenAsync(Run run, RunState from, CancellationToken ct)
@@ -102,7 +103,8 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
     }
 
     private const string Update = """
-        UPDATE runs SET finished = @Finished, ended_at = @EndedAt, body = @Body WHERE id = @Id
+        UPDATE runs SET finished = @Finished, ended_at = @EndedAt, kind = @Kind, good = @Good, body = @Body
+        WHERE id = @Id
         """;
 
     private static async Task<List<long>> TicksAsync(DbConnection connection, string where, string step,
@@ -161,6 +163,8 @@ internal sealed class RunStore(ControllerDatabase database, TimeProvider time) :
         Finished = run.Finished ? 1 : 0,
         EndedAt = run.Finished ? run.FinishedAt?.ToUnixTimeMilliseconds() : null,
         Key = run.Input.IdempotencyKey,
+        Kind = JsonNamingPolicy.KebabCaseLower.ConvertName(run.Kind.ToString()),
+        Good = run.State is RunState.Succeeded or RunState.SucceededWithWarnings ? 1 : 0,
         Body = StoredJson.Write(run),
         Before = before,
     };

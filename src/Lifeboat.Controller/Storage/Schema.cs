@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Globalization;
+
 namespace Lifeboat.Controller.Storage;
 
 /// <summary>
@@ -137,5 +139,23 @@ internal static class Schema
         CREATE TABLE locks(name TEXT PRIMARY KEY, holder TEXT, term INTEGER NOT NULL, writes INTEGER NOT NULL,
             expires_at INTEGER NOT NULL) STRICT;
         """,
+        // What is removed when it was kept long enough: of runs the last of each kind stays, and the last good one.
+        new(Retention("INTEGER", "json_extract(body, '$.{0}')"), Retention("BIGINT", "body::json ->> '{0}'")),
     ];
+
+    // Up to which number events were removed, so that who resumes is told.
+    private static string Retention(string number, string member)
+    {
+        string Of(string name) => string.Format(CultureInfo.InvariantCulture, member, name);
+        return $"""
+            ALTER TABLE runs ADD COLUMN kind TEXT;
+            ALTER TABLE runs ADD COLUMN good {number};
+            UPDATE runs SET kind = {Of("kind")},
+                good = CASE WHEN {Of("state")} IN ('succeeded', 'succeeded-with-warnings') THEN 1 ELSE 0 END;
+            CREATE INDEX runs_by_kind ON runs(name, kind, created_at);
+            ALTER TABLE alerts ADD COLUMN ended_at {number};
+            INSERT INTO revisions(name, number)
+                SELECT 'site_events_removed', number - 1 FROM site_events WHERE number > 1 ORDER BY number LIMIT 1;
+            """;
+    }
 }

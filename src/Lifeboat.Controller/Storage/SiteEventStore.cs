@@ -12,7 +12,8 @@ namespace Lifeboat.Controller.Storage;
 /// </summary>
 internal sealed class SiteEventStore(ControllerDatabase database)
 {
-    private const int Kept = 50_000;
+    // Name of the count of `revisions` that says up to which number events were removed.
+    private const string Removed = "site_events_removed";
 
     /// <param name="About">The thing, e.g. `group shop`.</param>
     /// <param name="Now">What is so now; what it is compared by.</param>
@@ -32,12 +33,50 @@ internal sealed class SiteEventStore(ControllerDatabase database)
                 ON CONFLICT(name) DO UPDATE SET number = revisions.number + 1
                 """, transaction: transaction);
         var added = lines.Sum(line => Add(line, transaction));
-        if (added > 0)
-            connection.Execute(
-                "DELETE FROM site_events WHERE number <= (SELECT max(number) FROM site_events) - @Kept", new { Kept },
-                transaction);
         transaction.Commit();
         return added;
+    }
+
+    /// <summary>
+    /// Removes events from before this, and those that are too many. The newest line about a group or its definition
+    /// stays, else it would be told again as news; and the newest of all.
+    /// </summary>
+    /// <returns>How many; fewer than <paramref name="most"/>: there are no more.</returns>
+    public int Prune(DateTimeOffset before, int kept, int most)
+    {
+        using var connection = database.Open();
+        using var transaction = connection.BeginTransaction();
+        var removed = connection.Query<long>("""
+            DELETE FROM site_events WHERE number IN (SELECT e.number FROM site_events e
+                WHERE (e.at < @before AND NOT (e.kind IN (@state, @definition) AND e.number = (
+                        SELECT max(n.number) FROM site_events n WHERE n.about = e.about))
+                    OR e.number <= (SELECT max(number) FROM site_events) - @kept)
+                AND e.number < (SELECT max(number) FROM site_events)
+                ORDER BY e.number LIMIT @most)
+            RETURNING number
+            """, new
+        {
+            before = before.ToUnixTimeMilliseconds(),
+            state = (int)SiteEventKind.GroupState,
+            definition = (int)SiteEventKind.Definition,
+            kept,
+            most,
+        }, transaction).ToList();
+        if (removed.Count > 0)
+            connection.Execute("""
+                INSERT INTO revisions(name, number) VALUES(@Removed, @upTo)
+                ON CONFLICT(name) DO UPDATE SET number = excluded.number WHERE excluded.number > revisions.number
+                """, new { Removed, upTo = removed.Max() }, transaction);
+        transaction.Commit();
+        return removed.Count;
+    }
+
+    /// <summary>Up to which number there are events that are not kept any more; 0: all are.</summary>
+    public long RemovedUpTo()
+    {
+        using var connection = database.Open();
+        return connection.QuerySingleOrDefault<long?>("SELECT number FROM revisions WHERE name = @Removed",
+            new { Removed }) ?? 0;
     }
 
     private static int Add(Line line, DbTransaction transaction) => transaction.Connection!.Execute("""

@@ -36,6 +36,16 @@ internal sealed class TokenStore(ControllerDatabase database, SiteKey key)
         return kept is null ? null : key.OpenText(Purpose(id), Convert.FromBase64String(kept));
     }
 
+    /// <summary>Removes those that were over before this, used or not.</summary>
+    /// <returns>How many; fewer than <paramref name="most"/>: there are no more.</returns>
+    public int Prune(DateTimeOffset before, int most)
+    {
+        using var connection = database.Open();
+        return connection.Execute("""
+            DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE expires_at < @at LIMIT @most)
+            """, new { at = before.ToUnixTimeMilliseconds(), most });
+    }
+
     private static string Purpose(string id) => $"pairing token {id}";
 
     /// <returns>False: somebody else used it first.</returns>

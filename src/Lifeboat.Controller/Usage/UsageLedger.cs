@@ -55,6 +55,20 @@ internal sealed class UsageLedger(ControllerDatabase database) : IWatcher
         return Task.CompletedTask;
     }
 
+    /// <summary>Removes the days before this.</summary>
+    /// <returns>How many rows; fewer than <paramref name="most"/>: there are no more.</returns>
+    public int Prune(DateTimeOffset before, int most)
+    {
+        using var connection = database.Open();
+        return connection.Execute("""
+            DELETE FROM usage_days WHERE (name, day, meter) IN (SELECT name, day, meter FROM usage_days
+                WHERE day < @day ORDER BY day LIMIT @most)
+            """, new { day = Slices.Day(before), most }) + connection.Execute("""
+            DELETE FROM usage_drills WHERE (run, day) IN (SELECT run, day FROM usage_drills
+                WHERE day < @day LIMIT @most)
+            """, new { day = Slices.Day(before), most });
+    }
+
     /// <param name="recovering">Since when instances run in recovery here, by group.</param>
     private void ByTime(UsageRows rows, Observation now, GroupInfo group, DateTimeOffset mark,
         Dictionary<string, DateTimeOffset> recovering)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Collections.Concurrent;
 using System.Data.Common;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Lifeboat.Contracts;
@@ -63,16 +64,25 @@ internal sealed partial class SiteEvents : IWatcher
     /// What happened behind a number, and then what happens, until the watcher goes away. Other controllers of the site
     /// write too: so it is looked for again every second.
     /// </summary>
-    /// <returns>Null now and then: there was nothing, and the watcher may want to see that it is still told.</returns>
+    /// <returns>
+    /// One of kind <see cref="SiteEventKind.Removed"/> where some were not kept until they were told. Null
+    /// now and then: there was nothing, and the watcher may want to see that it is still told.
+    /// </returns>
     public async IAsyncEnumerable<SiteEvent?> FollowAsync(long? after, TimeSpan aliveEvery,
         [EnumeratorCancellation] CancellationToken ct)
     {
         var last = after ?? _store.Newest();
-        var told = _time.GetTimestamp();
+        var (told, missed) = (_time.GetTimestamp(), 0L);
         while (true)
         {
             var signal = Volatile.Read(ref _added);
             var news = _store.After(last, Batch);
+            // Looked at behind them: what was removed before they were read is told before them.
+            if (_store.RemovedUpTo() is var removed && removed > last && removed > missed)
+            {
+                missed = removed;
+                yield return Missed(last, removed);
+            }
             foreach (var happened in news)
             {
                 last = happened.Number;
@@ -89,6 +99,12 @@ internal sealed partial class SiteEvents : IWatcher
             ct.ThrowIfCancellationRequested();
         }
     }
+
+    // Its number is where the watcher is: what is still there of the removed stretch follows.
+    private SiteEvent Missed(long after, long removed) => new(after, _time.GetUtcNow(), SiteEventKind.Removed, null,
+        null, string.Create(CultureInfo.InvariantCulture, $"{removed}"), "removed", ReasonCode.None,
+        string.Create(CultureInfo.InvariantCulture,
+            $"events {after + 1} to {removed} are no longer kept, or not all of them: look at everything anew"));
 
     // All that are live, however many were raised at once; those that were live at the look before and are not any
     // more; and the newest, for what began and ended in between.

@@ -16,7 +16,7 @@ using Lifeboat.Tests.Recovery;
 namespace Lifeboat.Tests.Controller;
 
 /// <summary>What every store needs of a database; each engine inherits it.</summary>
-public abstract class DatabaseConformance : IDisposable
+public abstract partial class DatabaseConformance : IDisposable
 {
     private protected static readonly DateTimeOffset Now = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
     private readonly string _directory = Directory.CreateTempSubdirectory("lb-db").FullName;

@@ -4,6 +4,7 @@ using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Api.Description;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -24,10 +25,9 @@ namespace Lifeboat.Controller.Api.Requests;
 // either a desired state, which is the same after the second time, or refuses the second time because it is there.
 
 /// <summary>Answers a change that is asked for again with what it was answered with.</summary>
-internal sealed partial class IdempotencyKeys(RequestKeyStore store, TimeProvider time,
+internal sealed partial class IdempotencyKeys(RequestKeyStore store, RecordRetention retention, TimeProvider time,
     ILogger<IdempotencyKeys> logger)
 {
-    public static readonly TimeSpan KeptFor = TimeSpan.FromHours(24);
     public static readonly TimeSpan StaleAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan TouchEvery = TimeSpan.FromSeconds(2);
     private const int LengthMax = 200;
@@ -57,7 +57,7 @@ internal sealed partial class IdempotencyKeys(RequestKeyStore store, TimeProvide
     private KeptAnswer? Begin(string caller, string key, string print)
     {
         var now = time.GetUtcNow();
-        store.ForgetBefore(now - KeptFor);
+        store.Prune(caller, key, now - TimeSpan.FromHours(retention.KeyHours));
         if (store.TryBegin(caller, key, print, _holder, now)) return null;
         if (store.Find(caller, key) is not { } known) return Begin(caller, key, print); // it was just given up
         if (known.Fingerprint != print)

@@ -4,6 +4,7 @@ using System.Text;
 using Dapper;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Storage;
@@ -49,7 +50,7 @@ public sealed class IdempotencyKeyTests : IDisposable
         Assert.Equal(first, again);
         Assert.Equal(ReasonCode.KeyReused, (await RefusedByAsync(keys, "k1", "{\"a\":1}", WorkAsync)).Reason);
         Assert.Equal("{\"number\":2}", (await AskAsync(keys, "k2", "{}", WorkAsync)).Body);
-        _time.Now += IdempotencyKeys.KeptFor + TimeSpan.FromMinutes(1);
+        _time.Now += TimeSpan.FromHours(RecordRetention.Default.KeyHours) + TimeSpan.FromMinutes(1);
         Assert.Equal("{\"number\":3}", (await AskAsync(keys, "k1", "{}", WorkAsync)).Body);
     }
 
@@ -143,7 +144,8 @@ public sealed class IdempotencyKeyTests : IDisposable
     {
         using var away = new AwayDatabase();
         // On a timer's thread nobody would catch it.
-        new IdempotencyKeys(new RequestKeyStore(away), _time, NullLogger<IdempotencyKeys>.Instance).Touch("local", "k");
+        new IdempotencyKeys(new RequestKeyStore(away), RecordRetention.Default, _time,
+            NullLogger<IdempotencyKeys>.Instance).Touch("local", "k");
     }
 
     [Fact]
@@ -157,7 +159,7 @@ public sealed class IdempotencyKeyTests : IDisposable
     }
 
     private IdempotencyKeys Keys() =>
-        new(new RequestKeyStore(_database), _time, NullLogger<IdempotencyKeys>.Instance);
+        new(new RequestKeyStore(_database), RecordRetention.Default, _time, NullLogger<IdempotencyKeys>.Instance);
 
     private void Left(string key, string body)
     {

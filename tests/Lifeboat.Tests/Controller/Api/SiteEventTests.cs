@@ -81,11 +81,11 @@ public sealed class SiteEventTests
                 Reason = ReasonCode.LinkDown, Site = "a", Subject = $"g{i}", Summary = "behind", Advice = "look",
                 Since = Sight.Now.AddSeconds(i), LastSeen = Sight.Now.AddSeconds(i),
             })).ToList();
-            alerts.Save(raised, Sight.Now);
+            alerts.Save(raised);
             await events.SeeAsync(Sight.At("a"), Ct);
             Assert.Equal(300, log.After(0, 1000).Count(e => e.State == "raised"));
             var (key, oldest) = raised[0];
-            alerts.Save([(key, oldest with { ClosedAt = Sight.Now.AddHours(1) })], Sight.Now);
+            alerts.Save([(key, oldest with { ClosedAt = Sight.Now.AddHours(1) })]);
             await events.SeeAsync(Sight.At("a"), Ct);
             Assert.Equal($"{oldest.Id}", Assert.Single(log.After(0, 1000), e => e.State == "closed").Subject);
         }
