@@ -40,6 +40,8 @@ internal static class GroupTable
             ("newest point", Newest(group, time)),
             ("failover would lose", group.Exposure is { } e ? $"at most {Show.Span(e)}" : null),
             ("divergence", group.Divergence?.Evidence),
+            .. group.Conflicts.Select(c => ("contested", (string?)PolicyInputs.Contested(c))),
+            .. group.Faults.Select(f => ("does not go together", (string?)f)),
             ("drills", group.Drills is { } d ? Drills(d) : null), ("run under way", group.ActiveRun?.ToString()),
         ]);
     }

@@ -57,7 +57,8 @@ internal static class ControllerServices
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
         services.AddSingleton<GroupCreation>().AddSingleton<GroupRemoval>().AddSingleton<GroupOverview>()
             .AddSingleton<PointCatalog>().AddSingleton<PolicyEditing>().AddSingleton<GroupSuspension>()
-            .AddSingleton<GroupEdits>().AddSingleton<PlanEditing>().AddSingleton<GroupVolumes>()
+            .AddSingleton<GroupEdits>().AddSingleton<GroupSettling>().AddSingleton<GroupConflicts>()
+            .AddSingleton<PlanEditing>().AddSingleton<GroupVolumes>()
             .AddSingleton<VolumeProtection>().AddSingleton<InstanceHosts>()
             .AddSingleton<DivergenceStore>().AddSingleton<DivergenceWatch>().AddSingleton<Divergences>()
             .AddSingleton<InstanceQuiesces>().AddSingleton<FollowUpStore>()
@@ -142,7 +143,8 @@ internal static class ControllerServices
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<UsageReports>(p, SiteName(p)));
         services.AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<AlertDeliveries>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<DrillBook>())
-            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<PolicyConflicts>());
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<PolicyConflicts>())
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<GroupConflicts>());
         // In this order: what drills came to is noted before alerts are made of it.
         services.AddSingleton<IWatcher>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IWatcher>(p => p.GetRequiredService<LevelLedger>())

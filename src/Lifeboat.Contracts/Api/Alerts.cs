@@ -36,6 +36,8 @@ public enum AlertKind
     VolumeUnprotected = 16,
     /// <summary>Two sites changed a named policy in ways that contradict each other.</summary>
     PolicyConflict = 17,
+    /// <summary>Two sites edited a group in ways that contradict each other, or one of them deleted it.</summary>
+    GroupConflict = 18,
 }
 
 /// <summary>Numbers are stored and never change.</summary>

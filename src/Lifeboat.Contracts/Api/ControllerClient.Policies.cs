@@ -24,6 +24,10 @@ public sealed partial class ControllerClient
     public Task<NamedPolicy> SettlePolicyAsync(string policy, SettleRequest request, CancellationToken ct) =>
         AskAsync<NamedPolicy>(HttpMethod.Post, $"v1/policies/{Escape(policy)}/settle", request, ct);
 
+    /// <summary>As <see cref="SettlePolicyAsync"/>, of a group, at either of its sites.</summary>
+    public Task<GroupInfo> SettleGroupAsync(string group, SettleRequest request, CancellationToken ct) =>
+        AskAsync<GroupInfo>(HttpMethod.Post, $"v1/groups/{Escape(group)}/settle", request, ct);
+
     public Task<IReadOnlyList<GroupPlan>> PlansAsync(CancellationToken ct) =>
         AskAsync<IReadOnlyList<GroupPlan>>(HttpMethod.Get, "v1/plans", null, ct);
 

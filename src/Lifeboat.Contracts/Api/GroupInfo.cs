@@ -28,6 +28,10 @@ public sealed record GroupInfo
     public TimeSpan? Exposure { get; init; }
     /// <summary>Both sides wrote after the definition's fork, and nobody has chosen yet.</summary>
     public DivergenceNotice? Divergence { get; init; }
+    /// <summary>What two sites edited in different ways while neither heard of the other; empty: nothing.</summary>
+    public IReadOnlyList<DefinitionConflict> Conflicts { get; init; } = [];
+    /// <summary>Why edits of both sites cannot hold together, so that what held before does; empty: they can.</summary>
+    public IReadOnlyList<string> Faults { get; init; } = [];
     /// <summary>Its drills, as this site knows of them; null: there were none and none are due.</summary>
     public DrillStatus? Drills { get; init; }
     /// <summary>The run under way for this group at this site.</summary>

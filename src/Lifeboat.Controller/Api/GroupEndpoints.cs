@@ -14,7 +14,7 @@ namespace Lifeboat.Controller.Api;
 /// <summary>`/v1/groups`: what is protected.</summary>
 internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, GroupRemoval removal,
     PolicyEditing policies, GroupSuspension suspension, GroupVolumes volumes,
-    VolumeProtection protection, GroupOwnership owned,
+    VolumeProtection protection, GroupOwnership owned, GroupSettling settling,
     GroupOverview overview, Divergences divergences)
 {
     public void Map(IEndpointRouteBuilder routes)
@@ -33,6 +33,9 @@ internal sealed class GroupEndpoints(LocalSide here, GroupCreation creation, Gro
             divergences.OfAsync(group, ct)).Needs(Right.View);
         routes.MapPatch("/v1/groups/{group}/policy", async (string group, PolicyChange change,
             CancellationToken ct) => await overview.OfAsync(await policies.ChangeAsync(group, change, ct), ct))
+            .Needs(Right.Change);
+        routes.MapPost("/v1/groups/{group}/settle", async (string group, Contracts.Api.SettleRequest request,
+            CancellationToken ct) => await overview.OfAsync(await settling.SettleAsync(group, request, ct), ct))
             .Needs(Right.Change);
         routes.MapPost("/v1/groups/{group}/scrub", async (string group, CancellationToken ct) =>
         {

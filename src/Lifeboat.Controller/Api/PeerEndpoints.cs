@@ -65,7 +65,7 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
         routes.MapPut(Group, (HttpContext http, string group, GroupDefinition definition, CancellationToken ct) =>
             DoneAsync(() => here.SetGroupAsync(Allowed(http, group, definition), ct)));
         routes.MapPost(Group + "/remove", (HttpContext http, string group, GroupDefinition removed,
-            CancellationToken ct) => DoneAsync(() => here.RemoveGroupAsync(Allowed(http, group, removed), ct)));
+            CancellationToken ct) => DoneAsync(() => here.LearnRemovalAsync(Allowed(http, group, removed), ct)));
     }
 
     private void MapSource(IEndpointRouteBuilder routes)

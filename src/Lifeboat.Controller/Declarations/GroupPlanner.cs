@@ -33,7 +33,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
             var (group, plan) = (declared.GetValueOrDefault(name), plans.GetValueOrDefault(name));
             if (there.TryGetValue(name, out var now))
             {
-                if (now.PrimarySite == work.Site) Edit(making, now, group, plan);
+                if (edits.IsOwn(now)) Edit(making, now, group, plan);
                 else work.Notes.Add($"group {name} runs at site {now.PrimarySite}: apply there what is about it");
             }
             else if (group is not null) Create(making, group, plan);
@@ -72,7 +72,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
             work.RequireToPrune("Group", group.Name, Right.Commit);
             work.GoneGroups.Add(group.Name);
             work.Removals.Add(DeclarationWork.Removal("Group", group.Tenant, GroupKind.ShortName(group.Name),
-                $"/v1/groups/{group.Name}", ct => removal.RemoveAsync(group.Name, ct)));
+                $"/v1/groups/{group.Name}", ct => RemoveAsync(group.Name, ct)));
         }
     }
 
@@ -169,11 +169,27 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
             planFields = FieldChanges.Between(Shown(now.Members.Select(m => (m.Instance, m.BootOrder)), now.Checks),
                 Shown(next.Members.Select(m => (m.Instance, m.BootOrder)), next.Checks));
         }
-        Note(work, group, groupFields, $"/v1/groups/{now.Name}", ct => SaveAsync(now, next, ct));
+        // A document says all that it is about, so it settles what is contested of that.
+        var settled = Settled(now, next).ToLookup(c => IsOfPlan(c.Field));
+        if (group is not null) groupFields = [.. groupFields, .. settled[false]];
+        if (plan is not null) planFields = [.. planFields, .. settled[true]];
+        IReadOnlyList<string> said = [.. groupFields.Concat(planFields).Select(f => f.Field)];
+        Note(work, group, groupFields, $"/v1/groups/{now.Name}", ct => SaveAsync(now, next, said, ct));
         // One version for both: whichever is first makes it.
         Note(work, plan, planFields, $"/v1/groups/{now.Name}/plan",
-            groupFields.Count > 0 ? _ => Task.CompletedTask : ct => SaveAsync(now, next, ct));
+            groupFields.Count > 0 ? _ => Task.CompletedTask : ct => SaveAsync(now, next, said, ct));
     }
+
+    private static IEnumerable<FieldChange> Settled(GroupDefinition now, GroupDefinition next) =>
+        from conflict in GroupMerging.Conflicts(now)
+        let wanted = GroupFields.Of(next, conflict.Field)
+        where wanted is not null
+        select new FieldChange(conflict.Field, "contested: "
+            + string.Join(", ", conflict.Values.Select(v => $"{v.Value} of {v.Site}")),
+            GroupFields.Shown(conflict.Field, wanted));
+
+    private static bool IsOfPlan(string field) => field == GroupFields.Checks
+        || field.StartsWith(GroupFields.OfBoot, StringComparison.Ordinal);
 
     private static void Note(DeclarationWork work, Declaration? declared, IReadOnlyList<FieldChange> fields,
         string subject, Func<CancellationToken, Task> save)
@@ -188,13 +204,20 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
         work.Change(declared, ChangeAction.Change, fields, subject, save);
     }
 
-    private async Task SaveAsync(GroupDefinition planned, GroupDefinition next, CancellationToken ct)
+    private async Task SaveAsync(GroupDefinition planned, GroupDefinition next, IReadOnlyList<string> said,
+        CancellationToken ct)
     {
         using var alone = await edits.EnterAsync(planned.Name, ct);
         var now = edits.Own(planned.Name, "definition");
-        if (now.Version != planned.Version || now.Epoch != planned.Epoch)
+        if (now.Version != planned.Version || now.Epoch != planned.Epoch || GroupMerging.HasNews(now, planned))
             throw SiteText.Changed($"group {planned.Name}");
-        await edits.SaveAsync(next, ct);
+        await edits.SaveAsync(planned, next, said, ct);
+    }
+
+    private async Task RemoveAsync(string group, CancellationToken ct)
+    {
+        using var alone = await edits.EnterAsync(group, ct);
+        await removal.RemoveAsync(group, ct);
     }
 
     // What a group that is there cannot be made otherwise.

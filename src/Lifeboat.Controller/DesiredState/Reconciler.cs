@@ -24,7 +24,7 @@ namespace Lifeboat.Controller.DesiredState;
 //   own agents ── answers? ── started anew? ─► put every wanted source and replica again
 //                   ├─ else those that were not put for half a minute, a few each round
 //                   └─ which sources are connected to replicas here (for an honest RPO)
-//   each peer ── no failover leaves it (I11)? ─► exchange group definitions; the newer wins on both sides (Exchange)
+//   each peer ── no failover leaves it (I11)? ─► exchange group definitions, edits and all (Exchange)
 //
 // A primary that comes back learns here that it is none any more, and its source is stopped (LocalSide.SetGroupAsync).
 internal sealed partial class Reconciler(CertificateRotation certificates, SiteIdentity identity,

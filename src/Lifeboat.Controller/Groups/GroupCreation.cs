@@ -21,7 +21,8 @@ namespace Lifeboat.Controller.Groups;
 //                                                    ▼                                             ▼
 //                                            forgotten there                        forgotten here, then there
 internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupStore groups, BootFiles boot,
-    InstanceCatalog instances, GroupSuspension suspension, TenantQuotas quotas, PolicyStore policies)
+    InstanceCatalog instances, GroupSuspension suspension, TenantQuotas quotas, PolicyStore policies,
+    EditWriter writer, TimeProvider time)
 {
     public async Task<GroupDefinition> CreateAsync(CreateGroupRequest request, CancellationToken ct)
     {
@@ -38,8 +39,8 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
         var peer = peers.Side(request.RecoverySite);
         var theirs = await peer.RecordAsync(request.Name, ct);
         if (theirs is { Removed: false }) throw Exists(request.Name, request.RecoverySite);
-        var definition = await DefineAsync(request, found, After(groups.Find(request.Name), theirs), ct)
-            with { Suspension = suspended };
+        IReadOnlyList<GroupRecord> before = [.. new[] { groups.Find(request.Name), theirs }.OfType<GroupRecord>()];
+        var definition = await DefineAsync(request, found, before, ct) with { Suspension = suspended };
         foreach (var member in definition.Members) await boot.SendAsync(member.Description, peer, ct);
         try
         {
@@ -89,7 +90,7 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
     }
 
     private async Task<GroupDefinition> DefineAsync(CreateGroupRequest request,
-        Dictionary<string, SiteInstance> found, Epoch epoch, CancellationToken ct)
+        Dictionary<string, SiteInstance> found, IReadOnlyList<GroupRecord> before, CancellationToken ct)
     {
         ushort index = 0;
         var members = new List<GroupMember>();
@@ -112,7 +113,7 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
         {
             Name = request.Name,
             Version = 1,
-            Epoch = epoch,
+            Epoch = After(before),
             PrimarySite = here.Name,
             RecoverySite = request.RecoverySite,
             Policy = PolicyOf(request),
@@ -121,6 +122,7 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
             Members = members,
             Checks = request.Checks,
             TargetDisks = targets,
+            Edits = GroupMerging.Anew(before, writer.Name, time.GetUtcNow()),
         };
     }
 
@@ -137,11 +139,8 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
         instance.Disks.Where(d => wanted.ExcludedDisks?.Contains(d.Name) != true);
 
     // A name that was used before goes on after it, so that nothing of the old group is taken for the new one.
-    private static Epoch After(GroupRecord? here, GroupRecord? there)
-    {
-        var last = new[] { here, there }.OfType<GroupRecord>().Select(r => r.Definition.Epoch).ToList();
-        return last.Count == 0 ? Epoch.First : last.Max().Next();
-    }
+    private static Epoch After(IReadOnlyList<GroupRecord> before) =>
+        before.Count == 0 ? Epoch.First : before.Max(r => r.Definition.Epoch).Next();
 
     private static ProblemException Exists(string group, string site) =>
         new(ReasonCode.GroupExists, $"site {site} has a group {group} already", "Choose another name.");

@@ -122,6 +122,8 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
             NewestPoint = newest,
             Exposure = newest is null ? null : now - newest.CutAt,
             Divergence = divergence,
+            Conflicts = GroupMerging.Conflicts(group),
+            Faults = GroupMerging.Faults(group),
             Drills = drilled,
             ActiveRun = active?.Id,
         };

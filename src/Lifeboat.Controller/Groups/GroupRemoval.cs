@@ -2,13 +2,15 @@
 using Lifeboat.Contracts;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Recovery.Runs;
 
 namespace Lifeboat.Controller.Groups;
 
 /// <summary>Ends protection at both sites: the instances stay as they are, source and replica go.</summary>
-internal sealed class GroupRemoval(LocalSide here, PeerDirectory peers, IRunStore runs)
+internal sealed class GroupRemoval(LocalSide here, PeerDirectory peers, IRunStore runs,
+    EditWriter writer, TimeProvider time)
 {
     public async Task RemoveAsync(string group, CancellationToken ct)
     {
@@ -18,7 +20,10 @@ internal sealed class GroupRemoval(LocalSide here, PeerDirectory peers, IRunStor
             throw new ProblemException(ReasonCode.RunInProgress, $"group {group} has a run under way",
                 $"{run.Kind} {run.Id}; cancel it or wait for its end.");
         }
-        var removed = definition with { Version = definition.Version + 1 };
+        var removed = GroupMerging.Removed(definition, writer.Name, time.GetUtcNow()) with
+        {
+            Version = definition.Version + 1,
+        };
         await here.RemoveGroupAsync(removed, ct);
         var other = definition.Other(here.Name);
         if (!peers.Knows(other)) return;

@@ -32,7 +32,10 @@ internal sealed class PlanEditing(GroupEdits edits, TenantStore tenants)
             throw ProblemException.Of($"the plan of group {group} would have faults",
                 [.. faults.Select(f => new ProblemFault(f.Text, "#/" + f.Place))]);
         var next = With(now, order, checks);
-        return IsSame(now, next) ? now : await edits.SaveAsync(next, ct);
+        IReadOnlyList<string> said = [.. change.Checks is null ? (string[])[] : [GroupFields.Checks],
+            .. (change.BootOrder ?? new Dictionary<string, int>()).Keys.Select(i => GroupFields.OfBoot + i)];
+        return IsSame(now, next) && GroupMerging.Contested(now, said).Count == 0 && GroupMerging.Faults(now).Count == 0
+            ? now : await edits.SaveAsync(now, next, said, ct);
     }
 
     /// <param name="order">Those that are not in it keep theirs.</param>

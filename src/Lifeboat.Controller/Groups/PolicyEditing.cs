@@ -26,8 +26,10 @@ internal sealed class PolicyEditing(GroupEdits edits, PolicyStore policies)
         // What is changed in a group that follows is its own from then on.
         var own = PolicyFields.Differing(start, policy);
         if (follows is not null) follows = follows with { Own = [.. follows.Own.Union(own)] };
-        if (policy == now.Policy && IsSame(follows, now.Follows)) return now;
-        return await edits.SaveAsync(now with { Policy = policy, Follows = follows }, ct);
+        IReadOnlyList<string> said = [.. GroupFields.SaidBy(change, follows)];
+        if (policy == now.Policy && IsSame(follows, now.Follows) && GroupMerging.Contested(now, said).Count == 0
+            && GroupMerging.Faults(now).Count == 0) return now;
+        return await edits.SaveAsync(now, now with { Policy = policy, Follows = follows }, said, ct);
     }
 
     public static bool IsSame(PolicyFollowing? one, PolicyFollowing? other) => one?.Policy == other?.Policy

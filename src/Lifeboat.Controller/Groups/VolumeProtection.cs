@@ -58,7 +58,9 @@ internal sealed class VolumeProtection(LocalSide here, PeerDirectory peers, IRun
         {
             await peers.Side(next.RecoverySite).SetGroupAsync(next, ct);
             await here.SetGroupAsync(next, ct);
-            return next;
+            return here.Require(group.Name) is var kept && kept.Volumes.Any(v => v.Name == volume) ? kept
+                : throw new ProblemException(ReasonCode.PreconditionFailed,
+                    $"group {group.Name} was changed by something else meanwhile", "Ask again.");
         }, ct);
     }
 

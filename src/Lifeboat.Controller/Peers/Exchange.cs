@@ -19,10 +19,12 @@ namespace Lifeboat.Controller.Peers;
 //                                                                            there is asked for, a batch at a time
 //
 // Nearly always nothing has changed, and then a round costs one small request, however many groups there are. A site of
-// the release before says no digest but all that it knows, and is answered so. Named policies: PolicyLevelling.
+// the release before says no digest but all that it knows, and is answered so. Named policies: PolicyLevelling. What
+// becomes of what either says: GroupMerging.
 internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatch divergences, ControllerUrls urls,
     PeerDirectory peers, PolicyLevelling policies)
 {
+    private static readonly IReadOnlyDictionary<string, long> Nothing = new Dictionary<string, long>();
     private const int BatchGroups = 50;
     // A request's body has a limit, and a group may have thousands of volumes.
     private const int BatchCharacters = 256 << 10;
@@ -37,6 +39,7 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         var mine = groups.SharedWith(site);
         var answer = await AskAsync(site, mine, ct);
         var refused = await LearnAsync(site, answer, ct);
+        peers.LearnMerging(site, answer.Merges == true);
         if (answer.Known is { } known) refused = await LevelAsync(peer, mine, known, ct) ?? refused;
         // A site of the release before exchanges no policies.
         if (answer.Policies is { } stand && stand != policies.Stand()) await policies.WithAsync(peer, ct);
@@ -48,14 +51,18 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         IReadOnlyList<KnownGroup> known, CancellationToken ct)
     {
         var site = peer.Name;
+        var merges = peers.MergesEdits(site);
         ProblemException? refused = null;
         var theirs = known.ToDictionary(k => k.Name, StringComparer.Ordinal);
         var here = mine.ToDictionary(r => r.Definition.Name, r => r.Definition, StringComparer.Ordinal);
         var newer = mine.Where(r => theirs.GetValueOrDefault(r.Definition.Name) is not { } k
-            || (k.Epoch, k.Version).CompareTo((r.Definition.Epoch, r.Definition.Version)) < 0);
+            || (k.Epoch, k.Version).CompareTo((r.Definition.Epoch, r.Definition.Version)) < 0
+            || merges && !Covers(k.Seen, r.Definition.Edits?.Seen));
+        if (!merges) newer = newer.Select(Plain);
         foreach (var batch in Batches(newer)) await peer.ExchangeAsync(Say(site, batch, mine), ct);
         var wanted = known.Where(k => here.GetValueOrDefault(k.Name) is not { } d
-            || (k.Epoch, k.Version).CompareTo((d.Epoch, d.Version)) > 0).Select(k => k.Name);
+            || (k.Epoch, k.Version).CompareTo((d.Epoch, d.Version)) > 0
+            || !Covers(d.Edits?.Seen, k.Seen)).Select(k => k.Name);
         foreach (var batch in wanted.Chunk(BatchGroups))
         {
             var answer = await peer.ExchangeAsync(Say(site, [], mine) with { Wanted = batch }, ct);
@@ -74,7 +81,9 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         }
         catch (ProblemException e) when (e.Reason is ReasonCode.InvalidRequest)
         {
-            return await peer.ExchangeAsync(Say(site, mine, mine) with { Stand = null, Policies = null }, ct);
+            // Nor does it know edits.
+            return await peer.ExchangeAsync(Say(site, [.. mine.Select(Plain)], mine)
+                with { Stand = null, Policies = null }, ct);
         }
     }
 
@@ -88,13 +97,13 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
         if (theirs.Wanted is { } wanted)
         {
             var names = wanted.ToHashSet(StringComparer.Ordinal);
-            return Say(peer, [.. mine.Where(r => names.Contains(r.Definition.Name))], mine);
+            return Say(peer, [.. mine.Where(r => names.Contains(r.Definition.Name))], mine) with { Merges = true };
         }
-        var answer = Say(peer, [], mine);
+        var answer = Say(peer, [], mine) with { Merges = true };
         return answer.Stand == theirs.Stand ? answer : answer with
         {
             Known = [.. mine.Select(r => new KnownGroup(r.Definition.Name, r.Definition.Epoch, r.Definition.Version,
-                r.Removed))],
+                r.Removed, r.Definition.Edits?.Seen))],
         };
     }
 
@@ -114,10 +123,21 @@ internal sealed class Exchange(LocalSide here, GroupStore groups, DivergenceWatc
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var (definition, removed) in all)
-            hash.AppendData(Encoding.UTF8.GetBytes(
-                $"{definition.Name} {definition.Epoch.Value} {definition.Version} {removed}\n"));
+            hash.AppendData(Encoding.UTF8.GetBytes($"{definition.Name} {definition.Epoch.Value} {definition.Version} "
+                // Gone at one and kept at the other until somebody chooses, and both know it: nothing is to be said.
+                + (GroupMerging.IsSplit(definition) ? "split" : $"{removed}") + SeenText(definition) + "\n"));
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
+
+    private static GroupRecord Plain(GroupRecord record) =>
+        record with { Definition = record.Definition with { Edits = null } };
+
+    // Without edits as the release before has it.
+    private static string SeenText(GroupDefinition group) => group.Edits is not { Seen: { Count: > 0 } seen } ? ""
+        : string.Concat(seen.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => $" {s.Key}={s.Value}"));
+
+    private static bool Covers(IReadOnlyDictionary<string, long>? seen, IReadOnlyDictionary<string, long>? other) =>
+        (other ?? Nothing).All(s => (seen ?? Nothing).GetValueOrDefault(s.Key) >= s.Value);
 
     private static IEnumerable<IReadOnlyList<GroupRecord>> Batches(IEnumerable<GroupRecord> records)
     {

@@ -12,6 +12,7 @@ namespace Lifeboat.Controller.Peers;
 internal sealed class PeerDirectory(PeerStore store, SiteIdentity identity, TimeProvider time) : IDisposable
 {
     private readonly ConcurrentDictionary<string, (StoredPeer Peer, PeerClient Client)> _clients = new();
+    private readonly ConcurrentDictionary<string, bool> _merging = new(StringComparer.Ordinal);
 
     /// <summary>As stored: another controller of the site may have paired, or learnt of other addresses.</summary>
     public IReadOnlyList<StoredPeer> All
@@ -41,6 +42,20 @@ internal sealed class PeerDirectory(PeerStore store, SiteIdentity identity, Time
     public void Renew()
     {
         foreach (var (_, client) in _clients.Values) client.Renew();
+    }
+
+    /// <summary>It did not answer when it was last asked, or it has not been asked yet.</summary>
+    public bool IsAway(string site) => Knows(site) && !Client(site).Answers;
+
+    /// <summary>It learns of edits that are made here of groups that run there, as far as it ever said.</summary>
+    public bool MergesEdits(string site) => _merging.ContainsKey(site) || store.MergesEdits(site);
+
+    /// <summary>The site says whether it merges edits of groups.</summary>
+    public void LearnMerging(string site, bool merges)
+    {
+        if (MergesEdits(site) != merges) store.SaveMergesEdits(site, merges);
+        if (merges) _merging[site] = true;
+        else _merging.TryRemove(site, out _);
     }
 
     public PeerSide Side(string site) => new(site, Client(site));

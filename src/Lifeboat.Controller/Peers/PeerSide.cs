@@ -27,11 +27,11 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
         FindAsync<GroupRecord>($"{Group(group)}", ct);
 
     public Task SetGroupAsync(GroupDefinition definition, CancellationToken ct) =>
-        client.TellAsync(HttpMethod.Put, Group(definition.Name), definition, SourceLimit, ct);
+        TellAsync(HttpMethod.Put, Group(definition.Name), definition, SourceLimit, ct);
 
     /// <summary>Deletes the group there: its source or replica, and tells what it was deleted as.</summary>
     public Task RemoveGroupAsync(GroupDefinition removed, CancellationToken ct) =>
-        client.TellAsync(HttpMethod.Post, $"{Group(removed.Name)}/remove", removed, SourceLimit, ct);
+        TellAsync(HttpMethod.Post, $"{Group(removed.Name)}/remove", removed, SourceLimit, ct);
 
     /// <summary>Says what to trust of this site from now on.</summary>
     public Task TrustAsync(TrustNotice notice, CancellationToken ct) =>
@@ -107,6 +107,20 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
     public Task SendBootFileAsync(string digest, long offset, bool last, ReadOnlyMemory<byte> bytes,
         CancellationToken ct) => client.SendBytesAsync(HttpMethod.Put,
             $"peer/v1/boot/{digest}?offset={offset}&last={(last ? "true" : "false")}", bytes, ct);
+
+    // Releases up to 2026-11 refuse fields that they do not know, and number no edits.
+    private async Task TellAsync(HttpMethod method, string path, GroupDefinition group, TimeSpan limit,
+        CancellationToken ct)
+    {
+        try
+        {
+            await client.TellAsync(method, path, group, limit, ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.InvalidRequest && group.Edits is not null)
+        {
+            await client.TellAsync(method, path, group with { Edits = null }, limit, ct);
+        }
+    }
 
     private async Task<T?> FindAsync<T>(string path, CancellationToken ct) where T : class
     {

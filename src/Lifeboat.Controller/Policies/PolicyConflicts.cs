@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Alerts;
+using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Watching;
 using Lifeboat.Protection;
 
@@ -21,7 +22,7 @@ internal sealed class PolicyConflicts(PolicyStore store) : IRaisesAlerts
         AlertKind.PolicyConflict, AlertSeverity.Warning, policy.Name, ReasonCode.Conflict,
         conflicts.Count > 0
             ? $"sites changed policy {policy.Name} while they did not hear of each other: "
-                + string.Join("; ", conflicts.Select(Text))
+                + string.Join("; ", conflicts.Select(DefinitionSettling.Text))
             : $"what sites changed in policy {policy.Name} does not go together: {string.Join("; ", policy.Faults)}",
         conflicts.Count > 0
             ? $"Each goes on with what it has. `lifeboat policy settle {policy.Name} --keep SITE` at either chooses."
@@ -30,7 +31,4 @@ internal sealed class PolicyConflicts(PolicyStore store) : IRaisesAlerts
         Tenant = policy.Tenant,
         Patience = TimeSpan.Zero,
     };
-
-    private static string Text(DefinitionConflict conflict) =>
-        $"{conflict.Field} is {string.Join(" and ", conflict.Values.Select(v => $"'{v.Value}' of {v.Site}"))}";
 }

@@ -63,10 +63,12 @@ internal sealed class PolicyFollowers(PolicyStore store, GroupStore groups, Grou
             || now.PrimarySite != here.Name) return true;
         var next = Followed(now, policy.Policy);
         // One that another site made may be at odds with what is this group's own: it stays as it is.
-        if (next.Policy == now.Policy || Faults(now, policy.Policy).Any()) return true;
+        var settled = GroupMerging.Contested(now, PolicyFields.Names.Except(now.Follows?.Own ?? [])
+            .Select(f => GroupFields.OfPolicy + f));
+        if (next.Policy == now.Policy && settled.Count == 0 || Faults(now, policy.Policy).Any()) return true;
         try
         {
-            await edits.SaveAsync(next, ct);
+            await edits.SaveAsync(now, next, settled, ct);
             return true;
         }
         catch (ProblemException e) when (e.Reason is ReasonCode.AgentUnreachable)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
-using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Controller.Declarations;
+using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Storage;
-using Lifeboat.Protection;
 using Lifeboat.Protection.Merging;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Recovery.Runs;
@@ -73,26 +72,13 @@ internal static class PolicyMerging
     public static (StoredPolicy Wanted, IReadOnlyList<string> Said) Settled(StoredPolicy now,
         IReadOnlyList<DefinitionConflict> conflicts, SettleRequest request)
     {
-        var (fields, contested) = (now.Fields!, conflicts.Select(c => c.Field).ToList());
-        var chosen = contested.Where(f => fields.EntriesOf(f).Any(e => e.Site == request.Keep)).ToList();
-        List<string> faults = chosen.Count > 0 ? [] : [$"keep is '{request.Keep}', the changes are of "
-            + string.Join(", ", conflicts.SelectMany(c => c.Values).Select(v => v.Site).Distinct().Order())];
-        if (request.Fields is { Count: > 0 } wanted)
-        {
-            faults.AddRange(wanted.Except(contested).Select(f => $"fields: '{f}' is not contested"));
-            if (faults.Count == 0)
-                faults.AddRange(wanted.Except(chosen).Select(f => $"fields: site {request.Keep} did not change '{f}'"));
-            chosen = [.. chosen.Intersect(wanted)];
-        }
-        if (faults.Count > 0)
-            throw new ProblemException(ReasonCode.InvalidRequest, $"policy {now.Name} cannot be settled so",
-                $"`lifeboat policy get {now.Name}` shows what is contested.", faults);
-        var values = chosen.Select(f => KeyValuePair.Create(f, fields.EntriesOf(f).Where(e => e.Site == request.Keep)
-            .MaxBy(e => e.At)!.Value));
+        var fields = now.Fields!;
+        var values = DefinitionSettling.Chosen(fields, conflicts, request, $"policy {now.Name}");
         // By whom and when does not matter here: it is written down when it is kept.
         var settled = fields.With(values, now.Name, now.ChangedAt);
         var built = Built(now.Name, settled, now);
-        return (now with { Policy = built.Policy, Description = built.Description, Removed = built.Removed }, chosen);
+        return (now with { Policy = built.Policy, Description = built.Description, Removed = built.Removed },
+            [.. values.Select(v => v.Key)]);
     }
 
     /// <summary>What nobody chose from yet, as people read it.</summary>
@@ -138,7 +124,7 @@ internal static class PolicyMerging
     }
 
     /// <exception cref="JsonException">It is no value of the field.</exception>
-    private static object? ValueOf(string field, string text)
+    public static object? ValueOf(string field, string text)
     {
         var type = PolicyFields.TypeOf(field);
         var value = Read(text, type);

@@ -22,7 +22,8 @@ namespace Lifeboat.Controller.Sides;
 // was cut off is simply repeated.
 internal sealed partial class LocalSide(string name, ISite site, AgentClient agent, SiteAgents agents,
     GroupStore groups, SpecStore specs, BootFiles boot, PeerDirectory peers, PluggedDisks plugged,
-    SourceSightings sightings, GroupLocks locks, TimeProvider time, ILogger<LocalSide> logger) : IOwnSide
+    SourceSightings sightings, GroupLocks locks, EditWriter writer, TimeProvider time,
+    ILogger<LocalSide> logger) : IOwnSide
 {
     private readonly ConcurrentDictionary<string, SharedAnswer<IReadOnlyDictionary<string, SourceStatus>>> _sources =
         new(StringComparer.Ordinal);
@@ -37,37 +38,43 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
         ? record.Definition
         : throw new ProblemException(ReasonCode.GroupUnknown, $"site {name} has no group {group}");
 
-    public Task SetGroupAsync(GroupDefinition definition, CancellationToken ct) =>
-        SetGroupAsync(definition, isEdit: false, ct);
-
-    /// <summary>Takes a version that was made here just now from the one before.</summary>
-    /// <exception cref="ProblemException">PreconditionFailed: there is another one of that number by now.</exception>
-    public Task EditGroupAsync(GroupDefinition next, CancellationToken ct) => SetGroupAsync(next, isEdit: true, ct);
-
-    private async Task SetGroupAsync(GroupDefinition definition, bool isEdit, CancellationToken ct)
+    public async Task SetGroupAsync(GroupDefinition definition, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(definition.Name, ct);
         var known = groups.Find(definition.Name);
-        // Said again by a peer that is no news; made here it would be lost without a word.
-        if (isEdit && !definition.Supersedes(known?.Definition))
-            throw new ProblemException(ReasonCode.PreconditionFailed,
-                $"group {definition.Name} was changed by something else meanwhile", "Read it again.");
-        if (known?.Definition.Supersedes(definition) == true || known is { Removed: true }
-            && !definition.Supersedes(known.Definition))
+        var next = Learned(known, new GroupRecord(definition, Removed: false));
+        if (known?.Definition.Supersedes(definition) == true || (next ?? known) is { Removed: true })
         {
             throw new ProblemException(ReasonCode.StaleEpoch,
-                $"site {name} knows group {definition.Name} in epoch {known.Definition.Epoch}, version "
+                $"site {name} knows group {definition.Name} in epoch {known!.Definition.Epoch}, version "
                 + $"{known.Definition.Version}; {definition.Epoch}, {definition.Version} is older",
                 known.Removed ? "It was deleted." : $"Its primary site is {known.Definition.PrimarySite}.");
         }
-        if (definition.Supersedes(known?.Definition))
-        {
-            // First: a volume that is known before there is a place for it would end the stream.
-            await MakeRoomAsync(definition, ct);
-            groups.Save(new GroupRecord(definition, Removed: false));
-            LogGroupLearned(definition.Name, definition.Epoch, definition.Version, definition.PrimarySite);
-        }
-        await FenceAsync(definition, ct);
+        // Said again by a peer it is no news, but what follows from it is to be so all the same.
+        if (next is null) await FenceAsync(known!.Definition, ct);
+        else await KeepAsync(known, next.Definition, ct);
+    }
+
+    /// <summary>Takes a version that was made here just now from the one before.</summary>
+    /// <exception cref="ProblemException">PreconditionFailed: there is another one of that number by now.</exception>
+    public async Task EditGroupAsync(GroupDefinition next, CancellationToken ct)
+    {
+        using var alone = await locks.EnterAsync(next.Name, ct);
+        var known = groups.Find(next.Name);
+        // It would be lost without a word.
+        if (!IsNext(next, known))
+            throw new ProblemException(ReasonCode.PreconditionFailed,
+                $"group {next.Name} was changed by something else meanwhile", "Read it again.");
+        await KeepAsync(known, next, ct);
+    }
+
+    private async Task KeepAsync(GroupRecord? known, GroupDefinition next, CancellationToken ct)
+    {
+        // First: a volume that is known before there is a place for it would end the stream.
+        if (next.Supersedes(known?.Definition)) await MakeRoomAsync(next, ct);
+        groups.Save(new GroupRecord(next, Removed: false));
+        LogGroupLearned(next.Name, next.Epoch, next.Version, next.PrimarySite);
+        await FenceAsync(next, ct);
     }
 
     /// <summary>
@@ -77,8 +84,15 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
     {
         using var alone = await locks.EnterAsync(removed.Name, ct);
         var known = groups.Find(removed.Name);
-        if (known?.Definition.Supersedes(removed) == true)
+        if (known?.Definition.Supersedes(removed) == true || known is { Removed: false }
+            && GroupMerging.HasNews(known.Definition, removed))
             throw new ProblemException(ReasonCode.StaleEpoch, $"site {name} knows a newer group {removed.Name}");
+        await EndAsync(removed, ct);
+        groups.Save(new GroupRecord(removed, Removed: true));
+    }
+
+    private async Task EndAsync(GroupDefinition removed, CancellationToken ct)
+    {
         if (specs.Source(removed.Name) is not null)
         {
             await UninstallAsync(removed, ct);
@@ -90,7 +104,6 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
             specs.RemoveReplica(removed.Name);
         }
         await agent.DeleteKeptAsync(removed.Name, ct);
-        groups.Save(new GroupRecord(removed, Removed: true));
     }
 
     private async Task FenceAsync(GroupDefinition group, CancellationToken ct)

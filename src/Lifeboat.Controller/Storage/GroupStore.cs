@@ -4,6 +4,7 @@ using Dapper;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Merging;
 
 namespace Lifeboat.Controller.Storage;
 
@@ -116,7 +117,9 @@ internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
         public long Removed { get; init; }
         public string Definition { get; init; } = "";
 
-        public GroupRecord Record() => new(StoredJson.Read<GroupDefinition>(Definition), Removed != 0);
+        // Without edits: by a release that did not number them, or of a group that nobody edited since.
+        public GroupRecord Record() => StoredJson.Read<GroupDefinition>(Definition) is var read && read.Edits is null
+            ? new(read with { Edits = MergedFields.None }, Removed != 0) : new(read, Removed != 0);
     }
 
     private sealed class StateRow

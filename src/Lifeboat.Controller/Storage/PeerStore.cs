@@ -29,6 +29,24 @@ internal sealed class PeerStore(ControllerDatabase database)
             """, new { peer.Name, peer.Url, peer.Link, peer.Fingerprint, At = peer.PairedAt.ToUnixTimeMilliseconds() });
     }
 
+    /// <summary>Known also while the site is away: only then does it matter.</summary>
+    public bool MergesEdits(string site)
+    {
+        using var connection = database.Open();
+        return connection.QuerySingleOrDefault<string>("SELECT value FROM facts WHERE name = @name",
+            new { name = MergingFact(site) }) == "yes";
+    }
+
+    public void SaveMergesEdits(string site, bool merges)
+    {
+        using var connection = database.Open();
+        connection.Execute("INSERT INTO facts(name, value) VALUES(@name, @value) "
+            + "ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+            new { name = MergingFact(site), value = merges ? "yes" : "no" });
+    }
+
+    private static string MergingFact(string site) => $"merges-edits {site}";
+
     private sealed class Row
     {
         public string Name { get; init; } = "";

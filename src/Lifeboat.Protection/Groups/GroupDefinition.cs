@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json.Serialization;
 using Lifeboat.Protection.Instances;
+using Lifeboat.Protection.Merging;
 using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Protection.Groups;
 
 /// <summary>
 /// What both sites know of a protection group: instances and volumes recovered to one moment. Versioned; a higher epoch
-/// wins over a lower one, within an epoch the higher version wins.
+/// wins over a lower one, within an epoch the higher version wins. What people edited of it is merged besides.
 /// </summary>
 public sealed record GroupDefinition
 {
@@ -48,6 +49,9 @@ public sealed record GroupDefinition
     /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public long SourceMoves { get; init; }
+
+    /// <summary>What people edited of it, and where; null: by a release that did not number edits.</summary>
+    public MergedFields? Edits { get; init; }
 
     /// <summary>Set by an unplanned failover, cleared by the next move; null: both sides have one history.</summary>
     public GroupFork? Fork { get; init; }

@@ -15,6 +15,7 @@ internal static class GroupDefinitionRules
             .Concat(group.Follows?.Problems() ?? [])
             .Concat(group.Suspension?.Problems() ?? [])
             .Concat(Former(group))
+            .Concat((group.Edits?.Problems() ?? []).Select(p => $"edits: {p}"))
             .Concat(group.Checks.Select(c => Check.Parse(c).Problem).OfType<string>());
 
     private static IEnumerable<string> Names(GroupDefinition group)

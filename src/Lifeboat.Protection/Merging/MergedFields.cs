@@ -24,7 +24,7 @@ namespace Lifeboat.Protection.Merging;
 public sealed record MergedFields(IReadOnlyDictionary<string, long> Seen,
     IReadOnlyDictionary<string, IReadOnlyList<FieldEntry>> Fields)
 {
-    public const int FieldsMax = 1024, EntriesMax = 64, WritersMax = 256, ValueMax = 64 << 10;
+    public const int FieldsMax = 8192, EntriesMax = 64, WritersMax = 256, ValueMax = 64 << 10;
 
     public static readonly MergedFields None = new(new Dictionary<string, long>(),
         new Dictionary<string, IReadOnlyList<FieldEntry>>());

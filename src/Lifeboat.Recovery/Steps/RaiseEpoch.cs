@@ -59,12 +59,20 @@ public sealed record RaiseEpoch(Roles To, Roles From, IReadOnlyList<string> Site
             ? InRoles(now, From with { Epoch = To.Epoch.Next() }) with
             {
                 Fork = context.Run.Before.Fork,
-                Members = context.Run.Before.Members,
+                Members = Ordered(context.Run.Before.Members, now),
                 Former = context.Run.Before.Former,
             }
             : now;
         foreach (var site in Ordered(context)) await site.SetGroupAsync(back, ct);
     }
+
+    // In which order they boot is people's, and may have been edited meanwhile.
+    private static IReadOnlyList<GroupMember> Ordered(IReadOnlyList<GroupMember> before, GroupDefinition now) =>
+    [
+        .. from member in before
+           let last = now.Members.FirstOrDefault(m => m.Instance == member.Instance)
+           select last is null ? member : member with { BootOrder = last.BootOrder },
+    ];
 
     private GroupFork? ForkOf(GroupDefinition now, StepContext context)
     {

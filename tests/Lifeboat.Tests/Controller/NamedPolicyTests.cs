@@ -114,7 +114,8 @@ public sealed class NamedPolicyTests
         var read = groups.Find("shop")!.Definition;
         // As a move of its instance to another host counts itself, which is no edit and takes no turn with them.
         groups.Save(new(read with { Version = read.Version + 1, SourceMoves = 1 }, Removed: false));
-        await RefusedAsync(ReasonCode.PreconditionFailed, () => edits.SaveAsync(read with { Checks = ["boot:9"] }, Ct));
+        await RefusedAsync(ReasonCode.PreconditionFailed,
+            () => edits.SaveAsync(read, read with { Checks = ["boot:9"] }, [], Ct));
         Assert.Equal(1, groups.Find("shop")!.Definition.SourceMoves);
     }
 

@@ -36,7 +36,16 @@ internal static partial class ApiOperations
             WrongSite, Conflict, AgentUnreachable)
         {
             Answer = typeof(GroupInfo),
-            Description = "To be sent where its instances run.",
+            Description = "To be sent where its instances run, or to the other site while that one does not answer.",
+            Edits = true,
+        },
+        new($"POST {Group}/settle", "settleGroup",
+            "Says which site's edits of a group stay, of those that contradict each other.",
+            WrongState, AgentUnreachable)
+        {
+            Answer = typeof(GroupInfo),
+            Description = "To be sent to either site. What one site deleted and the other one edited is not settled "
+                + "so: the group is gone where it was deleted, and deleting it ends it at the other one.",
             Edits = true,
         },
         new($"POST {Group}/scrub", "scrub", "Begins to read and verify all of the group's replica.",

@@ -34,7 +34,7 @@ internal static partial class ApiOperations
         new($"PATCH {Group}/plan", "changePlan", "Changes what the group's runs are made from.",
             WrongSite, AgentUnreachable)
         {
-            Description = "To be sent where its instances run.",
+            Description = "To be sent where its instances run, or to the other site while that one does not answer.",
             Edits = true,
         },
         new("POST /v1/declarations", "apply", "Makes what is there as files declare it, or says what would change.",

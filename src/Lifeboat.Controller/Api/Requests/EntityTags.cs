@@ -13,9 +13,10 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Lifeboat.Controller.Api.Requests;
 
-// The tag of a group is `"EPOCH.VERSION-HASH"`. `If-Match` asks for the definition alone, so only what stands before
-// the `-` counts: somebody who edits does not care that the lag has changed meanwhile. `If-None-Match` asks for the
-// whole answer. Everything else has the hash of its answer as its tag.
+// The tag of a group is `"EPOCH.VERSION-HASH"`, or `"EPOCH.VERSION.EDITS-HASH"`: edits where it does not run make no
+// version. `If-Match` asks for the definition alone, so only what stands before the `-` counts: somebody who edits does
+// not care that the lag has changed meanwhile. `If-None-Match` asks for the whole answer. Everything else has the hash
+// of its answer as its tag.
 
 /// <summary>`ETag`, `If-None-Match` on what is read, `If-Match` on what changes a group's definition.</summary>
 internal sealed class EntityTags(GroupStore groups, GroupEdits edits)
@@ -26,7 +27,8 @@ internal sealed class EntityTags(GroupStore groups, GroupEdits edits)
     // In HttpContext.Items: epoch and version of the group that is answered with.
     private const string DefinitionKey = "lifeboat.definition";
 
-    private static string Of(GroupDefinition definition) => $"{definition.Epoch.Value}.{definition.Version}";
+    private static string Of(GroupDefinition definition) => $"{definition.Epoch.Value}.{definition.Version}"
+        + (GroupMerging.EditsElsewhere(definition) is > 0 and var edits ? $".{edits}" : "");
 
     public async Task HandleAsync(HttpContext context, Func<Task> next)
     {
