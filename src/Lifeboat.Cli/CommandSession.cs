@@ -18,12 +18,27 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
     /// <summary>Null: the controller of the site's directory, over its socket.</summary>
     public string? Profile { get; init; }
     public string? Tenant { get; init; }
+    /// <summary>The command is only tried: nothing may be changed.</summary>
+    public bool IsDryRun { get; init; }
 
     /// <exception cref="ProblemException">SiteUnknown: the directory is not a site's.</exception>
     public ControllerClient Controller => _controller ??= Connect();
 
     /// <summary>The same place, about another tenant.</summary>
-    public CommandSession Of(string? tenant) => new(siteDirectory, output, time) { Profile = Profile, Tenant = tenant };
+    public CommandSession Of(string? tenant) => new(siteDirectory, output, time)
+    {
+        Profile = Profile,
+        Tenant = tenant,
+        IsDryRun = IsDryRun,
+    };
+
+    /// <summary>To be said by a command that changes something itself: all is checked, nothing is done yet.</summary>
+    /// <param name="what">What it would do next.</param>
+    /// <exception cref="DryRunEndException">It was only to be tried.</exception>
+    public void Begin(string what)
+    {
+        if (IsDryRun) throw new DryRunEndException(new DryRunAnswer(what, $"at {siteDirectory}", []), null);
+    }
 
     public Guid PointId(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
         ReasonCode.PointUnknown, $"'{text}' is not the id of a recovery point",
@@ -38,7 +53,7 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
         {
             var access = ProfileFile.Read(profile);
             if (Tenant is not null) access = access with { Tenant = Tenant };
-            return new ControllerClient(new ControllerHandler(access), access.Url);
+            return new ControllerClient(Tried(new ControllerHandler(access)), access.Url);
         }
         if (!File.Exists(Paths.Configuration))
             throw new ProblemException(ReasonCode.SiteUnknown, $"{siteDirectory} is not a site directory",
@@ -46,9 +61,12 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
         if (!File.Exists(Paths.ControllerSocket))
             throw new ProblemException(ReasonCode.ControllerUnreachable, "the controller does not run",
                 $"Start it with `lifeboat -d {siteDirectory} site start`.");
-        return Tenant is null ? new ControllerClient(Paths.ControllerSocket) : new ControllerClient(
-            TenantHeader.Over(UnixSocketHttp.Handler(Paths.ControllerSocket), Tenant), new Uri("http://controller/"));
+        return Tenant is null && !IsDryRun ? new ControllerClient(Paths.ControllerSocket) : new ControllerClient(
+            Tried(TenantHeader.Over(UnixSocketHttp.Handler(Paths.ControllerSocket), Tenant)),
+            new Uri("http://controller/"));
     }
+
+    private HttpMessageHandler Tried(HttpMessageHandler handler) => IsDryRun ? new DryRunHandler(handler) : handler;
 
     public ValueTask DisposeAsync()
     {

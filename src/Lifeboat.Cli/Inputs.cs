@@ -63,6 +63,11 @@ internal static class Inputs
 
     public static Option<bool> NoWait() => new("--no-wait") { Description = "Return when the run is started" };
 
+    public static Option<bool> Try() => new("--dry-run")
+    {
+        Description = "Check it, show what would be done and tell all faults; change nothing",
+    };
+
     public static Option<bool> DryRun() => new("--dry-run")
     {
         Description = "Show the plan, how long each step took before, and what is missing; change nothing",

@@ -9,13 +9,19 @@ namespace Lifeboat.Cli;
 /// <summary>A command: one file in Commands/. Stdout is data, stderr is talk, exit codes are reasons.</summary>
 internal abstract class LifeboatCommand : Command
 {
+    private readonly Option<bool>? _dryRun;
+
     protected LifeboatCommand(string? noun, string verb, string description) : base(verb, description)
     {
         Noun = noun;
+        if (DryRuns.Offers(FullName)) Add(_dryRun = Inputs.Try());
         SetAction(InvokeAsync);
     }
 
     public string? Noun { get; }
+
+    /// <summary>As it is typed, e.g. `group create`.</summary>
+    public string FullName => Noun is null ? Name : $"{Noun} {Name}";
 
     protected abstract Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct);
 
@@ -27,10 +33,16 @@ internal abstract class LifeboatCommand : Command
         {
             Profile = parsed.GetValue(GlobalOptions.Profile),
             Tenant = parsed.GetValue(GlobalOptions.Tenant),
+            IsDryRun = _dryRun is not null && parsed.GetValue(_dryRun),
         };
         try
         {
             return await RunAsync(parsed, session, ct);
+        }
+        catch (DryRunEndException end)
+        {
+            Show(end, output);
+            return ExitCode.Ok;
         }
         catch (ProblemException problem)
         {
@@ -53,5 +65,16 @@ internal abstract class LifeboatCommand : Command
             output.Problem(ReasonCode.Unexpected, e.Message, null, null);
             return ExitCode.From(ReasonCode.Unexpected);
         }
+    }
+
+    private static void Show(DryRunEndException end, CommandOutput output)
+    {
+        output.WriteFacts(new { end.Answer.Request, end.Answer.Does, end.Answer.Checked, end.Body },
+        [
+            ("would", end.Answer.Request), ("that", end.Answer.Does),
+            ("with", end.Body is { Count: > 0 } body ? body.ToJsonString() : null),
+            .. end.Answer.Checked.Select(c => ("checked", (string?)c)),
+        ]);
+        output.Talk("nothing was changed");
     }
 }

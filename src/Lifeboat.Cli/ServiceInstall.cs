@@ -68,7 +68,9 @@ internal abstract class ServiceUninstall : LifeboatCommand
     {
         var directory = parsed.GetRequiredValue(_directory);
         var stop = ServiceInstall.IsRun(directory, SiteServices.Of(session.SiteDirectory));
-        await SiteServices.UninstallAsync(ServiceInstall.Unit(_role, session), directory, stop, ct);
+        var unit = ServiceInstall.Unit(_role, session);
+        session.Begin($"take {unit.Name} away from {directory}");
+        await SiteServices.UninstallAsync(unit, directory, stop, ct);
         return ExitCode.Ok;
     }
 }

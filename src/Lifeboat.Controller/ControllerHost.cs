@@ -149,6 +149,8 @@ public static class ControllerHost
         app.UseRouting();
         app.Use(async (context, next) =>
         {
+            // Who only asks what would be leaves no trace, whatever is said to it.
+            if (DryRuns.IsAsked(context)) AuditTrail.Spare(context);
             await gate.AdmitAsync(context);
             await next(context);
         });
@@ -162,6 +164,8 @@ public static class ControllerHost
         app.Use((context, next) => keys.HandleAsync(context, () => next(context)));
         var tags = app.Services.GetRequiredService<EntityTags>();
         app.Use((context, next) => tags.HandleAsync(context, () => next(context)));
+        var trials = app.Services.GetRequiredService<DryRuns>();
+        app.Use((context, next) => trials.HandleAsync(context, () => next(context)));
         var operations = app.Services.GetRequiredService<Operations>();
         app.Use((context, next) => operations.HandleAsync(context, () => next(context)));
         var routes = DescribedRoutes.Of(app);

@@ -77,6 +77,7 @@ internal static class ControllerServices
         services.AddDeclarations();
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestIds>().AddSingleton<RequestFaults>()
             .AddSingleton<RequestKeyStore>().AddSingleton<IdempotencyKeys>().AddSingleton<EntityTags>()
+            .AddSingleton<DryRuns>()
             .AddSingleton<OperationStore>().AddSingleton<Operations>().AddSingleton<OperationEndpoints>()
             .AddSingleton<RequestGate>();
         services.AddSingleton<SiteEndpoints>().AddSingleton<InstanceEndpoints>().AddSingleton<GroupEndpoints>()

@@ -47,13 +47,16 @@ public static class DatabaseCare
     /// <summary>Fills it from a backup, wholly or not at all; no controller of the site may run.</summary>
     /// <param name="replace">What is there is dropped; else it must be empty.</param>
     /// <exception cref="ProblemException">SiteUnknown; DatabaseUnavailable; InvalidRequest; Conflict.</exception>
-    public static DatabaseCopy Restore(string siteDirectory, string file, bool replace, TimeProvider time)
+    /// <param name="commit">Called when all is filled in and nothing is kept yet; what it throws undoes all.</param>
+    public static DatabaseCopy Restore(string siteDirectory, string file, bool replace, TimeProvider time,
+        Action? commit = null)
     {
         using var database = Open(siteDirectory, time, out var paths, out var site);
         using var alone = ControllerHost.TakeLock(paths);
         ThrowIfUsed(database);
         long rows;
-        using (var stream = File.OpenRead(file)) rows = new BackupReader(database, site.Name).Restore(stream, replace);
+        using (var stream = File.OpenRead(file))
+            rows = new BackupReader(database, site.Name).Restore(stream, replace, commit);
         // The definitions as files are those of the database.
         var files = new GroupFiles(paths);
         foreach (var group in new GroupStore(database, files).All()) files.Write(group);

@@ -13,9 +13,11 @@ public static class SiteInitializer
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
+    /// <param name="begin">Called when all is checked and nothing is made yet.</param>
     /// <exception cref="ProblemException">InvalidRequest; Conflict when a site is there already.</exception>
     public static void Init(string directory, string name, string controllerListen, string linkListen,
-        string? linkAdvertise = null, string? database = null, string? databasePasswordFile = null)
+        string? linkAdvertise = null, string? database = null, string? databasePasswordFile = null,
+        Action? begin = null)
     {
         var configuration = new SiteConfiguration
         {
@@ -36,6 +38,7 @@ public static class SiteInitializer
             throw new ProblemException(ReasonCode.Conflict, $"{paths.Root} is a site already",
                 "Choose another directory, or remove it first.");
         }
+        begin?.Invoke();
         foreach (var folder in Folders(paths))
             Directory.CreateDirectory(folder, OwnerOnly);
         SiteAuthority.Create(paths, configuration, TimeProvider.System);
@@ -48,7 +51,9 @@ public static class SiteInitializer
     /// Makes the directory of one more agent: all that it will be given when it enrols from a host of its own.
     /// </summary>
     /// <exception cref="ProblemException">SiteUnknown, InvalidRequest; Conflict: there is such a host.</exception>
-    public static SitePaths AddAgent(string siteDirectory, AgentConfiguration agent, TimeProvider time)
+    /// <param name="begin">Called when all is checked and nothing is made yet.</param>
+    public static SitePaths AddAgent(string siteDirectory, AgentConfiguration agent, TimeProvider time,
+        Action? begin = null)
     {
         var site = SiteConfiguration.Read(siteDirectory);
         var paths = new SitePaths(Path.GetFullPath(siteDirectory));
@@ -58,6 +63,7 @@ public static class SiteInitializer
             throw new ProblemException(ReasonCode.InvalidRequest, "the agent cannot be added so", null, problems);
         if (paths.FurtherHosts().Contains(agent.Host))
             throw new ProblemException(ReasonCode.Conflict, $"site {site.Name} has an agent at host {agent.Host}");
+        begin?.Invoke();
         var place = paths.OfHost(agent.Host);
         // Of an attempt that was cut short nothing is worth keeping; it never ran.
         if (Directory.Exists(place.Root)) Directory.Delete(place.Root, recursive: true);
@@ -82,7 +88,9 @@ public static class SiteInitializer
     /// <exception cref="ProblemException">
     /// SiteUnknown, InvalidRequest; Conflict: there is such a controller, or the site's database serves only one.
     /// </exception>
-    public static SitePaths AddController(string siteDirectory, ControllerConfiguration controller, TimeProvider time)
+    /// <param name="begin">Called when all is checked and nothing is made yet.</param>
+    public static SitePaths AddController(string siteDirectory, ControllerConfiguration controller, TimeProvider time,
+        Action? begin = null)
     {
         var paths = new SitePaths(Path.GetFullPath(siteDirectory));
         var site = SiteConfiguration.Read(siteDirectory);
@@ -98,6 +106,7 @@ public static class SiteInitializer
                 "Move it into PostgreSQL first: docs/operating/database.md says how.");
         if (paths.FurtherControllers().Contains(controller.Name))
             throw new ProblemException(ReasonCode.Conflict, $"site {site.Name} has a controller {controller.Name}");
+        begin?.Invoke();
         var place = paths.OfController(controller.Name);
         // Of an attempt that was cut short nothing is worth keeping; it never ran.
         if (Directory.Exists(place.Root)) Directory.Delete(place.Root, recursive: true);

@@ -25,7 +25,8 @@ internal sealed class AgentAddCommand : LifeboatCommand
     protected override Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var agent = new AgentConfiguration(parsed.GetRequiredValue(_host), parsed.GetRequiredValue(_link));
-        var place = SiteInitializer.AddAgent(session.SiteDirectory, agent, session.Time);
+        var place = SiteInitializer.AddAgent(session.SiteDirectory, agent, session.Time,
+            () => session.Begin($"make the agent of host {agent.Host}"));
         var isService = SiteServices.Of(session.SiteDirectory).Installed.Count > 0;
         var started = !isService && SiteProcesses.IsStarted(session.SiteDirectory);
         if (started) SiteProcesses.StartWatchdog(session.SiteDirectory);

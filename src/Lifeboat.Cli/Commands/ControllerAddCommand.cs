@@ -25,7 +25,8 @@ internal sealed class ControllerAddCommand : LifeboatCommand
     protected override Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var controller = new ControllerConfiguration(parsed.GetRequiredValue(_name), parsed.GetRequiredValue(_listen));
-        var place = SiteInitializer.AddController(session.SiteDirectory, controller, session.Time);
+        var place = SiteInitializer.AddController(session.SiteDirectory, controller, session.Time,
+            () => session.Begin($"make controller {controller.Name}"));
         var started = SiteProcesses.IsStarted(session.SiteDirectory);
         if (started) SiteProcesses.StartWatchdog(place.Root);
         session.Output.Talk($"controller {controller.Name} is set up in {place.Root}"

@@ -23,7 +23,8 @@ internal sealed class DbRestoreCommand : LifeboatCommand
     {
         var file = parsed.GetRequiredValue(_file).FullName;
         UserFile.MustBeReadable(_file.Name, file);
-        var copy = DatabaseCare.Restore(session.SiteDirectory, file, parsed.GetValue(_replace), session.Time);
+        var copy = DatabaseCare.Restore(session.SiteDirectory, file, parsed.GetValue(_replace), session.Time,
+            () => session.Begin($"restore {file}"));
         session.Output.WriteFacts(copy, [("database", copy.Place), ("file", copy.File), ("rows", $"{copy.Rows}")]);
         return Task.FromResult(ExitCode.Ok);
     }

@@ -27,7 +27,7 @@ internal sealed class PointExportCommand : LifeboatCommand
     {
         var group = parsed.GetRequiredValue(_group);
         var folder = parsed.GetRequiredValue(_to);
-        UserFile.Folder(_to.Name, folder.FullName);
+        if (!session.IsDryRun) UserFile.Folder(_to.Name, folder.FullName);
         var name = $"export-{Environment.ProcessId}";
         var point = parsed.GetValue(_point) is { } text ? session.PointId(text) : (Guid?)null;
         var view = await session.Controller.OpenViewAsync(group, new ViewRequest(name, point, null, false), ct);

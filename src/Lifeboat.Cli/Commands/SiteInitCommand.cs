@@ -48,7 +48,8 @@ internal sealed class SiteInitCommand : LifeboatCommand
     {
         SiteInitializer.Init(session.SiteDirectory, parsed.GetRequiredValue(_name),
             parsed.GetRequiredValue(_controller), parsed.GetRequiredValue(_link),
-            parsed.GetValue(_advertise), parsed.GetValue(_database), parsed.GetValue(_password));
+            parsed.GetValue(_advertise), parsed.GetValue(_database), parsed.GetValue(_password),
+            () => session.Begin($"make site {parsed.GetRequiredValue(_name)}"));
         session.Output.Talk($"site {parsed.GetRequiredValue(_name)} is set up in {session.SiteDirectory}; "
             + $"next: lifeboat -d {session.SiteDirectory} site start");
         return Task.FromResult(ExitCode.Ok);

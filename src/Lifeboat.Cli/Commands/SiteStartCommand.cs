@@ -17,6 +17,7 @@ internal sealed class SiteStartCommand() : LifeboatCommand("site", "start",
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var site = SiteConfiguration.Read(session.SiteDirectory);
+        session.Begin($"start site {site.Name}");
         string[] logs = [session.Paths.LogFile(SiteRole.Controller), session.Paths.LogFile(SiteRole.Agent)];
         var refusals = logs.Select(l => new StartRefusals(l)).ToList();
         if (SiteServices.Of(session.SiteDirectory) is { Installed.Count: > 0, CanRun: true } services)

@@ -31,6 +31,7 @@ internal sealed class SiteStopCommand : LifeboatCommand
         if (parsed.GetValue(_withInstances))
             foreach (var instance in await session.Controller.InstancesAsync(ct))
                 if (!instance.Adopted) await session.Controller.StopInstanceAsync(instance.Name, ct);
+        session.Begin("stop " + (parsed.GetValue(_only) ?? "the site"));
         if (parsed.GetValue(_only) is { } role)
             await SiteProcesses.StopOneAsync(session.SiteDirectory, role, session.Time, ct);
         else if (SiteServices.Of(session.SiteDirectory) is { Installed.Count: > 0, CanRun: true } services)

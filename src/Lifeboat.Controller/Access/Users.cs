@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 
@@ -34,6 +35,7 @@ internal sealed class Users(UserStore store, ApiTokenStore tokens, TimeProvider 
         var user = new StoredUser(caller.Tenant ?? "", request.Name, [.. roles.Distinct()], [.. rights.Distinct()], [],
             time.GetUtcNow());
         ThrowIfMore(user.Rights, caller);
+        if (store.Find(user.Tenant, user.Name) is null) DryRun.EndsHere();
         if (!store.TryAdd(user, request.Password is { } password ? PasswordHash.Of(password) : null))
             throw new ProblemException(ReasonCode.Conflict, $"there is a user {user.FullName} already");
         return Info(user);
@@ -95,6 +97,7 @@ internal sealed class Users(UserStore store, ApiTokenStore tokens, TimeProvider 
     {
         var user = Require(name, caller);
         ThrowIfMore(user.Rights, caller);
+        DryRun.EndsHere();
         tokens.RevokeAll(user.Tenant, user.Name, time.GetUtcNow());
         store.Remove(user.Tenant, user.Name);
     }
@@ -119,7 +122,9 @@ internal sealed class Users(UserStore store, ApiTokenStore tokens, TimeProvider 
         return store.Change(user, now =>
         {
             ThrowIfMore(now.Rights, caller);
-            return change(now);
+            var next = change(now);
+            DryRun.EndsHere();
+            return next;
         }, () => Unknown(name, caller));
     }
 

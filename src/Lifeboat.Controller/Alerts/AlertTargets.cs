@@ -3,6 +3,7 @@ using System.Net.Mail;
 using Dapper;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 
@@ -33,6 +34,7 @@ internal sealed class AlertTargets(ControllerDatabase database, TargetSecrets se
         if (before is null && all.Count >= Most) problems.Add($"a site has at most {Most} alert targets");
         if (problems.Count > 0)
             throw new ProblemException(ReasonCode.InvalidRequest, $"alert target {name} has faults", null, problems);
+        DryRun.EndsHere();
         var sealedSecret = request.Secret is { Length: > 0 } secret ? secrets.Seal(secret, name)
             : before?.Settings.Secret;
         var target = new AlertTarget(name, request with { Secret = sealedSecret });

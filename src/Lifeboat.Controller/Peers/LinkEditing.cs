@@ -2,6 +2,7 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Tenancy;
@@ -20,6 +21,7 @@ internal sealed class LinkEditing(SpecStore specs, SiteAgents agents, TenantCaps
         if (settings.Problems() is { Count: > 0 } problems)
             throw new ProblemException(ReasonCode.InvalidRequest, $"the link to {peer} would have faults", null,
                 problems);
+        DryRun.EndsHere();
         specs.SaveLink(peer, settings);
         settings = caps.Link(peer);
         foreach (var host in agents.Hosts.Where(h => h != AgentConfiguration.DefaultHost))

@@ -2,6 +2,7 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Access;
+using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Tenancy;
 using Lifeboat.Protection;
@@ -39,6 +40,7 @@ internal sealed class PolicyCatalog(PolicyStore store, PolicyFollowers followers
         var before = store.Now().GetValueOrDefault(name);
         var made = new StoredPolicy(name, 0, request.Description, policy, time.GetUtcNow());
         made = PolicyMerging.Edited(before, made, PolicyMerging.All, writer);
+        if (before is not { Removed: false }) DryRun.EndsHere();
         if (before is { Removed: false } || !store.TrySave(before, made))
             throw new ProblemException(ReasonCode.Conflict, $"there is a policy {name} already");
         // A group that came from another site may follow one of this name already.
@@ -119,6 +121,7 @@ internal sealed class PolicyCatalog(PolicyStore store, PolicyFollowers followers
     private async Task<NamedPolicy> SaveAsync(StoredPolicy now, StoredPolicy wanted, IEnumerable<string> said,
         CancellationToken ct)
     {
+        DryRun.EndsHere();
         var next = PolicyMerging.Edited(now, wanted with { ChangedAt = time.GetUtcNow() }, said, writer);
         if (!store.TrySave(now, next))
             throw new ProblemException(ReasonCode.Conflict,

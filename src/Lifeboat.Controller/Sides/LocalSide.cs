@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
+using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Storage;
@@ -65,6 +66,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
         if (!IsNext(next, known))
             throw new ProblemException(ReasonCode.PreconditionFailed,
                 $"group {next.Name} was changed by something else meanwhile", "Read it again.");
+        DryRun.EndsHere();
         await KeepAsync(known, next, ct);
     }
 

@@ -2,6 +2,7 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Access;
+using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -28,6 +29,7 @@ internal sealed class TenantCatalog(TenantStore tenants, TenantQuotas quotas, Us
         if (faults.Count > 0)
             throw new ProblemException(ReasonCode.InvalidRequest, "the tenant cannot be made so", null, faults);
         var tenant = new StoredTenant(request.Name, request.Description, limits, time.GetUtcNow());
+        if (tenants.Find(tenant.Name) is null) DryRun.EndsHere();
         if (!tenants.TryAdd(tenant))
             throw new ProblemException(ReasonCode.Conflict, $"there is a tenant {request.Name} already");
         await caps.PutAsync(ct);
@@ -42,12 +44,15 @@ internal sealed class TenantCatalog(TenantStore tenants, TenantQuotas quotas, Us
         {
             var limits = change.Applied(tenant.Limits);
             List<string> faults = [.. Faults(change.Description), .. limits.Problems()];
-            return faults.Count == 0 ? tenant with
+            if (faults.Count > 0)
+                throw new ProblemException(ReasonCode.InvalidRequest, $"tenant {name} cannot be changed so", null,
+                    faults);
+            DryRun.EndsHere();
+            return tenant with
             {
                 Description = change.Description switch { null => tenant.Description, "" => null, var text => text },
                 Limits = limits,
-            } : throw new ProblemException(ReasonCode.InvalidRequest, $"tenant {name} cannot be changed so", null,
-                faults);
+            };
         });
         await caps.PutAsync(ct);
         return Info(next);
@@ -77,6 +82,7 @@ internal sealed class TenantCatalog(TenantStore tenants, TenantQuotas quotas, Us
         left.AddRange(instances.All().Where(i => i.Value == name).Select(i => $"instance {i.Key}"));
         if (left.Count > 0)
             throw new ProblemException(ReasonCode.Conflict, $"tenant {name} is not empty", null, left);
+        DryRun.EndsHere();
         tenants.Remove(name);
     }
 

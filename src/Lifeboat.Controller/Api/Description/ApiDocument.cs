@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.Extensions.DependencyInjection;
@@ -117,6 +118,10 @@ internal static class ApiDocument
             operation.Parameters.Add(Parameter(RequestKey.Header, ParameterLocation.Header, "Said again with the same "
                 + "request within 24 h, what was done is not done again, and the same is answered.",
                 JsonSchemaType.String));
+        if (known.Changes)
+            operation.Parameters.Add(Parameter(DryRunAnswer.Parameter, ParameterLocation.Query, "`true`: it is "
+                + "checked, and nothing is done; the answer has the header `Lifeboat-Dry-Run`.",
+                JsonSchemaType.Boolean));
         if (known.MayBeAsync)
             operation.Parameters.Add(Parameter("Prefer", ParameterLocation.Header, "`respond-async`: 202 at once, with "
                 + "the `Location` of an operation.", JsonSchemaType.String));

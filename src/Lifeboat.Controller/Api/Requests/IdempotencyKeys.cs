@@ -36,7 +36,7 @@ internal sealed partial class IdempotencyKeys(RequestKeyStore store, RecordReten
 
     public async Task HandleAsync(HttpContext context, Func<Task> next)
     {
-        if (KeyOf(context.Request) is not { } key || !Changes(context))
+        if (KeyOf(context.Request) is not { } key || !Changes(context) || DryRuns.IsAsked(context))
         {
             await next();
             return;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Runtime.CompilerServices;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Api.Description;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
@@ -27,6 +29,8 @@ internal static class KnownParameters
             if (single && route.GetParameter(parameter.Name) is null)
                 known[parameter.Name] = Nullable.GetUnderlyingType(type) ?? type;
         }
+        if (endpoint.Metadata.GetMetadata<ApiOperation>() is { Method: not "GET" })
+            known[DryRunAnswer.Parameter] = typeof(bool);
         foreach (var declared in endpoint.Metadata.OfType<QueryParameter>()) known[declared.Name] = declared.Type;
         return known;
     }

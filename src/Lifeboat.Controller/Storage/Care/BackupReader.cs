@@ -22,13 +22,14 @@ internal sealed class BackupReader(ControllerDatabase database, string site)
     /// InvalidRequest: this is no whole backup of this site; Conflict: something is there and not to be replaced, or
     /// the backup is of a newer version.
     /// </exception>
-    public long Restore(Stream file, bool replace)
+    /// <param name="commit">Called when all is filled in and nothing is kept yet; what it throws undoes all.</param>
+    public long Restore(Stream file, bool replace, Action? commit = null)
     {
         using var gzip = new GZipStream(file, CompressionMode.Decompress, leaveOpen: true);
         using var text = new StreamReader(gzip, new UTF8Encoding(false, throwOnInvalidBytes: true));
         try
         {
-            return Restore(text, replace);
+            return Restore(text, replace, commit);
         }
         catch (Exception e) when (e is InvalidDataException or JsonException or DecoderFallbackException
             or EndOfStreamException)
@@ -37,7 +38,7 @@ internal sealed class BackupReader(ControllerDatabase database, string site)
         }
     }
 
-    private long Restore(StreamReader text, bool replace)
+    private long Restore(StreamReader text, bool replace, Action? commit)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var header = Header(text, hash);
@@ -53,6 +54,7 @@ internal sealed class BackupReader(ControllerDatabase database, string site)
         connection.Execute("DELETE FROM facts WHERE name = @Fact", new { EditWriter.Fact }, change);
         database.SetSchemaVersion(connection, change, Schema.Steps.Count);
         database.ResumeNumbers(connection, change);
+        commit?.Invoke();
         change.Commit();
         return rows;
     }
