@@ -40,7 +40,9 @@ internal sealed class DiskOperator(SimulatedWorld world, Prng prng)
             await _operator.Clock.DelayAsync(TimeSpan.FromMilliseconds(prng.Next(500, 12_000)) / world.Climate.Pace);
             if (generation != _generation) return;
             var host = world.A.SourceWanted is not null ? world.A : world.B;
-            if (host is not { OnView: false, Instance: { Running: true, Guest.Stopping: false } instance }) continue;
+            // Booting takes it longer than capture looks away; nobody works on its disks before.
+            if (host is not { OnView: false, Instance: { Running: true } instance }
+                || instance.Guest is not { Up: true, Stopping: false }) continue;
             var drive = instance.Drive(prng.Next(instance.Disks.Count));
             if (!drive.Plugged) await PlugAsync(drive);
             else if (world.Climate is { Grows: true, Unplugs: true } ? prng.Chance(0.5) : world.Climate.Unplugs)

@@ -20,6 +20,8 @@ public sealed class GuestWorkload(SimulatedInstance instance, GuestOptions optio
 
     public List<GuestWrite> InFlight { get; } = [];
     public long Acknowledged { get; private set; }
+    /// <summary>It has booted.</summary>
+    public bool Up { get; private set; }
     public bool Stopping => _stopping;
     public bool Stopped => _stopping && _chains == 0;
     /// <summary>Longest time a write took, in ticks.</summary>
@@ -28,6 +30,7 @@ public sealed class GuestWorkload(SimulatedInstance instance, GuestOptions optio
 
     public Task RunAsync()
     {
+        Up = true;
         var chains = new List<Task>();
         for (var i = 0; i < Options.Writers; i++)
         {
