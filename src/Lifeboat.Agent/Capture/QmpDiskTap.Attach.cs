@@ -106,13 +106,14 @@ internal sealed partial class QmpDiskTap
         await qmp.ExecuteAsync("block-job-pause", new JsonObject { ["device"] = job }, ct);
     }
 
+    // Under the gateway's path: QEMU tells of the node what it was called, and so whose connection it is.
     private async Task<JsonObject> ServerAsync(QmpClient qmp, CancellationToken ct)
     {
         using var theirs = gateway.Connect();
         try
         {
-            await qmp.PassAsync(_names.Wire, theirs.SafeHandle, ct);
-            return new JsonObject { ["type"] = "fd", ["str"] = _names.Wire };
+            await qmp.PassAsync(gateway.SocketPath, theirs.SafeHandle, ct);
+            return new JsonObject { ["type"] = "fd", ["str"] = gateway.SocketPath };
         }
         catch (QmpException e) when (e.Fault == QmpFault.Refused)
         {

@@ -20,8 +20,6 @@ internal sealed class TapNames(string device)
     /// <summary>What nodes, jobs and exports of this device begin with.</summary>
     public string DevicePrefix => _device + "-";
 
-    /// <summary>What QEMU calls the connection that it was given, until a node has taken it.</summary>
-    public string Wire => _device + "-wire";
     public string Target(long number) => Name("t", number);
     public string Filter(long number) => Name("f", number);
     public string Job(long number) => Name("j", number);

@@ -28,12 +28,21 @@ internal sealed class ForeignServer : IAsyncDisposable
         _process = Tool.Start(program, arguments);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromSeconds(20));
-        while (!System.IO.File.Exists(EndPoint.ToString()))
+        // Its socket is there a moment before it listens.
+        while (!await ListensAsync(limit.Token))
         {
             if (_process.HasExited)
                 Assert.Fail($"{program} ended: {await _process.StandardError.ReadToEndAsync(limit.Token)}");
             await Task.Delay(20, limit.Token);
         }
+    }
+
+    private async Task<bool> ListensAsync(CancellationToken ct)
+    {
+        if (!System.IO.File.Exists(EndPoint.ToString())) return false;
+        var listening = await System.IO.File.ReadAllLinesAsync("/proc/net/unix", ct);
+        return listening.Any(l => l.EndsWith($" {EndPoint}", StringComparison.Ordinal)
+            && l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[3] == "00010000");
     }
 
     public void Kill() => _process!.Kill();

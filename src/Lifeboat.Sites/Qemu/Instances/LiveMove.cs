@@ -191,11 +191,14 @@ internal sealed class LiveMove(InstanceRecord there, InstanceStore store, QemuSi
                     : [], SocketOf(n))),
     ];
 
-    // `nbd+unix:///EXPORT?socket=PATH`
+    // `nbd+unix:///EXPORT?socket=PATH`; of a connection that was passed `json:{…}`, with the name that it was given,
+    // which is the path that it leads to (0047).
     private static string SocketOf(JsonElement node)
     {
-        const string key = "socket=";
+        const string key = "socket=", json = "json:";
         var file = node.TryGetProperty("file", out var text) ? text.GetString()! : "";
+        if (file.StartsWith(json, StringComparison.Ordinal)
+            && JsonNode.Parse(file[json.Length..])?["server.str"]?.GetValue<string>() is { } named) return named;
         var at = file.IndexOf(key, StringComparison.Ordinal);
         return at < 0 ? "" : Uri.UnescapeDataString(file[(at + key.Length)..]);
     }
