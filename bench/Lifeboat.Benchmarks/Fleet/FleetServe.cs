@@ -36,9 +36,11 @@ internal static class FleetServe
         using var term = Stops(stop);
         var network = new AgentNetwork();
         using var cuts = new StreamWriter(Path.Combine(root, "cuts.log")) { AutoFlush = true };
+        var lines = new List<FleetCutLines>();
         foreach (var site in FleetNames.Sites)
         {
             var paths = new SitePaths(Path.Combine(root, site));
+            lines.Add(new FleetCutLines(paths.CutSocket));
             var agent = new AgentDouble(site, SiteConfiguration.Read(paths.Root).LinkAddress, network,
                 TimeProvider.System, Guid.NewGuid)
             {
@@ -49,6 +51,7 @@ internal static class FleetServe
         }
         Console.WriteLine(Ready);
         await UntilStoppedAsync(stop.Token);
+        lines.ForEach(l => l.Dispose());
         return 0;
     }
 
