@@ -43,8 +43,9 @@ internal sealed class FleetCutLines : IDisposable
             try
             {
                 line.Send([0]); // ready
-                Span<byte> ask = stackalloc byte[CutLine.AskBytes];
-                while (Receive(line, ask)) line.Send(stackalloc byte[sizeof(int)]); // done
+                Span<byte> ask = stackalloc byte[CutLine.AskBytes], done = stackalloc byte[sizeof(int)];
+                done.Clear();
+                while (Receive(line, ask)) line.Send(done);
             }
             catch (SocketException)
             {
