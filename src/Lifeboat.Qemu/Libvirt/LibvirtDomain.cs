@@ -54,9 +54,9 @@ internal sealed class LibvirtDomain : SafeHandle
     private unsafe string Pass(string command, SafeHandle passed)
     {
         var held = false;
-        passed.DangerousAddRef(ref held);
         try
         {
+            passed.DangerousAddRef(ref held);
             var descriptor = (int)passed.DangerousGetHandle();
             return LibvirtNative.MonitorCommandWithFiles(handle, command, 1, &descriptor, null, null, out var answer, 0)
                 >= 0 ? Take(answer) : throw Failure(_connection, _address);
@@ -64,6 +64,11 @@ internal sealed class LibvirtDomain : SafeHandle
         catch (EntryPointNotFoundException e)
         {
             throw new QmpException(QmpFault.Refused, "this libvirt passes no descriptors; version 8.2 does", e);
+        }
+        catch (ObjectDisposedException e)
+        {
+            // Whoever asked has waited for an earlier call for too long, and is gone with it.
+            throw new QmpException(QmpFault.Refused, "what was to be passed was closed meanwhile", e);
         }
         finally
         {
