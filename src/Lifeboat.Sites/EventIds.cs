@@ -36,4 +36,5 @@ internal static class EventIds
     public const int CloudBubbleMade = 7109;
     public const int CloudBubbleDeleted = 7110;
     public const int MonitorSilent = 7111;
+    public const int ServerReturned = 7130;
 }

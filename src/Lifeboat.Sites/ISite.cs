@@ -79,6 +79,13 @@ public interface IMovesToNative
     Task MoveToNativeAsync(string instance, IProgress<double> progress, CancellationToken ct);
 }
 
+/// <summary>
+/// Starts an instance that it has already, and that is stopped, from its own disks with another content, where the
+/// request says that what they hold is held elsewhere (<see cref="DiskSource.Held"/>). Says so by
+/// <see cref="SiteInstance.Stint"/> and by images that can be read (<see cref="SiteDisk.File"/>).
+/// </summary>
+public interface IWritesOverDisks;
+
 /// <summary>Can move a running instance from one of the site's hosts to another.</summary>
 public interface IMigratesInstances
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Journaling.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -32,7 +33,8 @@ internal static class ReplicaChecks
         foreach (var volume in spec.Volumes)
         {
             if (volume.TargetDisk is { } target) Target(volume, target);
-            if (volume.SeedFile is { } seed && !CanRead(seed))
+            // What is no file is asked for when it is copied.
+            if (volume.SeedFile is { } seed && DiskImage.IsFile(seed) && !CanRead(seed))
                 throw new ProblemException(ReasonCode.InvalidRequest,
                     $"the seed {seed} of volume {volume.Name} cannot be read");
         }

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Lifeboat.Contracts.Peers;
 
-public sealed record AcceptReplicaRequest(bool Seeded);
+/// <param name="Seeded">Begin with a copy of the group's disks as the site has them; those are left alone.</param>
+/// <param name="KeepAs">
+/// The disks may hold what nobody received. Where the site will start its instances from the same disks again, with
+/// another content, that is kept first as a recovery point pinned under this name (I5).
+/// </param>
+/// <param name="Complete">The group's history has all that the disks hold.</param>
+public sealed record AcceptReplicaRequest(bool Seeded, string? KeepAs = null, bool Complete = false);
 
 public sealed record RunsAnswer(bool Runs);
 

@@ -13,10 +13,16 @@ public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted
 {
     /// <summary>Where it runs: the agent of this host captures it.</summary>
     public string Host { get; init; } = AgentConfiguration.DefaultHost;
+    /// <summary>
+    /// Of an instance that is stopped, at a site that can start it again from the same disks with another content: another
+    /// text whenever it may have written to them since. Null: the site cannot tell, or never writes over disks.
+    /// </summary>
+    public string? Stint { get; init; }
 }
 
 /// <param name="Device">Name for `query-block` (device id or qdev path).</param>
-/// <param name="File">The image file when it is one file of this host; else null.</param>
+/// <param name="File">The image when it can be read as one on this host, once the instance is stopped: the path of a
+/// file, or of what is no file `json:` and its options, as QEMU takes both; else null.</param>
 /// <param name="SizeBytes">Virtual size in bytes.</param>
 /// <param name="Native">False while it still reads from a point-in-time view.</param>
 public sealed record SiteDisk(string Name, string Device, string? File, string? Format, long SizeBytes, bool Native);

@@ -84,7 +84,7 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
     {
         routes.MapPut(Group + "/replica", (HttpContext http, string group, AcceptReplicaRequest request,
             CancellationToken ct) =>
-            DoneAsync(() => here.AcceptReplicaAsync(Name(http, group), request.Seeded, ct)));
+            DoneAsync(() => here.AcceptReplicaAsync(Name(http, group), request, ct)));
         routes.MapPut(Group + "/kept/{pin}", (HttpContext http, string group, string pin, CancellationToken ct) =>
             here.AcceptKeepingAsync(Name(http, group), pin, ct));
         routes.MapPost(Group + "/kept/{pin}/view", (HttpContext http, string group, string pin,

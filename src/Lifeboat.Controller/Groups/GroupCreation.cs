@@ -45,7 +45,7 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
         try
         {
             await peer.SetGroupAsync(definition, ct);
-            await peer.AcceptReplicaAsync(request.Name, seeded: false, ct);
+            await peer.AcceptReplicaAsync(request.Name, new AcceptReplicaRequest(Seeded: false), ct);
             await here.SetGroupAsync(definition, ct);
             await here.StartSourceAsync(request.Name, ct);
             return definition;

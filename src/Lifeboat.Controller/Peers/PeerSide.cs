@@ -53,9 +53,9 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
         client.AskAsync<CheckpointResult>(HttpMethod.Post, $"{Group(group)}/checkpoints", request,
             (request.WaitSealed ?? TimeSpan.Zero) + SourceLimit, ct);
 
-    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
-        client.TellAsync(HttpMethod.Put, $"{Group(group)}/replica", new AcceptReplicaRequest(seeded),
-            seeded ? SeedLimit : SourceLimit, ct);
+    public Task AcceptReplicaAsync(string group, AcceptReplicaRequest request, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Put, $"{Group(group)}/replica", request,
+            request.Seeded ? SeedLimit : SourceLimit, ct);
 
     public Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct) =>
         client.AskAsync<RecoveryPoint>(HttpMethod.Put, Kept(group, pin), null, SeedLimit, ct);

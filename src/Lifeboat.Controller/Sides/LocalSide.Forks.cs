@@ -18,7 +18,7 @@ internal sealed partial class LocalSide
         using var alone = await locks.EnterAsync(group, ct);
         var definition = RequireRecoverySite(group);
         var kept = await KeepAsync(definition, pin, ct);
-        await AcceptAsync(definition, seeded: true, ct);
+        await AcceptAsync(definition, seeded: true, held: true, ct);
         return kept;
     }
 
@@ -41,7 +41,8 @@ internal sealed partial class LocalSide
         var disks = await DisksAsync(held, ct);
         if (held.FirstOrDefault(v => !disks.ContainsKey(v.Name)) is { } bare)
         {
-            throw new ProblemException(ReasonCode.WrongState, $"{bare.Name} at {name} is no file of this host",
+            throw new ProblemException(ReasonCode.WrongState,
+                $"{bare.Name} at {name} is no image that this host can read",
                 "Its state cannot be kept as a point, so no replica was made; the disk is left as it is. "
                 + "Copy it, then reprotect.");
         }
@@ -109,7 +110,8 @@ internal sealed partial class LocalSide
     private async Task<ChangeReport> ComparedAsync(GroupDefinition group, GroupFork fork,
         IReadOnlyDictionary<string, SiteDisk> disks, CancellationToken ct)
     {
-        var bare = group.Volumes.FirstOrDefault(v => disks.GetValueOrDefault(v.Name) is not { Format: "raw" });
+        var bare = group.Volumes.FirstOrDefault(v => disks.GetValueOrDefault(v.Name) is not { Format: "raw", File: { } file }
+            || !DiskImage.IsFile(file));
         if (bare is not null)
             return new ChangeReport(true, 1, [], $"{bare.Name} is no raw file of this host: it cannot be compared");
         try
@@ -125,7 +127,8 @@ internal sealed partial class LocalSide
 
     private static DateTimeOffset? LastWritten(IReadOnlyDictionary<string, SiteDisk> disks)
     {
-        if (disks.Count == 0) return null;
-        return disks.Values.Max(d => new DateTimeOffset(File.GetLastWriteTimeUtc(d.File!), TimeSpan.Zero));
+        var files = disks.Values.Select(d => d.File!).Where(DiskImage.IsFile).ToList();
+        if (files.Count == 0) return null;
+        return files.Max(f => new DateTimeOffset(File.GetLastWriteTimeUtc(f), TimeSpan.Zero));
     }
 }

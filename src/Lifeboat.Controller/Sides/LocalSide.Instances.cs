@@ -28,15 +28,17 @@ internal sealed partial class LocalSide
         await AskSiteAsync(site.StopAsync(MemberOf(group, instance).Instance, ct));
 
     public async Task<SiteInstance> StartAsync(StartRequest request, CancellationToken ct) =>
-        await AskSiteAsync(site.StartAsync(
-            request with { Description = boot.Resolve(request.Description) }, ct));
+        await AskSiteAsync(site.StartAsync(await WithHeldAsync(
+            request with { Description = boot.Resolve(request.Description) }, ct), ct));
 
     public Task RemoveAsync(string instance, CancellationToken ct) => AskSiteAsync(site.RemoveAsync(instance, ct));
 
     public async Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct)
     {
         var missing = boot.Missing(description).Select(f => $"boot file {f} is not at this site").ToList();
-        return missing.Count > 0 ? missing : await AskSiteAsync(site.GapsAsync(boot.Resolve(description), ct));
+        if (missing.Count > 0) return missing;
+        var gaps = await AskSiteAsync(site.GapsAsync(boot.Resolve(description), ct));
+        return gaps.Count > 0 ? gaps : await UnheldAsync(description, ct);
     }
 
     public T? Ability<T>() where T : class => site as T;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -11,21 +12,35 @@ namespace Lifeboat.Controller.Sides;
 
 internal sealed partial class LocalSide
 {
-    public async Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct)
+    public async Task AcceptReplicaAsync(string group, AcceptReplicaRequest request, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(group, ct);
-        await AcceptAsync(RequireRecoverySite(group), seeded, ct);
+        var definition = RequireRecoverySite(group);
+        var held = request.Complete;
+        // Elsewhere the disks themselves stay as they are. One that cannot be kept is not written over.
+        if (request is { Seeded: true, KeepAs: { } pin } && site is IWritesOverDisks && !IsAccepted(definition)
+            && (await DisksAsync(definition.Volumes, ct)).Count == definition.Volumes.Count())
+        {
+            await KeepAsync(definition, pin, ct);
+            held = true;
+        }
+        await AcceptAsync(definition, request.Seeded, held, ct);
     }
 
-    private async Task AcceptAsync(GroupDefinition definition, bool seeded, CancellationToken ct)
+    private bool IsAccepted(GroupDefinition group) =>
+        specs.Replica(group.Name) is { Active: true } known && known.Accepted == group.Epoch;
+
+    /// <param name="held">All that the old disks hold is in the group's history, or kept beside it.</param>
+    private async Task AcceptAsync(GroupDefinition definition, bool seeded, bool held, CancellationToken ct)
     {
         var group = definition.Name;
-        if (specs.Replica(group) is { Active: true } known && known.Accepted == definition.Epoch)
+        if (specs.Replica(group) is { } known && IsAccepted(definition))
         {
             await agent.PutReplicaAsync(known.Spec, ct);
             return;
         }
         var seeds = seeded ? await DisksAsync(definition.Volumes, ct) : [];
+        var stints = seeded && held ? await StintsAsync(definition, ct) : [];
         if (seeded) await TellLeftAsync(definition, ct);
         // What is left of an earlier stint. Only now is it dropped: up to here it could still be recovered from.
         await agent.DeleteReplicaAsync(group, ct);
@@ -40,7 +55,10 @@ internal sealed partial class LocalSide
                 .. from v in definition.Volumes
                    let seed = seeds.GetValueOrDefault(v.Name)
                    select new ReplicaVolume(v.Index, v.Name, seed?.SizeBytes ?? v.SizeBytes, seed?.File,
-                       TargetOf(definition, v), seed?.Format),
+                       TargetOf(definition, v), seed?.Format)
+                   {
+                       SeedStint = seed is null ? null : stints.GetValueOrDefault(v.Instance),
+                   },
             ],
         };
         await agent.PutReplicaAsync(spec, ct);
@@ -164,7 +182,8 @@ internal sealed partial class LocalSide
             foreach (var volume in member)
             {
                 var disk = instance.Disks.FirstOrDefault(d => d.Name == volume.Disk);
-                if (disk is { File: { } file, Native: true } && File.Exists(file)) seeds[volume.Name] = disk;
+                if (disk is { File: { } file, Native: true } && (!DiskImage.IsFile(file) || File.Exists(file)))
+                    seeds[volume.Name] = disk;
             }
         }
         return seeds;

@@ -91,7 +91,7 @@ public static class RecoveryPlan
         yield return new(new StopInstances(before.Recovery));
         yield return new(new StopSource(before.Recovery));
         yield return new(fork?.Loser == before.Recovery
-            ? new KeepState(before.Recovery, fork.KeptName) : new AcceptReplica(before.Recovery));
+            ? new KeepState(before.Recovery, fork.KeptName) : new AcceptReplica(before.Recovery, fork?.KeptName));
         yield return new(new StartSource(before.Primary));
         yield return new(new WaitSealed(before.Primary, before.Recovery, before.Again().Epoch), Barrier: true);
     }

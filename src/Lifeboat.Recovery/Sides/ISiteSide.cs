@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
 
@@ -36,8 +37,7 @@ public interface ISiteSide
     /// Makes the replica of the group here for the group's epoch and primary site. What a former stint as recovery site
     /// left behind is dropped; the replica of this epoch is kept as it is.
     /// </summary>
-    /// <param name="seeded">Begin with a copy of the group's disks as this site has them; those are left alone.</param>
-    Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct);
+    Task AcceptReplicaAsync(string group, AcceptReplicaRequest request, CancellationToken ct);
     /// <summary>
     /// As <see cref="AcceptReplicaAsync"/> seeded; and first what this site's disks hold is kept beside the replica,
     /// as a recovery point pinned under this name (I5). It outlives the replica, until it is unpinned.

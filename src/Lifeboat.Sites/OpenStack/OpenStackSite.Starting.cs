@@ -10,15 +10,26 @@ namespace Lifeboat.Sites.OpenStack;
 
 internal sealed partial class OpenStackSite : IRestartsInstances, IMovesToNative
 {
+    // Its own server is there, and what that holds is held: see Returning.
     // Same request: running -> what is missing around it; stopped -> started; failed or half built -> built anew or
     // waited for.
     // Another request: running -> refused; stopped -> removed and built anew, from new volumes or those that it names.
     public Task<SiteInstance> StartAsync(StartRequest request, CancellationToken ct) => AloneAsync(request.Instance,
         async () =>
         {
-            if (await FindAsync(request.Instance, ct) is { } named && ServerNames.Tagged(named) is null)
-                throw new SiteException(SiteFault.InstanceExists, $"{NameTaken(named)}, or start under another name");
             var digest = Digest(request);
+            if (await FindAsync(request.Instance, ct) is { } named)
+            {
+                if (Returns(named, request, digest))
+                {
+                    await ReturnAsync(request, named, digest, ct);
+                    return await DescribeAsync(request.Instance, await KnownAsync(request.Instance, ct),
+                        await _cloud.InventoryAsync(ct), ct);
+                }
+                if (ServerNames.Tagged(named) is null)
+                    throw new SiteException(SiteFault.InstanceExists,
+                        $"{NameTaken(named)}, or start under another name");
+            }
             var server = (await _builder.FindAsync(request.Instance, ct)).FirstOrDefault();
             var same = server is not null && IsSame(server, digest);
             if (server is not null && !same && server.Status is not ("SHUTOFF" or "ERROR"))

@@ -77,12 +77,15 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         var server = await KnownAsync(instance, ct);
         var found = await DescribeAsync(instance, server, await SurroundingsAsync(ct), ct);
         return found.Power is InstancePower.Running or InstancePower.Paused
-            ? await _guests.WithDevicesAsync(found, server.Id, ct) : found;
+            ? await _guests.WithDevicesAsync(found, server.Id, ct)
+            : found with { Stint = await _cloud.Nova.FindLastStartAsync(server.Id, ct) };
     });
 
     public Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct) =>
         AskAsync(async () =>
         {
+            if (await FindAsync(description.Name, ct) is { } own && IsHome(own, description))
+                return await ReturnGapsAsync(own, description, ct);
             var plan = CloudMapper.Map([description], await _cloud.InventoryAsync(ct), _options.Map);
             return (IReadOnlyList<string>)
             [
@@ -146,7 +149,14 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         var address = _guests.AddressOf(server.Id) ?? "";
         return new SiteInstance(name, Power(server), ServerNames.Tagged(server) is null, description, address,
             address.Length > 0 && description.GuestAgent ? address : null, ProcessId: null,
-            [.. description.Disks.Select(d => new SiteDisk(d.Name, d.Name, null, null, d.SizeBytes, Native: true))]);
+            [.. description.Cloud!.Disks.Join(description.Disks, c => c.Disk, d => d.Name, DiskOf)]);
+    }
+
+    private SiteDisk DiskOf(CloudDisk cloud, InstanceDisk disk)
+    {
+        var place = cloud is { VolumeId: not null, Type: { } type } ? _options.Volumes.GetValueOrDefault(type) : null;
+        return new SiteDisk(disk.Name, disk.Name, place?.ImageOf(cloud.VolumeId!), place?.Format, disk.SizeBytes,
+            Native: true);
     }
 
     private static InstancePower Power(NovaServer server) => server.Status switch
@@ -241,8 +251,10 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
 
     private sealed record Seen(CloudInventory Project, long At);
 
+    // What is held is found out anew at each attempt.
     private static string Digest(StartRequest request) => Convert.ToHexStringLower(
-        SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(request, ContractJson.Options)));
+        SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
+            request with { Disks = [.. request.Disks.Select(d => d with { Held = false })] }, ContractJson.Options)));
 
     private static OpenStackSiteOptions ReadOptions(JsonElement? written)
     {

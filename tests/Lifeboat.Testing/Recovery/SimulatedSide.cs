@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -92,7 +93,7 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         DoAsync(() => agent.Checkpoint(group, request));
 
-    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
+    public Task AcceptReplicaAsync(string group, AcceptReplicaRequest request, CancellationToken ct) =>
         DoAsync(() => Accept(group));
 
     public Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct) => DoAsync(() =>

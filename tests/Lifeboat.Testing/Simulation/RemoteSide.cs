@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
@@ -36,8 +37,8 @@ internal sealed class RemoteSide(SimulatedHost caller, SimulatedHost peer, Simul
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         AskAsync(s => s.CheckpointAsync(group, request, ct), ct);
 
-    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
-        DoAsync(s => s.AcceptReplicaAsync(group, seeded, ct), ct);
+    public Task AcceptReplicaAsync(string group, AcceptReplicaRequest request, CancellationToken ct) =>
+        DoAsync(s => s.AcceptReplicaAsync(group, request, ct), ct);
 
     public async Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct)
     {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -43,8 +44,8 @@ internal sealed partial class SimulatedSide(SimulatedHost host, RemoteSide peer)
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
         AgentAsync(a => a.CheckpointAsync(request), ct);
 
-    public Task AcceptReplicaAsync(string group, bool seeded, CancellationToken ct) =>
-        SerialAsync(() => AcceptAsync(seeded, ct));
+    public Task AcceptReplicaAsync(string group, AcceptReplicaRequest request, CancellationToken ct) =>
+        SerialAsync(() => AcceptAsync(request.Seeded, ct));
 
     public async Task<RecoveryPoint> AcceptKeepingAsync(string group, string pin, CancellationToken ct)
     {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Instances;
@@ -42,7 +43,7 @@ internal sealed class RecoveryWorld
             foreach (var member in Definition.Members) await StartAtAAsync(member);
             await A.SetGroupAsync(Definition, default);
             await B.SetGroupAsync(Definition, default);
-            await B.AcceptReplicaAsync(Group, seeded: false, default);
+            await B.AcceptReplicaAsync(Group, new AcceptReplicaRequest(Seeded: false), default);
             await A.StartSourceAsync(Group, default);
             await A.SourceAsync(Group, default);
         });

@@ -24,9 +24,13 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     /// <summary>What keeps the disks from being made here.</summary>
-    public IEnumerable<string> Gaps(ServerMapping mapping)
+    public IEnumerable<string> Gaps(ServerMapping mapping) =>
+        Gaps(mapping.Things.Where(t => t.Kind is MappedKind.VolumeType).Select(t => t.To));
+
+    /// <summary>What keeps volumes of these types from being copied into.</summary>
+    public IEnumerable<string> Gaps(IEnumerable<string> volumeTypes)
     {
-        var types = mapping.Things.Where(t => t.Kind is MappedKind.VolumeType).Select(t => t.To).Distinct().ToList();
+        var types = volumeTypes.Distinct().ToList();
         foreach (var type in types.Where(t => !places.ContainsKey(t)))
             yield return $"volume type '{type}': options.volumes does not say where its volumes lie, so that nothing "
                 + "can be copied into them";
@@ -61,7 +65,8 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
             var volume = await AvailableAsync(made[source.Disk], ct);
             if (IsMarked(volume, FilledKey)) continue;
             var start = time.GetTimestamp();
-            await filler.FillAsync(volume.Id, places[volume.VolumeType!], source, SizeOf(request, source.Disk), ct);
+            await filler.FillAsync(volume.Id, places[volume.VolumeType!], source, SizeOf(request, source.Disk),
+                isNew: true, ct);
             await cloud.Cinder.SetMetadataAsync(volume.Id, FilledKey, "yes", ct);
             LogFilled(request.Instance, source.Disk, volume.Id, time.GetElapsedTime(start).TotalSeconds);
         }

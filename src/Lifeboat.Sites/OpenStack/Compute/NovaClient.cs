@@ -59,6 +59,12 @@ internal sealed class NovaClient(CloudSession session)
             { Result: "Success", StartTime: { } from, FinishTime: { } to } ? to - from : null;
     }
 
+    /// <summary>The newest thing that was done with a server and may have let its guest write: the id of its request; null:
+    /// Nova has none written down.</summary>
+    public async Task<string?> FindLastStartAsync(string server, CancellationToken ct) =>
+        (await session.GetAsync(Nova, $"servers/{Id(server)}/os-instance-actions", NovaJson.Default.ActionPage, ct))
+            .InstanceActions.FirstOrDefault(a => a.Action is not "stop" and not "confirmResize")?.RequestId;
+
     public Task<IReadOnlyList<NovaFlavor>> FlavorsAsync(CancellationToken ct) =>
         session.ListAsync<FlavorPage, NovaFlavor>(Nova, "flavors/detail", NovaJson.Default.FlavorPage, ct);
 
@@ -100,6 +106,21 @@ internal sealed class NovaClient(CloudSession session)
     public Task StopServerAsync(string id, CancellationToken ct) => ActAsync(id, "os-stop", null, ct);
 
     public Task StartServerAsync(string id, CancellationToken ct) => ActAsync(id, "os-start", null, ct);
+
+    /// <summary>Adds to what is written on a server, or changes it; other keys stay.</summary>
+    public Task SetMetadataAsync(string id, string key, string value, CancellationToken ct) =>
+        session.ChangeAsync(Nova, HttpMethod.Post, $"servers/{Id(id)}/metadata",
+            new JsonObject { ["metadata"] = new JsonObject { [key] = value } }, NovaJson.Default.JsonObject, ct);
+
+    /// <summary>Puts a volume into a server, as the next device.</summary>
+    public Task AttachAsync(string server, string volume, CancellationToken ct) => session.ChangeAsync(Nova,
+        HttpMethod.Post, $"servers/{Id(server)}/os-volume_attachments",
+        new JsonObject { ["volumeAttachment"] = new JsonObject { ["volumeId"] = volume } },
+        NovaJson.Default.JsonObject, ct);
+
+    /// <summary>Takes one out; its boot volume it keeps. What is out already stays so.</summary>
+    public Task DetachAsync(string server, string volume, CancellationToken ct) =>
+        session.DeleteAsync(Nova, $"servers/{Id(server)}/os-volume_attachments/{Id(volume)}", ct);
 
     public Task RebootServerAsync(string id, bool hard, CancellationToken ct) =>
         ActAsync(id, "reboot", new JsonObject { ["type"] = hard ? "HARD" : "SOFT" }, ct);

@@ -7,8 +7,8 @@ using Lifeboat.Sites.Qemu.Host;
 namespace Lifeboat.Sites.OpenStack.Filling;
 
 /// <summary>
-/// Copies a point-in-time view into a new volume, behind Cinder's back, with QEMU's own tool: nothing is in it yet and
-/// nobody has it, so what the view has no data for is passed over.
+/// Copies a point-in-time view into a volume that nobody runs from, behind Cinder's back, with QEMU's own tool. Of a new
+/// one, which is empty, what the view has no data for is passed over.
 /// </summary>
 /// <remarks>
 /// A controller that is killed leaves its copy running. That copy holds a lock as long as it lives, which the next one
@@ -26,7 +26,8 @@ internal sealed class VolumeFiller(string locks, TimeProvider time)
 
     /// <exception cref="SiteException">The place cannot be reached, the volume is not there or too short, or the copy
     /// failed.</exception>
-    public async Task FillAsync(string volume, VolumePlace place, DiskSource from, long sizeBytes,
+    /// <param name="isNew">False: something else is in it, which goes.</param>
+    public async Task FillAsync(string volume, VolumePlace place, DiskSource from, long sizeBytes, bool isNew,
         CancellationToken ct)
     {
         Directory.CreateDirectory(locks);
@@ -35,7 +36,7 @@ internal sealed class VolumeFiller(string locks, TimeProvider time)
         var done = await Tool.RunAsync("flock",
         [
             "--no-fork", LockOf(volume), Tool.Find("qemu-img") ?? throw Tool.Missing("qemu-img"), "convert", "-n",
-            "--target-is-zero", "-m", "8", "-W", "-t", "writeback", "--image-opts",
+            .. isNew ? ["--target-is-zero"] : Array.Empty<string>(), "-m", "8", "-W", "-t", "writeback", "--image-opts",
             "driver=raw,file.driver=nbd,file.server.type=unix,"
                 + $"file.server.path={Escaped(from.ViewSocket!)},file.export={Escaped(from.ViewExport ?? "")}",
             "--target-image-opts", target,
@@ -107,12 +108,10 @@ internal sealed class VolumeFiller(string locks, TimeProvider time)
     // As `--image-opts` takes them.
     private static string Options(string volume, VolumePlace place)
     {
-        if (place.Rbd is not { } rbd)
-            return $"driver={place.Format},file.driver=file,"
-                + $"file.filename={Escaped(Path.Combine(place.Folder!, $"volume-{volume}"))}";
-        var space = rbd.Namespace is { } name ? $"file.namespace={Escaped(name)}," : "";
-        return $"driver=raw,file.driver=rbd,file.pool={Escaped(rbd.Pool)},{space}file.image=volume-{Escaped(volume)},"
-            + $"file.conf={Escaped(rbd.ConfigurationFile)},file.user={Escaped(rbd.User)}";
+        var image = place.ImageOf(volume);
+        if (DiskImage.IsFile(image)) return $"driver={place.Format},file.driver=file,file.filename={Escaped(image)}";
+        return "driver=raw," + string.Join(',',
+            DiskImage.OptionsOf(image).Select(o => $"file.{o.Key}={Escaped(o.Value!.GetValue<string>())}"));
     }
 
     private static string Escaped(string text) => text.Replace(",", ",,", StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
 using Lifeboat.Contracts.Sites;
 
 namespace Lifeboat.Sites.OpenStack.Filling;
@@ -17,6 +18,32 @@ public sealed record VolumePlace
     /// <summary>Of the files in <see cref="Folder"/>: `raw`, or `qcow2` where Cinder has `nfs_qcow2_volumes`. It is not
     /// guessed: what a guest wrote at the beginning of a raw disk could look like anything.</summary>
     public string Format { get; init; } = "raw";
+
+    /// <summary>Where a volume's content is now, as <see cref="SiteDisk.File"/> has it.</summary>
+    internal string ImageOf(string volume)
+    {
+        var name = $"volume-{volume}";
+        return Rbd is null ? Path.Combine(Folder!, ActiveFile(name)) : DiskImage.OfRbd(Rbd, name);
+    }
+
+    // Cinder's file drivers keep beside a volume with snapshots which file of the chain is written to.
+    private string ActiveFile(string name)
+    {
+        try
+        {
+            using var info = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder!, name + ".info")));
+            return info.RootElement.TryGetProperty("active", out var active)
+                && active.GetString() is { Length: > 0 } file ? Path.GetFileName(file) : name;
+        }
+        catch (FileNotFoundException)
+        {
+            return name;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return name;
+        }
+    }
 
     public IEnumerable<string> Problems()
     {

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Sites;
+using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Instances;
+using Lifeboat.Sites;
+
+namespace Lifeboat.Controller.Sides;
+
+// An instance that comes back to a site that has it still: what its disks there hold may be written over.
+//
+// Invariant (I5): only where the replica here began as a copy of that very disk, all of it in the group's history or
+// kept beside it, and where the instance was not started since.
+internal sealed partial class LocalSide
+{
+    private async Task<Dictionary<string, string>> StintsAsync(GroupDefinition group, CancellationToken ct)
+    {
+        var stints = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var member in group.Members.Where(_ => site is IWritesOverDisks))
+            if (await FindInstanceAsync(member.Instance, ct) is { Stint: { } stint }) stints[member.Instance] = stint;
+        return stints;
+    }
+
+    private async Task<StartRequest> WithHeldAsync(StartRequest request, CancellationToken ct)
+    {
+        if (site is not IWritesOverDisks || request.Bubble is not null
+            || await FindInstanceAsync(request.Instance, ct) is not { } here) return request;
+        var held = HeldDisks(here);
+        return request with { Disks = [.. request.Disks.Select(d => d with { Held = held.Contains(d.Disk) })] };
+    }
+
+    // Of an instance that this site has as somebody else's own, and that would come back to it.
+    private async Task<IReadOnlyList<string>> UnheldAsync(InstanceDescription description, CancellationToken ct)
+    {
+        if (site is not IWritesOverDisks
+            || await FindInstanceAsync(description.Name, ct) is not { Adopted: true } here) return [];
+        var held = HeldDisks(here);
+        return
+        [
+            .. description.Disks.Where(d => here.Disks.Any(h => h.Name == d.Name) && !held.Contains(d.Name))
+                .Select(d => $"disk {d.Name}: what it holds at {name} may be nowhere else, as it was never copied or "
+                    + "was started since; reprotect copies it, or remove the instance here"),
+        ];
+    }
+
+    private HashSet<string> HeldDisks(SiteInstance here)
+    {
+        var owner = groups.Now().Values.FirstOrDefault(g => !g.Removed
+            && g.Definition.Members.Any(m => m.Instance == here.Name)
+            && (g.Definition.PrimarySite == name || g.Definition.RecoverySite == name))?.Definition;
+        if (owner is null || specs.Replica(owner.Name) is not { Active: true, Spec: var replica }) return [];
+        return
+        [
+            .. from volume in owner.Volumes.Where(v => v.Instance == here.Name)
+               let seed = replica.Volumes.FirstOrDefault(v => v.Name == volume.Name)
+               let disk = here.Disks.FirstOrDefault(d => d.Name == volume.Disk)
+               where seed is { SeedStint: not null } && disk?.File is not null && seed.SeedFile == disk.File
+                   && seed.SeedStint == here.Stint
+               select volume.Disk,
+        ];
+    }
+}
