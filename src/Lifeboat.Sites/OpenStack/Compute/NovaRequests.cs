@@ -10,6 +10,9 @@ namespace Lifeboat.Sites.OpenStack.Compute;
 internal sealed record NewServer(string Name, [property: JsonPropertyName("flavorRef")] string FlavorRef,
     JsonNode Networks, IReadOnlyList<NewBlockDevice> BlockDeviceMappingV2)
 {
+    /// <summary>Null: it boots from a volume.</summary>
+    [JsonPropertyName("imageRef")]
+    public string? ImageRef { get; init; }
     public IReadOnlyList<string>? Tags { get; init; }
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
     public string? KeyName { get; init; }

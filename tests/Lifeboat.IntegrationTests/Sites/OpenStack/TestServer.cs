@@ -41,13 +41,18 @@ internal sealed class TestServer(CloudClients cloud, string name) : IAsyncDispos
         cloud.Neutron.CreateFloatingIpAsync(new NewFloatingIp(pool, port.Id, Description: name), ct);
 
     public async Task<NovaServer> BuildAsync(string part, string flavor, IReadOnlyList<CinderVolume> volumes,
-        NeutronPort? port, string? group, CancellationToken ct)
+        NeutronPort? port, string? group, CancellationToken ct, string? image = null, bool tagged = true)
     {
         var server = new NewServer($"{name}-{part}", flavor,
             port is null ? JsonValue.Create("none") : new JsonArray(new JsonObject { ["port"] = port.Id }),
-            [.. volumes.Select((v, i) => new NewBlockDevice(i == 0 ? 0 : -1, v.Id, "volume", "volume", false))])
+            [
+                .. image is null ? [] : new[] { new NewBlockDevice(0, image, "image", "local", true) },
+                .. volumes.Select((v, i) => new NewBlockDevice(i == 0 && image is null ? 0 : -1, v.Id, "volume",
+                    "volume", false)),
+            ])
         {
-            Tags = [ServerNames.Tag($"{name}-{part}")],
+            ImageRef = image,
+            Tags = tagged ? [ServerNames.Tag($"{name}-{part}")] : null,
             Metadata = new Dictionary<string, string> { ["role"] = "test" },
             Hostname = "db-1",
         };

@@ -68,7 +68,7 @@ internal static class Testbed
         return settings;
     }
 
-    private static string SourceTree()
+    public static string SourceTree()
     {
         var at = new DirectoryInfo(AppContext.BaseDirectory);
         while (at is not null && !System.IO.File.Exists(Path.Combine(at.FullName, "Lifeboat.slnx"))) at = at.Parent;
