@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Instances;
@@ -8,8 +9,9 @@ namespace Lifeboat.Controller.Sides;
 
 // An instance that comes back to a site that has it still: what its disks there hold may be written over.
 //
-// Invariant (I5): only where the replica here began as a copy of that very disk, all of it in the group's history or
-// kept beside it, and where the instance was not started since.
+// Invariant (I5): only where the replica here began as a copy of that very disk, and the instance was not started since;
+// and what that copy was of is in the group's history, since a planned move shut the guest down and nobody started it
+// again, or was kept beside the replica.
 internal sealed partial class LocalSide
 {
     private async Task<Dictionary<string, string>> StintsAsync(GroupDefinition group, CancellationToken ct)
@@ -18,6 +20,26 @@ internal sealed partial class LocalSide
         foreach (var member in group.Members.Where(_ => site is IWritesOverDisks))
             if (await FindInstanceAsync(member.Instance, ct) is { Stint: { } stint }) stints[member.Instance] = stint;
         return stints;
+    }
+
+    /// <summary>Sees to it that what the disks here hold is held. Elsewhere the disks themselves stay as they
+    /// are.</summary>
+    /// <returns>False: it is not, and they are never written over.</returns>
+    private async Task<bool> HoldAsync(GroupDefinition group, AcceptReplicaRequest request, CancellationToken ct)
+    {
+        if (site is not IWritesOverDisks) return false;
+        var known = true;
+        foreach (var member in group.Members)
+        {
+            if (await FindInstanceAsync(member.Instance, ct) is not { } here) continue;
+            known &= request.Complete && here.LeftClean
+                || HeldDisks(here).Count == group.Volumes.Count(v => v.Instance == here.Name);
+        }
+        if (known) return true;
+        // One that cannot be copied cannot be kept either.
+        if ((await DisksAsync(group.Volumes, ct)).Count < group.Volumes.Count()) return false;
+        await KeepAsync(group, request.KeepAs ?? $"left-{group.Epoch}", ct);
+        return true;
     }
 
     private async Task<StartRequest> WithHeldAsync(StartRequest request, CancellationToken ct)

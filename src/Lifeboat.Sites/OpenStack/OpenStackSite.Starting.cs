@@ -79,6 +79,7 @@ internal sealed partial class OpenStackSite : IRestartsInstances, IMovesToNative
             throw new SiteException(SiteFault.Timeout, $"{instance}: the guest did not shut down within "
                 + $"{_options.NovaShutdownTimeout.TotalSeconds:0} s and Nova pulled its plug; it is stopped, and what "
                 + "it had not flushed is lost");
+        await MarkShutDownAsync(server.Id, ct);
         return true;
     }, ct);
 

@@ -78,7 +78,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         var found = await DescribeAsync(instance, server, await SurroundingsAsync(ct), ct);
         return found.Power is InstancePower.Running or InstancePower.Paused
             ? await _guests.WithDevicesAsync(found, server.Id, ct)
-            : found with { Stint = await _cloud.Nova.FindLastStartAsync(server.Id, ct) };
+            : await WithStintAsync(found, server, ct);
     });
 
     public Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct) =>
