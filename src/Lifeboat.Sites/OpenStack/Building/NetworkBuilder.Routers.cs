@@ -9,6 +9,9 @@ namespace Lifeboat.Sites.OpenStack.Building;
 
 internal sealed partial class NetworkBuilder
 {
+    private const int AttemptsMax = 4;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
     private async Task ConnectAsync(CloudRouter wanted, CloudNetwork network, string id,
         IReadOnlyList<NeutronSubnet> subnets, ServerMapping mapping, CancellationToken ct)
     {
@@ -44,49 +47,55 @@ internal sealed partial class NetworkBuilder
         }
     }
 
-    // By the subnet where the router is its gateway, else by a port with the address that it had.
+    // Others may do the same at this moment, and an attempt whose answer was lost may have done it.
     private async Task PlaceAsync(string router, string network, NeutronSubnet subnet, string address,
         CancellationToken ct)
     {
-        if (await IsThereAsync()) return;
-        var at = new RouterInterface(subnet.Id);
-        if (address != subnet.GatewayIp && subnet.IpVersion == 4)
+        for (var attempt = 1; ; attempt++)
         {
-            var port = await FindAsync() ?? await MakeAsync();
-            // Another controller's, which is on the router by now.
-            if (port is null && await IsThereAsync()) return;
-            at = new RouterInterface(PortId: port?.Id ?? throw new CloudException(CloudFault.AddressTaken,
-                $"{address} in {subnet.Cidr}, which a router is to have, is somebody's already"));
+            if ((await cloud.Neutron.PortsOnAsync(network, ct)).Any(p => p.IsRouter() && p.DeviceId == router
+                && (p.FixedIps ?? []).Any(f => f.IpAddress == address))) return;
+            try
+            {
+                await cloud.Neutron.AddInterfaceAsync(router, await InterfaceAsync(network, subnet, address, ct), ct);
+                return;
+            }
+            catch (CloudException e) when (attempt < AttemptsMax && e.Fault is (CloudFault.Conflict
+                or CloudFault.Refused or CloudFault.AddressTaken))
+            {
+                await Task.Delay(Pause * attempt, time, ct);
+            }
         }
-        try
-        {
-            await cloud.Neutron.AddInterfaceAsync(router, at, ct);
-        }
-        catch (CloudException e) when (e.Fault is CloudFault.Conflict or CloudFault.Refused)
-        {
-            // An attempt whose answer was lost, or somebody else's subnet that is in the way.
-            if (!await IsThereAsync()) throw;
-        }
+    }
+
+    // By the subnet where the router is its gateway, else by a port with the address that it had.
+    private async Task<RouterInterface> InterfaceAsync(string network, NeutronSubnet subnet, string address,
+        CancellationToken ct)
+    {
+        if (address == subnet.GatewayIp || subnet.IpVersion == 6) return new RouterInterface(subnet.Id);
+        return new RouterInterface(PortId: (await FindAsync() ?? await MakeAsync()).Id);
 
         async Task<NeutronPort?> FindAsync() => (await cloud.Neutron.PortsOnAsync(network, ct)).FirstOrDefault(p =>
             p.DeviceId is null or "" && (p.FixedIps ?? []).Any(f => f.IpAddress == address));
 
-        async Task<NeutronPort?> MakeAsync()
+        async Task<NeutronPort> MakeAsync()
         {
-            var wanted = new NewPort("", network) { FixedIps = [new NeutronFixedIp(subnet.Id, address)] };
+            // As a router's own from the start: others get an IPv6 address besides, if the network has them.
+            var wanted = new NewPort("", network)
+            {
+                FixedIps = [new NeutronFixedIp(subnet.Id, address)],
+                DeviceOwner = PortOwners.Routers[0],
+            };
             try
             {
                 return await cloud.Neutron.CreatePortAsync(wanted, ct);
             }
             catch (CloudException e) when (e.Fault is CloudFault.AddressTaken)
             {
-                return await MakeWayAsync(network, [address], ct) ? await cloud.Neutron.CreatePortAsync(wanted, ct)
-                    : await FindAsync();
+                if (!await MakeWayAsync(network, [address], ct)) throw;
+                return await cloud.Neutron.CreatePortAsync(wanted, ct);
             }
         }
-
-        async Task<bool> IsThereAsync() => (await cloud.Neutron.PortsOnAsync(network, ct)).Any(p => p.IsRouter()
-            && p.DeviceId == router && (p.FixedIps ?? []).Any(f => f.SubnetId == subnet.Id));
     }
 
     // A route needs the network that its next hop is on; what comes later brings its routes along.

@@ -67,7 +67,7 @@ internal static class ThreeTiers
     // Nothing goes out over IPv6: of what Neutron puts into a new group one rule is too many.
     public static readonly CloudSecurityGroup DataGroup = new("data", null, true,
     [
-        new CloudSecurityRule("ingress", "IPv4", "tcp", 1, 65535, null, "web"),
+        new CloudSecurityRule("ingress", "IPv4", "tcp", 1, 60000, null, "web"),
         new CloudSecurityRule("ingress", "IPv4", null, null, null, null, "data"),
         new CloudSecurityRule("egress", "IPv4", null, null, null, null, null),
     ]);
