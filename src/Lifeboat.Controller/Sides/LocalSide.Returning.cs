@@ -50,18 +50,20 @@ internal sealed partial class LocalSide
         return request with { Disks = [.. request.Disks.Select(d => d with { Held = held.Contains(d.Disk) })] };
     }
 
-    // Of an instance that this site has as somebody else's own, and that would come back to it.
-    private async Task<IReadOnlyList<string>> UnheldAsync(InstanceDescription description, CancellationToken ct)
+    // Of instances that this site has as somebody else's own, and that would come back to it.
+    private async Task<IReadOnlyList<string>> UnheldAsync(IReadOnlyList<InstanceDescription> instances,
+        CancellationToken ct)
     {
-        if (site is not IWritesOverDisks
-            || await FindInstanceAsync(description.Name, ct) is not { Adopted: true } here) return [];
-        var held = HeldDisks(here);
-        return
-        [
-            .. description.Disks.Where(d => here.Disks.Any(h => h.Name == d.Name) && !held.Contains(d.Name))
-                .Select(d => $"disk {d.Name}: what it holds at {name} may be nowhere else, as it was never copied or "
-                    + "was started since; reprotect copies it, or remove the instance here"),
-        ];
+        var said = new List<(string, string)>();
+        foreach (var instance in instances.Where(_ => site is IWritesOverDisks))
+        {
+            if (await FindInstanceAsync(instance.Name, ct) is not { Adopted: true } here) continue;
+            var held = HeldDisks(here);
+            said.AddRange(instance.Disks.Where(d => here.Disks.Any(h => h.Name == d.Name) && !held.Contains(d.Name))
+                .Select(d => (instance.Name, $"disk {d.Name}: what it holds at {name} may be nowhere else, as it was "
+                    + "never copied or was started since; reprotect copies it, or remove the instance here")));
+        }
+        return SiteFit.Said(said);
     }
 
     private HashSet<string> HeldDisks(SiteInstance here)

@@ -72,7 +72,7 @@ internal static partial class ApiOperations
             ReadsOnly = true,
         },
         new($"POST {Group}/runs", "startRun", "Starts a run of a recovery plan.",
-            WrongSite, WrongState, RunInProgress, PointUnknown, NoRecoveryPoint, Diverged, PeerUnreachable)
+            WrongSite, WrongState, RunInProgress, PointUnknown, NoRecoveryPoint, Diverged, PeerUnreachable, PlanGaps)
         {
             Status = 202,
             Answer = typeof(RunInfo),

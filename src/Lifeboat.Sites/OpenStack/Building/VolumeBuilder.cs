@@ -89,6 +89,10 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
         foreach (var volume in await OfAsync(instance, ct)) await RemoveAsync(volume, ct);
     }
 
+    /// <summary>Volumes that we made and no guest wrote to.</summary>
+    public async Task<IEnumerable<CinderVolume>> UnusedAsync(CancellationToken ct) =>
+        (await OursAsync(ct)).Where(v => !IsMarked(v, UsedKey));
+
     /// <summary>Names of volumes that were made for a drill and are still there.</summary>
     public async Task<IReadOnlyList<string>> OfBubbleAsync(string bubble, CancellationToken ct) =>
     [

@@ -100,8 +100,8 @@ public sealed class OpenStackApiConformance
         var flavor = new CloudFlavor("huge", 64, 1 << 20, 0, 0, 0);
         var huge = description with { Cloud = described with { Flavor = flavor } };
         var gaps = CloudMapper.Map([huge], inventory, new RecoveryMap()).Gaps;
-        Assert.Contains(gaps, g => g.StartsWith("no flavor has 64 vCPU", StringComparison.Ordinal));
-        Assert.Contains(gaps, g => g.StartsWith("quota of Nova:", StringComparison.Ordinal));
+        Assert.Contains(gaps, g => g.StartsWith("db: no flavor has 64 vCPU", StringComparison.Ordinal));
+        Assert.Contains(gaps, g => g.StartsWith("db: quota of Nova:", StringComparison.Ordinal));
     }
 
     [Fact]
