@@ -42,7 +42,7 @@ public sealed partial class Runner
             if (failure.WorthRetrying && attempt < options.AttemptsMax)
             {
                 await Task.Delay(delay, time, ct);
-                delay *= 2;
+                delay = Longer(delay);
                 continue;
             }
             LogUndoFailed(failure.Cause, execution.Run.Id, step.Name, failure.Reason, failure.Message);

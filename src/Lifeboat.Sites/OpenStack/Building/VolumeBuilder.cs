@@ -134,7 +134,7 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
                 asked = true;
             }
             if (time.GetElapsedTime(start) >= limits.Stop)
-                throw new CloudException(CloudFault.Timeout, $"volume {left.Name} ({left.Id}) is still {left.Status} "
+                throw new CloudException(CloudFault.TooSlow, $"volume {left.Name} ({left.Id}) is still {left.Status} "
                     + $"{limits.Stop.TotalSeconds:0} s after its removal");
             await Task.Delay(Look, time, ct);
         }
@@ -153,7 +153,7 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
                 throw new CloudException(CloudFault.BuildFailed, $"volume {now.Name} ({now.Id}) of type "
                     + $"'{now.VolumeType}' is in {now.Status}: Cinder could not make it");
             if (time.GetElapsedTime(start) >= limits.Volume)
-                throw new CloudException(CloudFault.Timeout, $"volume {now.Name} ({now.Id}) is still {now.Status} "
+                throw new CloudException(CloudFault.TooSlow, $"volume {now.Name} ({now.Id}) is still {now.Status} "
                     + $"after {limits.Volume.TotalSeconds:0} s") { MaybeDone = true };
             await Task.Delay(Look, time, ct);
         }

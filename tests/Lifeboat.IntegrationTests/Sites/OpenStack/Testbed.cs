@@ -36,7 +36,10 @@ internal static class Testbed
 
     /// <summary>Options of a site that is that cloud; volumes of the type `rbd` can be filled.</summary>
     /// <param name="folder">For the configuration of Ceph that the options name.</param>
-    public static JsonElement Options(string folder)
+    public static JsonElement Options(string folder) =>
+        JsonSerializer.SerializeToElement(DriverOptions(folder), ContractJson.Options);
+
+    public static OpenStackSiteOptions DriverOptions(string folder)
     {
         var ceph = Path.Combine(SiteFolder, "shared", "ceph");
         var configuration = Path.Combine(folder, "ceph.conf");
@@ -44,7 +47,7 @@ internal static class Testbed
             .First(l => l.StartsWith("mon_host", StringComparison.Ordinal));
         System.IO.File.WriteAllText(configuration,
             $"[global]\n{monitors}\n[client]\nkeyring = {Path.Combine(ceph, "ceph.client.cinder.keyring")}\n");
-        return JsonSerializer.SerializeToElement(new OpenStackSiteOptions
+        return new OpenStackSiteOptions
         {
             Cloud = Member,
             CloudsFile = File,
@@ -56,7 +59,7 @@ internal static class Testbed
                     Rbd = new RbdSettings { Pool = "volumes", ConfigurationFile = configuration, User = "cinder" },
                 },
             },
-        }, ContractJson.Options);
+        };
     }
 
     public static async Task<CloudSettings> SettingsAsync(string cloud, CancellationToken ct)
