@@ -107,6 +107,9 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
             RemoveAsync, time, ct);
     }
 
+    /// <summary>Removes those that no guest ran from; its server is gone.</summary>
+    public Task RemoveUnusedAsync(string instance, CancellationToken ct) => DropUnusedAsync(instance, "", ct);
+
     // Of requests that were given up: nothing ran from them. What a guest wrote to is never thrown away here (I5).
     private async Task DropUnusedAsync(string instance, string digest, CancellationToken ct)
     {

@@ -130,7 +130,9 @@ internal sealed class CloudProxy : IAsyncDisposable
         request.Headers.Add("X-Auth-Token", token);
         request.Headers.Add("X-Subject-Token", token);
         using var answer = await _http.SendAsync(request, CancellationToken.None);
-        Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
+        // It may have ended before, with its user.
+        Assert.True(answer.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.Unauthorized,
+            $"Keystone does not revoke it: {answer.StatusCode}");
         _revoked[token] = true;
     }
 

@@ -62,11 +62,19 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
         for (RunInfo? seen = null; ; await Task.Delay(300, ct))
         {
             var answer = await B.RunAsync(["run", "get", $"{run}", "-o", "json"], ct);
-            if (answer.ExitCode == 0)
+            // Of a run that failed it is shown with an exit code that says so.
+            if (answer.Output.StartsWith('{'))
                 seen = JsonSerializer.Deserialize<RunInfo>(answer.Output, ContractJson.Options)!;
             if (seen is not null && holds(seen)) return seen;
             Assert.True(Stopwatch.GetElapsedTime(start) < RunLimit, $"waited in vain; {Told(seen)} {answer.Talk}");
         }
+    }
+
+    /// <summary>Takes a run up again and waits for its end.</summary>
+    public async Task<RunInfo> RetryAsync(Guid run, CancellationToken ct)
+    {
+        await B.MustAsync(["run", "retry", $"{run}"], ct);
+        return await EndAsync(run, ct);
     }
 
     public Task<RunInfo> EndAsync(Guid run, CancellationToken ct) => UntilAsync(run, r => r.Finished, ct);

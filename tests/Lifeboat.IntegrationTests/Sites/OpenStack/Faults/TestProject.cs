@@ -34,6 +34,7 @@ internal sealed class TestProject : IAsyncDisposable
 
     public static async Task<TestProject> CreateAsync(string name, CancellationToken ct)
     {
+        Testbed.SkipUnlessAsked();
         var settings = await Testbed.SettingsAsync(Testbed.Member, ct);
         var domain = new CloudDomain("default", null);
         var project = new TestProject(name, settings with
@@ -65,6 +66,23 @@ internal sealed class TestProject : IAsyncDisposable
     /// <summary>A role over all of the cloud.</summary>
     public async Task GrantSystemAsync(string user, string role, CancellationToken ct) =>
         await PutAsync($"system/users/{user}/roles/{await IdAsync("role", role, ct)}", ct);
+
+    /// <summary>The id of a flavor of its own with so much memory, which may be more than any host has.</summary>
+    public async Task<string> FlavorAsync(int memoryMiB, CancellationToken ct)
+    {
+        var name = $"{Name}.{memoryMiB}";
+        if ((await Cloud.Nova.FlavorsAsync(ct)).FirstOrDefault(f => f.Name == name) is { } known) return known.Id;
+        var made = await _admin.PostAsync(CloudApi.Compute, "flavors", new JsonObject
+        {
+            ["flavor"] = new JsonObject { ["name"] = name, ["ram"] = memoryMiB, ["vcpus"] = 1, ["disk"] = 0 },
+        }, CinderJson.Default.JsonObject, CinderJson.Default.JsonObject, ct);
+        return made["flavor"]!["id"]!.GetValue<string>();
+    }
+
+    /// <summary>Its user may log in no more, or again.</summary>
+    public async Task DisableAsync(bool disabled, CancellationToken ct) => await ChangeAsync(CloudApi.Identity,
+        HttpMethod.Patch, $"users/{await IdAsync("user", Name, ct)}",
+        new JsonObject { ["user"] = new JsonObject { ["enabled"] = !disabled } }, ct);
 
     /// <summary>All that there is in it, by kind, name and id: two of them tell what was made in between.</summary>
     public async Task<IReadOnlyList<string>> ThingsAsync(CancellationToken ct) =>
@@ -105,6 +123,9 @@ internal sealed class TestProject : IAsyncDisposable
             if (await FindAsync("user", Name, ct) is not null) await EmptyAsync(new CloudClients(session), id, ct);
             await DeleteAsync($"projects/{id}", ct);
         }
+        foreach (var flavor in await Admin.Nova.FlavorsAsync(ct))
+            if (flavor.Name.StartsWith(Name + ".", StringComparison.Ordinal))
+                await _admin.DeleteAsync(CloudApi.Compute, $"flavors/{flavor.Id}", ct);
         foreach (var user in _users.Append(Name).Distinct())
             if (await FindAsync("user", user, ct) is { } id2) await DeleteAsync($"users/{id2}", ct);
     }
