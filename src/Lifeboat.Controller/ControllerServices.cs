@@ -88,7 +88,7 @@ internal static class ControllerServices
             .AddSingleton<EventEndpoints>().AddSingleton<HealthEndpoints>().AddSingleton<QuiesceEndpoints>()
             .AddSingleton<FollowUpEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<TenantEndpoints>()
             .AddSingleton<AuditEndpoints>().AddSingleton<StatusEndpoints>().AddSingleton<UsageEndpoints>()
-            .AddSingleton<PolicyEndpoints>().AddSingleton<DeclarationEndpoints>();
+            .AddSingleton<PolicyEndpoints>().AddSingleton<DeclarationEndpoints>().AddSingleton<VersionEndpoints>();
     }
 
     // Kinds of documents, what others need first.

@@ -27,9 +27,8 @@ public sealed class FailoverFaults
         await using var pair = await FaultyCloudPair.StartAsync("lb-fault", Ct);
         var before = await pair.Project.ThingsAsync(Ct);
         await BuildFailsAsync(pair, before);
-        await NovaStaysAwayAsync(pair);
-
-        var point = await TakenUpAgainAsync(pair, before);
+        var cut = await NovaStaysAwayAsync(pair);
+        var point = await TakenUpAgainAsync(pair, cut, before);
         await ProveAsync(pair, point);
     }
 
@@ -52,7 +51,7 @@ public sealed class FailoverFaults
     }
 
     // Site a is lost. Nova builds the server, its answer does not arrive, and nothing after it.
-    private static async Task NovaStaysAwayAsync(FaultyCloudPair pair)
+    private static async Task<RunInfo> NovaStaysAwayAsync(FaultyCloudPair pair)
     {
         pair.Pair.A.KillEverything();
         await pair.Vm.KillAsync(Ct);
@@ -67,12 +66,12 @@ public sealed class FailoverFaults
             FaultyCloudPair.Told(ended));
         Assert.StartsWith("start-instances: Nova", ended.Detail, StringComparison.Ordinal);
         Assert.DoesNotContain(ended.Steps, s => s.State is StepState.Undone);
+        return ended;
     }
 
-    private static async Task<RecoveryPoint> TakenUpAgainAsync(FaultyCloudPair pair, IReadOnlyList<string> before)
+    private static async Task<RecoveryPoint> TakenUpAgainAsync(FaultyCloudPair pair, RunInfo run,
+        IReadOnlyList<string> before)
     {
-        var runs = await pair.B.AskAsync<IReadOnlyList<RunInfo>>(["run", "list", FieldPair.Group], Ct);
-        var run = runs.Single(r => r.State is RunState.Failed);
         // It is still pinned, or it could be gone when the run goes on.
         var point = Assert.Single(await pair.PointsAsync(Ct), p => p.Id == run.PointId);
         Assert.True(point.State is PointState.Pinned, $"point {point.Id} is not pinned");

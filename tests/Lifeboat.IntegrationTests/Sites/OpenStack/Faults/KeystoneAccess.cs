@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Net.Http.Json;
+using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
@@ -37,6 +37,7 @@ public sealed class KeystoneAccess
             await ProjectsAndRolesAsync(site, project, keystone);
             await OthersAsync(site, project, keystone, proxy);
             await KeystoneDownAsync(site, keystone, proxy);
+            await ByCatalogueAsync(site, project, proxy);
         }
         finally
         {
@@ -126,6 +127,29 @@ public sealed class KeystoneAccess
         await client.GroupsAsync(Ct);
     }
 
+    // As any user of the cloud: by the catalogue, with a token of `clouds.yaml`, over HTTPS.
+    private static async Task ByCatalogueAsync(FieldSite site, TestProject project, CloudProxy proxy)
+    {
+        var url = new Uri($"https://{SiteConfiguration.Read(site.Directory).ControllerListen}/");
+        await project.PublishAsync("disaster-recovery", url, Ct);
+        var folder = Directory.CreateDirectory(Path.Combine(site.Directory, "user")).FullName;
+        var yaml = proxy.Yaml("shop", project.Settings.Region, Name, TestProject.Password, Name);
+        var clouds = Path.Combine(folder, "clouds.yaml");
+        await File.WriteAllTextAsync(clouds, yaml, Ct);
+        var untrusted = await RunAsync("group", "list");
+        Assert.Contains("disaster_recovery_fingerprint", untrusted.Errors);
+        await File.WriteAllTextAsync(clouds,
+            $"{yaml.TrimEnd()}\n    disaster_recovery_cacert: {site.Paths.CaCertificate}\n", Ct);
+        var answer = await RunAsync("tenant", "list", "-o", "json");
+        Assert.True(answer.ExitCode == 0, answer.Errors);
+        Assert.Contains(Name, answer.Output);
+        Assert.DoesNotContain("other", answer.Output);
+
+        Task<HostCommand> RunAsync(params string[] command) => HostCommand.RunAsync("env",
+            ["-C", folder, $"OS_CLIENT_CONFIG_FILE={clouds}", "dotnet", FieldSite.BuiltCommand, "--os-cloud", "shop",
+                .. command], Ct);
+    }
+
     private static Task StrangerAsync(FieldSite site, string token, string says) =>
         RefusedAsync(ReasonCode.NotAuthenticated, says, async () =>
         {
@@ -170,7 +194,7 @@ public sealed class KeystoneAccess
         public async Task<string> TakeAsync(string user, JsonObject? scope)
         {
             using var http = new HttpClient();
-            using var answer = await http.PostAsJsonAsync(new Uri(keystone, "/v3/auth/tokens"), new JsonObject
+            var body = new JsonObject
             {
                 ["auth"] = new JsonObject
                 {
@@ -188,7 +212,10 @@ public sealed class KeystoneAccess
                     },
                     ["scope"] = scope?.DeepClone() ?? "unscoped",
                 },
-            }, Ct);
+            };
+            // With its length: uWSGI takes no body in chunks.
+            using var content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue("application/json"));
+            using var answer = await http.PostAsync(new Uri(keystone, "/v3/auth/tokens"), content, Ct);
             Assert.True(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(Ct));
             return answer.Headers.GetValues("X-Subject-Token").Single();
         }

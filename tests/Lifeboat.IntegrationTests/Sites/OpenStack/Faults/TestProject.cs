@@ -79,6 +79,20 @@ internal sealed class TestProject : IAsyncDisposable
         return made["flavor"]!["id"]!.GetValue<string>();
     }
 
+    /// <summary>An endpoint of this type in the catalogue of the site; it goes with the project.</summary>
+    public async Task PublishAsync(string type, Uri url, CancellationToken ct)
+    {
+        var id = await MakeAsync("service", Name, new JsonObject { ["type"] = type, ["name"] = Name }, ct);
+        await _admin.PostAsync(CloudApi.Identity, "endpoints", new JsonObject
+        {
+            ["endpoint"] = new JsonObject
+            {
+                ["service_id"] = id, ["interface"] = "public", ["region_id"] = Settings.Region,
+                ["url"] = url.ToString(),
+            },
+        }, CinderJson.Default.JsonObject, CinderJson.Default.JsonObject, ct);
+    }
+
     /// <summary>Its user may log in no more, or again.</summary>
     public async Task DisableAsync(bool disabled, CancellationToken ct) => await ChangeAsync(CloudApi.Identity,
         HttpMethod.Patch, $"users/{await IdAsync("user", Name, ct)}",
@@ -123,6 +137,7 @@ internal sealed class TestProject : IAsyncDisposable
             if (await FindAsync("user", Name, ct) is not null) await EmptyAsync(new CloudClients(session), id, ct);
             await DeleteAsync($"projects/{id}", ct);
         }
+        if (await FindAsync("service", Name, ct) is { } service) await DeleteAsync($"services/{service}", ct);
         foreach (var flavor in await Admin.Nova.FlavorsAsync(ct))
             if (flavor.Name.StartsWith(Name + ".", StringComparison.Ordinal))
                 await _admin.DeleteAsync(CloudApi.Compute, $"flavors/{flavor.Id}", ct);
