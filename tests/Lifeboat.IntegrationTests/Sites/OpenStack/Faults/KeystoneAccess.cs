@@ -8,6 +8,7 @@ using Lifeboat.IntegrationTests.Life;
 using Lifeboat.Protection;
 using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Testing.Field;
+using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.IntegrationTests.Sites.OpenStack.Faults;
 
