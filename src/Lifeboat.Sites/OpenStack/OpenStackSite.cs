@@ -86,10 +86,19 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
             : await WithStintAsync(found, server, ct);
     });
 
+    /// <summary>What was begun of it and never ran goes: nobody could start it, and it holds addresses and
+    /// quotas.</summary>
     public Task StopAsync(string instance, CancellationToken ct) => AloneAsync(instance, async () =>
     {
-        if (await FindAsync(instance, ct) is not { Status: not ("SHUTOFF" or "DELETED") } server) return true;
-        // A build that failed: there is nothing that could write.
+        var server = await FindAsync(instance, ct);
+        if (server is null or { Status: "DELETED" } || IsFailedBuild(server))
+        {
+            await _builder.RemoveAsync(instance, ct);
+            await _volumes.RemoveUnusedAsync(instance, ct);
+            return true;
+        }
+        if (server.Status == "SHUTOFF") return true;
+        // Broken in another way, and not running: there is nothing that could write.
         if (server is { Status: "ERROR", TaskState: null } && Power(server) is InstancePower.Stopped) return true;
         await StopAsync(server, ct);
         return true;
@@ -126,6 +135,10 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _seen = new Seen(project, _time.GetTimestamp());
         return project;
     }
+
+    // Ours, and no guest ever ran in it.
+    private static bool IsFailedBuild(NovaServer server) => server is { Status: "ERROR", TaskState: null,
+        LaunchedAt: null } && ServerNames.Tagged(server) is not null;
 
     private async Task StopAsync(NovaServer server, CancellationToken ct)
     {

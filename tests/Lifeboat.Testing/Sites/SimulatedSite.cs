@@ -43,6 +43,9 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
         queue.Enqueue(new PlannedFault(fault, afterEffect));
     }
 
+    /// <summary>What was to fail and has not does not.</summary>
+    public void Forgive() => _faults.Clear();
+
     /// <summary>The whole site loses power: nothing runs any more, disks stay.</summary>
     public void LosePower()
     {

@@ -98,7 +98,8 @@ internal static partial class ApiOperations
             Answer = typeof(RunInfo),
         },
         new($"POST {Run}/retry", "retryRun",
-            "Goes on with a failed run that was not undone, from the step that failed.", WrongState, RunInProgress)
+            "Goes on with a failed run that was not undone, from the step that failed; of a drill with what could not "
+                + "be cleaned up.", WrongState, RunInProgress)
         {
             Status = 202,
             Answer = typeof(RunInfo),

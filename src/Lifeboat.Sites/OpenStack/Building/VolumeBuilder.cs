@@ -116,6 +116,9 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
             RemoveAsync, time, ct);
     }
 
+    /// <summary>Removes those that no guest ran from; its server is gone.</summary>
+    public Task RemoveUnusedAsync(string instance, CancellationToken ct) => DropUnusedAsync(instance, "", ct);
+
     // Of requests that were given up: nothing ran from them. What a guest wrote to is never thrown away here (I5).
     private async Task DropUnusedAsync(string instance, string digest, CancellationToken ct)
     {
@@ -143,7 +146,7 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
                 asked = true;
             }
             if (time.GetElapsedTime(start) >= limits.Stop)
-                throw new CloudException(CloudFault.Timeout, $"volume {left.Name} ({left.Id}) is still {left.Status} "
+                throw new CloudException(CloudFault.TooSlow, $"volume {left.Name} ({left.Id}) is still {left.Status} "
                     + $"{limits.Stop.TotalSeconds:0} s after its removal");
             await Task.Delay(Look, time, ct);
         }
@@ -162,7 +165,7 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
                 throw new CloudException(CloudFault.BuildFailed, $"volume {now.Name} ({now.Id}) of type "
                     + $"'{now.VolumeType}' is in {now.Status}: Cinder could not make it");
             if (time.GetElapsedTime(start) >= limits.Volume)
-                throw new CloudException(CloudFault.Timeout, $"volume {now.Name} ({now.Id}) is still {now.Status} "
+                throw new CloudException(CloudFault.TooSlow, $"volume {now.Name} ({now.Id}) is still {now.Status} "
                     + $"after {limits.Volume.TotalSeconds:0} s") { MaybeDone = true };
             await Task.Delay(Look, time, ct);
         }

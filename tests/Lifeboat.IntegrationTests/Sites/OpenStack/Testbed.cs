@@ -19,12 +19,20 @@ namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 internal static class Testbed
 {
     /// <summary>The member's login at the site to try, as `clouds.yaml` calls it.</summary>
-    public static string Member { get; } = Environment.GetEnvironmentVariable("LIFEBOAT_TESTBED_CLOUD") ?? "lifeboat-a";
+    public static string Member { get; } = Environment.GetEnvironmentVariable(Variable) ?? "lifeboat-a";
+    private const string Variable = "LIFEBOAT_TESTBED_CLOUD";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     public static async Task<CloudSession> OpenAsync(string cloud, CancellationToken ct) =>
         new(await SettingsAsync(cloud, ct), null, CloudHttpOptions.Default, TimeProvider.System,
             NullLoggerFactory.Instance);
+
+    /// <summary>For tests of minutes: they run where a testbed is what is tested.</summary>
+    public static void SkipUnlessAsked()
+    {
+        if (Environment.GetEnvironmentVariable(Variable) is null)
+            Assert.Skip("takes minutes on a testbed: ./testbed test runs it");
+    }
 
     public static string Folder => Environment.GetEnvironmentVariable("LIFEBOAT_TESTBED")
         ?? Path.Combine(SourceTree(), "artifacts", "testbed");
@@ -37,10 +45,13 @@ internal static class Testbed
     /// <summary>Options of a site that is that cloud; volumes of the type `rbd` can be filled.</summary>
     /// <param name="folder">For the configuration of Ceph that the options name.</param>
     public static JsonElement Options(string folder) =>
-        Written(OptionsOf(folder, Member["lifeboat-".Length..]) with { Cloud = Member, CloudsFile = File });
+        Written(DriverOptions(folder));
 
     public static JsonElement Written(OpenStackSiteOptions options) =>
         JsonSerializer.SerializeToElement(options, ContractJson.Options);
+
+    public static OpenStackSiteOptions DriverOptions(string folder) =>
+        OptionsOf(folder, Member["lifeboat-".Length..]) with { Cloud = Member, CloudsFile = File };
 
     /// <summary>As above, without saying which login.</summary>
     public static OpenStackSiteOptions OptionsOf(string folder, string site)
