@@ -126,7 +126,7 @@ public sealed class EmptyProjectRecovery(ITestOutputHelper output) : IAsyncDispo
         var network = new AgentNetwork();
         var (a, b) = (Double("a", network), Double("b", network));
         foreach (var side in new[] { a, b }) await side.SetGroupAsync(ThreeTiers.Definition, Ct);
-        await b.AcceptReplicaAsync(ThreeTiers.Group, seeded: false, Ct);
+        await b.AcceptReplicaAsync(ThreeTiers.Group, new AcceptReplicaRequest(Seeded: false), Ct);
         await a.StartSourceAsync(ThreeTiers.Group, Ct);
         await a.SourceAsync(ThreeTiers.Group, Ct);
         var socket = Path.Combine(_project!.Folder, "view.sock");
