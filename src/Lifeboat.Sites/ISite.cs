@@ -103,7 +103,10 @@ public interface IMovesToNative
 /// request says that what they hold is held elsewhere (<see cref="DiskSource.Held"/>). Says so by
 /// <see cref="SiteInstance.Stint"/> and by images that can be read (<see cref="SiteDisk.File"/>).
 /// </summary>
-public interface IWritesOverDisks;
+public interface IWritesOverDisks
+{
+    bool WritesOver { get; }
+}
 
 /// <summary>Can move a running instance from one of the site's hosts to another.</summary>
 public interface IMigratesInstances

@@ -128,7 +128,7 @@ internal sealed partial class RunHost : BackgroundService
     private async Task ThrowIfGapsAsync(GroupDefinition group, StartRunRequest request, CancellationToken ct)
     {
         if (request.DespiteGaps || (await _store.UnfinishedAsync(ct)).Any(r => r.Group == group.Name)) return;
-        var fit = await GroupFit.AskAsync(_here, group, request.Kind, ct);
+        var fit = await GroupFit.AskAsync(_here, group, request.Kind, Reprotects(group, request.Kind), ct);
         if (fit.Gaps.Count == 0) return;
         throw new ProblemException(ReasonCode.PlanGaps,
             $"the {RunRules.Name(request.Kind)} of group {group.Name} has {fit.Gaps.Count} gap(s) at site {_here.Name}",
@@ -141,7 +141,8 @@ internal sealed partial class RunHost : BackgroundService
         var input = await InputAsync(definition, request, ct);
         RunRules.Check(request.Kind, definition, input, _here.Name);
         var steps = await _runner.PlanAsync(request.Kind, definition, input, Protected(definition), ct);
-        var fit = await GroupFit.AskAsync(_here, definition, request.Kind, ct);
+        var fit = await GroupFit.AskAsync(_here, definition, request.Kind,
+            Reprotects(definition, request.Kind), ct);
         return new PlanInfo(group, request.Kind, _here.Name,
             [.. steps.Select(s => new PlannedStepInfo(s.Index, s.Name, s.Title, s.Predicted))],
             steps.All(s => s.Predicted is null) ? null
@@ -223,6 +224,8 @@ internal sealed partial class RunHost : BackgroundService
         foreach (var watched in _feed.Watched.Where(w => !_carried.ContainsKey(w)))
             if (await _store.FindAsync(watched, ct) is { } run) _feed.Publish(run, null);
     }
+
+    private bool Reprotects(GroupDefinition group, RunKind kind) => kind is RunKind.Failback && !Protected(group);
 
     private bool Protected(GroupDefinition group) =>
         group.RecoverySite == _here.Name && _groups.ReplicaWanted(group);

@@ -33,7 +33,7 @@ internal sealed partial class LocalSide
 
     public Task RemoveAsync(string instance, CancellationToken ct) => AskSiteAsync(site.RemoveAsync(instance, ct));
 
-    public async Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated,
+    public async Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, bool reprotects,
         CancellationToken ct)
     {
         var missing = instances.SelectMany(i => boot.Missing(i).Select(f => (i.Name,
@@ -42,7 +42,7 @@ internal sealed partial class LocalSide
         var asked = instances.Select(i => missing.Any(m => m.Name == i.Name) ? i with { Kernel = null }
             : boot.Resolve(i));
         var fit = await AskSiteAsync(site.FitAsync([.. asked], isolated, ct));
-        var unheld = fit.Gaps.Count > 0 || isolated ? [] : await UnheldAsync(instances, ct);
+        var unheld = isolated || reprotects ? [] : await UnheldAsync(instances, ct);
         return fit with { Gaps = [.. SiteFit.Said(missing), .. fit.Gaps, .. unheld] };
     }
 

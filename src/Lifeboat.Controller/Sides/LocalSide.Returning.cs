@@ -14,10 +14,12 @@ namespace Lifeboat.Controller.Sides;
 // again, or was kept beside the replica.
 internal sealed partial class LocalSide
 {
+    private bool WritesOver => site is IWritesOverDisks { WritesOver: true };
+
     private async Task<Dictionary<string, string>> StintsAsync(GroupDefinition group, CancellationToken ct)
     {
         var stints = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var member in group.Members.Where(_ => site is IWritesOverDisks))
+        foreach (var member in group.Members.Where(_ => WritesOver))
             if (await FindInstanceAsync(member.Instance, ct) is { Stint: { } stint }) stints[member.Instance] = stint;
         return stints;
     }
@@ -27,11 +29,12 @@ internal sealed partial class LocalSide
     /// <returns>False: it is not, and they are never written over.</returns>
     private async Task<bool> HoldAsync(GroupDefinition group, AcceptReplicaRequest request, CancellationToken ct)
     {
-        if (site is not IWritesOverDisks) return false;
+        if (!WritesOver) return false;
         var known = true;
         foreach (var member in group.Members)
         {
             if (await FindInstanceAsync(member.Instance, ct) is not { } here) continue;
+            if (here.Stint is null) return false;
             known &= request.Complete && here.LeftClean
                 || HeldDisks(here).Count == group.Volumes.Count(v => v.Instance == here.Name);
         }
@@ -44,7 +47,7 @@ internal sealed partial class LocalSide
 
     private async Task<StartRequest> WithHeldAsync(StartRequest request, CancellationToken ct)
     {
-        if (site is not IWritesOverDisks || request.Bubble is not null
+        if (!WritesOver || request.Bubble is not null
             || await FindInstanceAsync(request.Instance, ct) is not { } here) return request;
         var held = HeldDisks(here);
         return request with { Disks = [.. request.Disks.Select(d => d with { Held = held.Contains(d.Disk) })] };
@@ -55,9 +58,16 @@ internal sealed partial class LocalSide
         CancellationToken ct)
     {
         var said = new List<(string, string)>();
-        foreach (var instance in instances.Where(_ => site is IWritesOverDisks))
+        foreach (var instance in instances.Where(_ => WritesOver))
         {
-            if (await FindInstanceAsync(instance.Name, ct) is not { Adopted: true } here) continue;
+            // Another one of that name is a gap of the site's own.
+            if (await FindInstanceAsync(instance.Name, ct) is not { Adopted: true } here
+                || here.Description.Cloud?.ServerId != instance.Cloud?.ServerId) continue;
+            if (here.Power is not InstancePower.Stopped)
+            {
+                said.Add((instance.Name, $"it is {here.Power} at {name}: reprotect stops it, and copies what it wrote"));
+                continue;
+            }
             var held = HeldDisks(here);
             said.AddRange(instance.Disks.Where(d => here.Disks.Any(h => h.Name == d.Name) && !held.Contains(d.Name))
                 .Select(d => (instance.Name, $"disk {d.Name}: what it holds at {name} may be nowhere else, as it was "

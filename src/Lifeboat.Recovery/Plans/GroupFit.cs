@@ -10,12 +10,14 @@ namespace Lifeboat.Recovery.Plans;
 /// <summary>Whether the members that a run starts can run at its site, all together.</summary>
 public static class GroupFit
 {
-    public static Task<SiteFit> AskAsync(IOwnSide here, GroupDefinition group, RunKind kind, CancellationToken ct)
+    /// <param name="reprotects">The run begins with a reprotect, which stops and copies what is here.</param>
+    public static Task<SiteFit> AskAsync(IOwnSide here, GroupDefinition group, RunKind kind, bool reprotects,
+        CancellationToken ct)
     {
         // These start nothing.
         if (kind is RunKind.Reprotect or RunKind.Resolve) return Task.FromResult(SiteFit.Whole);
         var members = StartInstances.Bootable(group).Select(m => m.Description with { Name = m.Instance }).ToList();
         return members.Count == 0 ? Task.FromResult(SiteFit.Whole)
-            : here.FitAsync(members, kind is RunKind.TestFailover, ct);
+            : here.FitAsync(members, kind is RunKind.TestFailover, reprotects, ct);
     }
 }

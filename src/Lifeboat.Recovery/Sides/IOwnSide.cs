@@ -21,7 +21,9 @@ public interface IOwnSide : ISiteSide
     /// <summary>Stops it and removes the site's record and files of it.</summary>
     Task RemoveAsync(string instance, CancellationToken ct);
     /// <summary>Whether instances can run here together, as <see cref="ISite.FitAsync"/> says.</summary>
-    Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, CancellationToken ct);
+    /// <param name="reprotects">What these instances have here is stopped and copied before they are started.</param>
+    Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, bool reprotects,
+        CancellationToken ct);
 
     /// <summary>A capability of the site's driver (see ISite.cs); null when it has not got it.</summary>
     T? Ability<T>() where T : class;

@@ -32,7 +32,8 @@ public sealed record CheckBoth(string Primary, string Recovery) : IStep
             faults.Add($"the group is suspended until {suspended.Until:u}: resume it first");
         if (replica is null) faults.Add($"{Recovery} has no replica");
         if (!context.Run.Input.DespiteGaps)
-            faults.AddRange((await GroupFit.AskAsync(context.Here, group, RunKind.PlannedFailover, ct)).Gaps);
+            faults.AddRange((await GroupFit.AskAsync(context.Here, group, RunKind.PlannedFailover,
+                reprotects: false, ct)).Gaps);
         return faults.Count == 0
             ? StepOutcome.Saw($"both in epoch {group.Epoch}, streaming, lag {source!.Lag.TotalMilliseconds:0} ms")
             : throw new ProblemException(ReasonCode.WrongState,

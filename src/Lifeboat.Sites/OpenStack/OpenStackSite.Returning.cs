@@ -18,6 +18,8 @@ namespace Lifeboat.Sites.OpenStack;
 // Invariant (I5): nothing is written over that the request does not say is held.
 internal sealed partial class OpenStackSite : IWritesOverDisks
 {
+    public bool WritesOver => true;
+
     private const string ReturnedKey = "lifeboat-returned";
     private const string ShutDownKey = "lifeboat-shut-down";
 

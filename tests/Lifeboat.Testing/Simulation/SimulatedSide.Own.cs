@@ -62,7 +62,7 @@ internal sealed partial class SimulatedSide
         host.StartedFrom = null;
     }
 
-    public async Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated,
+    public async Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, bool reprotects,
         CancellationToken ct)
     {
         await host.PauseAsync(500, ct);

@@ -106,6 +106,7 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
             if (!entry.Guest.ShutsDown)
                 throw new SiteException(SiteFault.Timeout, $"{name}: {instance} did not shut down within {limit}");
             entry.Power = InstancePower.ShutDown;
+            entry.ShutDownProcess = entry.ProcessId;
             return true;
         }, ct);
 
@@ -163,7 +164,12 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
         entry.Power == InstancePower.Stopped ? null : entry.ProcessId,
         [.. Described(entry).Disks.OrderBy(d => d.Order).Select(d => new SiteDisk(d.Name, d.Name,
             entry.NativeDisks ? FileOf(instance, entry, d.Name) : null, "raw", d.SizeBytes, entry.NativeDisks))])
-        with { Host = entry.Host };
+        with
+        {
+            Host = entry.Host,
+            Stint = WritesOver && entry.Power is InstancePower.Stopped ? $"start {entry.ProcessId}" : null,
+            LeftClean = WritesOver && entry.ShutDownProcess == entry.ProcessId,
+        };
 
     private string FileOf(string instance, Entry entry, string disk) =>
         entry.Request.Disks.FirstOrDefault(d => d.Disk == disk)?.File
@@ -195,6 +201,8 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
         public string? Agent { get; init; }
         public bool Adopted { get; init; }
         public int ProcessId { get; set; }
+        /// <summary>Which one was shut down by us.</summary>
+        public int? ShutDownProcess { get; set; }
         public InstancePower Power { get; set; }
         public bool NativeDisks { get; set; }
         public string Host { get; set; } = AgentConfiguration.DefaultHost;

@@ -43,7 +43,7 @@ internal sealed partial class VolumeBuilder
             || now.Status == "extending"))
         {
             if (now.Status.StartsWith("error", StringComparison.Ordinal) || time.GetElapsedTime(start) >= limits.Volume)
-                throw new CloudException(CloudFault.Timeout, $"volume {volume.Name} ({volume.Id}) is {now.Status} with "
+                throw new CloudException(CloudFault.TooSlow, $"volume {volume.Name} ({volume.Id}) is {now.Status} with "
                     + $"{now.Size} GiB; it was to have {gib} GiB");
             await Task.Delay(Look, time, ct);
         }

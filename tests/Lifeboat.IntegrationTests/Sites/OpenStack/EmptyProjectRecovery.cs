@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Plans;

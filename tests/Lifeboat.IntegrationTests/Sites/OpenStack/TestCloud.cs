@@ -55,9 +55,10 @@ internal sealed class TestCloud : IAsyncDisposable
     }
 
     /// <summary>Cloud and site come back, as they were.</summary>
-    public async Task ReturnAsync(CancellationToken ct)
+    /// <param name="resumes">Nova starts the guests that ran, as after a reboot of all hosts.</param>
+    public async Task ReturnAsync(bool resumes, CancellationToken ct)
     {
-        await TestbedAsync("up", ct);
+        await TestbedAsync("up", ct, resumes ? ["LIFEBOAT_TESTBED_RESUME=true"] : []);
         FindShare();
         await Site.StartAsync(ct);
     }
@@ -174,8 +175,8 @@ internal sealed class TestCloud : IAsyncDisposable
         File.CreateSymbolicLink(_nfs, $"/proc/{int.Parse(first, CultureInfo.InvariantCulture)}/root/srv/volumes");
     }
 
-    private Task<string> TestbedAsync(string verb, CancellationToken ct) =>
-        HostCommand.MustAsync(Path.Combine(Testbed.SourceTree(), "testbed"), [verb, _letter], ct);
+    private Task<string> TestbedAsync(string verb, CancellationToken ct, params string[] variables) =>
+        HostCommand.MustAsync("env", [.. variables, Path.Combine(Testbed.SourceTree(), "testbed"), verb, _letter], ct);
 
     private async Task<IReadOnlyList<string>> SnapshotsAsync(CancellationToken ct)
     {

@@ -137,7 +137,7 @@ public sealed class NetworkBuilderTests : IAsyncLifetime
     }
 
     private static RequestDelegate Refusal(int status, string kind) => FakeCloud.Json(
-        $$"""{"NeutronError": {"type": "{{kind}}", "message": "refused", "detail": ""}}""", status);
+        $$$"""{"NeutronError": {"type": "{{{kind}}}", "message": "refused", "detail": ""}}""", status);
 
     private static string Network(string mark)
     {
