@@ -64,8 +64,8 @@ internal sealed partial class OpenStackSite
         catch (CloudException e)
         {
             LogAdminNotHeard(_options.AdminCloud!, e.Message);
-            notes.Add($"options.adminCloud '{_options.AdminCloud}' cannot be asked for free addresses of pools and room "
-                + $"on hosts: {e.Message}");
+            notes.Add($"options.adminCloud '{_options.AdminCloud}' cannot be asked for free addresses of pools and "
+                + $"room on hosts: {e.Message}");
             return (project, []);
         }
     }

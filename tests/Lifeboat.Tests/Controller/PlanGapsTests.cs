@@ -8,7 +8,7 @@ using static Lifeboat.Tests.Controller.TwoSites;
 
 namespace Lifeboat.Tests.Controller;
 
-/// <summary>What is missing where instances are to run is told of all of them at once, and before anything runs.</summary>
+/// <summary>What is missing where instances are to run is told of all of them, and before anything runs.</summary>
 public sealed class PlanGapsTests
 {
     [Fact]

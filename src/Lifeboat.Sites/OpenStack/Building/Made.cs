@@ -2,8 +2,8 @@
 namespace Lifeboat.Sites.OpenStack.Building;
 
 /// <summary>
-/// What servers share has the name that people gave it; that we made it is said at the end of its description. Until all
-/// of it is there it is said to be begun, so that an attempt that was cut short is gone on with, and what somebody
+/// What servers share has the name that people gave it; that we made it is said at the end of its description. Until
+/// all of it is there it is said to be begun, so that an attempt that was cut short is gone on with, and what somebody
 /// changed later is left alone (I8).
 /// </summary>
 internal static class Made

@@ -10,12 +10,12 @@ using Microsoft.Extensions.Logging;
 namespace Lifeboat.Sites.OpenStack.Building;
 
 /// <summary>
-/// Makes the networks that a mapping says are to be made, with their subnets and routers, as they are described. Servers
-/// share them: each is looked for by its name and our mark, and gone on with where it was left. What others made is
-/// never changed.
+/// Makes the networks that a mapping says are to be made, with their subnets and routers, as they are described.
+/// Servers share them: each is looked for by its name and our mark, and gone on with where it was left. What others
+/// made is never changed.
 /// </summary>
-// network, begun -> IPv4 subnets -> the DHCP servers' places -> DHCP on -> IPv6 subnets -> routers, their places, routes
-// -> network, finished
+// network, begun -> IPv4 subnets -> the DHCP servers' places -> DHCP on -> IPv6 subnets -> routers, their places,
+// routes -> network, finished
 internal sealed partial class NetworkBuilder(CloudClients cloud, TimeProvider time, ILogger<NetworkBuilder> logger)
 {
     /// <summary>Ids of the networks that are made, by their names in the description.</summary>
@@ -134,8 +134,8 @@ internal sealed partial class NetworkBuilder(CloudClients cloud, TimeProvider ti
     }
 
     /// <summary>
-    /// DHCP servers that took addresses which servers are to have give way, on a network that we made; there are more of
-    /// them here than there were, or it was not known where they had been.
+    /// DHCP servers that took addresses which servers are to have give way, on a network that we made; there are more
+    /// of them here than there were, or it was not known where they had been.
     /// </summary>
     /// <returns>False: it is nobody's who could give way.</returns>
     public async Task<bool> MakeWayAsync(string network, IReadOnlyCollection<string> wanted, CancellationToken ct)

@@ -13,7 +13,8 @@ namespace Lifeboat.Sites.OpenStack.Building;
 /// Builds a described server from volumes that are there. Everything it makes has the instance's name in its own, and
 /// is looked for before it is made, so a build that was cut short anywhere goes on where it was (I8, I9).
 /// </summary>
-// networks, groups, key, server group -> ports -> boot volume is made bootable -> server -> ACTIVE -> floating addresses
+// networks, groups, key, server group -> ports -> boot volume is made bootable -> server -> ACTIVE -> floating
+// addresses
 internal sealed partial class ServerBuilder(CloudClients cloud, NetworkBuilder networks, BuildLimits limits,
     TimeProvider time, ILogger<ServerBuilder> logger)
 {

@@ -136,8 +136,9 @@ internal sealed class Surroundings(CloudClients cloud, NetworkBuilder networks, 
         return new NewPort(Name(order.Instance, index), network)
         {
             MacAddress = port.Mac,
-            FixedIps = order.AddressesAnew.Contains(port.Network) ? null : Chosen(order, port) is { Count: > 0 } chosen
-                ? [.. chosen.Select(a => new NeutronFixedIp(null, a))] : described && port.Addresses.Count == 0 ? [] : null,
+            FixedIps = order.AddressesAnew.Contains(port.Network) ? null
+                : Chosen(order, port) is { Count: > 0 } chosen ? [.. chosen.Select(a => new NeutronFixedIp(null, a))]
+                : described && port.Addresses.Count == 0 ? [] : null,
             AllowedAddressPairs = port.AllowedPairs.Count == 0 || !secured ? null
                 : [.. port.AllowedPairs.Select(p => new NeutronAddressPair(p.Address, p.Mac))],
             SecurityGroups = !secured ? [] : port.SecurityGroups.Count == 0 && !described ? null

@@ -12,7 +12,7 @@ internal static class CloudMapper
 {
     /// <summary>All servers that a plan builds together: they share quotas, and what is made for one is there for the
     /// others.</summary>
-    /// <param name="isolated">As copies in a bubble: on networks of their own, and with nothing else around them.</param>
+    /// <param name="isolated">As copies in a bubble: on networks of their own, with nothing else around them.</param>
     public static PlanMapping Map(IReadOnlyList<InstanceDescription> servers, CloudInventory cloud, RecoveryMap told,
         bool isolated = false)
     {

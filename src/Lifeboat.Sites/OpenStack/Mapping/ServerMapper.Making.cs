@@ -69,8 +69,9 @@ internal sealed partial class ServerMapper
         }
         if (same.Count > 0)
         {
-            _gaps.Add($"router '{wanted.Name}' is here and somebody else's, so it is not put on networks that are made: "
-                + $"say that it may (options.map.routers: \"{wanted.Name}\": \"{wanted.Name}\"), or make the networks");
+            _gaps.Add($"router '{wanted.Name}' is here and somebody else's, so it is not put on networks that are "
+                + $"made: say that it may (options.map.routers: \"{wanted.Name}\": \"{wanted.Name}\"), or make the "
+                + "networks");
             return;
         }
         var pool = wanted.External is { } external ? Pool(external) : null;

@@ -54,12 +54,13 @@ internal sealed class EmptyProject : IAsyncDisposable
         await project.CallAsync(HttpMethod.Put, CloudApi.Identity,
             $"projects/{project.Id}/users/{project._user}/roles/{member}", null, ct);
         project.WriteClouds();
-        project._session = new CloudSession(CloudsFile.Read(CloudsSearch.OfThisProcess(project.CloudsFilePath), "empty"),
-            null, CloudHttpOptions.Default, TimeProvider.System, NullLoggerFactory.Instance);
+        var login = CloudsFile.Read(CloudsSearch.OfThisProcess(project.CloudsFilePath), "empty");
+        project._session = new CloudSession(login, null, CloudHttpOptions.Default, TimeProvider.System,
+            NullLoggerFactory.Instance);
         return project;
     }
 
-    /// <summary>As its member; with `AdminCloud` = "admin" the administrator is asked what members are not told.</summary>
+    /// <summary>As its member; the login "admin" is in the same file.</summary>
     public OpenStackSiteOptions Options() =>
         Testbed.OptionsOf(Folder, Site) with { Cloud = "empty", CloudsFile = CloudsFilePath };
 

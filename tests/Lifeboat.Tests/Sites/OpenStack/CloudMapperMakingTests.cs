@@ -80,7 +80,8 @@ public sealed class CloudMapperMakingTests
         {
             Networks =
             [
-                CloudMapperTests.Public, new NeutronNetwork("n7", "lan", ProjectId: "p2", Description: Made.Begin(null)),
+                CloudMapperTests.Public,
+                new NeutronNetwork("n7", "lan", ProjectId: "p2", Description: Made.Begin(null)),
             ],
             Subnets = [CloudMapperTests.Subnet("n7", "192.168.50.0/24")],
             NetworkQuotas = new Dictionary<string, CloudQuota> { ["network"] = new(1, 1), ["subnet"] = new(1, 1) },
@@ -88,7 +89,8 @@ public sealed class CloudMapperMakingTests
         var plan = CloudMapper.Map([Server()], begun, Nothing);
         Assert.Empty(plan.Gaps);
         Assert.Equal(MappedBecause.ToBeMade, plan.Servers[0].Find(MappedKind.Network, "lan")!.Because);
-        var whole = begun with { Networks = [begun.Networks[0], begun.Networks[1] with { Description = Made.Finish("") }] };
+        var lan = begun.Networks[1] with { Description = Made.Finish("") };
+        var whole = begun with { Networks = [begun.Networks[0], lan] };
         var there = CloudMapper.Map([Server()], whole, Nothing).Servers[0].Find(MappedKind.Network, "lan")!;
         Assert.Equal((MappedBecause.SameName, "n7", true), (there.Because, there.Id, there.IsOurs));
     }
@@ -148,7 +150,10 @@ public sealed class CloudMapperMakingTests
     {
         var drill = Empty() with
         {
-            Networks = [CloudMapperTests.Public, new NeutronNetwork("n8", "lifeboat-bubble/run-1/lan", ProjectId: "p2")],
+            Networks =
+            [
+                CloudMapperTests.Public, new NeutronNetwork("n8", "lifeboat-bubble/run-1/lan", ProjectId: "p2"),
+            ],
             Subnets = [CloudMapperTests.Subnet("n8", "192.168.50.0/24")],
         };
         Assert.Equal(MappedBecause.ToBeMade,

@@ -108,11 +108,12 @@ public sealed class CloudMapperTests
         };
         Assert.Equal(
         [
-            "quota of Neutron: 1 network wanted, 0 of 1 free", "quota of Neutron: 1 router wanted, 0 of 1 free",
+            "db: quota of Neutron: 1 network wanted, 0 of 1 free",
+            "db: quota of Neutron: 1 router wanted, 0 of 1 free",
         ], CloudMapper.Map([Server()], narrow, Nothing).Gaps);
 
         var elsewhere = Cloud() with { Subnets = [Subnet("n1", "10.0.0.0/24")] };
-        Assert.Equal(["network 'lan': 192.168.50.7 is in none of its subnets (10.0.0.0/24); another network "
+        Assert.Equal(["db: network 'lan': 192.168.50.7 is in none of its subnets (10.0.0.0/24); another network "
             + "(options.map.networks), or another address (options.map.newAddresses)"],
             CloudMapper.Map([Server()], elsewhere, Nothing).Gaps);
         Assert.Empty(CloudMapper.Map([Server()], elsewhere, new RecoveryMap { NewAddresses = ["lan"] }).Gaps);
@@ -147,7 +148,8 @@ public sealed class CloudMapperTests
         [
             "db: options.map.networks says network 'wan' for 'lan', which is not here; there are lan",
             "db: options.map.floatingPools says floating pool 'lake' for 'public', which is not here; there are public",
-            "db: options.map.availabilityZones says availability zone 'east' for 'nova', which is not here; there are nova",
+            "db: options.map.availabilityZones says availability zone 'east' for 'nova', which is not here; there are "
+                + "nova",
         ], plan.Gaps);
     }
 

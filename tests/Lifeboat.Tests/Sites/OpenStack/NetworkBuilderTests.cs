@@ -74,15 +74,15 @@ public sealed class NetworkBuilderTests : IAsyncLifetime
     public async Task A_router_gets_snat_where_the_login_may_not_switch_it_off()
     {
         Lists(networks: """{"networks": []}""");
-        _cloud.On("POST /network/v2.0/networks", FakeCloud.Json($$"""{"network": {{Network("begun")}}}""", 201));
+        _cloud.On("POST /network/v2.0/networks", FakeCloud.Json($$"""{"network": {{Network("begun")}} }""", 201));
         _cloud.On("GET /network/v2.0/networks", FakeCloud.Json("""{"networks": []}"""),
             FakeCloud.Json($$"""{"networks": [{{Network("begun")}}]}"""));
-        _cloud.On("POST /network/v2.0/subnets", FakeCloud.Json($$"""{"subnet": {{Subnet}}}""", 201));
+        _cloud.On("POST /network/v2.0/subnets", FakeCloud.Json($$"""{"subnet": {{Subnet}} }""", 201));
         _cloud.On("PUT /network/v2.0/networks/n1", FakeCloud.Json("{}"));
         _cloud.On("GET /network/v2.0/routers", FakeCloud.Json("""{"routers": []}"""),
             FakeCloud.Json($$"""{"routers": [{{Router}}]}"""));
         _cloud.On("POST /network/v2.0/routers", Refusal(403, "PolicyNotAuthorized"),
-            FakeCloud.Json($$"""{"router": {{Router}}}""", 201));
+            FakeCloud.Json($$"""{"router": {{Router}} }""", 201));
         _cloud.On("PUT /network/v2.0/routers/r1/add_router_interface", FakeCloud.Json("{}"));
         using var session = _cloud.Session();
         var made = await Builder(session).MakeAsync(Order(snat: false), Ct);
@@ -137,7 +137,7 @@ public sealed class NetworkBuilderTests : IAsyncLifetime
     }
 
     private static RequestDelegate Refusal(int status, string kind) => FakeCloud.Json(
-        $$$"""{"NeutronError": {"type": "{{{kind}}}", "message": "refused", "detail": ""}}""", status);
+        $$"""{"NeutronError": {"type": "{{kind}}", "message": "refused", "detail": ""} }""", status);
 
     private static string Network(string mark)
     {
