@@ -27,7 +27,8 @@ public sealed partial class Runner
             if (catalog.Read(step) is not IUndoableStep undoable) continue;
             // The site that a failover leaves is presumed dead: there is nobody to give the group back to while its
             // instances may run here. Taken up again the run finds them.
-            if (!await IsUndoneAsync(execution, step, undoable, ct) && execution.Run.Kind is RunKind.Failover) return;
+            if (!await IsUndoneAsync(execution, step, undoable, ct) && execution.Run.Kind is RunKind.Failover)
+                return;
         }
     }
 
