@@ -83,7 +83,8 @@ internal sealed class KeystoneTokens(KeystoneSettings settings, TenantStore tena
                 .Select(r => isOfSite || !RoleRights.IsOfSite(r) ? r : Role.Manager);
             var domain = user.GetProperty("domain").GetProperty("id").GetString();
             var name = $"keystone:{user.GetProperty("name").GetString()}@{domain}";
-            return new Answer(new Identity(name, tenant, RoleRights.Effective(roles, [], []), "keystone"), null, expires);
+            return new Answer(new Identity(name, tenant, RoleRights.Effective(roles, [], []), "keystone"), null,
+                expires);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException
             or FormatException)

@@ -29,6 +29,9 @@ internal sealed class VersionEndpoints
     {
         var here = $"{request.Scheme}://{request.Host}";
         return new ApiVersionInfo("v1.0", "CURRENT",
-            [new ApiVersionLink("self", here + Root + "/"), new ApiVersionLink("describedby", here + ApiDocument.Route)]);
+        [
+            new ApiVersionLink("self", here + Root + "/"),
+            new ApiVersionLink("describedby", here + ApiDocument.Route),
+        ]);
     }
 }

@@ -111,6 +111,12 @@ public static class RunRules
         run.Kind is RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback
         && run.Steps.Any(s => s.Name == "start-instances" && s.Done);
 
+    /// <summary>A step that could not be undone, and without that nothing before it is: the site that a failover leaves
+    /// is presumed dead, so there is nobody to give the group back to while its instances may run here. Taken up again
+    /// the run finds them.</summary>
+    public static bool Holds(Run run, RunStep step) =>
+        run.Kind is RunKind.Failover && step.Name == "start-instances";
+
     private static IEnumerable<string> Faults(RunKind kind, GroupDefinition group, RunInput input)
     {
         if (input.PointId is not null && kind is not (RunKind.TestFailover or RunKind.Failover))

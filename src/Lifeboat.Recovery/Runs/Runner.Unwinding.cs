@@ -25,14 +25,13 @@ public sealed partial class Runner
             if (step.Barrier && step.Done) return;
             if (!step.Begun || step.State is StepState.Undone) continue;
             if (catalog.Read(step) is not IUndoableStep undoable) continue;
-            // The site that a failover leaves is presumed dead: there is nobody to give the group back to while its
-            // instances may run here. Taken up again the run finds them.
-            if (!await IsUndoneAsync(execution, step, undoable, ct) && execution.Run.Kind is RunKind.Failover) return;
+            if (!await IsUndoneAsync(execution, step, undoable, ct) && RunRules.Holds(execution.Run, step)) return;
         }
     }
 
     /// <returns>False: it could not be, and its warning says why.</returns>
-    private async Task<bool> IsUndoneAsync(Execution execution, RunStep step, IUndoableStep undoable, CancellationToken ct)
+    private async Task<bool> IsUndoneAsync(Execution execution, RunStep step, IUndoableStep undoable,
+        CancellationToken ct)
     {
         var delay = options.RetryDelay;
         for (var attempt = 1; ; attempt++)

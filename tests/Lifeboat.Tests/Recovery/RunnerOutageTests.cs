@@ -68,6 +68,24 @@ public sealed class RunnerOutageTests
         Assert.Equal(RunState.Succeeded, Again(world, run).State);
     }
 
+    // What does not hold an instance is no reason to keep the group: the roles go back.
+    [Fact]
+    public void A_failover_whose_instances_were_stopped_gives_the_roles_back_whatever_else_cannot_be_undone()
+    {
+        var world = new RecoveryWorld();
+        world.B.Site.FailNext(nameof(ISite.StartAsync), SiteFault.NoRoom);
+        world.B.Site.After = (call, _, _) =>
+        {
+            if (call == nameof(ISite.StopAsync)) world.FailAt = 2;
+            return Task.CompletedTask;
+        };
+        var run = world.Run(RunKind.Failover, world.B);
+        Assert.Contains(run.Steps, s => s is { Name: "start-instances", State: StepState.Undone });
+        Assert.Contains(run.Warnings, w => w.Contains("could not be undone"));
+        world.Inside(async () =>
+            Assert.Equal("a", (await world.B.GroupAsync(RecoveryWorld.Group, default))!.PrimarySite));
+    }
+
     [Fact]
     public void A_drill_that_passed_and_could_not_be_cleaned_up_succeeds_when_it_is()
     {

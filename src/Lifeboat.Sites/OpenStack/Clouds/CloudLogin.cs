@@ -21,9 +21,9 @@ public sealed record CloudLogin(Uri Url, string Token, string? CaFile, string? F
     {
         var settings = CloudsFile.Read(CloudsSearch.OfThisProcess(null), cloud);
         if (settings.RecoveryCaFile is null == settings.RecoveryFingerprint is null)
-            throw new SiteException(SiteFault.Refused, $"clouds.{cloud}: one of disaster_recovery_cacert (PEM file) and "
-                + "disaster_recovery_fingerprint (SHA-256 of the CA of the Lifeboat site, see `lifeboat site get`) is "
-                + "needed: its certificate is of a CA of its own");
+            throw new SiteException(SiteFault.Refused, $"clouds.{cloud}: one of disaster_recovery_cacert (PEM file) "
+                + "and disaster_recovery_fingerprint (SHA-256 of the CA of the Lifeboat site, see `lifeboat site get`) "
+                + "is needed: its certificate is of a CA of its own");
         using var session = new CloudSession(settings, null, CloudHttpOptions.Default, time,
             NullLoggerFactory.Instance);
         try

@@ -226,7 +226,8 @@ internal sealed class CloudProxy : IAsyncDisposable
         public override async ValueTask<bool> TransformResponseAsync(HttpContext context, HttpResponseMessage? back,
             CancellationToken cancellationToken)
         {
-            if (rule is null || back is null) return await base.TransformResponseAsync(context, back, cancellationToken);
+            if (rule is null || back is null)
+                return await base.TransformResponseAsync(context, back, cancellationToken);
             await HappenAsync(rule, call);
             if (await AnswerAsync(rule, context)) return false;
             await base.TransformResponseAsync(context, back, cancellationToken);

@@ -177,7 +177,7 @@ public sealed class DrillFaults(FaultyCloudFixture fixture) : IClassFixture<Faul
         Assert.Contains("Nova", ended.Detail);
         await Pair.UntilProtectedAsync(Ct);
         await Proxy.OpenAsync(CloudApi.Compute, Ct);
-        Assert.Equal(["network", "port", "server", "volume"], Left(await Pair.Project.ThingsAsync(Ct)));
+        Assert.Equal(["attachment", "network", "port", "server", "volume"], Left(await Pair.Project.ThingsAsync(Ct)));
         await CleansUpAsync(ended);
     }
 
@@ -228,7 +228,7 @@ public sealed class DrillFaults(FaultyCloudFixture fixture) : IClassFixture<Faul
         var run = await Pair.StartRunAsync(Ct, "drill", FieldPair.Group, "--hold", "10m");
         var held = await Pair.HeldAsync(run.Id, Ct);
         Assert.True(!held.Finished, FaultyCloudPair.Told(held));
-        Assert.Equal(["network", "port", "server", "volume"], Left(await Pair.Project.ThingsAsync(Ct)));
+        Assert.Equal(["attachment", "network", "port", "server", "volume"], Left(await Pair.Project.ThingsAsync(Ct)));
         await Pair.B.MustAsync(["run", "release", $"{run.Id}"], Ct);
         var ended = await Pair.EndAsync(run.Id, Ct);
         Assert.True(ended.State is RunState.Succeeded, FaultyCloudPair.Told(ended));

@@ -87,7 +87,7 @@ public sealed class FailoverFaults
         var ended = await pair.RetryAsync(run.Id, Ct);
         Assert.True(ended.State is RunState.Succeeded, FaultyCloudPair.Told(ended));
         Assert.Equal((1, 1), (revoked.Taken, killed.Taken));
-        Assert.Equal(["port", "server", "volume"],
+        Assert.Equal(["attachment", "port", "server", "volume"],
             (await pair.Project.ThingsAsync(Ct)).Except(before).Select(t => t.Split(' ')[0]).Order());
         var group = await pair.B.AskAsync<GroupInfo>(["group", "get", FieldPair.Group], Ct);
         Assert.Equal("b", group.Definition.PrimarySite);

@@ -172,7 +172,8 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
             Disks = [disk],
             MemoryMiB = 128,
             WitnessSocket = Pair.WitnessSocket,
-            ExtraArguments = ["-netdev", "user,id=net0,restrict=on", "-device", $"virtio-net-pci,netdev=net0,mac={Mac}"],
+            ExtraArguments =
+                ["-netdev", "user,id=net0,restrict=on", "-device", $"virtio-net-pci,netdev=net0,mac={Mac}"],
         }, ct);
         await Pair.Witness.History.WaitForAcksAsync(Guest, 30, ct).WaitAsync(TimeSpan.FromMinutes(2), ct);
         await Pair.ProtectAsync(_vm, ["--checkpoint-interval", "1s"], ct);

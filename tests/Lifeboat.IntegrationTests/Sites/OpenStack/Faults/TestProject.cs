@@ -99,15 +99,22 @@ internal sealed class TestProject : IAsyncDisposable
         new JsonObject { ["user"] = new JsonObject { ["enabled"] = !disabled } }, ct);
 
     /// <summary>All that there is in it, by kind, name and id: two of them tell what was made in between.</summary>
-    public async Task<IReadOnlyList<string>> ThingsAsync(CancellationToken ct) =>
-    [
-        .. (await Cloud.Nova.ServersAsync(ct)).Select(s => $"server {s.Name} {s.Id}"),
-        .. (await Cloud.Cinder.VolumesAsync(ct)).Select(v => $"volume {v.Name} {v.Id}"),
-        .. (await Cloud.Neutron.PortsOfProjectAsync(ct)).Where(p => p.DeviceOwner != "network:dhcp")
-            .Select(p => $"port {p.Name} {p.Id}"),
-        .. (await Cloud.Neutron.FloatingIpsAsync(ct)).Select(f => $"floating address {f.Description} {f.Id}"),
-        .. (await Cloud.Neutron.NetworksAsync(ct)).Where(n => n.ProjectId == Id).Select(n => $"network {n.Name} {n.Id}"),
-    ];
+    public async Task<IReadOnlyList<string>> ThingsAsync(CancellationToken ct)
+    {
+        var servers = await Cloud.Nova.ServersAsync(ct);
+        var all = servers.Select(s => $"server {s.Name} {s.Id}").ToList();
+        foreach (var server in servers)
+            all.AddRange((await Cloud.Nova.AttachmentsAsync(server.Id, ct))
+                .Select(a => $"attachment {server.Name} {a.VolumeId}"));
+        all.AddRange((await Cloud.Cinder.VolumesAsync(ct)).Select(v => $"volume {v.Name} {v.Id}"));
+        all.AddRange((await Cloud.Neutron.PortsOfProjectAsync(ct)).Where(p => p.DeviceOwner != "network:dhcp")
+            .Select(p => $"port {p.Name} {p.Id}"));
+        all.AddRange((await Cloud.Neutron.FloatingIpsAsync(ct))
+            .Select(f => $"floating-address {f.Description} {f.Id}"));
+        all.AddRange((await Cloud.Neutron.NetworksAsync(ct)).Where(n => n.ProjectId == Id)
+            .Select(n => $"network {n.Name} {n.Id}"));
+        return all;
+    }
 
     public async ValueTask DisposeAsync()
     {
