@@ -93,4 +93,5 @@ public enum ReasonCode
     CloudQuotaExceeded = 142,
     NoRoom = 143,
     BuildFailed = 144,
+    NamesNotUpdated = 150,
 }

@@ -10,6 +10,7 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
+using Lifeboat.Recovery.Names;
 using Lifeboat.Recovery.Runs;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -133,6 +134,8 @@ internal sealed partial class RunHost : BackgroundService
             var missing = await _here.GapsAsync(member.Description, ct);
             gaps.AddRange(missing.Select(gap => $"{member.Instance}: {gap}"));
         }
+        if (RunRules.LeadsNames(request.Kind))
+            gaps.AddRange((await new NameDirections(_here, definition).ProblemsAsync(ct)).Select(p => $"DNS: {p}"));
         return new PlanInfo(group, request.Kind, _here.Name,
             [.. steps.Select(s => new PlannedStepInfo(s.Index, s.Name, s.Title, s.Predicted))],
             steps.All(s => s.Predicted is null) ? null

@@ -41,5 +41,5 @@ internal sealed partial class LocalSide
         return gaps.Count > 0 ? gaps : await UnheldAsync(description, ct);
     }
 
-    public T? Ability<T>() where T : class => site as T;
+    public T? Ability<T>() where T : class => site as T ?? names as T;
 }

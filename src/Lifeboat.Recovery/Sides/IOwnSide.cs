@@ -22,7 +22,10 @@ public interface IOwnSide : ISiteSide
     /// <summary>What a plan would miss here; empty when nothing is.</summary>
     Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct);
 
-    /// <summary>A capability of the site's driver (see ISite.cs); null when it has not got it.</summary>
+    /// <summary>
+    /// A capability of the site's driver (see ISite.cs), or <see cref="Names.INameServers"/>; null when it has not got
+    /// it.
+    /// </summary>
     T? Ability<T>() where T : class;
 
     /// <summary>Until when the group's source was connected here, at the latest; null: not since it looks.</summary>
