@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Api;
+using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Cli;
 
@@ -15,6 +16,8 @@ internal static class PlanTable
         ("group", plan.Group),
         .. plan.BootOrder.OrderBy(o => o.Value).Select(o => ("boots", (string?)$"{o.Key}: {o.Value}")),
         .. plan.Checks.Select(c => ("check", (string?)c)),
+        .. (plan.Dns?.Names ?? []).Select(n => ("dns", (string?)n.Text())),
+        .. plan.Dns is { } dns ? [("dns ttl", (string?)Span.Text(dns.Ttl))] : Array.Empty<(string, string?)>(),
         ("four eyes", plan.FourEyes ? "yes: moves need a second person" : "no"),
     ]);
 }

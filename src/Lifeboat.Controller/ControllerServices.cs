@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Access;
 using Lifeboat.Controller.Alerts;
@@ -12,6 +13,7 @@ using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Metrics;
+using Lifeboat.Controller.Names;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Pruning;
@@ -24,6 +26,7 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Tenancy;
 using Lifeboat.Controller.Usage;
 using Lifeboat.Controller.Watching;
+using Lifeboat.Recovery.Names;
 using Lifeboat.Recovery.Runs;
 using Lifeboat.Recovery.Steps;
 using Microsoft.Extensions.DependencyInjection;
@@ -52,6 +55,8 @@ internal static class ControllerServices
             .AddSingleton<Pairing>().AddSingleton<CertificateRotation>();
         services.AddSingleton<SiteAgents>().AddSingleton<BootFiles>().AddSingleton<SourceSightings>()
             .AddSingleton<GroupLocks>();
+        services.AddSingleton<INameServers>(p => ActivatorUtilities.CreateInstance<DnsServers>(p,
+            (Func<IEnumerable<GroupRecord>>)p.GetRequiredService<GroupStore>().All));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<LocalSide>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<PluggedDisks>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));
@@ -70,6 +75,7 @@ internal static class ControllerServices
             .AddSingleton<RunHost>();
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
+        services.AddSingleton<NamesBehind>().AddHostedService(p => p.GetRequiredService<NamesBehind>());
         services.AddHostedService<SharedPointSchedule>();
         services.AddSingleton(p => p.GetRequiredService<SiteConfiguration>().Retention ?? RecordRetention.Default);
         services.AddHostedService<RecordPruning>();
@@ -145,7 +151,8 @@ internal static class ControllerServices
         services.AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<AlertDeliveries>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<PolicyConflicts>())
-            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<GroupConflicts>());
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<GroupConflicts>())
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NamesBehind>());
         // In this order: what drills came to is noted before alerts are made of it.
         services.AddSingleton<IWatcher>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IWatcher>(p => p.GetRequiredService<LevelLedger>())

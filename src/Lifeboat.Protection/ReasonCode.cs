@@ -94,4 +94,5 @@ public enum ReasonCode
     NoRoom = 143,
     BuildFailed = 144,
     PlanGaps = 145,
+    NamesNotUpdated = 150,
 }

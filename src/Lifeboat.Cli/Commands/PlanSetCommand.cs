@@ -20,13 +20,16 @@ internal sealed class PlanSetCommand : LifeboatCommand
     private readonly Option<string[]> _checks = Inputs.Checks();
     private readonly Option<bool> _noChecks = new("--no-checks") { Description = "No checks any more" };
 
+    private readonly DnsInputs _dns = new();
+
     public PlanSetCommand() : base("plan", "set",
-        "Change what a group's runs are made from, at the site where its instances run; all checks are replaced")
+        "Change what a group's runs are made from, at the site where its instances run; checks and names are replaced")
     {
         Add(_group);
         Add(_order);
         Add(_checks);
         Add(_noChecks);
+        foreach (var option in _dns.Options) Add(option);
     }
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
@@ -42,12 +45,15 @@ internal sealed class PlanSetCommand : LifeboatCommand
         }
         var checks = parsed.GetRequiredValue(_checks);
         if (parsed.GetValue(_noChecks) && checks.Length > 0) faults.Add("--check and --no-checks are both given");
+        var names = _dns.Read(parsed, faults);
         if (faults.Count > 0)
             throw new ProblemException(ReasonCode.Usage, "the plan cannot be changed so", null, faults);
         var plan = await session.Controller.ChangePlanAsync(parsed.GetRequiredValue(_group), new PlanChange
         {
             BootOrder = order.Count == 0 ? null : order,
             Checks = checks.Length > 0 || parsed.GetValue(_noChecks) ? checks : null,
+            Dns = names,
+            DnsTtl = _dns.Ttl(parsed),
         }, ct);
         PlanTable.Write(session.Output, plan);
         return ExitCode.Ok;

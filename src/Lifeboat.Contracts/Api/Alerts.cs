@@ -38,6 +38,8 @@ public enum AlertKind
     PolicyConflict = 17,
     /// <summary>Two sites edited a group in ways that contradict each other, or one of them deleted it.</summary>
     GroupConflict = 18,
+    /// <summary>Names of a group do not lead to where its instances run since they were moved.</summary>
+    NamesBehind = 25,
 }
 
 /// <summary>Numbers are stored and never change.</summary>

@@ -26,6 +26,8 @@ public sealed record CreateGroupRequest
     public string? Application { get; init; }
     /// <summary>What a run verifies, see <see cref="Lifeboat.Protection.Plans.Check"/>.</summary>
     public IReadOnlyList<string> Checks { get; init; } = [];
+    /// <summary>Names that lead to its instances wherever they run; null: none.</summary>
+    public GroupDns? Dns { get; init; }
     /// <summary>Suspended from the start, e.g. until a seed has been carried; null: it begins at once.</summary>
     public SuspendGroupRequest? Suspend { get; init; }
 }

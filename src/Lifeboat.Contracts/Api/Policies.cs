@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Contracts.Api;
@@ -45,7 +46,11 @@ public sealed record NamedPolicyChange
 /// <param name="Checks">What a run verifies, see <see cref="Lifeboat.Protection.Plans.Check"/>.</param>
 /// <param name="FourEyes">Moves wait for a second person, as the tenant's limits say.</param>
 public sealed record GroupPlan(string Group, IReadOnlyDictionary<string, int> BootOrder,
-    IReadOnlyList<string> Checks, bool FourEyes);
+    IReadOnlyList<string> Checks, bool FourEyes)
+{
+    /// <summary>Names that lead to its instances wherever they run; null: none.</summary>
+    public GroupDns? Dns { get; init; }
+}
 
 /// <summary>What is to be different about a group's plan; null leaves it as it is.</summary>
 public sealed record PlanChange
@@ -54,4 +59,8 @@ public sealed record PlanChange
     public IReadOnlyDictionary<string, int>? BootOrder { get; init; }
     /// <summary>In the place of all those before.</summary>
     public IReadOnlyList<string>? Checks { get; init; }
+    /// <summary>Names that lead to its instances, in the place of all those before.</summary>
+    public IReadOnlyList<DnsName>? Dns { get; init; }
+    /// <summary>TTL of their records: whole seconds, 0 s to 1 d.</summary>
+    public TimeSpan? DnsTtl { get; init; }
 }

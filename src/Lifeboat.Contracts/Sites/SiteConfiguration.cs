@@ -51,6 +51,8 @@ public sealed record SiteConfiguration
     public RbdSettings? Rbd { get; init; }
     /// <summary>Absent: what is made from now on is not encrypted.</summary>
     public EncryptionSettings? Encryption { get; init; }
+    /// <summary>Absent: this site leads no names anywhere.</summary>
+    public DnsSettings? Dns { get; init; }
     /// <summary>Absent: tokens of no OpenID provider are taken.</summary>
     public OidcSettings? Oidc { get; init; }
     /// <summary>Absent: tokens of no OpenStack cloud are taken.</summary>
@@ -132,6 +134,7 @@ public sealed record SiteConfiguration
             yield return "databasePasswordFile is given and database is not";
         foreach (var problem in Rbd?.Problems() ?? []) yield return problem;
         foreach (var problem in Encryption?.Problems() ?? []) yield return problem;
+        foreach (var problem in Dns?.Problems() ?? []) yield return problem;
         foreach (var problem in Oidc?.Problems() ?? []) yield return problem;
         foreach (var problem in Keystone?.Problems() ?? []) yield return problem;
         foreach (var problem in Retention?.Problems() ?? []) yield return problem;

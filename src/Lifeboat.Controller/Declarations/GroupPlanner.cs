@@ -90,7 +90,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
         var foreign = Foreign(making, group).ToHashSet();
         var faults = new GroupFaults(request, work.Site,
             s => s.Length == 0 || peers.Knows(s) || work.Declares("Peer", null, s) || work.Faults.Unread.Contains(s),
-            making.Group, making.GroupOf, making.Named);
+            making.Group, making.GroupOf, making.Named, groups.All);
         foreach (var fault in faults.All(making.Instances))
             if (fault.Place != "members" && !IsUnread(work, group, fault)
                 && !foreign.Any(i => fault.Place.StartsWith($"members/{i}/", StringComparison.Ordinal)))
@@ -101,7 +101,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
             $"/v1/groups/{group.FullName}", ct => creation.CreateAsync(request, ct));
         if (plan is not null)
             work.Change(plan, ChangeAction.Create, FieldChanges.Between([], Shown(request.Members.Select(m =>
-                (m.Instance, m.BootOrder)), plan.Checks)), $"/v1/groups/{group.FullName}/plan",
+                (m.Instance, m.BootOrder)), plan.Checks, plan.Dns)), $"/v1/groups/{group.FullName}/plan",
                 _ => Task.CompletedTask);
     }
 
@@ -121,6 +121,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
         PolicyName = group.PolicyName,
         Overrides = group.PolicyName is null ? [] : [.. group.Overrides.Keys],
         Checks = plan?.Checks ?? [],
+        Dns = plan?.Dns.OrNone(),
     };
 
     // An operator protects what is nobody's for a tenant; nobody protects what is another's, nor learns of it.
@@ -162,12 +163,13 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
         if (plan is not null)
         {
             var members = now.Members.ToDictionary(m => m.Instance, _ => 0);
-            foreach (var (place, text) in PlanEditing.Faults(plan.BootOrder, plan.Checks, members.Keys))
+            foreach (var (place, text) in PlanEditing.Faults(plan.BootOrder, plan.Checks, members.Keys)
+                .Concat(PlanEditing.Faults(now, plan.Dns, groups.All())))
                 plan.Fields.Fault(place, text);
             next = PlanEditing.With(next, members.ToDictionary(m => m.Key,
-                m => plan.BootOrder.GetValueOrDefault(m.Key)), plan.Checks);
-            planFields = FieldChanges.Between(Shown(now.Members.Select(m => (m.Instance, m.BootOrder)), now.Checks),
-                Shown(next.Members.Select(m => (m.Instance, m.BootOrder)), next.Checks));
+                m => plan.BootOrder.GetValueOrDefault(m.Key)), plan.Checks, plan.Dns);
+            planFields = FieldChanges.Between(Shown(now.Members.Select(m => (m.Instance, m.BootOrder)), now.Checks,
+                now.Dns), Shown(next.Members.Select(m => (m.Instance, m.BootOrder)), next.Checks, next.Dns));
         }
         // A document says all that it is about, so it settles what is contested of that.
         var settled = Settled(now, next).ToLookup(c => IsOfPlan(c.Field));
@@ -188,7 +190,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
             + string.Join(", ", conflict.Values.Select(v => $"{v.Value} of {v.Site}")),
             GroupFields.Shown(conflict.Field, wanted));
 
-    private static bool IsOfPlan(string field) => field == GroupFields.Checks
+    private static bool IsOfPlan(string field) => field is GroupFields.Checks or GroupFields.Dns or GroupFields.DnsTtl
         || field.StartsWith(GroupFields.OfBoot, StringComparison.Ordinal);
 
     private static void Note(DeclarationWork work, Declaration? declared, IReadOnlyList<FieldChange> fields,
@@ -267,7 +269,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
     private static void Say(DeclaredGroup group, DeclaredPlan? plan, GroupFault fault)
     {
         if (fault.Place == "policy") Say(group, fault.Text);
-        else if (plan is not null && fault.Place.Split('/')[0] is "bootOrder" or "checks")
+        else if (plan is not null && fault.Place.Split('/')[0] is "bootOrder" or "checks" or "dns" or "dnsTtl")
             plan!.Fields.Fault(fault.Place, fault.Text, fault.Reason);
         else group.Fields.Fault(fault.Place == "policyName" ? "policy" : fault.Place, fault.Text, fault.Reason);
     }
@@ -305,11 +307,13 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
     }
 
     private static IEnumerable<(string, string?)> Shown(IEnumerable<(string Instance, int Place)> order,
-        IEnumerable<string> checks) =>
+        IEnumerable<string> checks, GroupDns? dns) =>
     [
         .. order.Select(o => ($"bootOrder/{o.Instance}",
             o.Place == 0 ? null : o.Place.ToString(CultureInfo.InvariantCulture))),
         ("checks", FieldChanges.List(checks)),
+        ("dns", dns is not { Names.Count: > 0 } ? null : string.Join("; ", dns.Names.Select(n => n.Text()))),
+        ("dnsTtl", dns is null || dns.Ttl == GroupDns.UsualTtl ? null : Span.Text(dns.Ttl)),
     ];
 
     /// <summary>What is there, and what is added while documents are looked at.</summary>

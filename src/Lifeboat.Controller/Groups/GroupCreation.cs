@@ -79,7 +79,7 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
     {
         var faults = new GroupFaults(request, here.Name, peers.Knows,
             g => groups.Find(g) is { Removed: false } record ? record.Definition : null, groups.WithMember,
-            p => policies.Find(p)?.Policy);
+            p => policies.Find(p)?.Policy, groups.All);
         var found = new Dictionary<string, SiteInstance>();
         foreach (var member in request.Members ?? [])
         {
@@ -121,6 +121,7 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
             Application = request.Application,
             Members = members,
             Checks = request.Checks,
+            Dns = request.Dns?.Normal().OrNone(),
             TargetDisks = targets,
             Edits = GroupMerging.Anew(before, writer.Name, time.GetUtcNow()),
         };

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Controller.Names;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
@@ -16,8 +18,10 @@ internal sealed record GroupFault(ReasonCode Reason, string Place, string Text);
 /// <param name="group">The group of that full name, unless it was deleted.</param>
 /// <param name="groupOf">The group that an instance is in.</param>
 /// <param name="named">The named policy of that full name.</param>
+/// <param name="all">Every group that this site knows.</param>
 internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<string, bool> knownSite,
-    Func<string, GroupDefinition?> group, Func<string, GroupDefinition?> groupOf, Func<string, Policy?> named)
+    Func<string, GroupDefinition?> group, Func<string, GroupDefinition?> groupOf, Func<string, Policy?> named,
+    Func<IEnumerable<GroupRecord>> all)
 {
     /// <exception cref="ProblemException">With the fault's own reason when there is one only.</exception>
     public void ThrowIfAny(IReadOnlyDictionary<string, SiteInstance> found)
@@ -120,6 +124,10 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<
         foreach (var (place, text) in PlanEditing.Faults(
             (request.Members ?? []).DistinctBy(m => m.Instance).ToDictionary(m => m.Instance, m => m.BootOrder),
             request.Checks ?? [], members))
+            yield return Wrong(place, text);
+        if (request.Dns?.Normal() is not { } dns) yield break;
+        foreach (var (place, text) in dns.Faults(members, [here, request.RecoverySite])
+            .Concat(TakenNames.Of(dns.Names.Select(n => n.Name), request.Name, all()).Select(t => ("dns", t.Text))))
             yield return Wrong(place, text);
     }
 

@@ -10,19 +10,21 @@ using Lifeboat.Recovery.Runs;
 namespace Lifeboat.Controller.Groups;
 
 /// <summary>
-/// What people edit of a group's definition, as named fields with JSON: `application`, `checks`, `follows`,
-/// `bootOrder.INSTANCE`, `policy.FIELD`, `own.FIELD` (whether the group differs there from the policy it follows).
+/// What people edit of a group's definition, as named fields with JSON: `application`, `checks`, `dns`, `dnsTtl`,
+/// `follows`, `bootOrder.INSTANCE`, `policy.FIELD`, `own.FIELD` (whether the group differs there from the policy it
+/// follows).
 /// </summary>
 internal static class GroupFields
 {
     public const string Application = "application", Checks = "checks", Follows = "follows";
+    public const string Dns = "dns", DnsTtl = "dnsTtl";
     public const string OfPolicy = "policy.", OfOwn = "own.", OfBoot = "bootOrder.";
     private const string Yes = "true", No = "false";
 
     /// <summary>All that this group has.</summary>
     public static IEnumerable<string> NamesOf(GroupDefinition group) =>
     [
-        Application, Checks, Follows, .. group.Members.Select(m => OfBoot + m.Instance),
+        Application, Checks, Dns, DnsTtl, Follows, .. group.Members.Select(m => OfBoot + m.Instance),
         .. PolicyFields.Names.Select(f => OfOwn + f), .. PolicyFields.Names.Append(PolicyFields.Quiesce)
             .Select(f => OfPolicy + f),
     ];
@@ -32,6 +34,8 @@ internal static class GroupFields
     {
         Application => Text(group.Application, typeof(string)),
         Checks => Text(group.Checks, typeof(IReadOnlyList<string>)),
+        Dns => Text(group.Dns?.Names ?? [], typeof(IReadOnlyList<DnsName>)),
+        DnsTtl => Text(group.Dns?.Ttl ?? GroupDns.UsualTtl, typeof(TimeSpan)),
         Follows => Text(group.Follows?.Policy, typeof(string)),
         _ when After(field, OfBoot) is { } instance => group.Members.FirstOrDefault(m => m.Instance == instance)
             is { } member ? Text(member.BootOrder, typeof(int)) : null,
@@ -56,6 +60,9 @@ internal static class GroupFields
             {
                 Checks => Read<IReadOnlyList<string>>(value) is { Count: > 0 } checks
                     ? string.Join(", ", checks) : "none",
+                Dns => Read<IReadOnlyList<DnsName>>(value) is { Count: > 0 } names
+                    ? string.Join("; ", names.Select(n => n.Text())) : "none",
+                DnsTtl => Span.Text(Read<TimeSpan>(value)),
                 Application or Follows => Read<string>(value) ?? "none",
                 _ when After(field, OfOwn) is not null => value == Yes ? "the group's own" : "as the policy has it",
                 _ when After(field, OfPolicy) is { } name && PolicyFields.Names.Contains(name) =>
@@ -96,6 +103,14 @@ internal static class GroupFields
             {
                 Application => group with { Application = Read<string>(value) },
                 Checks => group with { Checks = Read<IReadOnlyList<string>>(value) ?? [] },
+                Dns => group with
+                {
+                    Dns = ((group.Dns ?? new()) with { Names = Read<IReadOnlyList<DnsName>>(value) ?? [] }).OrNone(),
+                },
+                DnsTtl => group with
+                {
+                    Dns = ((group.Dns ?? new()) with { Ttl = Read<TimeSpan>(value) }).OrNone(),
+                },
                 Follows => group with
                 {
                     Follows = Read<string>(value) is { } policy ? new(policy, group.Follows?.Own ?? []) : null,

@@ -10,6 +10,7 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
+using Lifeboat.Recovery.Names;
 using Lifeboat.Recovery.Plans;
 using Lifeboat.Recovery.Runs;
 using Microsoft.Extensions.Hosting;
@@ -143,10 +144,16 @@ internal sealed partial class RunHost : BackgroundService
         var steps = await _runner.PlanAsync(request.Kind, definition, input, Protected(definition), ct);
         var fit = await GroupFit.AskAsync(_here, definition, request.Kind,
             Reprotects(definition, request.Kind), ct);
+        // A name that cannot be led holds no run up.
+        var names = RunRules.LeadsNames(request.Kind)
+            ? (await new NameDirections(_here, definition).ProblemsAsync(ct)).Select(p => $"DNS: {p}") : [];
         return new PlanInfo(group, request.Kind, _here.Name,
             [.. steps.Select(s => new PlannedStepInfo(s.Index, s.Name, s.Title, s.Predicted))],
             steps.All(s => s.Predicted is null) ? null
-                : TimeSpan.FromTicks(steps.Sum(s => s.Predicted?.Ticks ?? 0)), fit.Gaps) { Notes = fit.Notes };
+                : TimeSpan.FromTicks(steps.Sum(s => s.Predicted?.Ticks ?? 0)), fit.Gaps)
+        {
+            Notes = [.. fit.Notes, .. names],
+        };
     }
 
     /// <param name="by">Somebody else than who asked for it, with the same rights.</param>

@@ -10,6 +10,7 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Recovery;
+using Lifeboat.Recovery.Names;
 using Lifeboat.Recovery.Sides;
 using Lifeboat.Sites;
 using Microsoft.Extensions.Logging;
@@ -23,7 +24,7 @@ namespace Lifeboat.Controller.Sides;
 // was cut off is simply repeated.
 internal sealed partial class LocalSide(string name, ISite site, AgentClient agent, SiteAgents agents,
     GroupStore groups, SpecStore specs, BootFiles boot, PeerDirectory peers, PluggedDisks plugged,
-    SourceSightings sightings, GroupLocks locks, EditWriter writer, TimeProvider time,
+    SourceSightings sightings, GroupLocks locks, EditWriter writer, INameServers names, TimeProvider time,
     ILogger<LocalSide> logger) : IOwnSide
 {
     private readonly ConcurrentDictionary<string, SharedAnswer<IReadOnlyDictionary<string, SourceStatus>>> _sources =

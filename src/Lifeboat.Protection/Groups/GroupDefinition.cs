@@ -36,6 +36,8 @@ public sealed record GroupDefinition
     public string? FullPolicy => Follows is null ? null : GroupName.Of(Tenant, Follows.Policy);
     /// <summary>What runs verify, as <see cref="Plans.Check"/> reads it.</summary>
     public IReadOnlyList<string> Checks { get; init; } = [];
+    /// <summary>Names that lead to its instances wherever they run; null: none.</summary>
+    public GroupDns? Dns { get; init; }
     /// <summary>Disks that a site was told to keep the replica in.</summary>
     public IReadOnlyList<TargetDisk> TargetDisks { get; init; } = [];
     /// <summary>Volumes that a failover to an older point left behind, until they are in the group again.</summary>

@@ -16,6 +16,7 @@ internal static class GroupDefinitionRules
             .Concat(group.Suspension?.Problems() ?? [])
             .Concat(Former(group))
             .Concat((group.Edits?.Problems() ?? []).Select(p => $"edits: {p}"))
+            .Concat(group.Dns?.Faults([.. group.Members.Select(m => m.Instance)], null).Select(f => f.Text) ?? [])
             .Concat(group.Checks.Select(c => Check.Parse(c).Problem).OfType<string>());
 
     private static IEnumerable<string> Names(GroupDefinition group)

@@ -56,6 +56,7 @@ public static class RecoveryPlan
         yield return new(new OpenView(Writable: false));
         yield return new(new StartInstances(InBubble: false), Barrier: true);
         yield return new(new VerifyInstances(Required: false, input.Checks));
+        yield return new(new UpdateDns());
         foreach (var step in Settle()) yield return step;
     }
 
@@ -70,6 +71,7 @@ public static class RecoveryPlan
         yield return new(new OpenView(Writable: false));
         yield return new(new StartInstances(InBubble: false), Barrier: true);
         yield return new(new VerifyInstances(Required: false, input.Checks));
+        yield return new(new UpdateDns());
         yield return new(new StopInstances(before.Primary));
         foreach (var step in Settle()) yield return step;
     }

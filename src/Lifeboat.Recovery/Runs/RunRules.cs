@@ -106,6 +106,10 @@ public static class RunRules
         RunKind.Resolve => "resolve",
     };
 
+    /// <summary>The names of the group lead to where the run runs, when it is over.</summary>
+    public static bool LeadsNames(RunKind kind) =>
+        kind is RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback;
+
     /// <summary>They run at the new site: there is no way back but another run.</summary>
     public static bool InstancesMoved(Run run) =>
         run.Kind is RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback

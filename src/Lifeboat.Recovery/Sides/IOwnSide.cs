@@ -25,7 +25,10 @@ public interface IOwnSide : ISiteSide
     Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, bool reprotects,
         CancellationToken ct);
 
-    /// <summary>A capability of the site's driver (see ISite.cs); null when it has not got it.</summary>
+    /// <summary>
+    /// A capability of the site's driver (see ISite.cs), or <see cref="Names.INameServers"/>; null when it has not got
+    /// it.
+    /// </summary>
     T? Ability<T>() where T : class;
 
     /// <summary>Until when the group's source was connected here, at the latest; null: not since it looks.</summary>

@@ -16,7 +16,7 @@ public sealed class StepCatalogTests
         "close-view", "commit", "create-bubble", "cut-clean-point", "delete-bubble", "hold-open", "keep-state",
         "move-to-native", "open-kept", "open-view", "pick-point", "raise-epoch",
         "shut-down-instances", "start-instances", "start-source", "stop-copies", "stop-instances", "stop-source",
-        "unpin-point", "verify", "wait-sealed",
+        "unpin-point", "update-dns", "verify", "wait-sealed",
     ], StepCatalog.Shipped().Names.Order(StringComparer.Ordinal));
 
     [Theory]
