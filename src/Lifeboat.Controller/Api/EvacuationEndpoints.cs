@@ -18,6 +18,7 @@ namespace Lifeboat.Controller.Api;
 internal sealed class EvacuationEndpoints(EvacuationPlanner planner, Evacuator evacuator, EvacuationStore store,
     TimeProvider time)
 {
+    private const int NamesNoted = 50;
     private const string All = "/v1/evacuations", One = All + "/{evacuation:guid}";
 
     public void Map(IEndpointRouteBuilder routes)
@@ -66,7 +67,8 @@ internal sealed class EvacuationEndpoints(EvacuationPlanner planner, Evacuator e
         }
         DryRun.EndsHere();
         AuditTrail.Note(http, $"evacuation of {draft.Groups.Count} group(s) of {plan.From} to {plan.Site}: "
-            + string.Join(", ", draft.Groups.Select(g => g.Group)));
+            + string.Join(", ", draft.Groups.Take(NamesNoted).Select(g => g.Group))
+            + (draft.Groups.Count > NamesNoted ? " …" : ""));
         var now = time.GetUtcNow();
         return await evacuator.CreateAsync(new Evacuation
         {

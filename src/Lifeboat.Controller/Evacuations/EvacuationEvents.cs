@@ -31,8 +31,7 @@ internal sealed partial class EvacuationEvents : IWatcher
 
     public async Task SeeAsync(Observation observation, CancellationToken ct)
     {
-        var recent = (await _store.ListAsync(null, ct))
-            .Where(e => e.FinishedAt is not { } end || observation.At - end < EndedFor);
+        var recent = await _store.SinceAsync(observation.At - EndedFor, ct);
         _events.Tell([.. recent.SelectMany(Lines)]);
     }
 

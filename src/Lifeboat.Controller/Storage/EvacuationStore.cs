@@ -53,6 +53,11 @@ internal sealed class EvacuationStore(ControllerDatabase database) : IEvacuation
     public async Task<IReadOnlyList<Evacuation>> UnfinishedAsync(CancellationToken ct) =>
         await QueryAsync("WHERE finished = 0 ORDER BY created_at, id", new { });
 
+    /// <summary>Those under way, and those that ended at this moment or later.</summary>
+    public async Task<IReadOnlyList<Evacuation>> SinceAsync(DateTimeOffset moment, CancellationToken ct) =>
+        await QueryAsync("WHERE finished = 0 OR ended_at >= @since",
+            new { since = moment.ToUnixTimeMilliseconds() });
+
     /// <summary>Newest first.</summary>
     /// <param name="tenant">Only those that are about this tenant alone; null: all.</param>
     public async Task<IReadOnlyList<Evacuation>> ListAsync(string? tenant, CancellationToken ct) =>

@@ -33,6 +33,8 @@ public abstract partial class DatabaseConformance
 
         Assert.True(await store.TrySaveAsync(Ended(next), Ct));
         Assert.Equal([second.Id], (await store.UnfinishedAsync(Ct)).Select(e => e.Id));
+        Assert.Equal([second.Id], (await store.SinceAsync(Now.AddHours(2), Ct)).Select(e => e.Id));
+        Assert.Equal(2, (await store.SinceAsync(Now.AddHours(1), Ct)).Count);
         // Its groups are free again.
         var third = Evacuation(null, 5, "acme_shop", "acme_till");
         Assert.Null(await store.TryAddAsync(third, Ct));
