@@ -17,6 +17,8 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
     public TimeProvider Time => time;
     /// <summary>Null: the controller of the site's directory, over its socket.</summary>
     public string? Profile { get; init; }
+    /// <summary>A name in `clouds.yaml`; it comes before a profile. Null: no cloud is asked.</summary>
+    public string? OsCloud { get; init; }
     public string? Tenant { get; init; }
     /// <summary>The command is only tried: nothing may be changed.</summary>
     public bool IsDryRun { get; init; }
@@ -28,6 +30,7 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
     public CommandSession Of(string? tenant) => new(siteDirectory, output, time)
     {
         Profile = Profile,
+        OsCloud = OsCloud,
         Tenant = tenant,
         IsDryRun = IsDryRun,
     };
@@ -49,6 +52,8 @@ internal sealed class CommandSession(string siteDirectory, CommandOutput output,
 
     private ControllerClient Connect()
     {
+        if (OsCloud is { } cloud)
+            return new ControllerClient(Tried(new CloudHandler(cloud, Tenant, time)), CloudHandler.Somewhere);
         if (Profile is { } profile)
         {
             var access = ProfileFile.Read(profile);

@@ -44,6 +44,7 @@ internal static class CommandTree
         root.Add(GlobalOptions.SiteDirectory);
         root.Add(GlobalOptions.Output);
         root.Add(GlobalOptions.Profile);
+        root.Add(GlobalOptions.OsCloud);
         root.Add(GlobalOptions.Tenant);
         // One of two words is a noun below another one.
         var nouns = Nouns.ToDictionary(n => n.Key, n => new Command(n.Key.Split(' ')[^1], n.Value));

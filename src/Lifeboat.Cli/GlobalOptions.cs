@@ -29,6 +29,13 @@ internal static class GlobalOptions
         DefaultValueFactory = _ => Environment.GetEnvironmentVariable(ProfileVariable),
     };
 
+    public static readonly Option<string?> OsCloud = new("--os-cloud")
+    {
+        Description = "Reach the controller that the catalogue of this cloud names, as its user in clouds.yaml",
+        HelpName = "NAME",
+        Recursive = true,
+    };
+
     public static readonly Option<string?> Tenant = new("--tenant")
     {
         Description = $"The tenant that it is about (default: ${TenantVariable}, else the profile's, else all)",

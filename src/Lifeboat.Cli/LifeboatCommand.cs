@@ -32,6 +32,7 @@ internal abstract class LifeboatCommand : Command
         await using var session = new CommandSession(directory, output, TimeProvider.System)
         {
             Profile = parsed.GetValue(GlobalOptions.Profile),
+            OsCloud = parsed.GetValue(GlobalOptions.OsCloud),
             Tenant = parsed.GetValue(GlobalOptions.Tenant),
             IsDryRun = _dryRun is not null && parsed.GetValue(_dryRun),
         };

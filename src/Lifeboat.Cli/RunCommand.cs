@@ -24,6 +24,12 @@ internal abstract class RunCommand : LifeboatCommand
 
     protected Argument<string> Group { get; } = Inputs.Group();
 
+    /// <summary>For those that start instances.</summary>
+    protected static Option<bool> DespiteGaps() => new("--despite-gaps")
+    {
+        Description = "Begin though something is missing here, and go as far as it comes; --dry-run says what is",
+    };
+
     protected abstract StartRunRequest Request(ParseResult parsed, CommandSession session);
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
@@ -62,8 +68,9 @@ internal abstract class RunCommand : LifeboatCommand
         if (plan.Predicted is { } total)
             session.Output.Talk($"predicted in all: {Show.Span(total)}"
                 + (unmeasured == 0 ? "" : $", without {unmeasured} of {plan.Steps.Count} steps, never measured"));
+        foreach (var note in plan.Notes) session.Output.Talk($"note: {note}");
         if (plan.Gaps.Count == 0) return ExitCode.Ok;
-        throw new ProblemException(ReasonCode.InvalidRequest, $"the plan has {plan.Gaps.Count} gap(s)",
+        throw new ProblemException(ReasonCode.PlanGaps, $"the plan has {plan.Gaps.Count} gap(s)",
             "Nothing was changed.", plan.Gaps);
     }
 }

@@ -14,12 +14,18 @@ public sealed record RequestTrace(string Id, string? Parent)
 {
     public const string Header = "X-Request-Id";
     public const string ParentHeader = "traceparent";
+    /// <summary>As services of OpenStack hand ids to each other.</summary>
+    public const string OpenStackHeader = "X-Openstack-Request-Id";
+    private const string OpenStackPrefix = "req-";
     private const int LengthMax = 128;
     private const int ParentLength = 55;
 
     private static readonly AsyncLocal<RequestTrace?> Ambient = new();
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:");
+
+    /// <summary>The id in the form of OpenStack's services, `req-UUID`, where it can be brought into it.</summary>
+    public string OpenStackId => Guid.TryParse(Id, out var id) ? $"{OpenStackPrefix}{id}" : Id;
 
     public static RequestTrace? Current
     {

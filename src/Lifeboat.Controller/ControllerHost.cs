@@ -193,6 +193,7 @@ public static class ControllerHost
         app.Services.GetRequiredService<PolicyEndpoints>().Map(routes);
         app.Services.GetRequiredService<DeclarationEndpoints>().Map(routes);
         app.Services.GetRequiredService<HealthEndpoints>().Map(routes);
+        app.Services.GetRequiredService<VersionEndpoints>().Map(routes);
         app.Services.GetRequiredService<UsageEndpoints>().Map(routes);
         app.Services.GetRequiredService<PairEndpoints>().Map(routes);
         app.Services.GetRequiredService<PeerEndpoints>().Map(routes);

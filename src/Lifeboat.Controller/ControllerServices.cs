@@ -90,7 +90,7 @@ internal static class ControllerServices
             .AddSingleton<EventEndpoints>().AddSingleton<HealthEndpoints>().AddSingleton<QuiesceEndpoints>()
             .AddSingleton<FollowUpEndpoints>().AddSingleton<UserEndpoints>().AddSingleton<TenantEndpoints>()
             .AddSingleton<AuditEndpoints>().AddSingleton<StatusEndpoints>().AddSingleton<UsageEndpoints>()
-            .AddSingleton<PolicyEndpoints>().AddSingleton<DeclarationEndpoints>();
+            .AddSingleton<PolicyEndpoints>().AddSingleton<DeclarationEndpoints>().AddSingleton<VersionEndpoints>();
     }
 
     // Kinds of documents, what others need first.
@@ -169,7 +169,12 @@ internal static class ControllerServices
     private static Runner CreateRunner(IServiceProvider services)
     {
         var time = services.GetRequiredService<TimeProvider>();
-        var options = RunnerOptions.Default with { Versions = [$"lifeboat {SiteEndpoints.Version}"] };
+        var limits = services.GetRequiredService<SiteConfiguration>().Runs ?? RunLimits.Default;
+        var options = RunnerOptions.Default with
+        {
+            OutageLimit = limits.OutageLimit,
+            Versions = [$"lifeboat {SiteEndpoints.Version}"],
+        };
         return new Runner(services.GetRequiredService<IRunStore>(), services.GetRequiredService<LocalSide>(),
             services.GetRequiredService<PeerDirectory>().Side, StepCatalog.Shipped(), options,
             () => Guid.CreateVersion7(time.GetUtcNow()), time, services.GetRequiredService<ILogger<Runner>>());

@@ -94,4 +94,5 @@ public enum ReasonCode
     CloudQuotaExceeded = 142,
     NoRoom = 143,
     BuildFailed = 144,
+    PlanGaps = 145,
 }

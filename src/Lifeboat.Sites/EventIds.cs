@@ -36,5 +36,14 @@ internal static class EventIds
     public const int CloudBubbleMade = 7109;
     public const int CloudBubbleDeleted = 7110;
     public const int MonitorSilent = 7111;
+    public const int CloudNetworkMade = 7112;
+    public const int CloudFramesSmaller = 7113;
+    public const int CloudDhcpNotReserved = 7114;
+    public const int CloudDhcpMoved = 7115;
+    public const int CloudRoutesLeft = 7116;
+    public const int CloudSnatOn = 7117;
+    public const int CloudNetworkRemoved = 7118;
+    public const int CloudNetworkStays = 7119;
+    public const int CloudAdminNotHeard = 7120;
     public const int ServerReturned = 7130;
 }

@@ -28,8 +28,27 @@ public interface ISite
     /// </summary>
     /// <exception cref="SiteException">Timeout: the guest did not; it is left as it is.</exception>
     Task ShutDownAsync(string instance, TimeSpan limit, CancellationToken ct);
-    /// <summary>What a plan would miss here (memory, networks, boot files); empty when nothing is.</summary>
-    Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct);
+    /// <summary>
+    /// Whether instances can run here together: what one of them leaves of memory, quotas and addresses counts for the
+    /// next. What of theirs is here already, from an earlier attempt, is not asked for twice. Changes nothing.
+    /// </summary>
+    /// <param name="isolated">As copies in a bubble, else in the production networks.</param>
+    Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, CancellationToken ct);
+}
+
+/// <summary>Whether instances can run at a site together; every sentence names the instances that it is of.</summary>
+/// <param name="Gaps">What would keep them from it (memory, networks, boot files); empty when nothing would.</param>
+/// <param name="Notes">What will be made or different here, and what the site is not told.</param>
+public sealed record SiteFit(IReadOnlyList<string> Gaps, IReadOnlyList<string> Notes)
+{
+    public static readonly SiteFit Whole = new([], []);
+
+    /// <summary>One sentence for all instances that it is true of, in the order in which it was first said.</summary>
+    public static IReadOnlyList<string> Said(IEnumerable<(string Instance, string Sentence)> sentences) =>
+    [
+        .. sentences.Distinct().GroupBy(s => s.Sentence, StringComparer.Ordinal)
+            .Select(g => $"{string.Join(", ", g.Select(s => s.Instance))}: {g.Key}"),
+    ];
 }
 
 /// <summary>Can take in a running instance that it did not start.</summary>

@@ -18,7 +18,7 @@ public static class SiteAcceptance
         new("a stopped instance starts again from the same request", RestartAsync),
         new("a guest that shut down keeps its disks open until it is stopped", ShutDownAsync),
         new("removing twice is removing once, and leaves no record", RemoveTwiceAsync),
-        new("a description that fits has no gaps, one that cannot fit has some", GapsAsync),
+        new("a description that fits has no gaps, one that cannot fit has some", FitAsync),
         new("a bubble can be made and deleted twice and leaves no trace", BubbleAsync),
     ];
 
@@ -111,14 +111,17 @@ public static class SiteAcceptance
         return (await site.ListAsync(ct)).Any(i => i.Name == trial.Start.Instance) ? "it is still listed" : null;
     }
 
-    private static async Task<string?> GapsAsync(ISite site, SiteTrial trial, CancellationToken ct)
+    private static async Task<string?> FitAsync(ISite site, SiteTrial trial, CancellationToken ct)
     {
-        var fits = await site.GapsAsync(trial.Start.Description, ct);
-        if (fits.Count > 0) return "gaps for an instance that can run: " + string.Join("; ", fits);
+        var whole = trial.Start.Description;
+        var fits = await site.FitAsync([whole], isolated: false, ct);
+        if (fits.Gaps.Count > 0) return "gaps for an instance that can run: " + string.Join("; ", fits.Gaps);
         InstanceNic nowhere = new("no-such-network", "virtio", "52:54:00:ff:ff:01", null);
-        var unfit = trial.Start.Description with { MemoryMiB = 1 << 28, Nics = [nowhere] };
-        var gaps = await site.GapsAsync(unfit, ct);
-        return gaps.Count >= 2 ? null : "too much memory and an unknown network were not both named";
+        var unfit = whole with { Name = "too-large", MemoryMiB = 1 << 28, Nics = [nowhere] };
+        var gaps = (await site.FitAsync([whole, unfit], isolated: false, ct)).Gaps;
+        if (gaps.Count < 2) return "too much memory and an unknown network were not both named";
+        return gaps.All(g => g.Contains("too-large", StringComparison.Ordinal)) ? null
+            : "a gap does not name its instance: " + string.Join("; ", gaps);
     }
 
     private static async Task<string?> BubbleAsync(ISite site, SiteTrial trial, CancellationToken ct)

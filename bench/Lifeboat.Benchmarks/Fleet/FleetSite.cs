@@ -62,8 +62,8 @@ internal sealed class FleetSite(string site, string folder) : ISite, IMakesBubbl
 
     public Task ShutDownAsync(string instance, TimeSpan limit, CancellationToken ct) => StopAsync(instance, ct);
 
-    public Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct) =>
-        Task.FromResult<IReadOnlyList<string>>([]);
+    public Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, CancellationToken ct) =>
+        Task.FromResult(SiteFit.Whole);
 
     public Task CreateBubbleAsync(string bubble, IReadOnlyList<InstanceDescription> members, CancellationToken ct)
     {

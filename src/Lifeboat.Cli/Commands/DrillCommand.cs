@@ -11,10 +11,13 @@ internal sealed class DrillCommand : RunCommand
     private readonly Option<TimeSpan?> _hold = Inputs.Duration("--hold",
         "Keep the copies running this long after the checks, or until `run release`");
 
+    private readonly Option<bool> _despiteGaps = DespiteGaps();
+
     public DrillCommand() : base("drill", "Test failover: boot copies in an isolated bubble, check them, remove them")
     {
         Add(_point);
         Add(_hold);
+        Add(_despiteGaps);
     }
 
     protected override StartRunRequest Request(ParseResult parsed, CommandSession session) => new()
@@ -22,5 +25,6 @@ internal sealed class DrillCommand : RunCommand
         Kind = RunKind.TestFailover,
         PointId = parsed.GetValue(_point) is { } point ? session.PointId(point) : null,
         Hold = parsed.GetValue(_hold),
+        DespiteGaps = parsed.GetValue(_despiteGaps),
     };
 }

@@ -54,6 +54,11 @@ internal sealed class EvacuationStartCommand : LifeboatCommand
             + "what was sent. Else nothing is lost: the guests are shut down there first",
     };
 
+    private readonly Option<bool> _despiteGaps = new("--despite-gaps")
+    {
+        Description = "Begin though the site lacks something for the instances; each run goes as far as it comes",
+    };
+
     private readonly Option<string[]> _checks = Inputs.Checks();
     private readonly Option<bool> _noWait = new("--no-wait") { Description = "Return when the evacuation is started" };
 
@@ -65,8 +70,8 @@ internal sealed class EvacuationStartCommand : LifeboatCommand
     public EvacuationStartCommand() : base("evacuation", "start",
         "Move the groups of another site, or some of them, to this one in waves")
     {
-        Option[] options = [_from, _groups, _except, _waves, _parallel, _hold, _keepGoing, _dead, _checks, _noWait,
-            _dryRun];
+        Option[] options = [_from, _groups, _except, _waves, _parallel, _hold, _keepGoing, _dead, _despiteGaps, _checks,
+            _noWait, _dryRun];
         foreach (var option in options) Add(option);
     }
 
@@ -82,6 +87,7 @@ internal sealed class EvacuationStartCommand : LifeboatCommand
             HoldBetweenWaves = parsed.GetValue(_hold),
             KeepGoing = parsed.GetValue(_keepGoing),
             SourceIsDead = parsed.GetValue(_dead),
+            DespiteGaps = parsed.GetValue(_despiteGaps),
             Checks = parsed.GetRequiredValue(_checks),
         };
         if (parsed.GetValue(_dryRun)) return await ShowPlanAsync(request, session, ct);

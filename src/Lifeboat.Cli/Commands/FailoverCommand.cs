@@ -19,18 +19,22 @@ internal sealed class FailoverCommand : RunCommand
             + "the same. Else an unplanned failover is refused then, for both sites would write",
     };
 
+    private readonly Option<bool> _despiteGaps = DespiteGaps();
+
     public FailoverCommand() : base("failover",
         "Run the group at this site; without --planned the other one is presumed lost")
     {
         Add(_point);
         Add(_planned);
         Add(_dead);
+        Add(_despiteGaps);
     }
 
     protected override StartRunRequest Request(ParseResult parsed, CommandSession session) => new()
     {
         Kind = parsed.GetValue(_planned) ? RunKind.PlannedFailover : RunKind.Failover,
         SourceIsDead = parsed.GetValue(_dead),
+        DespiteGaps = parsed.GetValue(_despiteGaps),
         PointId = parsed.GetValue(_point) is { } point ? session.PointId(point) : null,
     };
 }

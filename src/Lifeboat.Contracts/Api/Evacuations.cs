@@ -30,6 +30,10 @@ public sealed record StartEvacuationRequest
     /// lost. Else every move is a planned one, which loses nothing.
     /// </summary>
     public bool SourceIsDead { get; init; }
+    /// <summary>
+    /// What the site lacks for the instances is told and keeps nothing from beginning; each run goes as far as it comes.
+    /// </summary>
+    public bool DespiteGaps { get; init; }
     /// <summary>Of every run, in addition to its group's own.</summary>
     public IReadOnlyList<string> Checks { get; init; } = [];
 }

@@ -15,6 +15,11 @@ public sealed record StartRunRequest
     /// connected and answers; without that it is refused then (WrongState), for both sites would write.
     /// </summary>
     public bool SourceIsDead { get; init; }
+    /// <summary>
+    /// It is begun though instances cannot all run at the site (PlanGaps), as far as it comes; a group that cannot be
+    /// recovered whole may be worth recovering in part.
+    /// </summary>
+    public bool DespiteGaps { get; init; }
     /// <summary>Resolve only: which side stays.</summary>
     public ForkChoice? Choice { get; init; }
     /// <summary>Checks in addition to the group's own.</summary>
@@ -62,8 +67,12 @@ public sealed record StepInfo(int Index, string Name, string Title, StepState St
     ReasonCode Reason, IReadOnlyList<string> Evidence);
 
 /// <summary>What a run would do, without doing it.</summary>
-/// <param name="Gaps">What would make it fail now; empty when nothing is known to.</param>
+/// <param name="Gaps">What would make it fail now, of all instances; empty when nothing is known to.</param>
 public sealed record PlanInfo(string Group, RunKind Kind, string Site, IReadOnlyList<PlannedStepInfo> Steps,
-    TimeSpan? Predicted, IReadOnlyList<string> Gaps);
+    TimeSpan? Predicted, IReadOnlyList<string> Gaps)
+{
+    /// <summary>What will be made or different at the site, and what the site is not told.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
 
 public sealed record PlannedStepInfo(int Index, string Name, string Title, TimeSpan? Predicted);

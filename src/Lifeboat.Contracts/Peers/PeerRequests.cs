@@ -6,7 +6,8 @@ namespace Lifeboat.Contracts.Peers;
 /// The disks may hold what nobody received. Where the site will start its instances from the same disks again, with
 /// another content, that is kept first as a recovery point pinned under this name (I5).
 /// </param>
-/// <param name="Complete">The group's history has all that the disks hold.</param>
+/// <param name="Complete">The group's history has all that the disks hold, unless somebody started the instances since
+/// they were shut down.</param>
 public sealed record AcceptReplicaRequest(bool Seeded, string? KeepAs = null, bool Complete = false);
 
 public sealed record RunsAnswer(bool Runs);

@@ -65,6 +65,8 @@ public sealed record SiteConfiguration
     public string? DatabasePasswordFile { get; init; }
     /// <summary>How long the controllers keep what they have written down; absent: the defaults.</summary>
     public RecordRetention? Retention { get; init; }
+    /// <summary>How patient runs are; absent: the defaults.</summary>
+    public RunLimits? Runs { get; init; }
 
     /// <exception cref="ProblemException">Missing, unreadable or with faults; all of them are listed.</exception>
     public static SiteConfiguration Read(string siteDirectory)
@@ -133,6 +135,7 @@ public sealed record SiteConfiguration
         foreach (var problem in Oidc?.Problems() ?? []) yield return problem;
         foreach (var problem in Keystone?.Problems() ?? []) yield return problem;
         foreach (var problem in Retention?.Problems() ?? []) yield return problem;
+        foreach (var problem in Runs?.Problems() ?? []) yield return problem;
     }
 
     // A port of 0 would be nobody's; an IPv6 address is in brackets, else its last part would be taken for the port.

@@ -18,6 +18,8 @@ public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted
     /// text whenever it may have written to them since. Null: the site cannot tell, or never writes over disks.
     /// </summary>
     public string? Stint { get; init; }
+    /// <summary>Its guest was shut down by <c>ShutDownAsync</c> of the site, and was not started since.</summary>
+    public bool LeftClean { get; init; }
 }
 
 /// <param name="Device">Name for `query-block` (device id or qdev path).</param>

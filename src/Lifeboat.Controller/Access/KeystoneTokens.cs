@@ -30,17 +30,17 @@ internal sealed class KeystoneTokens(KeystoneSettings settings, TenantStore tena
         if (token.Length is 0 or > TokenMax || ApiTokens.IsOne(token) || token.Any(c => c is < '!' or > '~'))
             return null;
         var key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
-        if (_answers.TryGetValue<Answer>(key, out var known) && time.GetUtcNow() < known!.Until) return known.Identity;
+        if (_answers.TryGetValue<Answer>(key, out var known) && time.GetUtcNow() < known!.Until) return known.OrThrow();
         using var answer = await AskAsync(token, ct);
         if (answer.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
             return null;
         if (answer.StatusCode is not HttpStatusCode.OK) throw Strange($"it answered {(int)answer.StatusCode}.");
-        var (identity, expires) = await ReadAsync(answer, ct);
-        var until = time.GetUtcNow() + Kept;
-        if (expires <= time.GetUtcNow()) return null;
-        _answers.Set(key, new Answer(identity, until < expires ? until : expires),
+        var read = await ReadAsync(answer, ct);
+        var now = time.GetUtcNow();
+        if (read.Until <= now) return null;
+        _answers.Set(key, read.Until < now + Kept ? read : read with { Until = now + Kept },
             new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = Kept });
-        return identity;
+        return read.OrThrow();
     }
 
     public void Dispose()
@@ -66,8 +66,8 @@ internal sealed class KeystoneTokens(KeystoneSettings settings, TenantStore tena
         }
     }
 
-    private async Task<(Identity? Identity, DateTimeOffset Expires)> ReadAsync(HttpResponseMessage answer,
-        CancellationToken ct)
+    // Until is when the token is over.
+    private async Task<Answer> ReadAsync(HttpResponseMessage answer, CancellationToken ct)
     {
         try
         {
@@ -75,15 +75,15 @@ internal sealed class KeystoneTokens(KeystoneSettings settings, TenantStore tena
             var token = body.RootElement.GetProperty("token");
             var user = token.GetProperty("user");
             var isOfSite = token.TryGetProperty("system", out var system) && system.GetProperty("all").GetBoolean();
-            var tenant = isOfSite ? null : TenantOf(token);
-            if (!isOfSite && tenant is null) return (null, DateTimeOffset.MaxValue);
+            var expires = token.GetProperty("expires_at").GetDateTimeOffset();
+            var (tenant, problem) = isOfSite ? (null, null) : TenantOf(token);
+            if (problem is not null) return new Answer(null, problem, expires);
             var roles = token.GetProperty("roles").EnumerateArray()
                 .Select(r => RoleOf(r.GetProperty("name").GetString()!)).OfType<Role>()
                 .Select(r => isOfSite || !RoleRights.IsOfSite(r) ? r : Role.Manager);
             var domain = user.GetProperty("domain").GetProperty("id").GetString();
             var name = $"keystone:{user.GetProperty("name").GetString()}@{domain}";
-            return (new Identity(name, tenant, RoleRights.Effective(roles, [], []), "keystone"),
-                token.GetProperty("expires_at").GetDateTimeOffset());
+            return new Answer(new Identity(name, tenant, RoleRights.Effective(roles, [], []), "keystone"), null, expires);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException
             or FormatException)
@@ -92,14 +92,17 @@ internal sealed class KeystoneTokens(KeystoneSettings settings, TenantStore tena
         }
     }
 
-    private string? TenantOf(JsonElement token)
+    // Whoever has such a token is told why it does not do: Keystone has said that it is theirs.
+    private (string? Tenant, string? Problem) TenantOf(JsonElement token)
     {
-        if (!token.TryGetProperty("project", out var project)) return null;
+        if (!token.TryGetProperty("project", out var project))
+            return (null, "The token of Keystone is of no project: ask for one that is scoped to a project.");
         var id = project.GetProperty("id").GetString()!;
+        var called = project.GetProperty("name").GetString()!;
         var name = settings.Projects.TryGetValue(id, out var mapped) ? mapped
-            : project.GetProperty("domain").GetProperty("id").GetString() == settings.Domain
-                ? project.GetProperty("name").GetString() : null;
-        return name is not null && EntityName.IsValid(name) && tenants.Find(name) is not null ? name : null;
+            : project.GetProperty("domain").GetProperty("id").GetString() == settings.Domain ? called : null;
+        return name is not null && EntityName.IsValid(name) && tenants.Find(name) is not null ? (name, null)
+            : (null, $"The token of Keystone is of the project '{called}', which is no tenant of this site.");
     }
 
     private Role? RoleOf(string name) => settings.Roles.TryGetValue(name, out var role) ? role
@@ -115,5 +118,9 @@ internal sealed class KeystoneTokens(KeystoneSettings settings, TenantStore tena
     private Lifeboat.Contracts.ProblemException Strange(string what) =>
         IdentityHttp.Unavailable($"Keystone at {settings.Url}", new InvalidDataException(what));
 
-    private sealed record Answer(Identity? Identity, DateTimeOffset Until);
+    private sealed record Answer(Identity? Identity, string? Problem, DateTimeOffset Until)
+    {
+        public Identity OrThrow() => Identity ?? throw new Lifeboat.Contracts.ProblemException(
+            ReasonCode.NotAuthenticated, "who asks is nobody here", Problem);
+    }
 }

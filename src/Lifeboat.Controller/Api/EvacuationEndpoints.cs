@@ -78,7 +78,10 @@ internal sealed class EvacuationEndpoints(EvacuationPlanner planner, Evacuator e
             Tenant = caller.Tenant,
             State = EvacuationState.Running,
             Options = new EvacuationOptions(request.Parallel, request.HoldBetweenWaves, request.KeepGoing,
-                request.SourceIsDead, request.Checks),
+                request.SourceIsDead, request.Checks)
+            {
+                DespiteGaps = request.DespiteGaps,
+            },
             RequestedBy = caller.Name,
             IdempotencyKey = RequestKey.Current,
             CreatedAt = now,

@@ -11,6 +11,7 @@ using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Evacuations;
+using Lifeboat.Recovery.Plans;
 
 namespace Lifeboat.Controller.Evacuations;
 
@@ -71,7 +72,10 @@ internal sealed class EvacuationPlanner(LocalSide here, GroupStore groups, Group
                     + "not protected");
             found.Predicted[group.Name] = await PredictAsync(group.Name, request, faults, ct);
         }
-        found.Problems.AddRange(await GapsAsync(selection.Groups, ct));
+        // Of all groups together, for what one of them takes is not there for the next.
+        var fit = await GroupFit.AskAsync(here, selection.Groups, Kind(request), ct);
+        (request.DespiteGaps ? found.Notes : found.Problems).AddRange(fit.Gaps);
+        found.Notes.AddRange(fit.Notes);
     }
 
     private async Task<TimeSpan?> PredictAsync(string group, StartEvacuationRequest request, List<string> faults,
@@ -81,7 +85,7 @@ internal sealed class EvacuationPlanner(LocalSide here, GroupStore groups, Group
         {
             return await runs.PredictAsync(group, new StartRunRequest
             {
-                Kind = request.SourceIsDead ? RunKind.Failover : RunKind.PlannedFailover,
+                Kind = Kind(request),
                 SourceIsDead = request.SourceIsDead,
                 Checks = request.Checks,
             }, ct);
@@ -91,16 +95,6 @@ internal sealed class EvacuationPlanner(LocalSide here, GroupStore groups, Group
             faults.AddRange((e.Errors ?? [e.Message]).Select(f => $"group {group}: {f}"));
             return null;
         }
-    }
-
-    // The members of all groups in one list, for what one takes is not there for the next. A site that is asked for
-    // several instances together says whether they fit together.
-    private async Task<IReadOnlyList<string>> GapsAsync(IReadOnlyList<GroupDefinition> all, CancellationToken ct)
-    {
-        var gaps = new List<string>();
-        foreach (var member in all.SelectMany(g => g.Members))
-            gaps.AddRange((await here.GapsAsync(member.Description, ct)).Select(gap => $"{member.Instance}: {gap}"));
-        return gaps;
     }
 
     // What its run would fail for, or lose more than was agreed.
@@ -129,8 +123,8 @@ internal sealed class EvacuationPlanner(LocalSide here, GroupStore groups, Group
             : TimeSpan.FromTicks(planned.Sum(w => w.Predicted?.Ticks ?? 0));
         var unmeasured = planned.SelectMany(w => w.Groups).Count(g => g.Predicted is null);
         var plan = new EvacuationPlan(here.Name, selection.From,
-            request.SourceIsDead ? RunKind.Failover : RunKind.PlannedFailover, request.Parallel, planned, all,
-            unmeasured, [.. faults.Concat(found.Problems).Distinct()], [.. selection.Notes, .. found.Notes]);
+            Kind(request), request.Parallel, planned, all, unmeasured,
+            [.. faults.Concat(found.Problems).Distinct()], [.. selection.Notes, .. found.Notes]);
         return new EvacuationDraft(plan, [.. waves.Select(w => new Evacuee(w.Member.Group, w.Wave)
         {
             Predicted = found.Predicted.GetValueOrDefault(w.Member.Group),
@@ -143,6 +137,9 @@ internal sealed class EvacuationPlanner(LocalSide here, GroupStore groups, Group
         return new PlannedEvacuee(member.Group, member.Application, info?.State ?? GroupState.Initializing,
             sourceIsDead ? null : info?.Source?.Lag, info?.Exposure, found.Predicted.GetValueOrDefault(member.Group));
     }
+
+    private static RunKind Kind(StartEvacuationRequest request) =>
+        request.SourceIsDead ? RunKind.Failover : RunKind.PlannedFailover;
 
     private static string Shown<T>(T value) where T : struct, Enum =>
         System.Text.Json.JsonNamingPolicy.KebabCaseLower.ConvertName(value.ToString());

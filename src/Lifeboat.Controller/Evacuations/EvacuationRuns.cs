@@ -26,6 +26,7 @@ internal sealed class EvacuationRuns(IRunStore store, RunHost host, LocalSide he
         {
             Kind = evacuation.Kind,
             SourceIsDead = evacuation.Options.SourceIsDead,
+            DespiteGaps = evacuation.Options.DespiteGaps,
             Checks = evacuation.Options.Checks,
             IdempotencyKey = evacuation.RunKey,
         }, evacuation.RequestedBy, ct);

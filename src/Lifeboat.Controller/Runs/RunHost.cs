@@ -10,6 +10,7 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
+using Lifeboat.Recovery.Plans;
 using Lifeboat.Recovery.Runs;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -83,6 +84,8 @@ internal sealed partial class RunHost : BackgroundService
             FourEyes = request.Kind is not RunKind.TestFailover
                 && _tenants.Find(definition.Tenant)?.Limits.FourEyes == true,
         };
+        RunRules.Check(request.Kind, definition, input, _here.Name);
+        await ThrowIfGapsAsync(definition, request, ct);
         var run = await _runner.CreateAsync(request.Kind, definition, input, Protected(definition), ct);
         if (run.State is RunState.Pending) Launch(run);
         return run;
@@ -131,23 +134,29 @@ internal sealed partial class RunHost : BackgroundService
         return steps.All(s => s.Predicted is null) ? null : TimeSpan.FromTicks(steps.Sum(s => s.Predicted?.Ticks ?? 0));
     }
 
+    // Every gap of every member before the first step, instead of the first one in the middle of the run. While another
+    // run builds the same members its things would be gaps of this one, which is refused anyway.
+    private async Task ThrowIfGapsAsync(GroupDefinition group, StartRunRequest request, CancellationToken ct)
+    {
+        if (request.DespiteGaps || (await _store.UnfinishedAsync(ct)).Any(r => r.Group == group.Name)) return;
+        var fit = await GroupFit.AskAsync(_here, group, request.Kind, ct);
+        if (fit.Gaps.Count == 0) return;
+        throw new ProblemException(ReasonCode.PlanGaps,
+            $"the {RunRules.Name(request.Kind)} of group {group.Name} has {fit.Gaps.Count} gap(s) at site {_here.Name}",
+            "Nothing was started. Close them; `--despite-gaps` starts it all the same, as far as it comes.", fit.Gaps);
+    }
+
     public async Task<PlanInfo> PlanAsync(string group, StartRunRequest request, CancellationToken ct)
     {
         var definition = _here.Require(group);
         var input = await InputAsync(definition, request, ct);
         RunRules.Check(request.Kind, definition, input, _here.Name);
         var steps = await _runner.PlanAsync(request.Kind, definition, input, Protected(definition), ct);
-        var gaps = new List<string>();
-        var starts = request.Kind is not (RunKind.Reprotect or RunKind.Resolve);
-        foreach (var member in definition.Members.Where(_ => starts))
-        {
-            var missing = await _here.GapsAsync(member.Description, ct);
-            gaps.AddRange(missing.Select(gap => $"{member.Instance}: {gap}"));
-        }
+        var fit = await GroupFit.AskAsync(_here, definition, request.Kind, ct);
         return new PlanInfo(group, request.Kind, _here.Name,
             [.. steps.Select(s => new PlannedStepInfo(s.Index, s.Name, s.Title, s.Predicted))],
             steps.All(s => s.Predicted is null) ? null
-                : TimeSpan.FromTicks(steps.Sum(s => s.Predicted?.Ticks ?? 0)), gaps);
+                : TimeSpan.FromTicks(steps.Sum(s => s.Predicted?.Ticks ?? 0)), fit.Gaps) { Notes = fit.Notes };
     }
 
     /// <param name="by">Somebody else than who asked for it, with the same rights.</param>
@@ -232,7 +241,10 @@ internal sealed partial class RunHost : BackgroundService
     // A choice between two sides that both wrote is made once, by a resolve, and not on the way by another run.
     private async Task<RunInput> InputAsync(GroupDefinition group, StartRunRequest request, CancellationToken ct)
     {
-        var input = new RunInput(request.PointId, request.Checks ?? [], request.Hold, request.IdempotencyKey);
+        var input = new RunInput(request.PointId, request.Checks ?? [], request.Hold, request.IdempotencyKey)
+        {
+            DespiteGaps = request.DespiteGaps,
+        };
         if (request.Kind is RunKind.Reprotect or RunKind.Failback) await _divergences.ThrowIfOpenAsync(group, ct);
         if (request.Choice is not { } choice || request.Kind is not RunKind.Resolve) return input;
         // At the wrong site the rules say so, before anybody is asked which side is the newest.

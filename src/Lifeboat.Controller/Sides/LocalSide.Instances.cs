@@ -33,12 +33,17 @@ internal sealed partial class LocalSide
 
     public Task RemoveAsync(string instance, CancellationToken ct) => AskSiteAsync(site.RemoveAsync(instance, ct));
 
-    public async Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct)
+    public async Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated,
+        CancellationToken ct)
     {
-        var missing = boot.Missing(description).Select(f => $"boot file {f} is not at this site").ToList();
-        if (missing.Count > 0) return missing;
-        var gaps = await AskSiteAsync(site.GapsAsync(boot.Resolve(description), ct));
-        return gaps.Count > 0 ? gaps : await UnheldAsync(description, ct);
+        var missing = instances.SelectMany(i => boot.Missing(i).Select(f => (i.Name,
+            $"boot file {f} is not at this site"))).ToList();
+        // What is said of a file already is not to be said once more by its path here.
+        var asked = instances.Select(i => missing.Any(m => m.Name == i.Name) ? i with { Kernel = null }
+            : boot.Resolve(i));
+        var fit = await AskSiteAsync(site.FitAsync([.. asked], isolated, ct));
+        var unheld = fit.Gaps.Count > 0 || isolated ? [] : await UnheldAsync(instances, ct);
+        return fit with { Gaps = [.. SiteFit.Said(missing), .. fit.Gaps, .. unheld] };
     }
 
     public T? Ability<T>() where T : class => site as T;

@@ -16,14 +16,7 @@ internal sealed partial class LocalSide
     {
         using var alone = await locks.EnterAsync(group, ct);
         var definition = RequireRecoverySite(group);
-        var held = request.Complete;
-        // Elsewhere the disks themselves stay as they are. One that cannot be kept is not written over.
-        if (request is { Seeded: true, KeepAs: { } pin } && site is IWritesOverDisks && !IsAccepted(definition)
-            && (await DisksAsync(definition.Volumes, ct)).Count == definition.Volumes.Count())
-        {
-            await KeepAsync(definition, pin, ct);
-            held = true;
-        }
+        var held = request.Seeded && !IsAccepted(definition) && await HoldAsync(definition, request, ct);
         await AcceptAsync(definition, request.Seeded, held, ct);
     }
 

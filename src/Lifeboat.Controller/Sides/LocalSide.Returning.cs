@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Instances;
@@ -8,8 +9,9 @@ namespace Lifeboat.Controller.Sides;
 
 // An instance that comes back to a site that has it still: what its disks there hold may be written over.
 //
-// Invariant (I5): only where the replica here began as a copy of that very disk, all of it in the group's history or
-// kept beside it, and where the instance was not started since.
+// Invariant (I5): only where the replica here began as a copy of that very disk, and the instance was not started since;
+// and what that copy was of is in the group's history, since a planned move shut the guest down and nobody started it
+// again, or was kept beside the replica.
 internal sealed partial class LocalSide
 {
     private async Task<Dictionary<string, string>> StintsAsync(GroupDefinition group, CancellationToken ct)
@@ -20,6 +22,26 @@ internal sealed partial class LocalSide
         return stints;
     }
 
+    /// <summary>Sees to it that what the disks here hold is held. Elsewhere the disks themselves stay as they
+    /// are.</summary>
+    /// <returns>False: it is not, and they are never written over.</returns>
+    private async Task<bool> HoldAsync(GroupDefinition group, AcceptReplicaRequest request, CancellationToken ct)
+    {
+        if (site is not IWritesOverDisks) return false;
+        var known = true;
+        foreach (var member in group.Members)
+        {
+            if (await FindInstanceAsync(member.Instance, ct) is not { } here) continue;
+            known &= request.Complete && here.LeftClean
+                || HeldDisks(here).Count == group.Volumes.Count(v => v.Instance == here.Name);
+        }
+        if (known) return true;
+        // One that cannot be copied cannot be kept either.
+        if ((await DisksAsync(group.Volumes, ct)).Count < group.Volumes.Count()) return false;
+        await KeepAsync(group, request.KeepAs ?? $"left-{group.Epoch}", ct);
+        return true;
+    }
+
     private async Task<StartRequest> WithHeldAsync(StartRequest request, CancellationToken ct)
     {
         if (site is not IWritesOverDisks || request.Bubble is not null
@@ -28,18 +50,20 @@ internal sealed partial class LocalSide
         return request with { Disks = [.. request.Disks.Select(d => d with { Held = held.Contains(d.Disk) })] };
     }
 
-    // Of an instance that this site has as somebody else's own, and that would come back to it.
-    private async Task<IReadOnlyList<string>> UnheldAsync(InstanceDescription description, CancellationToken ct)
+    // Of instances that this site has as somebody else's own, and that would come back to it.
+    private async Task<IReadOnlyList<string>> UnheldAsync(IReadOnlyList<InstanceDescription> instances,
+        CancellationToken ct)
     {
-        if (site is not IWritesOverDisks
-            || await FindInstanceAsync(description.Name, ct) is not { Adopted: true } here) return [];
-        var held = HeldDisks(here);
-        return
-        [
-            .. description.Disks.Where(d => here.Disks.Any(h => h.Name == d.Name) && !held.Contains(d.Name))
-                .Select(d => $"disk {d.Name}: what it holds at {name} may be nowhere else, as it was never copied or "
-                    + "was started since; reprotect copies it, or remove the instance here"),
-        ];
+        var said = new List<(string, string)>();
+        foreach (var instance in instances.Where(_ => site is IWritesOverDisks))
+        {
+            if (await FindInstanceAsync(instance.Name, ct) is not { Adopted: true } here) continue;
+            var held = HeldDisks(here);
+            said.AddRange(instance.Disks.Where(d => here.Disks.Any(h => h.Name == d.Name) && !held.Contains(d.Name))
+                .Select(d => (instance.Name, $"disk {d.Name}: what it holds at {name} may be nowhere else, as it was "
+                    + "never copied or was started since; reprotect copies it, or remove the instance here")));
+        }
+        return SiteFit.Said(said);
     }
 
     private HashSet<string> HeldDisks(SiteInstance here)

@@ -147,6 +147,12 @@ public sealed record CloudSubnet(string Name, string Cidr, int IpVersion, string
     public IReadOnlyList<CloudRoute> Routes { get; init; } = [];
     public string? Ipv6AddressMode { get; init; }
     public string? Ipv6RaMode { get; init; }
+    /// <summary>Where the cloud's own DHCP servers are; guests may ask them for names.</summary>
+    public IReadOnlyList<string> DhcpAddresses { get; init; } = [];
+
+    /// <summary>Its addresses follow from a card's MAC, and nobody chooses them.</summary>
+    [JsonIgnore]
+    public bool ChoosesItself => Ipv6AddressMode is "slaac" or "dhcpv6-stateless";
 }
 
 public sealed record CloudPool(string First, string Last);
@@ -154,7 +160,15 @@ public sealed record CloudPool(string First, string Last);
 public sealed record CloudRoute(string Destination, string NextHop);
 
 /// <param name="External">The network that it leads to; null: none.</param>
-public sealed record CloudRouter(string Name, string? External, bool Snat, IReadOnlyList<CloudRoute> Routes);
+public sealed record CloudRouter(string Name, string? External, bool Snat, IReadOnlyList<CloudRoute> Routes)
+{
+    /// <summary>Its own on the network that names it; empty in older descriptions: the gateways there.</summary>
+    public IReadOnlyList<CloudAddress> Addresses { get; init; } = [];
+
+    /// <summary>Where it is on the network that names it.</summary>
+    public IEnumerable<CloudAddress> AddressesOn(CloudNetwork network) => Addresses.Count > 0 ? Addresses
+        : network.Subnets.Where(s => s.Gateway is not null).Select(s => new CloudAddress(s.Gateway!, s.Cidr));
+}
 
 public sealed record CloudSecurityGroup(string Name, string? Note, bool Stateful,
     IReadOnlyList<CloudSecurityRule> Rules);

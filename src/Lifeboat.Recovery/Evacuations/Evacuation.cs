@@ -48,7 +48,11 @@ public sealed record Evacuation
 /// <param name="SourceIsDead">The site that is left is lost: it is asked nothing, and what was not sent is lost.</param>
 /// <param name="Checks">Of every run, in addition to its group's own.</param>
 public sealed record EvacuationOptions(int Parallel, bool HoldBetweenWaves, bool KeepGoing, bool SourceIsDead,
-    IReadOnlyList<string> Checks);
+    IReadOnlyList<string> Checks)
+{
+    /// <summary>Runs are begun though the site lacks something for their instances.</summary>
+    public bool DespiteGaps { get; init; }
+}
 
 /// <summary>One group of an evacuation.</summary>
 public sealed record Evacuee(string Group, int Wave)

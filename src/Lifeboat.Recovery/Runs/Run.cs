@@ -74,4 +74,6 @@ public sealed record RunInput(Guid? PointId, IReadOnlyList<string> Checks, TimeS
     public string? RequestedBy { get; init; }
     /// <summary>Somebody else has to approve it before it begins.</summary>
     public bool FourEyes { get; init; }
+    /// <summary>Somebody knows what is missing, and wants it all the same.</summary>
+    public bool DespiteGaps { get; init; }
 }

@@ -58,9 +58,34 @@ public static class RunRules
     {
         if (run.State is RunState.Failed && run.Kind is not RunKind.TestFailover
             && run.Steps.All(s => s.State is not StepState.Undone)) return;
+        if (LeftSomething(run)) return;
         throw new ProblemException(ReasonCode.WrongState,
             $"run {run.Id} is {run.State} and cannot be taken up again", "Start a new run.");
     }
+
+    /// <summary>A run that is taken up again, as it begins. A drill whose copies were seen to run goes on to its
+    /// end; of one that failed or was cancelled before only the clean-up does, and why it failed stays.</summary>
+    public static Run Again(Run run)
+    {
+        var cleansUp = run.Kind is RunKind.TestFailover && run.Steps.Any(s => !s.Always && !s.Done);
+        return run with
+        {
+            State = RunState.Running,
+            Reason = cleansUp ? run.Reason : ReasonCode.None,
+            Detail = cleansUp ? run.Detail : null,
+            Unwinding = cleansUp,
+            FinishedAt = null,
+            Steps =
+            [
+                .. run.Steps.Select(s => s.Done || cleansUp && !s.Always ? s
+                    : s with { State = StepState.Pending, FinishedAt = null }),
+            ],
+        };
+    }
+
+    // A drill is not drilled again in the same run.
+    private static bool LeftSomething(Run run) => run.Kind is RunKind.TestFailover && run.Finished
+        && run.Steps.Any(s => s is { Always: true, State: StepState.Failed });
 
     public static RunState Outcome(Run run)
     {

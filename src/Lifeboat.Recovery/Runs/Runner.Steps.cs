@@ -50,6 +50,7 @@ public sealed partial class Runner
         // Ends when the controller stops (ct: the run stays as it is) or a person cancels (that fails the step).
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ct, cancelAsked);
         var delay = options.RetryDelay;
+        long? away = null;
         for (var attempt = 1; ; attempt++)
         {
             step = Begun(execution.Run.Steps[step.Index]);
@@ -62,10 +63,18 @@ public sealed partial class Runner
                     step.Name, execution.Run.Group, execution.Run.Steps[step.Index].Duration!.Value, ct);
                 return null;
             }
-            if (failure.WorthRetrying && attempt < options.AttemptsMax && !cancelAsked.IsCancellationRequested)
+            away = failure.Reason is ReasonCode.CloudUnavailable ? away ?? time.GetTimestamp() : null;
+            if (IsTriedAgain(failure, attempt, execution.Run.Unwinding ? null : away)
+                && !cancelAsked.IsCancellationRequested)
             {
                 LogStepRetried(execution.Run.Id, step.Name, failure.Reason, failure.Message, delay);
-                if (await PausedAsync(delay, either.Token, ct)) { delay *= 2; continue; }
+                // Whoever looks at the run sees what it waits for.
+                await SaveAsync(execution, execution.Run.With(step with
+                {
+                    Reason = failure.Reason,
+                    Evidence = [failure.Message],
+                }), ct);
+                if (await PausedAsync(delay, either.Token, ct)) { delay = Longer(delay); continue; }
                 failure = CancelledFailure;
             }
             LogStepFailed(failure.Cause, execution.Run.Id, step.Name, failure.Reason, failure.Message);
@@ -79,6 +88,13 @@ public sealed partial class Runner
             return failure;
         }
     }
+
+    private bool IsTriedAgain(StepFailure failure, int attempt, long? away) => failure.WorthRetrying
+        && (attempt < options.AttemptsMax
+            || away is { } since && time.GetElapsedTime(since) < options.OutageLimit);
+
+    private TimeSpan Longer(TimeSpan delay) =>
+        delay * 2 < options.RetryDelayMax ? delay * 2 : options.RetryDelayMax;
 
     private async Task<StepFailure?> AttemptAsync(Execution execution, RunStep step, CancellationToken either,
         CancellationToken ct)
@@ -170,7 +186,7 @@ public sealed partial class Runner
 
         private static bool MayPass(ReasonCode reason) => reason is ReasonCode.AgentUnreachable
             or ReasonCode.PeerUnreachable or ReasonCode.LinkDown or ReasonCode.MonitorUnreachable
-            or ReasonCode.GuestAgentUnreachable or ReasonCode.DatabaseUnavailable;
+            or ReasonCode.GuestAgentUnreachable or ReasonCode.DatabaseUnavailable or ReasonCode.CloudUnavailable;
     }
 
     [LoggerMessage(EventIds.StepFailed, LogLevel.Warning, "Run {Run}: step {Step} failed: {Reason}: {Message}")]

@@ -24,11 +24,15 @@ public sealed partial class Runner
         {
             if (step.Barrier && step.Done) return;
             if (!step.Begun || step.State is StepState.Undone) continue;
-            if (catalog.Read(step) is IUndoableStep undoable) await UndoAsync(execution, step, undoable, ct);
+            if (catalog.Read(step) is not IUndoableStep undoable) continue;
+            // The site that a failover leaves is presumed dead: there is nobody to give the group back to while its
+            // instances may run here. Taken up again the run finds them.
+            if (!await IsUndoneAsync(execution, step, undoable, ct) && execution.Run.Kind is RunKind.Failover) return;
         }
     }
 
-    private async Task UndoAsync(Execution execution, RunStep step, IUndoableStep undoable, CancellationToken ct)
+    /// <returns>False: it could not be, and its warning says why.</returns>
+    private async Task<bool> IsUndoneAsync(Execution execution, RunStep step, IUndoableStep undoable, CancellationToken ct)
     {
         var delay = options.RetryDelay;
         for (var attempt = 1; ; attempt++)
@@ -37,12 +41,12 @@ public sealed partial class Runner
             if (failure is null)
             {
                 await SaveAsync(execution, execution.Run.With(step with { State = StepState.Undone }), ct);
-                return;
+                return true;
             }
             if (failure.WorthRetrying && attempt < options.AttemptsMax)
             {
                 await Task.Delay(delay, time, ct);
-                delay *= 2;
+                delay = Longer(delay);
                 continue;
             }
             LogUndoFailed(failure.Cause, execution.Run.Id, step.Name, failure.Reason, failure.Message);
@@ -51,7 +55,7 @@ public sealed partial class Runner
                 State = StepState.Failed,
                 Warnings = [.. step.Warnings, $"{step.Name} could not be undone: {failure.Message}"],
             }), ct);
-            return;
+            return false;
         }
     }
 

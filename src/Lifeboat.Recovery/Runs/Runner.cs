@@ -142,20 +142,13 @@ public sealed partial class Runner(IRunStore store, IOwnSide here, Func<string, 
         return approved;
     }
 
-    /// <summary>Takes a failed run up again; <see cref="ExecuteAsync"/> carries it out.</summary>
+    /// <summary>Takes a failed run up again, or of a drill what it could not clean up; <see cref="ExecuteAsync"/>
+    /// carries it out.</summary>
     public async Task<Run> RetryAsync(Guid id, CancellationToken ct)
     {
         var run = await store.FindAsync(id, ct) ?? throw Unknown(id);
         RunRules.CheckRetry(run);
-        var again = run with
-        {
-            State = RunState.Running,
-            Reason = ReasonCode.None,
-            Detail = null,
-            Unwinding = false,
-            FinishedAt = null,
-            Steps = [.. run.Steps.Select(s => s.Done ? s : s with { State = StepState.Pending, FinishedAt = null })],
-        };
+        var again = RunRules.Again(run);
         if (await store.TryReopenAsync(again, run.State, ct) is { } other)
         {
             if (other.Id != id) throw InProgress(other);

@@ -5,10 +5,16 @@ public sealed record RunnerOptions
 {
     public static readonly RunnerOptions Default = new();
 
-    /// <summary>How often a step is tried when its failure may pass (agent or peer not reachable).</summary>
+    /// <summary>How often a step is tried when its failure may pass (agent, peer or cloud not reachable).</summary>
     public int AttemptsMax { get; init; } = 5;
-    /// <summary>Wait before the second attempt; doubles with each further one.</summary>
+    /// <summary>Wait before the second attempt; doubles with each further one, up to
+    /// <see cref="RetryDelayMax"/>.</summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromSeconds(1);
+    public TimeSpan RetryDelayMax { get; init; } = TimeSpan.FromSeconds(15);
+    /// <summary>For so long a step is tried, however often, while the site's cloud does not answer: in the disaster
+    /// that a run is for everybody asks the cloud that is left. Clean-ups and undoing have
+    /// <see cref="AttemptsMax"/>.</summary>
+    public TimeSpan OutageLimit { get; init; } = TimeSpan.FromMinutes(5);
     /// <summary>What reports name as the software that ran.</summary>
     public IReadOnlyList<string> Versions { get; init; } = [];
 

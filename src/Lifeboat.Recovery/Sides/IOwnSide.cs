@@ -3,6 +3,7 @@ using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Sites;
 
 namespace Lifeboat.Recovery.Sides;
 
@@ -19,8 +20,8 @@ public interface IOwnSide : ISiteSide
     Task<SiteInstance> StartAsync(StartRequest request, CancellationToken ct);
     /// <summary>Stops it and removes the site's record and files of it.</summary>
     Task RemoveAsync(string instance, CancellationToken ct);
-    /// <summary>What a plan would miss here; empty when nothing is.</summary>
-    Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct);
+    /// <summary>Whether instances can run here together, as <see cref="ISite.FitAsync"/> says.</summary>
+    Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, CancellationToken ct);
 
     /// <summary>A capability of the site's driver (see ISite.cs); null when it has not got it.</summary>
     T? Ability<T>() where T : class;

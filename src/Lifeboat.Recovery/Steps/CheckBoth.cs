@@ -2,6 +2,8 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Recovery.Plans;
 
 namespace Lifeboat.Recovery.Steps;
 
@@ -29,11 +31,8 @@ public sealed record CheckBoth(string Primary, string Recovery) : IStep
         if (source?.Suspension is { } suspended)
             faults.Add($"the group is suspended until {suspended.Until:u}: resume it first");
         if (replica is null) faults.Add($"{Recovery} has no replica");
-        foreach (var member in group.Members)
-        {
-            var gaps = await context.Here.GapsAsync(member.Description, ct);
-            faults.AddRange(gaps.Select(gap => $"{member.Instance}: {gap}"));
-        }
+        if (!context.Run.Input.DespiteGaps)
+            faults.AddRange((await GroupFit.AskAsync(context.Here, group, RunKind.PlannedFailover, ct)).Gaps);
         return faults.Count == 0
             ? StepOutcome.Saw($"both in epoch {group.Epoch}, streaming, lag {source!.Lag.TotalMilliseconds:0} ms")
             : throw new ProblemException(ReasonCode.WrongState,

@@ -19,6 +19,7 @@ namespace Lifeboat.Sites.OpenStack;
 internal sealed partial class OpenStackSite : IWritesOverDisks
 {
     private const string ReturnedKey = "lifeboat-returned";
+    private const string ShutDownKey = "lifeboat-shut-down";
 
     private static bool IsHome(NovaServer server, InstanceDescription description) =>
         ServerNames.Tagged(server) is null && server.Id == description.Cloud?.ServerId;
@@ -50,6 +51,22 @@ internal sealed partial class OpenStackSite : IWritesOverDisks
         await _wait.UntilAsync(server.Id, "ACTIVE", _options.BuildLimit, ct);
         await _volumes.ForgetOverwritingAsync(disks.Select(d => d.VolumeId).OfType<string>(), ct);
         LogReturned(request.Instance, server.Id);
+    }
+
+    private async Task<SiteInstance> WithStintAsync(SiteInstance stopped, NovaServer server, CancellationToken ct)
+    {
+        var stint = await _cloud.Nova.FindLastStartAsync(server.Id, ct);
+        return stopped with
+        {
+            Stint = stint,
+            LeftClean = stint is not null && server.Metadata?.GetValueOrDefault(ShutDownKey) == stint,
+        };
+    }
+
+    private async Task MarkShutDownAsync(string server, CancellationToken ct)
+    {
+        if (await _cloud.Nova.FindLastStartAsync(server, ct) is { } stint)
+            await _cloud.Nova.SetMetadataAsync(server, ShutDownKey, stint, ct);
     }
 
     /// <summary>What keeps an instance from coming back to the server that it was.</summary>

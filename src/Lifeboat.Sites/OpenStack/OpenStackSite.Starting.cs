@@ -79,6 +79,7 @@ internal sealed partial class OpenStackSite : IRestartsInstances, IMovesToNative
             throw new SiteException(SiteFault.Timeout, $"{instance}: the guest did not shut down within "
                 + $"{_options.NovaShutdownTimeout.TotalSeconds:0} s and Nova pulled its plug; it is stopped, and what "
                 + "it had not flushed is lost");
+        await MarkShutDownAsync(server.Id, ct);
         return true;
     }, ct);
 
@@ -107,12 +108,12 @@ internal sealed partial class OpenStackSite : IRestartsInstances, IMovesToNative
 
     private async Task<ServerMapping> MappingAsync(StartRequest request, CancellationToken ct)
     {
-        var mapping = CloudMapper.Map([request.Description], await _cloud.InventoryAsync(ct), _options.Map).Servers[0];
+        var mapping = CloudMapper.Map([request.Description], await _cloud.InventoryAsync(ct), _options.Map,
+            request.Bubble is not null).Servers[0];
         var fromViews = request.Disks.Any(d => d is { ViewSocket: not null, CloudVolume: null });
         string[] missing =
         [
             .. mapping.Gaps,
-            .. request.Bubble is null ? Unmade(mapping) : [],
             .. fromViews ? _volumes.Gaps(mapping) : [],
             .. request.Description.Disks.Count == 0 ? new[] { "it has no disk to boot from" } : [],
             .. request.Description.Disks.Where(d => !request.Disks.Any(s => s.Disk == d.Name

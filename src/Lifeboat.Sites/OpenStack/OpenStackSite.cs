@@ -30,6 +30,8 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     private readonly OpenStackSiteOptions _options;
     private readonly CloudSession _session;
     private readonly CloudClients _cloud;
+    private readonly CloudSession? _adminSession;
+    private readonly NetworkBuilder _networks;
     private readonly ServerBuilder _builder;
     private readonly VolumeBuilder _volumes;
     private readonly Bubbles _bubbles;
@@ -52,11 +54,14 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _session = new CloudSession(CloudsFile.Read(search, _options.Cloud), service, CloudHttpOptions.Default, time,
             logs);
         _cloud = new CloudClients(_session);
+        _adminSession = _options.AdminCloud is not { } admin ? null
+            : new CloudSession(CloudsFile.Read(search, admin), null, CloudHttpOptions.Default, time, logs);
         var limits = new BuildLimits(_options.BuildLimit, _options.StopLimit, _options.VolumeLimit);
-        _builder = new ServerBuilder(_cloud, limits, time, logs.CreateLogger<ServerBuilder>());
+        _networks = new NetworkBuilder(_cloud, time, logs.CreateLogger<NetworkBuilder>());
+        _builder = new ServerBuilder(_cloud, _networks, limits, time, logs.CreateLogger<ServerBuilder>());
         _volumes = new VolumeBuilder(_cloud, new VolumeFiller(Path.Combine(Path.GetFullPath(setting.Directory), "run",
             "volumes"), time), _options.Volumes, limits, time, logs.CreateLogger<VolumeBuilder>());
-        _bubbles = new Bubbles(_cloud, time);
+        _bubbles = new Bubbles(_cloud, _networks, time);
         _guests = new ServerGuests(_options.Libvirt, time, logs.CreateLogger<ServerGuests>());
         _wait = new ServerWait(_cloud.Nova, time);
         _time = time;
@@ -78,26 +83,22 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         var found = await DescribeAsync(instance, server, await SurroundingsAsync(ct), ct);
         return found.Power is InstancePower.Running or InstancePower.Paused
             ? await _guests.WithDevicesAsync(found, server.Id, ct)
-            : found with { Stint = await _cloud.Nova.FindLastStartAsync(server.Id, ct) };
+            : await WithStintAsync(found, server, ct);
     });
 
-    public Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct) =>
-        AskAsync(async () =>
-        {
-            if (await FindAsync(description.Name, ct) is { } own && IsHome(own, description))
-                return await ReturnGapsAsync(own, description, ct);
-            var plan = CloudMapper.Map([description], await _cloud.InventoryAsync(ct), _options.Map);
-            return (IReadOnlyList<string>)
-            [
-                .. plan.Gaps, .. Unmade(plan.Servers[0]), .. _volumes.Gaps(plan.Servers[0]),
-                .. await RoomGapAsync(description, ct), .. await TakenGapsAsync(description, plan.Servers[0], ct),
-            ];
-        });
-
+    /// <summary>What was begun of it and never ran goes: nobody could start it, and it holds addresses and
+    /// quotas.</summary>
     public Task StopAsync(string instance, CancellationToken ct) => AloneAsync(instance, async () =>
     {
-        if (await FindAsync(instance, ct) is not { Status: not ("SHUTOFF" or "DELETED") } server) return true;
-        // A build that failed: there is nothing that could write.
+        var server = await FindAsync(instance, ct);
+        if (server is null or { Status: "DELETED" } || IsFailedBuild(server))
+        {
+            await _builder.RemoveAsync(instance, ct);
+            await _volumes.RemoveUnusedAsync(instance, ct);
+            return true;
+        }
+        if (server.Status == "SHUTOFF") return true;
+        // Broken in another way, and not running: there is nothing that could write.
         if (server is { Status: "ERROR", TaskState: null } && Power(server) is InstancePower.Stopped) return true;
         await StopAsync(server, ct);
         return true;
@@ -108,6 +109,12 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     {
         await _builder.RemoveAsync(instance, ct);
         await _volumes.RemoveAsync(instance, ct);
+        // Not while another server is built, which has nothing on its networks yet.
+        await HoldingAsync(_building, async () =>
+        {
+            await _networks.RemoveUnusedAsync([.. _options.Map.Routers.Values], ct);
+            return true;
+        }, ct);
         _ids.TryRemove(instance, out _);
         return true;
     }, ct);
@@ -115,6 +122,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     public void Dispose()
     {
         _session.Dispose();
+        _adminSession?.Dispose();
         _building.Dispose();
         foreach (var gate in _gates.Values) gate.Dispose();
     }
@@ -127,6 +135,10 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _seen = new Seen(project, _time.GetTimestamp());
         return project;
     }
+
+    // Ours, and no guest ever ran in it.
+    private static bool IsFailedBuild(NovaServer server) => server is { Status: "ERROR", TaskState: null,
+        LaunchedAt: null } && ServerNames.Tagged(server) is not null;
 
     private async Task StopAsync(NovaServer server, CancellationToken ct)
     {
@@ -181,44 +193,8 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         ?? throw new SiteException(SiteFault.InstanceUnknown,
             $"there is no instance '{instance}' in the project of cloud '{_session.Name}'");
 
-    private async Task<IReadOnlyList<string>> RoomGapAsync(InstanceDescription description, CancellationToken ct) =>
-        await _cloud.Placement.HasRoomAsync(description.Cpus, description.MemoryMiB, 0, ct) is false
-            ? [$"no host has room for {description.Cpus} vCPU and {description.MemoryMiB} MiB now"] : [];
-
-    // Of an instance that comes home the server that it once was has both, as long as it is there.
-    private async Task<IReadOnlyList<string>> TakenGapsAsync(InstanceDescription description, ServerMapping mapping,
-        CancellationToken ct)
-    {
-        var gaps = new List<string>();
-        if (await FindAsync(description.Name, ct) is { } named && ServerNames.Tagged(named) is null)
-            gaps.Add(NameTaken(named));
-        var ports = await _cloud.Neutron.PortsOfProjectAsync(ct);
-        foreach (var port in CloudMapper.AsServer(description).Ports)
-        {
-            var network = mapping.Find(MappedKind.Network, port.Network)?.Id;
-            var wanted = _options.Map.NewAddresses.Contains(port.Network) ? []
-                : port.Addresses.Select(a => a.Address).ToHashSet(StringComparer.Ordinal);
-            gaps.AddRange(from other in ports
-                          where other.NetworkId == network && !Surroundings.IsOf(description.Name, other.Name)
-                          let same = (other.FixedIps ?? []).Select(f => f.IpAddress).FirstOrDefault(a =>
-                              a is not null && wanted.Contains(a))
-                              ?? (other.MacAddress == port.Mac ? port.Mac : null)
-                          where same is not null
-                          select $"network '{port.Network}': {same} is taken by port "
-                              + $"{(other.Name is { Length: > 0 } name ? $"'{name}'" : other.Id)} "
-                              + $"({(other.DeviceOwner is { Length: > 0 } owner ? owner : "of no server")})");
-        }
-        return gaps;
-    }
-
     private static string NameTaken(NovaServer server) => $"server '{server.Name}' ({server.Id}) was not built by "
         + "Lifeboat and has that name: rename or remove it, and free its ports";
-
-    // Proposed, and not yet made by a start.
-    private static IEnumerable<string> Unmade(ServerMapping mapping) =>
-        mapping.Things.Where(t => t is { Kind: MappedKind.Network, Because: MappedBecause.ToBeMade })
-            .Select(t => $"network '{t.From}' is not here; make it as it is there, or say which one is used "
-                + "(options.map.networks)");
 
     private static async Task<T> AskAsync<T>(Func<Task<T>> ask)
     {

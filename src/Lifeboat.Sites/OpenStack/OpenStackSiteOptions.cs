@@ -16,6 +16,11 @@ public sealed record OpenStackSiteOptions
     public string? CloudsFile { get; init; }
     /// <summary>Whose tokens go along as service tokens: another name in `clouds.yaml`; null: nobody's.</summary>
     public string? ServiceCloud { get; init; }
+    /// <summary>
+    /// Who is asked what a member of the project is not told (free addresses of floating pools, room on hosts): another
+    /// name in `clouds.yaml`; null: nobody. Nothing is changed with it.
+    /// </summary>
+    public string? AdminCloud { get; init; }
     public RecoveryMap Map { get; init; } = new();
     /// <summary>Where volumes lie, by the name of their type; a type that is not here cannot be recovered to.</summary>
     public IReadOnlyDictionary<string, VolumePlace> Volumes { get; init; } = new Dictionary<string, VolumePlace>();
@@ -38,6 +43,7 @@ public sealed record OpenStackSiteOptions
 
     public IEnumerable<string> Problems()
     {
+        if (AdminCloud is "") yield return "options.adminCloud is empty";
         if (Cloud is "") yield return "options.cloud is empty";
         if (CloudsFile is not null && !Path.IsPathFullyQualified(CloudsFile))
             yield return $"options.cloudsFile '{CloudsFile}' is no absolute path";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Globalization;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Sites.Qemu.Host;
 using Lifeboat.Sites.Qemu.Networks;
@@ -8,10 +9,21 @@ namespace Lifeboat.Sites.Qemu;
 
 internal sealed partial class QemuSite
 {
-    public async Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct)
+    public async Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated,
+        CancellationToken ct)
+    {
+        var gaps = new List<(string Instance, string Sentence)>();
+        foreach (var instance in instances)
+            gaps.AddRange((await GapsAsync(instance, ct)).Select(g => (instance.Name, g)));
+        var running = isolated ? [] : (await ListAsync(ct)).Where(i => i.Power is InstancePower.Running)
+            .Select(i => i.Name).ToHashSet(StringComparer.Ordinal);
+        return new SiteFit(
+            [.. MemoryGaps([.. instances.Where(i => !running.Contains(i.Name))]), .. SiteFit.Said(gaps)], []);
+    }
+
+    private async Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct)
     {
         var gaps = new List<string>();
-        gaps.AddRange(MemoryGaps(description));
         if (description.Cpus > Environment.ProcessorCount * 4)
             gaps.Add($"processors: {description.Cpus} wanted, this host has {Environment.ProcessorCount}");
         gaps.AddRange(NetworkGaps(description));
@@ -23,14 +35,16 @@ internal sealed partial class QemuSite
         return gaps;
     }
 
-    private IEnumerable<string> MemoryGaps(InstanceDescription description)
+    private IEnumerable<string> MemoryGaps(IReadOnlyList<InstanceDescription> instances)
     {
         var available = File.ReadLines("/proc/meminfo")
             .First(l => l.StartsWith("MemAvailable:", StringComparison.Ordinal))
             .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
         var free = long.Parse(available, CultureInfo.InvariantCulture) / 1024 - _options.MemoryReserveMiB;
-        if (description.MemoryMiB > free)
-            yield return $"memory: {description.MemoryMiB} MiB wanted, {Math.Max(free, 0)} MiB free";
+        var wanted = instances.Sum(i => (long)i.MemoryMiB);
+        if (wanted > free)
+            yield return $"{string.Join(", ", instances.Select(i => i.Name))}: memory: {wanted} MiB wanted"
+                + $"{(instances.Count > 1 ? " together" : "")}, {Math.Max(free, 0)} MiB free";
     }
 
     private IEnumerable<string> NetworkGaps(InstanceDescription description)

@@ -14,7 +14,7 @@ public sealed class QemuSiteGuestTests(ITestOutputHelper output)
         await using var bench = new SiteBench();
         var disks = await bench.DisksAsync(OracleFileSystem.Ext4, OracleFileSystem.Raw);
         var description = await bench.DescribeAsync("vm1", disks);
-        Assert.Empty(await bench.Site.GapsAsync(description, bench.Ct));
+        Assert.Empty((await bench.Site.FitAsync([description], isolated: false, bench.Ct)).Gaps);
         var probes = bench.Able<IProbesGuests>();
 
         var clock = System.Diagnostics.Stopwatch.StartNew();

@@ -55,6 +55,8 @@ public sealed class FieldPair : IAsyncDisposable
         try
         {
             await pair.InitAsync(ct);
+            options.Prepare(pair.A);
+            options.Prepare(pair.B);
             await Task.WhenAll(pair.A.StartAsync(ct), pair.B.StartAsync(ct));
             await pair.A.PairWithAsync(pair.B, ct);
             return pair;

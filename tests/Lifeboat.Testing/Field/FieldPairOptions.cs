@@ -22,6 +22,8 @@ public sealed record FieldPairOptions
     public string? RecoveryDatabase { get; init; }
     /// <summary>The `lifeboat.dll` of another release, which both sites begin with; null: this build's.</summary>
     public string? Command { get; init; }
+    /// <summary>Called for each site between its making and its first start: another driver, other settings.</summary>
+    public Action<FieldSite> Prepare { get; init; } = static _ => { };
     /// <summary>What the witness hears is also in `witness.log`.</summary>
     public bool KeepWitnessLog { get; init; }
 }

@@ -190,8 +190,8 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
 
     public Task RemoveAsync(string instance, CancellationToken ct) => SiteAsync(() => site.RemoveAsync(instance, ct));
 
-    public Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct) =>
-        site.GapsAsync(description, ct);
+    public Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, CancellationToken ct) =>
+        site.FitAsync(instances, isolated, ct);
 
     public T? Ability<T>() where T : class => site as T;
 

@@ -5,6 +5,7 @@ using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Sites;
 
 namespace Lifeboat.Testing.Simulation;
 
@@ -61,10 +62,11 @@ internal sealed partial class SimulatedSide
         host.StartedFrom = null;
     }
 
-    public async Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct)
+    public async Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated,
+        CancellationToken ct)
     {
         await host.PauseAsync(500, ct);
-        return [];
+        return SiteFit.Whole;
     }
 
     public T? Ability<T>() where T : class => _abilities as T;

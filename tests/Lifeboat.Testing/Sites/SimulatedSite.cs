@@ -28,6 +28,8 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
     /// <summary>How long each call takes on the clock; zero: it completes synchronously.</summary>
     public TimeSpan Latency { get; set; }
     public int MemoryFreeMiB { get; set; } = 64 << 10;
+    /// <summary>What it says besides gaps.</summary>
+    public IReadOnlyList<string> Notes { get; set; } = [];
     public ISet<string> Networks { get; } = new SortedSet<string>(StringComparer.Ordinal) { "default" };
     /// <summary>Awaited when a call has had its effect, with the call and the instance or bubble.</summary>
     public Func<string, string, CancellationToken, Task>? After { get; set; }
@@ -40,6 +42,9 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
         if (!_faults.TryGetValue(call, out var queue)) _faults.Add(call, queue = new Queue<PlannedFault>());
         queue.Enqueue(new PlannedFault(fault, afterEffect));
     }
+
+    /// <summary>What was to fail and has not does not.</summary>
+    public void Forgive() => _faults.Clear();
 
     /// <summary>The whole site loses power: nothing runs any more, disks stay.</summary>
     public void LosePower()
@@ -104,15 +109,21 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
             return true;
         }, ct);
 
-    public Task<IReadOnlyList<string>> GapsAsync(InstanceDescription description, CancellationToken ct) =>
-        CallAsync<IReadOnlyList<string>>(nameof(GapsAsync), description.Name, () =>
+    public Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, CancellationToken ct) =>
+        CallAsync(nameof(FitAsync), instances[0].Name, () =>
         {
             var gaps = new List<string>();
-            if (description.MemoryMiB > MemoryFreeMiB)
-                gaps.Add($"memory: {description.MemoryMiB} MiB wanted, {MemoryFreeMiB} MiB free");
-            gaps.AddRange(description.Nics.Where(n => !Networks.Contains(n.Network))
-                .Select(n => $"network '{n.Network}' is not at this site"));
-            return gaps;
+            var starting = instances.Where(i => _instances.GetValueOrDefault(i.Name)?.Power
+                is not (InstancePower.Running or InstancePower.Paused)).ToList();
+            var memory = starting.Sum(i => i.MemoryMiB);
+            if (memory > MemoryFreeMiB)
+                gaps.Add($"{string.Join(", ", starting.Select(i => i.Name))}: memory: {memory} MiB wanted, "
+                    + $"{MemoryFreeMiB} MiB free");
+            gaps.AddRange(SiteFit.Said(from instance in instances
+                                       from nic in instance.Nics
+                                       where !Networks.Contains(nic.Network)
+                                       select (instance.Name, $"network '{nic.Network}' is not at this site")));
+            return new SiteFit(gaps, Notes);
         }, ct);
 
     private SiteInstance Start(StartRequest request)

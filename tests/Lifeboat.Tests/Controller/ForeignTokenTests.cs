@@ -139,12 +139,14 @@ public sealed class ForeignTokenTests : IDisposable
         await using var cloud = await FakeKeystone.StartAsync();
         using var tokens = Keystone(cloud);
         Assert.Null(await tokens.ReadAsync("gAAAAABnobodys", "", Ct));
-        Assert.Null(await tokens.ReadAsync(cloud.Issue("a", Acme.Replace("acme", "other"), "admin", Hour), "", Ct));
+        await NobodysAsync(tokens, cloud.Issue("a", Acme.Replace("acme", "other"), "admin", Hour), "project 'other'");
         // A project of the same name in another domain is somebody else's.
-        Assert.Null(await tokens.ReadAsync(
-            cloud.Issue("a", Acme.Replace("\"default\"", "\"evil\""), "admin", Hour), "", Ct));
+        await NobodysAsync(tokens, cloud.Issue("a", Acme.Replace("\"default\"", "\"evil\""), "admin", Hour),
+            "project 'acme', which is no tenant");
         var domain = cloud.Issue("a", "\"domain\": {\"id\": \"default\"}", "admin", Hour);
-        Assert.Null(await tokens.ReadAsync(domain, "", Ct));
+        await NobodysAsync(tokens, domain, "of no project");
+        // What Keystone said is kept, this too.
+        await NobodysAsync(tokens, domain, "of no project");
         Assert.Null(await tokens.ReadAsync(cloud.Issue("late", Acme, "admin", -Hour), "", Ct));
         var asked = cloud.Asked.Count;
         Assert.Null(await tokens.ReadAsync("lifeboat-token-1.0011223344556677.secret", "", Ct));
@@ -189,6 +191,13 @@ public sealed class ForeignTokenTests : IDisposable
     {
         _database.Dispose();
         Directory.Delete(_directory, recursive: true);
+    }
+
+    private static async Task NobodysAsync(KeystoneTokens tokens, string token, string why)
+    {
+        var e = await Assert.ThrowsAsync<ProblemException>(() => tokens.ReadAsync(token, "", Ct));
+        Assert.Equal(ReasonCode.NotAuthenticated, e.Reason);
+        Assert.Contains(why, e.Detail);
     }
 
     private OidcTokens Oidc(FakeIssuer issuer) => new(Settings(issuer), _tenants, TimeProvider.System);

@@ -72,7 +72,7 @@ internal static partial class ApiOperations
             ReadsOnly = true,
         },
         new($"POST {Group}/runs", "startRun", "Starts a run of a recovery plan.",
-            WrongSite, WrongState, RunInProgress, PointUnknown, NoRecoveryPoint, Diverged, PeerUnreachable)
+            WrongSite, WrongState, RunInProgress, PointUnknown, NoRecoveryPoint, Diverged, PeerUnreachable, PlanGaps)
         {
             Status = 202,
             Answer = typeof(RunInfo),
@@ -98,7 +98,8 @@ internal static partial class ApiOperations
             Answer = typeof(RunInfo),
         },
         new($"POST {Run}/retry", "retryRun",
-            "Goes on with a failed run that was not undone, from the step that failed.", WrongState, RunInProgress)
+            "Goes on with a failed run that was not undone, from the step that failed; of a drill with what could not "
+                + "be cleaned up.", WrongState, RunInProgress)
         {
             Status = 202,
             Answer = typeof(RunInfo),

@@ -14,7 +14,9 @@ internal sealed partial class RequestIds(TimeProvider time, ILogger<RequestIds> 
     public async Task HandleAsync(HttpContext context, Func<Task> next)
     {
         var headers = context.Request.Headers;
-        var trace = RequestTrace.Accept(headers[RequestTrace.Header], headers[RequestTrace.ParentHeader],
+        string? given = headers[RequestTrace.Header];
+        var trace = RequestTrace.Accept(given ?? headers[RequestTrace.OpenStackHeader],
+            headers[RequestTrace.ParentHeader],
             () => Guid.CreateVersion7(time.GetUtcNow()).ToString("N"));
         RequestTrace.Current = trace;
         context.TraceIdentifier = trace.Id;
@@ -22,6 +24,7 @@ internal sealed partial class RequestIds(TimeProvider time, ILogger<RequestIds> 
         context.Response.OnStarting(() =>
         {
             context.Response.Headers[RequestTrace.Header] = trace.Id;
+            context.Response.Headers[RequestTrace.OpenStackHeader] = trace.OpenStackId;
             return Task.CompletedTask;
         });
         var start = time.GetTimestamp();

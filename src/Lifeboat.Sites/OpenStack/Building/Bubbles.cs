@@ -12,12 +12,14 @@ namespace Lifeboat.Sites.OpenStack.Building;
 /// Isolated networks for drills: each with the subnets of the one that it stands for, so that copies keep their
 /// addresses, and on no router, so that nothing leads out. They have the bubble's name in their own (I8).
 /// </summary>
-internal sealed class Bubbles(CloudClients cloud, TimeProvider time)
+internal sealed class Bubbles(CloudClients cloud, NetworkBuilder networks, TimeProvider time)
 {
+    private const string Prefix = "lifeboat-bubble/";
+
     public async Task CreateAsync(string bubble, IReadOnlyList<InstanceDescription> members, CloudInventory project,
         RecoveryMap map, CancellationToken ct)
     {
-        var mapped = CloudMapper.Map(members, project, map).Servers;
+        var mapped = CloudMapper.Map(members, project, map, isolated: true).Servers;
         foreach (var (member, mapping) in members.Zip(mapped))
             foreach (var network in CloudMapper.AsServer(member).Networks)
             {
@@ -25,11 +27,11 @@ internal sealed class Bubbles(CloudClients cloud, TimeProvider time)
                 var name = Name(bubble, network.Name);
                 var made = await MakeOnce.RunAsync(c => NamedAsync(name, c),
                     c => cloud.Neutron.CreateNetworkAsync(new NewNetwork(name,
-                        $"Isolated, for the drill {bubble} (made by Lifeboat)"), c),
+                        Made.Finish($"Isolated, for the drill {bubble}")), c),
                     (n, c) => cloud.Neutron.DeleteNetworkAsync(n.Id, c), time, ct);
-                var subnets = stands is null ? network.Subnets.Select(s => Alike(s, made.Id))
-                    : project.SubnetsOf(stands).Select(s => Alike(s, made.Id));
-                await SubnetsAsync(made.Id, [.. subnets], ct);
+                var subnets = stands is null ? network.Subnets.Select(s => NewSubnets.Of(s, made.Id))
+                    : project.SubnetsOf(stands).Select(s => NewSubnets.Of(s, made.Id));
+                foreach (var subnet in subnets) await networks.SubnetAsync(subnet, ct);
             }
     }
 
@@ -54,41 +56,6 @@ internal sealed class Bubbles(CloudClients cloud, TimeProvider time)
     public static bool IsIn(NovaServer server, string bubble) =>
         server.Metadata?.GetValueOrDefault(BuildOrder.BubbleKey) == bubble;
 
-    private async Task SubnetsAsync(string network, IReadOnlyList<NewSubnet> wanted, CancellationToken ct)
-    {
-        foreach (var subnet in wanted)
-            await MakeOnce.RunAsync(
-                async c => [.. (await cloud.Neutron.SubnetsAsync(c))
-                    .Where(s => s.NetworkId == network && s.Cidr == subnet.Cidr)],
-                c => cloud.Neutron.CreateSubnetAsync(subnet, c),
-                // Neutron has no two subnets of one range on a network.
-                (_, _) => Task.CompletedTask, time, ct);
-    }
-
-    private static NewSubnet Alike(NeutronSubnet subnet, string network) =>
-        new(subnet.Name, network, subnet.Cidr, subnet.IpVersion)
-        {
-            GatewayIp = subnet.GatewayIp,
-            EnableDhcp = subnet.EnableDhcp,
-            AllocationPools = subnet.AllocationPools,
-            HostRoutes = subnet.HostRoutes is { Count: > 0 } routes ? routes : null,
-            Ipv6AddressMode = subnet.Ipv6AddressMode,
-            Ipv6RaMode = subnet.Ipv6RaMode,
-        };
-
-    private static NewSubnet Alike(CloudSubnet subnet, string network) =>
-        new(subnet.Name, network, subnet.Cidr, subnet.IpVersion)
-        {
-            GatewayIp = subnet.Gateway,
-            EnableDhcp = subnet.Dhcp,
-            AllocationPools = subnet.Pools.Count == 0 ? null
-                : [.. subnet.Pools.Select(p => new NeutronPool(p.First, p.Last))],
-            HostRoutes = subnet.Routes.Count == 0 ? null
-                : [.. subnet.Routes.Select(r => new NeutronRoute(r.Destination, r.NextHop))],
-            Ipv6AddressMode = subnet.Ipv6AddressMode,
-            Ipv6RaMode = subnet.Ipv6RaMode,
-        };
-
     private async Task<IReadOnlyList<NeutronNetwork>> NamedAsync(string name, CancellationToken ct) =>
         [.. (await cloud.Neutron.NetworksAsync(ct)).Where(n => n.Name == name)];
 
@@ -96,6 +63,8 @@ internal sealed class Bubbles(CloudClients cloud, TimeProvider time)
         [.. (await cloud.Neutron.NetworksAsync(ct)).Where(n => n.Name.StartsWith(Name(bubble, ""),
             StringComparison.Ordinal))];
 
-    private static string Name(string bubble, string network) =>
-        $"lifeboat-bubble/{bubble}/{network}";
+    /// <summary>A drill's network, which nothing else is to be put on.</summary>
+    public static bool IsOne(NeutronNetwork network) => network.Name.StartsWith(Prefix, StringComparison.Ordinal);
+
+    private static string Name(string bubble, string network) => $"{Prefix}{bubble}/{network}";
 }

@@ -13,20 +13,21 @@ namespace Lifeboat.Sites.OpenStack.Building;
 /// Builds a described server from volumes that are there. Everything it makes has the instance's name in its own, and
 /// is looked for before it is made, so a build that was cut short anywhere goes on where it was (I8, I9).
 /// </summary>
-// groups, key, server group -> ports -> boot volume is made bootable -> server -> ACTIVE -> floating addresses
-internal sealed partial class ServerBuilder(CloudClients cloud, BuildLimits limits, TimeProvider time,
-    ILogger<ServerBuilder> logger)
+// networks, groups, key, server group -> ports -> boot volume is made bootable -> server -> ACTIVE -> floating addresses
+internal sealed partial class ServerBuilder(CloudClients cloud, NetworkBuilder networks, BuildLimits limits,
+    TimeProvider time, ILogger<ServerBuilder> logger)
 {
-    private readonly Surroundings _surroundings = new(cloud, time);
+    private readonly Surroundings _surroundings = new(cloud, networks, time);
     private readonly ServerWait _wait = new(cloud.Nova, time);
 
     /// <exception cref="CloudException">BuildFailed, NoValidHost, QuotaExceeded, AddressTaken…</exception>
     public async Task<NovaServer> BuildAsync(BuildOrder order, CancellationToken ct)
     {
+        var built = await networks.MakeAsync(order, ct);
         var groups = await _surroundings.SecurityGroupsAsync(order, ct);
         var key = await _surroundings.KeypairAsync(order, ct);
         var together = await _surroundings.ServerGroupAsync(order, ct);
-        var ports = await _surroundings.PortsAsync(order, groups, ct);
+        var ports = await _surroundings.PortsAsync(order, groups, built, ct);
         await PrepareBootVolumeAsync(order, ct);
         var made = await MakeOnce.RunAsync(c => FindAsync(order.Instance, c),
             async c => await AskAsync(Request(order, key, together, [.. ports.Select(p => p.Id)]), c),

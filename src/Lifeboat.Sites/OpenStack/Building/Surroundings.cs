@@ -9,30 +9,28 @@ using Lifeboat.Sites.OpenStack.Networking;
 namespace Lifeboat.Sites.OpenStack.Building;
 
 /// <summary>What a server needs around it, made where the mapping says that it is to be made.</summary>
-internal sealed class Surroundings(CloudClients cloud, TimeProvider time)
+internal sealed class Surroundings(CloudClients cloud, NetworkBuilder networks, TimeProvider time)
 {
-    private const string OurMark = "(made by Lifeboat)";
-
     /// <summary>Ids of the server's security groups, by their names in the description.</summary>
     public async Task<IReadOnlyDictionary<string, string>> SecurityGroupsAsync(BuildOrder order, CancellationToken ct)
     {
         var ids = new Dictionary<string, string>(StringComparer.Ordinal);
         if (order.Bubble is not null) return ids;
         var wanted = CloudMapper.AsServer(order.Description).SecurityGroups;
-        var ours = new List<CloudSecurityGroup>();
+        var begun = new List<(CloudSecurityGroup Wanted, NeutronSecurityGroup Made)>();
         foreach (var group in wanted)
         {
-            var found = await MakeOnce.RunAsync(c => NamedAsync(group.Name, c),
-                c => cloud.Neutron.CreateSecurityGroupAsync(new NewSecurityGroup(group.Name,
-                    $"{group.Note} {OurMark}".Trim()), c),
-                // Of those that somebody else made none is removed: a mapping has refused to choose.
-                (_, _) => Task.CompletedTask, time, ct);
+            // Of those that somebody else made none is removed: a mapping has refused to choose.
+            var found = await MakeOnce.SharedAsync(c => NamedAsync(group.Name, c),
+                c => cloud.Neutron.CreateSecurityGroupAsync(new NewSecurityGroup(group.Name, Made.Begin(group.Note),
+                    group.Stateful ? null : false), c),
+                (g, c) => cloud.Neutron.DeleteSecurityGroupAsync(g.Id, c), g => (g.Id, g.CreatedAt), time, ct);
             ids[group.Name] = found.Id;
             // Also one of an attempt that ended before its rules were there.
-            if (found.Description?.EndsWith(OurMark, StringComparison.Ordinal) is true) ours.Add(group);
+            if (Made.IsBegun(found.Description)) begun.Add((group, found));
         }
         // Rules name groups, so all groups come first.
-        foreach (var group in ours) await RulesAsync(group, ids, ct);
+        foreach (var (group, made) in begun) await RulesAsync(group, made, ids, ct);
         return ids;
     }
 
@@ -60,21 +58,36 @@ internal sealed class Surroundings(CloudClients cloud, TimeProvider time)
             (g, c) => cloud.Nova.DeleteServerGroupAsync(g.Id, c), time, ct)).Id;
     }
 
+    /// <param name="made">Networks that are made for the order, by their names in the description.</param>
     public async Task<IReadOnlyList<NeutronPort>> PortsAsync(BuildOrder order,
-        IReadOnlyDictionary<string, string> groups, CancellationToken ct)
+        IReadOnlyDictionary<string, string> groups, IReadOnlyDictionary<string, string> made, CancellationToken ct)
     {
         var ports = new List<NeutronPort>();
         foreach (var (port, index) in CloudMapper.AsServer(order.Description).Ports.Select((p, i) => (p, i)))
         {
-            var wanted = Wanted(order, port, index, groups);
+            var wanted = Wanted(order, port, index, groups, made);
             // Of an order that was given up and had another address, or another network.
             foreach (var stale in await cloud.Neutron.PortsNamedAsync(wanted.Name, ct))
                 if (stale.Description != wanted.Description) await cloud.Neutron.DeletePortAsync(stale.Id, ct);
             ports.Add(await MakeOnce.RunAsync(c => cloud.Neutron.PortsNamedAsync(wanted.Name, c),
-                c => cloud.Neutron.CreatePortAsync(wanted, c),
+                c => PortAsync(wanted, c),
                 (p, c) => cloud.Neutron.DeletePortAsync(p.Id, c), time, ct));
         }
         return ports;
+    }
+
+    private async Task<NeutronPort> PortAsync(NewPort wanted, CancellationToken ct)
+    {
+        try
+        {
+            return await cloud.Neutron.CreatePortAsync(wanted, ct);
+        }
+        catch (CloudException e) when (e.Fault is CloudFault.AddressTaken && wanted.FixedIps is { Count: > 0 })
+        {
+            var addresses = wanted.FixedIps.Select(f => f.IpAddress).OfType<string>().ToHashSet(StringComparer.Ordinal);
+            if (!await networks.MakeWayAsync(wanted.NetworkId, addresses, ct)) throw;
+            return await cloud.Neutron.CreatePortAsync(wanted, ct);
+        }
     }
 
     public async Task FloatingAddressesAsync(BuildOrder order, IReadOnlyList<NeutronPort> ports, CancellationToken ct)
@@ -88,6 +101,7 @@ internal sealed class Surroundings(CloudClients cloud, TimeProvider time)
                 await MakeOnce.RunAsync(
                     async c => [.. (await cloud.Neutron.FloatingIpsAsync(c)).Where(f => f.Description == mark)],
                     c => cloud.Neutron.CreateFloatingIpAsync(new NewFloatingIp(pool, ports[index].Id,
+                        (ports[index].FixedIps ?? []).Any(f => f.IpAddress == floating.To) ? floating.To : null,
                         Description: mark), c),
                     (f, c) => cloud.Neutron.DeleteFloatingIpAsync(f.Id, c), time, ct);
             }
@@ -111,45 +125,66 @@ internal sealed class Surroundings(CloudClients cloud, TimeProvider time)
     internal static bool IsOf(string instance, string? name) =>
         name?.StartsWith(MarkOf(instance), StringComparison.Ordinal) is true;
 
-    private NewPort Wanted(BuildOrder order, CloudPort port, int index, IReadOnlyDictionary<string, string> groups)
+    private static NewPort Wanted(BuildOrder order, CloudPort port, int index,
+        IReadOnlyDictionary<string, string> groups, IReadOnlyDictionary<string, string> made)
     {
         var network = order.Bubble is { } bubble ? bubble.Networks[port.Network]
-            : order.Mapping.Find(MappedKind.Network, port.Network)!.Id!;
-        var newAddress = order.AddressesAnew.Contains(port.Network);
+            : made.GetValueOrDefault(port.Network) ?? order.Mapping.Find(MappedKind.Network, port.Network)!.Id!;
+        var described = order.Description.Cloud is not null;
         // Nothing leads out of a bubble, and nothing is made for it that others could come to use.
         var secured = port.PortSecurity && order.Bubble is null;
         return new NewPort(Name(order.Instance, index), network)
         {
             MacAddress = port.Mac,
-            FixedIps = newAddress || port.Addresses.Count == 0 ? null
-                : [.. port.Addresses.Select(a => new NeutronFixedIp(null, a.Address))],
+            FixedIps = order.AddressesAnew.Contains(port.Network) ? null : Chosen(order, port) is { Count: > 0 } chosen
+                ? [.. chosen.Select(a => new NeutronFixedIp(null, a))] : described && port.Addresses.Count == 0 ? [] : null,
             AllowedAddressPairs = port.AllowedPairs.Count == 0 || !secured ? null
                 : [.. port.AllowedPairs.Select(p => new NeutronAddressPair(p.Address, p.Mac))],
-            SecurityGroups = !secured ? [] : port.SecurityGroups.Count == 0 ? null
+            SecurityGroups = !secured ? [] : port.SecurityGroups.Count == 0 && !described ? null
                 : [.. port.SecurityGroups.Select(g => groups[g])],
             PortSecurityEnabled = secured ? null : false,
             Description = order.Digest,
         };
     }
 
-    private async Task RulesAsync(CloudSecurityGroup group, Dictionary<string, string> ids, CancellationToken ct)
+    // Those of some subnets follow from the MAC: Neutron adds them by itself, and refuses to be told.
+    private static IReadOnlyList<string> Chosen(BuildOrder order, CloudPort port)
     {
-        foreach (var rule in group.Rules)
+        var subnets = CloudMapper.AsServer(order.Description).Networks.First(n => n.Name == port.Network).Subnets;
+        return [.. port.Addresses.Where(a => subnets.All(s => s.Cidr != a.Subnet || !s.ChoosesItself))
+            .Select(a => a.Address)];
+    }
+
+    private async Task RulesAsync(CloudSecurityGroup group, NeutronSecurityGroup made, Dictionary<string, string> ids,
+        CancellationToken ct)
+    {
+        var wanted = group.Rules.Select(SecurityRules.Signature).ToHashSet(StringComparer.Ordinal);
+        // A new group lets everything out, which the one that it stands for may not do.
+        var has = (await NamedAsync(group.Name, ct)).First(g => g.Id == made.Id).SecurityGroupRules ?? [];
+        var signed = has.ToLookup(r => SecurityRules.Signature(r,
+            id => ids.FirstOrDefault(i => i.Value == id).Key ?? id), StringComparer.Ordinal);
+        foreach (var surplus in SecurityRules.OfNewGroup.Where(r => !wanted.Contains(r)).SelectMany(r => signed[r]))
+            await cloud.Neutron.DeleteSecurityRuleAsync(surplus.Id!, ct);
+        foreach (var rule in group.Rules.Where(r => !signed.Contains(SecurityRules.Signature(r))))
+            await RuleAsync(new NeutronSecurityRule(rule.Direction, null, rule.Family, rule.Protocol, rule.PortFirst,
+                rule.PortLast, rule.RemoteCidr, rule.RemoteGroup is { } remote ? ids[remote] : null, null, made.Id),
+                ct);
+        await cloud.Neutron.ChangeSecurityGroupAsync(made.Id,
+            new NewSecurityGroup(group.Name, Made.Finish(made.Description)), ct);
+    }
+
+    private async Task RuleAsync(NeutronSecurityRule rule, CancellationToken ct)
+    {
+        try
         {
-            var wanted = new NeutronSecurityRule(rule.Direction, null, rule.Family, rule.Protocol, rule.PortFirst,
-                rule.PortLast, rule.RemoteCidr, rule.RemoteGroup is { } remote ? ids[remote] : null, null,
-                ids[group.Name]);
-            try
-            {
-                await cloud.Neutron.CreateSecurityRuleAsync(wanted, ct);
-            }
-            catch (CloudException e) when (e.Fault is CloudFault.Conflict)
-            {
-                // Neutron has no two alike: it is there, from an earlier attempt or as every new group's own.
-            }
+            await cloud.Neutron.CreateSecurityRuleAsync(rule, ct);
+        }
+        catch (CloudException e) when (e.Fault is CloudFault.Conflict)
+        {
+            // Neutron has no two alike: it is there, written in another way.
         }
     }
 
     private async Task<IReadOnlyList<NeutronSecurityGroup>> NamedAsync(string name, CancellationToken ct) =>
-        [.. (await cloud.Neutron.SecurityGroupsAsync(ct)).Where(g => g.Name == name)];
+        [.. (await cloud.Neutron.SecurityGroupsAsync(ct)).Where(g => g.Name == name).OrderBy(g => g.CreatedAt)];
 }

@@ -89,6 +89,10 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
         foreach (var volume in await OfAsync(instance, ct)) await RemoveAsync(volume, ct);
     }
 
+    /// <summary>Volumes that we made and no guest wrote to.</summary>
+    public async Task<IEnumerable<CinderVolume>> UnusedAsync(CancellationToken ct) =>
+        (await OursAsync(ct)).Where(v => !IsMarked(v, UsedKey));
+
     /// <summary>Names of volumes that were made for a drill and are still there.</summary>
     public async Task<IReadOnlyList<string>> OfBubbleAsync(string bubble, CancellationToken ct) =>
     [
@@ -111,6 +115,9 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
                 Description: $"Disk {disk} of {request.Instance} (made by Lifeboat)", Metadata: marks), c),
             RemoveAsync, time, ct);
     }
+
+    /// <summary>Removes those that no guest ran from; its server is gone.</summary>
+    public Task RemoveUnusedAsync(string instance, CancellationToken ct) => DropUnusedAsync(instance, "", ct);
 
     // Of requests that were given up: nothing ran from them. What a guest wrote to is never thrown away here (I5).
     private async Task DropUnusedAsync(string instance, string digest, CancellationToken ct)
@@ -139,7 +146,7 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
                 asked = true;
             }
             if (time.GetElapsedTime(start) >= limits.Stop)
-                throw new CloudException(CloudFault.Timeout, $"volume {left.Name} ({left.Id}) is still {left.Status} "
+                throw new CloudException(CloudFault.TooSlow, $"volume {left.Name} ({left.Id}) is still {left.Status} "
                     + $"{limits.Stop.TotalSeconds:0} s after its removal");
             await Task.Delay(Look, time, ct);
         }
@@ -158,7 +165,7 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
                 throw new CloudException(CloudFault.BuildFailed, $"volume {now.Name} ({now.Id}) of type "
                     + $"'{now.VolumeType}' is in {now.Status}: Cinder could not make it");
             if (time.GetElapsedTime(start) >= limits.Volume)
-                throw new CloudException(CloudFault.Timeout, $"volume {now.Name} ({now.Id}) is still {now.Status} "
+                throw new CloudException(CloudFault.TooSlow, $"volume {now.Name} ({now.Id}) is still {now.Status} "
                     + $"after {limits.Volume.TotalSeconds:0} s") { MaybeDone = true };
             await Task.Delay(Look, time, ct);
         }

@@ -45,6 +45,8 @@ internal sealed class CloudReader(string cloud, YamlSetting written, List<string
             CertificateFile = ExistingFile("cert"),
             KeyFile = ExistingFile("key"),
             Endpoints = Endpoints(),
+            RecoveryCaFile = ExistingFile("disaster_recovery_cacert"),
+            RecoveryFingerprint = Top("disaster_recovery_fingerprint")?.Text,
         };
         return problems.Count == before ? settings : null;
     }

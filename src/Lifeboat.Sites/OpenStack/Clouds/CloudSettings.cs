@@ -32,6 +32,11 @@ internal sealed record CloudSettings
     /// <summary>By service type: where it is instead of where the catalogue says.</summary>
     public IReadOnlyDictionary<string, Uri> Endpoints { get; init; } = new Dictionary<string, Uri>();
 
+    /// <summary>PEM file of the CA of the Lifeboat site that serves this cloud, or its fingerprint (SHA-256, hex): for
+    /// who reaches that site by this cloud's catalogue.</summary>
+    public string? RecoveryCaFile { get; init; }
+    public string? RecoveryFingerprint { get; init; }
+
     // A record prints all of its members; these have secrets.
     public override string ToString() => $"cloud '{Name}' at {AuthUrl}";
 }

@@ -10,7 +10,7 @@ internal sealed class ServerWait(NovaClient nova, TimeProvider time)
 
     /// <param name="status">E.g. `ACTIVE`.</param>
     /// <exception cref="CloudException">BuildFailed, NoValidHost, QuotaExceeded…: it is in ERROR, with all that Nova
-    /// lists; NotFound: it is gone; Timeout: it is still on its way.</exception>
+    /// lists; NotFound: it is gone; TooSlow: it is still on its way.</exception>
     public async Task<NovaServer> UntilAsync(string id, string status, TimeSpan limit, CancellationToken ct)
     {
         var start = time.GetTimestamp();
@@ -22,7 +22,7 @@ internal sealed class ServerWait(NovaClient nova, TimeProvider time)
             // While something is being done with it, an old ERROR says nothing.
             if (server.Status == "ERROR" && server.TaskState is null) throw await FailedAsync(server, ct);
             if (time.GetElapsedTime(start) >= limit)
-                throw new CloudException(CloudFault.Timeout, $"server {server.Name} ({id}) is {server.Status}"
+                throw new CloudException(CloudFault.TooSlow, $"server {server.Name} ({id}) is {server.Status}"
                     + $"{(server.TaskState is { } task ? $", {task}" : "")} after {limit.TotalSeconds:0} s, "
                     + $"not {status}") { MaybeDone = true };
             await Task.Delay(Look, time, ct);
@@ -36,7 +36,7 @@ internal sealed class ServerWait(NovaClient nova, TimeProvider time)
         while (await nova.FindServerAsync(id, ct) is { Status: not "DELETED" } server)
         {
             if (time.GetElapsedTime(start) >= limit)
-                throw new CloudException(CloudFault.Timeout,
+                throw new CloudException(CloudFault.TooSlow,
                     $"server {server.Name} ({id}) is still {server.Status} {limit.TotalSeconds:0} s after its removal");
             await Task.Delay(Look, time, ct);
         }

@@ -3,6 +3,7 @@ using Lifeboat.Sites.OpenStack.BlockStorage;
 using Lifeboat.Sites.OpenStack.Compute;
 using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Sites.OpenStack.Images;
+using Lifeboat.Sites.OpenStack.Mapping;
 using Lifeboat.Sites.OpenStack.Networking;
 using Lifeboat.Sites.OpenStack.Placement;
 
@@ -25,6 +26,7 @@ internal sealed record CloudInventory
     public IReadOnlyList<NeutronSubnet> Subnets { get; init; } = [];
     public IReadOnlyList<NeutronRouter> Routers { get; init; } = [];
     public IReadOnlyList<NeutronPort> RouterPorts { get; init; } = [];
+    public IReadOnlyList<NeutronPort> DhcpPorts { get; init; } = [];
     public IReadOnlyList<NeutronSecurityGroup> SecurityGroups { get; init; } = [];
     public IReadOnlyList<NeutronFloatingIp> FloatingIps { get; init; } = [];
     /// <summary>Null: the cloud does not tell this user.</summary>
@@ -32,6 +34,8 @@ internal sealed record CloudInventory
     /// <summary>By external network: free addresses. A network that is not in it: not told to this user.</summary>
     public IReadOnlyDictionary<string, long> FreeAddresses { get; init; } = new Dictionary<string, long>();
     public IReadOnlyList<GlanceImage> Images { get; init; } = [];
+    /// <summary>What is here already of instances that are to be built, by instance.</summary>
+    public IReadOnlyDictionary<string, HeldThings> Held { get; init; } = new Dictionary<string, HeldThings>();
 
     public IEnumerable<NeutronSubnet> SubnetsOf(string network) => Subnets.Where(s => s.NetworkId == network);
 }
@@ -44,6 +48,9 @@ internal sealed class CloudClients(CloudSession session)
     public NeutronClient Neutron { get; } = new(session);
     public GlanceClient Glance { get; } = new(session);
     public PlacementClient Placement { get; } = new(session);
+
+    /// <summary>The project that requests are about.</summary>
+    public async Task<string> ProjectAsync(CancellationToken ct) => (await session.TokenAsync(ct)).ProjectId;
 
     /// <summary>Asks all services for all that a description or a mapping needs.</summary>
     public async Task<CloudInventory> InventoryAsync(CancellationToken ct)
@@ -60,13 +67,13 @@ internal sealed class CloudClients(CloudSession session)
         var networks = Neutron.NetworksAsync(ct);
         var subnets = Neutron.SubnetsAsync(ct);
         var routers = Neutron.RoutersAsync(ct);
-        var routerPorts = Neutron.RouterPortsAsync(ct);
+        var services = Neutron.ServicePortsAsync(ct);
         var security = Neutron.SecurityGroupsAsync(ct);
         var floating = Neutron.FloatingIpsAsync(ct);
         var networkQuotas = Neutron.QuotasAsync(ct);
         var images = Glance.ImagesAsync(ct);
         await Task.WhenAll(flavors, keypairs, groups, zones, limits, types, defaultType, volumeQuotas, networks,
-            subnets, routers, routerPorts, security, floating, networkQuotas, images);
+            subnets, routers, services, security, floating, networkQuotas, images);
         return new CloudInventory
         {
             ProjectId = token.ProjectId,
@@ -81,7 +88,8 @@ internal sealed class CloudClients(CloudSession session)
             Networks = await networks,
             Subnets = await subnets,
             Routers = await routers,
-            RouterPorts = await routerPorts,
+            RouterPorts = [.. (await services).Where(p => p.IsRouter())],
+            DhcpPorts = [.. (await services).Where(p => p.IsDhcp())],
             SecurityGroups = await security,
             FloatingIps = await floating,
             NetworkQuotas = await networkQuotas,
@@ -90,7 +98,8 @@ internal sealed class CloudClients(CloudSession session)
         };
     }
 
-    private async Task<Dictionary<string, long>> FreeAddressesAsync(IEnumerable<NeutronNetwork> networks,
+    /// <summary>Of pools, as far as this user is told.</summary>
+    public async Task<Dictionary<string, long>> FreeAddressesAsync(IEnumerable<NeutronNetwork> networks,
         CancellationToken ct)
     {
         var free = new Dictionary<string, long>(StringComparer.Ordinal);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection.Instances;
+using Lifeboat.Sites.OpenStack.Building;
 using Lifeboat.Sites.OpenStack.Networking;
 
 namespace Lifeboat.Sites.OpenStack.Describing;
@@ -53,19 +54,20 @@ internal static partial class ServerDescriber
     private static CloudNetwork Network(string id, string name, CloudInventory project)
     {
         var network = project.Networks.FirstOrDefault(n => n.Id == id);
-        var routers = project.RouterPorts.Where(p => p.NetworkId == id).Select(p => p.DeviceId).Distinct()
-            .Select(r => project.Routers.FirstOrDefault(x => x.Id == r)).OfType<NeutronRouter>();
+        var routers = project.RouterPorts.Where(p => p.NetworkId == id).GroupBy(p => p.DeviceId)
+            .Select(g => (Router: project.Routers.FirstOrDefault(r => r.Id == g.Key), Ports: g.ToList()))
+            .Where(r => r.Router is not null);
         return new CloudNetwork(name, network?.ProjectId == project.ProjectId,
-            [.. project.SubnetsOf(id).Select(Subnet)])
+            [.. project.SubnetsOf(id).Select(s => Subnet(s, project))])
         {
             Mtu = network?.Mtu,
             DnsDomain = network?.DnsDomain is { Length: > 0 } domain ? domain : null,
             PortSecurity = network?.PortSecurityEnabled ?? true,
-            Routers = [.. routers.Select(r => Router(r, project))],
+            Routers = [.. routers.Select(r => Router(r.Router!, r.Ports, project))],
         };
     }
 
-    private static CloudSubnet Subnet(NeutronSubnet subnet) =>
+    private static CloudSubnet Subnet(NeutronSubnet subnet, CloudInventory project) =>
         new(subnet.Name, subnet.Cidr, subnet.IpVersion, subnet.GatewayIp, subnet.EnableDhcp)
         {
             DnsServers = subnet.DnsNameservers ?? [],
@@ -73,14 +75,23 @@ internal static partial class ServerDescriber
             Routes = Routes(subnet.HostRoutes),
             Ipv6AddressMode = subnet.Ipv6AddressMode,
             Ipv6RaMode = subnet.Ipv6RaMode,
+            DhcpAddresses = subnet.ChoosesItself ? [] : [.. project.DhcpPorts.SelectMany(p => p.FixedIps ?? [])
+                .Where(a => a.SubnetId == subnet.Id).Select(a => a.IpAddress).OfType<string>()
+                .Order(StringComparer.Ordinal)],
         };
 
-    private static CloudRouter Router(NeutronRouter router, CloudInventory project)
+    private static CloudRouter Router(NeutronRouter router, IReadOnlyList<NeutronPort> ports,
+        CloudInventory project)
     {
         var gateway = router.ExternalGatewayInfo;
         return new CloudRouter(router.Name, gateway is null ? null
             : project.Networks.FirstOrDefault(n => n.Id == gateway.NetworkId)?.Name ?? gateway.NetworkId,
-            gateway?.EnableSnat ?? true, Routes(router.Routes));
+            gateway?.EnableSnat ?? true, Routes(router.Routes))
+        {
+            Addresses = [.. ports.SelectMany(p => p.FixedIps ?? []).Where(a => a.IpAddress is not null)
+                .Select(a => new CloudAddress(a.IpAddress!,
+                    project.Subnets.FirstOrDefault(s => s.Id == a.SubnetId)?.Cidr ?? ""))],
+        };
     }
 
     private static IReadOnlyList<CloudRoute> Routes(IReadOnlyList<NeutronRoute>? routes) =>
@@ -101,7 +112,7 @@ internal static partial class ServerDescriber
             // Left out rather than carried over without its condition, which would let everybody in.
             foreach (var _ in rules.Where(r => r.RemoteAddressGroupId is not null))
                 untold.Add($"a rule of security group '{group.Name}' for an address group; it is left out");
-            found.Add(new CloudSecurityGroup(GroupName(id, project), group.Description, group.Stateful,
+            found.Add(new CloudSecurityGroup(GroupName(id, project), Made.Note(group.Description), group.Stateful,
                 [.. rules.Where(r => r.RemoteAddressGroupId is null).Select(r => Rule(r, project))]));
         }
         return found;

@@ -38,8 +38,9 @@ internal static partial class ServerDescriber
             SecurityGroups = SecurityGroups(facts, project, untold),
             Keypair = Keypair(server, project, untold),
             ServerGroup = ServerGroup(server, project),
-            Metadata = server.Metadata ?? new Dictionary<string, string>(),
-            Tags = [.. (server.Tags ?? []).Where(t => !t.StartsWith("lifeboat-", StringComparison.Ordinal))],
+            Metadata = (server.Metadata ?? new Dictionary<string, string>()).Where(m => !IsOurs(m.Key))
+                .ToDictionary(StringComparer.Ordinal),
+            Tags = [.. (server.Tags ?? []).Where(t => !IsOurs(t))],
             UserData = UserData(server, untold),
             ConfigDrive = server.ConfigDrive is { Length: > 0 } drive
                 && drive.Equals("true", StringComparison.OrdinalIgnoreCase),
@@ -51,6 +52,9 @@ internal static partial class ServerDescriber
         };
         return Instance(name, facts, cloud);
     }
+
+    // Marks that are of this cloud's server alone.
+    private static bool IsOurs(string key) => key.StartsWith("lifeboat-", StringComparison.Ordinal);
 
     // What any site needs to run it, also one that is no cloud.
     private static InstanceDescription Instance(string name, ServerFacts facts, CloudServer cloud)

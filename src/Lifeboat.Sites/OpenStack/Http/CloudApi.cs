@@ -17,6 +17,9 @@ internal sealed record CloudApi
     public static readonly CloudApi Placement = new("Placement", "placement",
         new MicroversionNeed("placement", new Microversion(1, 36), new Microversion(1, 39)), []);
 
+    /// <summary>Lifeboat itself, in the catalogue of a cloud that it serves.</summary>
+    public static readonly CloudApi DisasterRecovery = new("Lifeboat", "disaster-recovery", null, []);
+
     private CloudApi(string name, string type, MicroversionNeed? versions, IReadOnlyList<string> aliases) =>
         (Name, Type, Versions, Aliases) = (name, type, versions, aliases);
 

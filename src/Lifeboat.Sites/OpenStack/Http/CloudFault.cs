@@ -29,6 +29,8 @@ internal enum CloudFault
     AddressesUsedUp = 18,
     /// <summary>An answer that is not as the API's reference says.</summary>
     Strange = 19,
+    /// <summary>The cloud answers, and what it was asked for is still not done.</summary>
+    TooSlow = 20,
 }
 
 /// <param name="cause">What was below, if anything.</param>
@@ -53,8 +55,8 @@ internal sealed class CloudException(CloudFault fault, string message, Exception
     public SiteException ToSite() => new(fault switch
     {
         CloudFault.Unreachable or CloudFault.CertificateRefused or CloudFault.OverLimit or CloudFault.ServiceDown
-            or CloudFault.ServiceFailed or CloudFault.Strange => SiteFault.CloudUnavailable,
-        CloudFault.Timeout => SiteFault.Timeout,
+            or CloudFault.ServiceFailed or CloudFault.Strange or CloudFault.Timeout => SiteFault.CloudUnavailable,
+        CloudFault.TooSlow => SiteFault.Timeout,
         CloudFault.Unauthorised => SiteFault.CloudUnauthorised,
         CloudFault.QuotaExceeded or CloudFault.AddressesUsedUp => SiteFault.QuotaExceeded,
         CloudFault.NoValidHost => SiteFault.NoRoom,

@@ -39,4 +39,35 @@ internal static class MakeOnce
             }
         }
     }
+
+    /// <summary>
+    /// As <see cref="RunAsync"/>, for what other controllers may make at the same moment: whoever finds that there is
+    /// another one, not younger than its own, takes its own back and uses that.
+    /// </summary>
+    /// <param name="find">All that have our mark, the oldest first; none of them is removed.</param>
+    public static async Task<T> SharedAsync<T>(Func<CancellationToken, Task<IReadOnlyList<T>>> find,
+        Func<CancellationToken, Task<T>> make, Func<T, CancellationToken, Task> drop,
+        Func<T, (string Id, DateTimeOffset? At)> key, TimeProvider time, CancellationToken ct) where T : class
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            if (await find(ct) is [var there, ..]) return there;
+            try
+            {
+                var made = key(await make(ct));
+                var all = await find(ct);
+                var mine = all.FirstOrDefault(a => key(a).Id == made.Id);
+                if (mine is not null && all.All(a => key(a).Id == made.Id || key(a).At > made.At)) return mine;
+                if (mine is not null) await drop(mine, ct);
+                // Two that took theirs back at the same time do not come again at the same time: ids are random.
+                await Task.Delay(FirstPause * (1 + made.Id[0] % 16 / 16d), time, ct);
+            }
+            catch (CloudException e) when (e.MaybeDone && attempt < AttemptsMax)
+            {
+                await Task.Delay(FirstPause * (1 << (attempt - 1)), time, ct);
+            }
+            if (attempt >= 2 * AttemptsMax)
+                throw new CloudException(CloudFault.Conflict, "somebody else makes the same thing again and again");
+        }
+    }
 }

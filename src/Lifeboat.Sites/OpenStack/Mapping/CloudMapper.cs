@@ -12,15 +12,21 @@ internal static class CloudMapper
 {
     /// <summary>All servers that a plan builds together: they share quotas, and what is made for one is there for the
     /// others.</summary>
-    public static PlanMapping Map(IReadOnlyList<InstanceDescription> servers, CloudInventory cloud, RecoveryMap told)
+    /// <param name="isolated">As copies in a bubble: on networks of their own, and with nothing else around them.</param>
+    public static PlanMapping Map(IReadOnlyList<InstanceDescription> servers, CloudInventory cloud, RecoveryMap told,
+        bool isolated = false)
     {
         var needs = new Needs();
-        var mapped = servers.Select(s => new ServerMapper(s, cloud, told, needs).Map()).ToList();
+        var mapped = new List<ServerMapping>();
+        foreach (var server in servers)
+        {
+            needs.Who = server.Name;
+            mapped.Add(new ServerMapper(server, cloud, told, needs, isolated).Map());
+            if (cloud.Held.TryGetValue(server.Name, out var held)) needs.Has(held);
+        }
         return new PlanMapping(mapped,
-            [
-                .. mapped.SelectMany(m => m.Gaps.Select(g => servers.Count == 1 ? g : $"{m.Instance}: {g}")),
-                .. needs.Gaps(cloud),
-            ]);
+            [.. SiteFit.Said(mapped.SelectMany(m => m.Gaps.Select(g => (m.Instance, g)))), .. needs.Gaps(cloud)],
+            needs.Pools);
     }
 
     /// <summary>An instance of a site that is no cloud, as if it were a server of one.</summary>

@@ -5,15 +5,21 @@ using Lifeboat.Sites.OpenStack.Http;
 
 namespace Lifeboat.Sites.OpenStack.Mapping;
 
-/// <summary>What servers ask of a project's quotas and pools, summed up.</summary>
+/// <summary>What servers ask of a project's quotas and pools, summed up; and who asks.</summary>
 internal sealed class Needs
 {
-    private readonly SortedDictionary<string, long> _compute = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<string, long> _volumes = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<string, long> _networks = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<string, long> _addresses = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, Wanted> _compute = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, Wanted> _volumes = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, Wanted> _networks = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, Wanted> _pools = new(StringComparer.Ordinal);
     private readonly HashSet<string> _made = new(StringComparer.Ordinal);
-    private long _largestGiB;
+    private readonly List<(string Who, int GiB)> _sizes = [];
+
+    /// <summary>The server that what follows is for.</summary>
+    public string Who { get; set; } = "";
+
+    public IReadOnlyDictionary<string, long> Pools => _pools.Where(p => p.Value.Sum > 0)
+        .ToDictionary(p => p.Key, p => p.Value.Sum, StringComparer.Ordinal);
 
     public void Server(int vcpus, int memoryMiB)
     {
@@ -27,7 +33,7 @@ internal sealed class Needs
     {
         Add(_volumes, "volumes", 1);
         Add(_volumes, "gigabytes", sizeGiB);
-        _largestGiB = Math.Max(_largestGiB, sizeGiB);
+        _sizes.Add((Who, sizeGiB));
         if (type is null) return;
         Add(_volumes, $"volumes_{type}", 1);
         Add(_volumes, $"gigabytes_{type}", sizeGiB);
@@ -40,7 +46,38 @@ internal sealed class Needs
     public bool MadeFirst(string thing) => _made.Add(thing);
 
     /// <param name="pool">Id of the external network.</param>
-    public void FloatingAddress(string pool) => Add(_addresses, pool, 1);
+    public void FloatingAddress(string pool)
+    {
+        Add(_networks, "floatingip", 1);
+        Add(_pools, pool, 1);
+    }
+
+    /// <summary>A router takes an address of the pool, and no floating one.</summary>
+    public void Gateway(string pool) => Add(_pools, pool, 1);
+
+    /// <summary>That much of what the server asks for is here already.</summary>
+    public void Has(HeldThings held)
+    {
+        foreach (var (vcpus, memory) in held.Servers)
+        {
+            Take(_compute, "instances", 1);
+            Take(_compute, "cores", vcpus);
+            Take(_compute, "ram", memory);
+        }
+        foreach (var (size, type) in held.Volumes)
+        {
+            Take(_volumes, "volumes", 1);
+            Take(_volumes, "gigabytes", size);
+            Take(_volumes, $"volumes_{type}", 1);
+            Take(_volumes, $"gigabytes_{type}", size);
+        }
+        Take(_networks, "port", held.Ports);
+        foreach (var pool in held.FloatingPools)
+        {
+            Take(_networks, "floatingip", 1);
+            Take(_pools, pool, 1);
+        }
+    }
 
     public IEnumerable<string> Gaps(CloudInventory cloud)
     {
@@ -55,38 +92,48 @@ internal sealed class Needs
             foreach (var gap in Gaps("Nova", _compute, quotas)) yield return gap;
         }
         foreach (var gap in Gaps("Cinder", _volumes, cloud.VolumeQuotas)) yield return gap;
-        if (cloud.VolumeQuotas.TryGetValue("per_volume_gigabytes", out var largest) && largest.Limit >= 0
-            && _largestGiB > largest.Limit)
-            yield return Text(
-                $"quota of Cinder: a volume of {_largestGiB} GiB is wanted, one may have {largest.Limit}");
-        var unattached = cloud.FloatingIps.Where(f => f.PortId is null).ToLookup(f => f.FloatingNetworkId);
-        var toTake = _addresses.Sum(a => Math.Max(0, a.Value - unattached[a.Key].Count()));
-        var networks = new SortedDictionary<string, long>(_networks, StringComparer.Ordinal);
-        if (toTake > 0) networks["floatingip"] = toTake;
+        if (cloud.VolumeQuotas.TryGetValue("per_volume_gigabytes", out var one) && one.Limit >= 0)
+            foreach (var large in _sizes.Where(s => s.GiB > one.Limit).GroupBy(s => s.GiB))
+                yield return Text(large.Select(l => l.Who).Distinct(),
+                    $"quota of Cinder: a volume of {large.Key} GiB is wanted, one may have {one.Limit}");
         if (cloud.NetworkQuotas is { } known)
-            foreach (var gap in Gaps("Neutron", networks, known)) yield return gap;
-        foreach (var (pool, wanted) in _addresses)
-        {
-            // Addresses that the project holds and does not use are as good as free ones.
-            var own = unattached[pool].Count();
-            if (cloud.FreeAddresses.TryGetValue(pool, out var free) && wanted > free + own)
-                yield return Text($"floating pool '{Name(cloud, pool)}' is used up: {wanted} wanted, {free} free")
-                    + (own > 0 ? Text($", {own} of the project's own unused") : "");
-        }
+            foreach (var gap in Gaps("Neutron", _networks, known)) yield return gap;
+        foreach (var (pool, wanted) in _pools)
+            if (cloud.FreeAddresses.TryGetValue(pool, out var free) && wanted.Sum > free)
+                yield return Text(wanted.Who,
+                    $"floating pool '{Name(cloud, pool)}' is used up: {wanted.Sum} wanted, {free} free");
     }
 
     private static string Name(CloudInventory cloud, string network) =>
         cloud.Networks.FirstOrDefault(n => n.Id == network)?.Name ?? network;
 
-    private static IEnumerable<string> Gaps(string service, IEnumerable<KeyValuePair<string, long>> wanted,
+    private static IEnumerable<string> Gaps(string service, IEnumerable<KeyValuePair<string, Wanted>> wanted,
         IReadOnlyDictionary<string, CloudQuota> quotas) =>
         from need in wanted
-        where quotas.TryGetValue(need.Key, out var quota) && need.Value > (quota.Free ?? long.MaxValue)
+        where quotas.TryGetValue(need.Key, out var quota) && need.Value.Sum > (quota.Free ?? long.MaxValue)
         let has = quotas[need.Key]
-        select Text($"quota of {service}: {need.Value} {need.Key} wanted, {has.Free} of {has.Limit} free");
+        select Text(need.Value.Who,
+            $"quota of {service}: {need.Value.Sum} {need.Key} wanted, {has.Free} of {has.Limit} free");
 
-    private static void Add(SortedDictionary<string, long> to, string what, long count) =>
-        to[what] = to.GetValueOrDefault(what) + count;
+    private void Add(SortedDictionary<string, Wanted> to, string what, long count)
+    {
+        if (!to.TryGetValue(what, out var wanted)) to[what] = wanted = new Wanted();
+        wanted.Add(Who, count);
+    }
 
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+    private void Take(SortedDictionary<string, Wanted> from, string what, long count) =>
+        from.GetValueOrDefault(what)?.Add(Who, -count);
+
+    private static string Text(IEnumerable<string> who, FormattableString text) =>
+        $"{string.Join(", ", who)}: {text.ToString(CultureInfo.InvariantCulture)}";
+
+    private sealed class Wanted
+    {
+        private readonly Dictionary<string, long> _by = new(StringComparer.Ordinal);
+
+        public long Sum => _by.Values.Sum(count => Math.Max(0, count));
+        public IEnumerable<string> Who => _by.Where(b => b.Value > 0).Select(b => b.Key);
+
+        public void Add(string who, long count) => _by[who] = _by.GetValueOrDefault(who) + count;
+    }
 }

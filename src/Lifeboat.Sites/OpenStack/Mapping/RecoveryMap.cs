@@ -9,6 +9,11 @@ public sealed record RecoveryMap
 {
     public IReadOnlyDictionary<string, string> Flavors { get; init; } = new Dictionary<string, string>();
     public IReadOnlyDictionary<string, string> Networks { get; init; } = new Dictionary<string, string>();
+    /// <summary>
+    /// Routers that lead out of networks that are made here, by their names at the other cloud. One that is here already
+    /// is put on such a network only when it is said to be: nothing of anybody is changed unasked.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> Routers { get; init; } = new Dictionary<string, string>();
     public IReadOnlyDictionary<string, string> VolumeTypes { get; init; } = new Dictionary<string, string>();
     public IReadOnlyDictionary<string, string> FloatingPools { get; init; } = new Dictionary<string, string>();
     public IReadOnlyDictionary<string, string> AvailabilityZones { get; init; } = new Dictionary<string, string>();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Net;
 using Lifeboat.Protection.Instances;
+using Lifeboat.Sites.OpenStack.Building;
 using Lifeboat.Sites.OpenStack.Networking;
 
 namespace Lifeboat.Sites.OpenStack.Mapping;
@@ -10,7 +10,9 @@ internal sealed partial class ServerMapper
     // Told -> the one of its name -> of several, the one that holds its addresses -> the one with its subnets -> made.
     private void MapNetwork(CloudNetwork wanted)
     {
-        var usable = cloud.Networks.Where(n => !n.External || n.Shared).ToList();
+        if (isolated) CountBubble(wanted);
+        var usable = cloud.Networks.Where(n => (!n.External || n.Shared) && (n.Shared || IsOwn(n.ProjectId))
+            && !Bubbles.IsOne(n) && !Made.IsBegun(n.Description)).ToList();
         if (told.Networks.TryGetValue(wanted.Name, out var name))
         {
             var found = usable.Where(n => n.Id == name || n.Name == name).ToList();
@@ -29,7 +31,7 @@ internal sealed partial class ServerMapper
             Use(wanted, named[0], MappedBecause.SameName);
         else if (usable.Where(n => HasSubnets(n, wanted)).ToList() is [var alike])
             Use(wanted, alike, MappedBecause.SameSubnets);
-        else if (wanted is { Own: true, Subnets.Count: > 0 })
+        else if (wanted.Subnets.Count > 0 && (wanted.Own || isolated))
             Make(wanted);
         else
             _gaps.Add($"network '{wanted.Name}' is not here, and it is not the project's own to be made again; there "
@@ -38,7 +40,7 @@ internal sealed partial class ServerMapper
 
     private void Use(CloudNetwork wanted, NeutronNetwork found, MappedBecause because)
     {
-        Take(MappedKind.Network, wanted.Name, because, found.Id, found.Name);
+        Take(MappedKind.Network, wanted.Name, because, found.Id, found.Name, ours: Made.IsOurs(found.Description));
         if (!found.AdminStateUp) _gaps.Add($"network '{found.Name}' is switched off");
         var addresses = AddressesOn(wanted).ToList();
         if (addresses.Count > 0 && found.ProjectId is not null && found.ProjectId != cloud.ProjectId)
@@ -53,25 +55,12 @@ internal sealed partial class ServerMapper
             _gaps.Add($"network '{found.Name}': {gateway.GatewayIp} is the gateway of {gateway.Cidr} here");
     }
 
-    private void Make(CloudNetwork wanted)
-    {
-        Take(MappedKind.Network, wanted.Name, MappedBecause.ToBeMade, null, wanted.Name);
-        if (!needs.MadeFirst($"network {wanted.Name}")) return;
-        needs.Network("network", 1);
-        needs.Network("subnet", wanted.Subnets.Count);
-        foreach (var router in wanted.Routers)
-        {
-            if (cloud.Routers.Any(r => r.Name == router.Name) || !needs.MadeFirst($"router {router.Name}")) continue;
-            needs.Network("router", 1);
-            if (router.External is { } pool) Pool(pool);
-        }
-    }
-
     private void MapPort(CloudPort port)
     {
         needs.Network("port", 1);
         if (port.VnicType != "normal")
             _notes.Add($"port {port.Mac} is of the kind '{port.VnicType}', which needs hardware; here it is 'normal'");
+        if (isolated) return;
         foreach (var floating in port.Floating)
             if (Pool(floating.Pool) is { } pool) needs.FloatingAddress(pool);
     }
@@ -103,14 +92,14 @@ internal sealed partial class ServerMapper
 
     private void MapSecurityGroup(CloudSecurityGroup wanted)
     {
-        var same = cloud.SecurityGroups.Where(g => g.Name == wanted.Name).ToList();
+        var same = cloud.SecurityGroups.Where(g => g.Name == wanted.Name && !Made.IsBegun(g.Description)).ToList();
         if (same.Count > 1)
             _gaps.Add($"security group '{wanted.Name}' is here {same.Count} times; rename all but one");
         if (same is [var found, ..])
         {
             Take(MappedKind.SecurityGroup, wanted.Name, MappedBecause.SameName, found.Id, found.Name);
             var has = (found.SecurityGroupRules ?? []).Select(Signature).ToHashSet(StringComparer.Ordinal);
-            var had = wanted.Rules.Select(Signature).ToHashSet(StringComparer.Ordinal);
+            var had = wanted.Rules.Select(SecurityRules.Signature).ToHashSet(StringComparer.Ordinal);
             if (!has.SetEquals(had))
                 _notes.Add($"security group '{wanted.Name}' has other rules here: {had.Except(has).Count()} missing, "
                     + $"{has.Except(had).Count()} more");
@@ -119,17 +108,20 @@ internal sealed partial class ServerMapper
         foreach (var rule in wanted.Rules.Where(r => r.RemoteGroup is not null
             && _server.SecurityGroups.All(g => g.Name != r.RemoteGroup)))
             _gaps.Add($"security group '{wanted.Name}' lets in group '{rule.RemoteGroup}', which is not described");
-        Take(MappedKind.SecurityGroup, wanted.Name, MappedBecause.ToBeMade, null, wanted.Name);
+        Take(MappedKind.SecurityGroup, wanted.Name, MappedBecause.ToBeMade, null, wanted.Name,
+            $"{wanted.Rules.Count} rules");
         if (!needs.MadeFirst($"security group {wanted.Name}")) return;
         needs.Network("security_group", 1);
-        needs.Network("security_group_rule", wanted.Rules.Count);
+        // Neutron puts two of its own into every new one.
+        needs.Network("security_group_rule", wanted.Rules.Select(SecurityRules.Signature)
+            .Union(SecurityRules.OfNewGroup, StringComparer.Ordinal).Count());
     }
 
     private IEnumerable<string> AddressesOn(CloudNetwork network) => told.NewAddresses.Contains(network.Name) ? []
         : _server.Ports.Where(p => p.Network == network.Name).SelectMany(p => p.Addresses).Select(a => a.Address);
 
-    private bool IsIn(string address, NeutronNetwork network) => IPAddress.TryParse(address, out var ip)
-        && cloud.SubnetsOf(network.Id).Any(s => IPNetwork.TryParse(s.Cidr, out var subnet) && subnet.Contains(ip));
+    private bool IsIn(string address, NeutronNetwork network) =>
+        cloud.SubnetsOf(network.Id).Any(s => IsIn(address, s.Cidr));
 
     private bool HasSubnets(NeutronNetwork network, CloudNetwork wanted) => wanted.Subnets.Count > 0
         && wanted.Subnets.All(w => cloud.SubnetsOf(network.Id).Any(s => s.Cidr == w.Cidr));
@@ -138,15 +130,8 @@ internal sealed partial class ServerMapper
         $"there are {found.Count} networks '{name}' here ({string.Join(", ", found.Select(n => n.Id))}); "
         + "options.map.networks says which one, by its id";
 
-    private string Signature(NeutronSecurityRule rule) => Signature(rule.Direction, rule.Ethertype ?? "IPv4",
-        rule.Protocol, rule.PortRangeMin, rule.PortRangeMax, rule.RemoteIpPrefix,
-        cloud.SecurityGroups.FirstOrDefault(g => g.Id == rule.RemoteGroupId)?.Name ?? rule.RemoteGroupId);
+    private bool IsOwn(string? project) => project is null || project == cloud.ProjectId;
 
-    private static string Signature(CloudSecurityRule rule) => Signature(rule.Direction, rule.Family, rule.Protocol,
-        rule.PortFirst, rule.PortLast, rule.RemoteCidr, rule.RemoteGroup);
-
-    // Everything, and everybody, are written in two ways.
-    private static string Signature(string direction, string family, string? protocol, int? first, int? last,
-        string? cidr, string? group) => $"{direction} {family} {protocol} {first}-{last} "
-            + $"{(cidr is "0.0.0.0/0" or "::/0" ? "" : cidr)} {group}";
+    private string Signature(NeutronSecurityRule rule) => SecurityRules.Signature(rule,
+        id => cloud.SecurityGroups.FirstOrDefault(g => g.Id == id)?.Name ?? id);
 }

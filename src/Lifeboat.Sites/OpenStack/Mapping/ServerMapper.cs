@@ -8,7 +8,7 @@ namespace Lifeboat.Sites.OpenStack.Mapping;
 
 /// <summary>Maps one server: same name first, then what is nearest, then what can be made.</summary>
 internal sealed partial class ServerMapper(InstanceDescription description, CloudInventory cloud, RecoveryMap told,
-    Needs needs)
+    Needs needs, bool isolated)
 {
     private readonly CloudServer _server = CloudMapper.AsServer(description);
     private readonly List<MappedThing> _things = [];
@@ -29,9 +29,13 @@ internal sealed partial class ServerMapper(InstanceDescription description, Clou
         if (_server.Disks.Count == 0) MapImage();
         foreach (var network in _server.Networks) MapNetwork(network);
         foreach (var port in _server.Ports) MapPort(port);
-        foreach (var group in _server.SecurityGroups) MapSecurityGroup(group);
-        MapKeypair();
-        MapServerGroup();
+        // Nothing is made for a copy in a bubble that others could come to use.
+        if (!isolated)
+        {
+            foreach (var group in _server.SecurityGroups) MapSecurityGroup(group);
+            MapKeypair();
+            MapServerGroup();
+        }
         MapZone();
         return new ServerMapping(description.Name, _things, [.. _gaps.Distinct()], [.. _notes.Distinct()]);
     }
@@ -163,9 +167,11 @@ internal sealed partial class ServerMapper(InstanceDescription description, Clou
     private MappedThing? Find(MappedKind kind, string from) =>
         _things.FirstOrDefault(t => t.Kind == kind && t.From == from);
 
-    private string Take(MappedKind kind, string from, MappedBecause because, string? id, string to)
+    private string Take(MappedKind kind, string from, MappedBecause because, string? id, string to, string? how = null,
+        bool ours = false)
     {
-        if (Find(kind, from) is null) _things.Add(new MappedThing(kind, from, because, id, to));
+        if (Find(kind, from) is null)
+            _things.Add(new MappedThing(kind, from, because, id, to) { As = how, IsOurs = ours });
         return to;
     }
 

@@ -5,7 +5,7 @@ using Lifeboat.Sites.OpenStack.Http;
 namespace Lifeboat.Sites.OpenStack.Networking;
 
 /// <summary>The Networking API, as far as a server's surroundings are described and made.</summary>
-internal sealed class NeutronClient(CloudSession session)
+internal sealed partial class NeutronClient(CloudSession session)
 {
     private const int PageSize = 500;
     private static readonly CloudApi Neutron = CloudApi.Network;
@@ -38,11 +38,15 @@ internal sealed class NeutronClient(CloudSession session)
             NeutronJson.Default.PortPage, ct);
     }
 
-    /// <summary>Where routers are on networks.</summary>
-    public Task<IReadOnlyList<NeutronPort>> RouterPortsAsync(CancellationToken ct) =>
-        session.ListAsync<PortPage, NeutronPort>(Neutron, Page("ports", ("device_owner", "network:router_interface"),
-            ("device_owner", "network:router_interface_distributed"),
-            ("device_owner", "network:ha_router_replicated_interface")), NeutronJson.Default.PortPage, ct);
+    /// <summary>Where routers and DHCP servers are on networks: <see cref="PortOwners"/> tells them apart.</summary>
+    public Task<IReadOnlyList<NeutronPort>> ServicePortsAsync(CancellationToken ct) =>
+        session.ListAsync<PortPage, NeutronPort>(Neutron, Page("ports",
+            [.. PortOwners.Routers.Concat(PortOwners.Dhcp).Select(o => ("device_owner", o))]),
+            NeutronJson.Default.PortPage, ct);
+
+    public Task<IReadOnlyList<NeutronPort>> PortsOnAsync(string network, CancellationToken ct) =>
+        session.ListAsync<PortPage, NeutronPort>(Neutron, Page("ports", ("network_id", network)),
+            NeutronJson.Default.PortPage, ct);
 
     public async Task<IReadOnlyList<NeutronSecurityGroup>> SecurityGroupsAsync(CancellationToken ct)
     {
@@ -95,6 +99,30 @@ internal sealed class NeutronClient(CloudSession session)
     public Task DeleteFloatingIpAsync(string id, CancellationToken ct) =>
         session.DeleteAsync(Neutron, $"floatingips/{Uri.EscapeDataString(id)}", ct);
 
+    /// <summary>
+    /// Whether a pool has a free address, for users who are not told how many. Neutron is asked for one that leads to a
+    /// port that there is not: it looks for a free address first, and then refuses without having taken any.
+    /// </summary>
+    /// <returns>Null: it cannot be told so.</returns>
+    public async Task<bool?> HasFreeAddressAsync(string pool, CancellationToken ct)
+    {
+        try
+        {
+            var taken = await CreateFloatingIpAsync(new NewFloatingIp(pool, Guid.NewGuid().ToString()), ct);
+            await DeleteFloatingIpAsync(taken.Id, ct);
+            return true;
+        }
+        catch (CloudException e) when (e.Fault is CloudFault.NotFound or CloudFault.AddressesUsedUp)
+        {
+            return e.Fault is CloudFault.NotFound;
+        }
+        catch (CloudException e) when (e.Fault is CloudFault.QuotaExceeded or CloudFault.Forbidden
+            or CloudFault.Refused or CloudFault.Conflict)
+        {
+            return null;
+        }
+    }
+
     public async Task<NeutronSecurityGroup> CreateSecurityGroupAsync(NewSecurityGroup group, CancellationToken ct) =>
         (await session.PostAsync(Neutron, "security-groups", new NewSecurityGroupRequest(group),
             NeutronJson.Default.NewSecurityGroupRequest, NeutronJson.Default.SecurityGroupAnswer, ct)).SecurityGroup;
@@ -103,20 +131,15 @@ internal sealed class NeutronClient(CloudSession session)
         (await session.PostAsync(Neutron, "security-group-rules", new SecurityRuleAnswer(rule),
             NeutronJson.Default.SecurityRuleAnswer, NeutronJson.Default.SecurityRuleAnswer, ct)).SecurityGroupRule;
 
-    /// <summary>One attempt to make a network; whoever calls looks for it before.</summary>
-    public async Task<NeutronNetwork> CreateNetworkAsync(NewNetwork network, CancellationToken ct) =>
-        (await session.PostAsync(Neutron, "networks", new NewNetworkRequest(network),
-            NeutronJson.Default.NewNetworkRequest, NeutronJson.Default.NetworkAnswer, ct)).Network;
+    public Task DeleteSecurityRuleAsync(string id, CancellationToken ct) =>
+        session.DeleteAsync(Neutron, $"security-group-rules/{Uri.EscapeDataString(id)}", ct);
 
-    /// <summary>Its subnets and its DHCP servers' ports go with it.</summary>
-    /// <exception cref="CloudException">Conflict: somebody's ports are on it.</exception>
-    public Task DeleteNetworkAsync(string id, CancellationToken ct) =>
-        session.DeleteAsync(Neutron, $"networks/{Uri.EscapeDataString(id)}", ct);
+    public Task DeleteSecurityGroupAsync(string id, CancellationToken ct) =>
+        session.DeleteAsync(Neutron, $"security-groups/{Uri.EscapeDataString(id)}", ct);
 
-    /// <summary>One attempt to make a subnet; whoever calls looks for it before.</summary>
-    public async Task<NeutronSubnet> CreateSubnetAsync(NewSubnet subnet, CancellationToken ct) =>
-        (await session.PostAsync(Neutron, "subnets", new NewSubnetRequest(subnet),
-            NeutronJson.Default.NewSubnetRequest, NeutronJson.Default.SubnetAnswer, ct)).Subnet;
+    public Task ChangeSecurityGroupAsync(string id, NewSecurityGroup changes, CancellationToken ct) =>
+        session.ChangeAsync(Neutron, HttpMethod.Put, $"security-groups/{Uri.EscapeDataString(id)}",
+            new NewSecurityGroupRequest(changes), NeutronJson.Default.NewSecurityGroupRequest, ct);
 
     // Neutron pages only when it is asked to; a cloud's own limit would cut a list off without a link.
     private static string Page(string list, params ReadOnlySpan<(string Name, string Value)> filters)

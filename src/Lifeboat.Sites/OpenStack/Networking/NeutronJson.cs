@@ -89,6 +89,16 @@ internal sealed record SubnetAnswer(NeutronSubnet Subnet);
 
 internal sealed record NewSubnetRequest(NewSubnet Subnet);
 
+internal sealed record RouterAnswer(NeutronRouter Router);
+
+internal sealed record NewRouterRequest(NewRouter Router);
+
+internal sealed record NewRoutesRequest(NewRoutes Router);
+
+internal sealed record NewFixedIpsRequest(NewFixedIps Port);
+
+internal sealed record SubnetDhcpRequest(SubnetDhcp Subnet);
+
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
@@ -112,4 +122,10 @@ internal sealed record NewSubnetRequest(NewSubnet Subnet);
 [JsonSerializable(typeof(NewNetworkRequest))]
 [JsonSerializable(typeof(SubnetAnswer))]
 [JsonSerializable(typeof(NewSubnetRequest))]
+[JsonSerializable(typeof(RouterAnswer))]
+[JsonSerializable(typeof(NewRouterRequest))]
+[JsonSerializable(typeof(RouterInterface))]
+[JsonSerializable(typeof(NewRoutesRequest))]
+[JsonSerializable(typeof(NewFixedIpsRequest))]
+[JsonSerializable(typeof(SubnetDhcpRequest))]
 internal sealed partial class NeutronJson : JsonSerializerContext;

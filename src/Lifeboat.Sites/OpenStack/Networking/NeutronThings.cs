@@ -13,7 +13,8 @@ internal sealed record NeutronNetwork(string Id, string Name,
     string? DnsDomain = null,
     bool? PortSecurityEnabled = null,
     string? Description = null,
-    IReadOnlyList<string>? Subnets = null)
+    IReadOnlyList<string>? Subnets = null,
+    DateTimeOffset? CreatedAt = null)
 {
     /// <summary>Floating IPs come from it.</summary>
     [JsonPropertyName("router:external")]
@@ -27,7 +28,12 @@ internal sealed record NeutronSubnet(string Id, string Name, string NetworkId, i
     IReadOnlyList<NeutronPool>? AllocationPools = null,
     IReadOnlyList<NeutronRoute>? HostRoutes = null,
     string? Ipv6AddressMode = null,
-    string? Ipv6RaMode = null);
+    string? Ipv6RaMode = null)
+{
+    /// <summary>Its addresses follow from a port's MAC, and nobody chooses them.</summary>
+    [JsonIgnore]
+    public bool ChoosesItself => Ipv6AddressMode is "slaac" or "dhcpv6-stateless";
+}
 
 internal sealed record NeutronPool(string Start, string End);
 
@@ -58,7 +64,7 @@ internal sealed record NeutronFixedIp(string? SubnetId = null, string? IpAddress
 internal sealed record NeutronAddressPair(string IpAddress, string? MacAddress = null);
 
 internal sealed record NeutronSecurityGroup(string Id, string Name, string? Description = null, bool Stateful = true,
-    IReadOnlyList<NeutronSecurityRule>? SecurityGroupRules = null);
+    IReadOnlyList<NeutronSecurityRule>? SecurityGroupRules = null, DateTimeOffset? CreatedAt = null);
 
 /// <param name="Direction">`ingress` or `egress`.</param>
 /// <param name="Ethertype">`IPv4` or `IPv6`.</param>
@@ -83,7 +89,8 @@ internal sealed record NeutronFloatingIp(string Id, string FloatingIpAddress, st
     string? Status = null);
 
 internal sealed record NeutronRouter(string Id, string Name, string? Status = null, bool AdminStateUp = true,
-    NeutronGateway? ExternalGatewayInfo = null, IReadOnlyList<NeutronRoute>? Routes = null);
+    NeutronGateway? ExternalGatewayInfo = null, IReadOnlyList<NeutronRoute>? Routes = null,
+    string? Description = null, string? ProjectId = null, DateTimeOffset? CreatedAt = null);
 
 internal sealed record NeutronGateway(string NetworkId, bool? EnableSnat = null);
 
@@ -102,6 +109,9 @@ internal sealed record NewPort(string Name, string NetworkId)
     public bool? PortSecurityEnabled { get; init; }
     public string? DnsName { get; init; }
     public string? Description { get; init; }
+    /// <summary>Whose it is, as Neutron's own services write it.</summary>
+    public string? DeviceOwner { get; init; }
+    public string? DeviceId { get; init; }
     [JsonPropertyName("binding:vnic_type")]
     public string? VnicType { get; init; }
 }
@@ -109,13 +119,32 @@ internal sealed record NewPort(string Name, string NetworkId)
 internal sealed record NewFloatingIp(string FloatingNetworkId, string? PortId = null, string? FixedIpAddress = null,
     string? FloatingIpAddress = null, string? Description = null);
 
-internal sealed record NewSecurityGroup(string Name, string? Description = null);
+/// <param name="Stateful">Null: as the cloud has it.</param>
+internal sealed record NewSecurityGroup(string Name, string? Description = null, bool? Stateful = null);
 
-internal sealed record NewNetwork(string Name, string? Description = null, int? Mtu = null);
+/// <summary>A network to be made, or what is to be changed of one. Null members are left as they are.</summary>
+internal sealed record NewNetwork(string? Name, string? Description = null, int? Mtu = null)
+{
+    public string? DnsDomain { get; init; }
+    public bool? PortSecurityEnabled { get; init; }
+}
+
+internal sealed record NewRouter(string Name, string? Description = null, NeutronGateway? ExternalGatewayInfo = null);
+
+/// <summary>One of the two.</summary>
+internal sealed record RouterInterface(string? SubnetId = null, string? PortId = null);
+
+internal sealed record NewRoutes(IReadOnlyList<NeutronRoute> Routes);
+
+internal sealed record NewFixedIps(IReadOnlyList<NeutronFixedIp> FixedIps);
+
+internal sealed record SubnetDhcp(bool EnableDhcp);
 
 /// <summary>A subnet to be made. Null members are left to Neutron.</summary>
 internal sealed record NewSubnet(string Name, string NetworkId, string Cidr, int IpVersion)
 {
+    /// <summary>Null: it has none. Left out, Neutron would choose one.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public string? GatewayIp { get; init; }
     public bool EnableDhcp { get; init; } = true;
     public IReadOnlyList<string>? DnsNameservers { get; init; }

@@ -16,11 +16,11 @@ public sealed class OpenStackApiConformance
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData("lifeboat-a")]
-    [InlineData("lifeboat-a-admin")]
-    public async Task Everything_that_a_description_or_a_mapping_needs_can_be_read(string user)
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Everything_that_a_description_or_a_mapping_needs_can_be_read(bool isAdmin)
     {
-        using var session = await Testbed.OpenAsync(user, Ct);
+        using var session = await Testbed.OpenAsync(Testbed.Member + (isAdmin ? "-admin" : ""), Ct);
         foreach (var service in new[] { CloudApi.Compute, CloudApi.BlockStorage, CloudApi.Placement })
             Assert.True(await session.VersionAsync(service, Ct) > new Microversion(1, 0));
         var cloud = new CloudClients(session);
@@ -36,8 +36,8 @@ public sealed class OpenStackApiConformance
         Assert.Contains("router", await cloud.Neutron.ExtensionsAsync(Ct));
         // A member is not told of hosts and pools; an administrator is.
         var room = await cloud.Placement.HasRoomAsync(1, 64, 0, Ct);
-        Assert.Equal(user.EndsWith("-admin", StringComparison.Ordinal) ? true : null, room);
-        Assert.Equal(user.EndsWith("-admin", StringComparison.Ordinal), inventory.FreeAddresses.Count > 0);
+        Assert.Equal(isAdmin ? true : null, room);
+        Assert.Equal(isAdmin, inventory.FreeAddresses.Count > 0);
     }
 
     [Fact]
@@ -100,8 +100,8 @@ public sealed class OpenStackApiConformance
         var flavor = new CloudFlavor("huge", 64, 1 << 20, 0, 0, 0);
         var huge = description with { Cloud = described with { Flavor = flavor } };
         var gaps = CloudMapper.Map([huge], inventory, new RecoveryMap()).Gaps;
-        Assert.Contains(gaps, g => g.StartsWith("no flavor has 64 vCPU", StringComparison.Ordinal));
-        Assert.Contains(gaps, g => g.StartsWith("quota of Nova:", StringComparison.Ordinal));
+        Assert.Contains(gaps, g => g.StartsWith("db: no flavor has 64 vCPU", StringComparison.Ordinal));
+        Assert.Contains(gaps, g => g.StartsWith("db: quota of Nova:", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -6,6 +6,7 @@ using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Sites.OpenStack.Compute;
 using Lifeboat.Sites.OpenStack.Networking;
 using Lifeboat.Testing.Field;
 using Lifeboat.Testing.Oracle;
@@ -152,6 +153,7 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
         Say($"reprotect: {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s, "
             + $"moved {group.Source!.ResyncMovedBytes} of {group.Source.ResyncExaminedBytes} bytes");
         var away = (await b.Clients.Neutron.FloatingIpsAsync(Ct)).First(f => f.PortId is not null).FloatingIpAddress;
+        await RefusedOverwritingAsync(a, b);
         var last = await RecordsAsync(away);
         start = Stopwatch.GetTimestamp();
         await a.Site.MustAsync(["failback", Group], Ct);
@@ -159,6 +161,22 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
         await UntilWritesAsync(home);
         Assert.True(await RecordsAsync(home) >= last, "a planned failback lost records");
         await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
+    }
+
+    // Somebody starts the old server, which writes; nothing of that may be written over before it is kept (I5).
+    private async Task RefusedOverwritingAsync(TestCloud a, TestCloud b)
+    {
+        var server = (await a.Clients.Nova.ServersAsync(Ct)).Single(s => s.Name == $"{_name}-db");
+        var wait = new ServerWait(a.Clients.Nova, TimeProvider.System);
+        await a.Clients.Nova.StartServerAsync(server.Id, Ct);
+        await wait.UntilAsync(server.Id, "ACTIVE", Limit, Ct);
+        await a.Clients.Nova.StopServerAsync(server.Id, Ct);
+        await wait.UntilAsync(server.Id, "SHUTOFF", Limit, Ct);
+        var refused = await a.Site.RunAsync(["failback", Group], Ct);
+        Assert.Contains("may be nowhere else", refused.Talk + refused.Output);
+        Assert.Equal("ACTIVE", (await b.Clients.Nova.ServersAsync(Ct)).Single(s => s.Name == $"{_name}-db").Status);
+        await b.Site.MustAsync(["reprotect", Group], Ct);
+        await b.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
     }
 
     private static async Task<long> RecordsAsync(string address) =>

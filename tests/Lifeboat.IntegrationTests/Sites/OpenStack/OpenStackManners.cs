@@ -50,6 +50,7 @@ public sealed class OpenStackManners(ITestOutputHelper output)
             await LoadAsync(a, twin.Server);
             var wanted = await request.AskAsync(twin);
             await LoadAsync(a, ours.Server);
+            var before = (await a.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct)).Source!.Totals!;
             var start = Stopwatch.GetTimestamp();
             var got = await request.AskAsync(ours);
             var took = Stopwatch.GetElapsedTime(start);
@@ -58,13 +59,15 @@ public sealed class OpenStackManners(ITestOutputHelper output)
             var whole = Stopwatch.GetElapsedTime(start);
             var line = $"{request.Name}: {got} ({took.TotalSeconds:0} s); whole after {whole.TotalSeconds:0.0} s, "
                 + $"last sync {group.Source!.LastResync} {group.Source.ResyncMovedBytes} of "
-                + $"{group.Source.ResyncExaminedBytes}";
+                + $"{group.Source.ResyncExaminedBytes}; {group.Source.Totals!.CapturedBytes - before.CapturedBytes} "
+                + "bytes captured meanwhile";
             output.WriteLine(line);
             if (got != wanted) wrong.Add($"{line}; the twin: {wanted}");
             if (whole > Whole) wrong.Add($"{line}: too late");
             if (group.Source.ResyncMovedBytes > MovedMax) wrong.Add($"{line}: moved too much");
         }
         Assert.Empty(wrong);
+        await UntilAsync("the guest agent answers", () => AnswersAsync(a, ours.Server));
         await ProveAsync(a.Site, b.Site);
         Assert.Empty(await a.DisagreementsAsync(Ct));
         await a.Site.MustAsync(["group", "delete", Group], Ct);
@@ -147,7 +150,7 @@ public sealed class OpenStackManners(ITestOutputHelper output)
             await b.MustAsync(["point", "export", Group, "--point", $"{cut.Point.Id}", "--to", folder], Ct);
             var proof = await OracleChecker.CheckAsync(await PartitionedDisk.OracleImagesAsync(folder, Ct),
                 new OracleExpectation { MustEndWithMark = true, WorkDirectory = folder }, Ct);
-            Assert.True(proof.Holds, string.Join("; ", proof.Lines()));
+            Assert.True(proof.Holds, $"{cut.Point.Consistency} {cut.Point.Note}: {string.Join("; ", proof.Lines())}");
         }
         finally
         {

@@ -19,36 +19,52 @@ namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 internal static class Testbed
 {
     /// <summary>The member's login at the site to try, as `clouds.yaml` calls it.</summary>
-    public static string Member { get; } = Environment.GetEnvironmentVariable("LIFEBOAT_TESTBED_CLOUD") ?? "lifeboat-a";
+    public static string Member { get; } = Environment.GetEnvironmentVariable(Variable) ?? "lifeboat-a";
+    private const string Variable = "LIFEBOAT_TESTBED_CLOUD";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     public static async Task<CloudSession> OpenAsync(string cloud, CancellationToken ct) =>
         new(await SettingsAsync(cloud, ct), null, CloudHttpOptions.Default, TimeProvider.System,
             NullLoggerFactory.Instance);
 
+    /// <summary>For tests of minutes: they run where a testbed is what is tested.</summary>
+    public static void SkipUnlessAsked()
+    {
+        if (Environment.GetEnvironmentVariable(Variable) is null)
+            Assert.Skip("takes minutes on a testbed: ./testbed test runs it");
+    }
+
     public static string Folder => Environment.GetEnvironmentVariable("LIFEBOAT_TESTBED")
         ?? Path.Combine(SourceTree(), "artifacts", "testbed");
 
     public static string File => Path.Combine(Folder, "clouds.yaml");
 
-    /// <summary>What of the site is reached as files: its Ceph cluster, its libvirt.</summary>
-    public static string SiteFolder => Path.Combine(Folder, Member["lifeboat-".Length..]);
+    /// <summary>What of a site is reached as files: its Ceph cluster, its libvirt.</summary>
+    public static string FolderOf(string site) => Path.Combine(Folder, site);
 
     /// <summary>Options of a site that is that cloud; volumes of the type `rbd` can be filled.</summary>
     /// <param name="folder">For the configuration of Ceph that the options name.</param>
-    public static JsonElement Options(string folder)
+    public static JsonElement Options(string folder) =>
+        Written(DriverOptions(folder));
+
+    public static JsonElement Written(OpenStackSiteOptions options) =>
+        JsonSerializer.SerializeToElement(options, ContractJson.Options);
+
+    public static OpenStackSiteOptions DriverOptions(string folder) =>
+        OptionsOf(folder, Member["lifeboat-".Length..]) with { Cloud = Member, CloudsFile = File };
+
+    /// <summary>As above, without saying which login.</summary>
+    public static OpenStackSiteOptions OptionsOf(string folder, string site)
     {
-        var ceph = Path.Combine(SiteFolder, "shared", "ceph");
+        var ceph = Path.Combine(FolderOf(site), "shared", "ceph");
         var configuration = Path.Combine(folder, "ceph.conf");
         var monitors = System.IO.File.ReadAllLines(Path.Combine(ceph, "ceph.conf"))
             .First(l => l.StartsWith("mon_host", StringComparison.Ordinal));
         System.IO.File.WriteAllText(configuration,
             $"[global]\n{monitors}\n[client]\nkeyring = {Path.Combine(ceph, "ceph.client.cinder.keyring")}\n");
-        return JsonSerializer.SerializeToElement(new OpenStackSiteOptions
+        return new OpenStackSiteOptions
         {
-            Cloud = Member,
-            CloudsFile = File,
-            Libvirt = $"qemu+unix:///system?socket={Path.Combine(SiteFolder, "libvirt", "libvirt-sock")}",
+            Libvirt = $"qemu+unix:///system?socket={Path.Combine(FolderOf(site), "libvirt", "libvirt-sock")}",
             Volumes = new Dictionary<string, VolumePlace>
             {
                 ["rbd"] = new()
@@ -56,7 +72,7 @@ internal static class Testbed
                     Rbd = new RbdSettings { Pool = "volumes", ConfigurationFile = configuration, User = "cinder" },
                 },
             },
-        }, ContractJson.Options);
+        };
     }
 
     public static async Task<CloudSettings> SettingsAsync(string cloud, CancellationToken ct)

@@ -11,7 +11,8 @@ public sealed record OracleVmOptions
     public required string Name { get; init; }
     /// <summary>For sockets and the console log; made when missing. Socket paths end at 107 bytes.</summary>
     public required string Directory { get; init; }
-    public required OracleGuest Guest { get; init; }
+    /// <summary>Null: its first disk boots by itself (`kit/guest/image`), and its workload is as it is there.</summary>
+    public required OracleGuest? Guest { get; init; }
     /// <summary>Any number; order is the order in the guest.</summary>
     public required IReadOnlyList<OracleDisk> Disks { get; init; }
     public OracleWorkload Workload { get; init; } = OracleWorkload.Default;
@@ -48,7 +49,9 @@ public sealed record OracleVmOptions
         [
             "-name", Name, "-machine", "q35", "-accel", accelerator, "-cpu", accelerator == "kvm" ? "host" : "max",
             "-m", $"{MemoryMiB}", "-smp", $"{Cpus}", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-kernel", Guest.KernelFile, "-initrd", Guest.InitrdFile, "-append", Workload.CommandLine(Disks.Count),
+            .. Guest is null ? (string[])[]
+                : ["-kernel", Guest.KernelFile, "-initrd", Guest.InitrdFile,
+                    "-append", Workload.CommandLine(Disks.Count)],
             "-chardev", $"file,id=console,path={ConsoleLog}", "-serial", "chardev:console",
             "-qmp", $"unix:{QmpSocket},server=on,wait=off", "-qmp", $"unix:{TestQmpSocket},server=on,wait=off",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
@@ -71,7 +74,8 @@ public sealed record OracleVmOptions
         Name = Name,
         Cpus = Cpus,
         MemoryMiB = MemoryMiB,
-        Kernel = new KernelBoot(Guest.KernelFile, Guest.InitrdFile, Workload.CommandLine(Disks.Count)),
+        Kernel = Guest is null ? null
+            : new KernelBoot(Guest.KernelFile, Guest.InitrdFile, Workload.CommandLine(Disks.Count)),
         Disks = [.. Disks.Select((disk, i) => new InstanceDisk(
             $"vd{i}", Bus == OracleBus.VirtioBlk ? "virtio" : "scsi", i, disk.SizeBytes, null))],
         Nics = nics,

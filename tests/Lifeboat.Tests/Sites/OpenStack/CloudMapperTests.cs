@@ -59,17 +59,17 @@ public sealed class CloudMapperTests
         };
         string[] wanted =
         [
-            "no flavor has 2 vCPU, 2048 MiB ('m1.small'); there are tiny: 1 vCPU, 512 MiB",
-            "volume type 'rbd' is unknown here; there are rbd2 (options.map.volumeTypes says which one; 'rbd2' is "
+            "db: no flavor has 2 vCPU, 2048 MiB ('m1.small'); there are tiny: 1 vCPU, 512 MiB",
+            "db: volume type 'rbd' is unknown here; there are rbd2 (options.map.volumeTypes says which one; 'rbd2' is "
                 + "near)",
-            "network 'lan' is not here, and it is not the project's own to be made again; there are none "
+            "db: network 'lan' is not here, and it is not the project's own to be made again; there are none "
                 + "(options.map.networks says which one)",
-            "quota of Nova: 2 cores wanted, 1 of 20 free",
-            "quota of Nova: 1 instances wanted, 0 of 10 free",
-            "quota of Cinder: 12 gigabytes wanted, 5 of 10 free",
-            "quota of Cinder: a volume of 10 GiB is wanted, one may have 8",
-            "quota of Neutron: 1 port wanted, 0 of 5 free",
-            "floating pool 'public' is used up: 1 wanted, 0 free",
+            "db: quota of Nova: 2 cores wanted, 1 of 20 free",
+            "db: quota of Nova: 1 instances wanted, 0 of 10 free",
+            "db: quota of Cinder: 12 gigabytes wanted, 5 of 10 free",
+            "db: quota of Cinder: a volume of 10 GiB is wanted, one may have 8",
+            "db: quota of Neutron: 1 port wanted, 0 of 5 free",
+            "db: floating pool 'public' is used up: 1 wanted, 0 free",
         ];
         Assert.Equal(wanted, CloudMapper.Map([server], cloud, Nothing).Gaps);
     }
@@ -145,9 +145,9 @@ public sealed class CloudMapperTests
         Assert.Contains(plan.Servers[0].Notes, n => n.StartsWith("flavor 'tiny' is smaller", StringComparison.Ordinal));
         Assert.Equal(
         [
-            "options.map.networks says network 'wan' for 'lan', which is not here; there are lan",
-            "options.map.floatingPools says floating pool 'lake' for 'public', which is not here; there are public",
-            "options.map.availabilityZones says availability zone 'east' for 'nova', which is not here; there are nova",
+            "db: options.map.networks says network 'wan' for 'lan', which is not here; there are lan",
+            "db: options.map.floatingPools says floating pool 'lake' for 'public', which is not here; there are public",
+            "db: options.map.availabilityZones says availability zone 'east' for 'nova', which is not here; there are nova",
         ], plan.Gaps);
     }
 
@@ -158,20 +158,21 @@ public sealed class CloudMapperTests
         {
             SecurityGroups = [],
             Limits = new NovaLimits(10, 0, 5, 0, 51200, 0),
-            FreeAddresses = new Dictionary<string, long> { ["n0"] = 1 },
+            FreeAddresses = new Dictionary<string, long> { ["n0"] = 2 },
+            // Somebody keeps it for something.
             FloatingIps = [new NeutronFloatingIp("fl", "10.78.2.9", "n0")],
             NetworkQuotas = new Dictionary<string, CloudQuota>
             {
                 ["security_group"] = new(1, 0),
-                ["floatingip"] = new(2, 1),
+                ["floatingip"] = new(3, 1),
             },
         };
         Assert.Empty(CloudMapper.Map([Server("a"), Server("b")], cloud, Nothing).Gaps);
         Assert.Equal(
         [
-            "quota of Nova: 6 cores wanted, 5 of 5 free",
-            "quota of Neutron: 2 floatingip wanted, 1 of 2 free",
-            "floating pool 'public' is used up: 3 wanted, 1 free, 1 of the project's own unused",
+            "a, b, c: quota of Nova: 6 cores wanted, 5 of 5 free",
+            "a, b, c: quota of Neutron: 3 floatingip wanted, 2 of 3 free",
+            "a, b, c: floating pool 'public' is used up: 3 wanted, 2 free",
         ], CloudMapper.Map([Server("a"), Server("b"), Server("c")], cloud, Nothing).Gaps);
     }
 
@@ -222,8 +223,8 @@ public sealed class CloudMapperTests
             Nics = [new InstanceNic("nowhere", "virtio", "52:54:00:ff:ff:01", null)],
         };
         var gaps = CloudMapper.Map([unfit], Cloud(), Nothing).Gaps;
-        Assert.Contains(gaps, g => g.StartsWith("no flavor", StringComparison.Ordinal));
-        Assert.Contains(gaps, g => g.StartsWith("network 'nowhere'", StringComparison.Ordinal));
+        Assert.Contains(gaps, g => g.StartsWith("vm: no flavor", StringComparison.Ordinal));
+        Assert.Contains(gaps, g => g.StartsWith("vm: network 'nowhere'", StringComparison.Ordinal));
         Assert.Equal(4, CloudMapper.GiB((3L << 30) + 512));
     }
 
@@ -236,7 +237,7 @@ public sealed class CloudMapperTests
             Disks = [],
             Cloud = server.Cloud! with { Disks = [], Image = new CloudImage("web", "sha512:ab", 1) },
         };
-        Assert.Equal(["image 'web' is not here, and it has no disk of its own to boot from"],
+        Assert.Equal(["db: image 'web' is not here, and it has no disk of its own to boot from"],
             CloudMapper.Map([server], Cloud(), Nothing).Gaps);
         var cloud = Cloud() with
         {
@@ -245,12 +246,12 @@ public sealed class CloudMapperTests
         Assert.Empty(CloudMapper.Map([server], cloud, Nothing).Gaps);
     }
 
-    private static NeutronNetwork Public => new("n0", "public") { External = true };
+    internal static NeutronNetwork Public => new("n0", "public") { External = true };
 
-    private static NeutronSubnet Subnet(string network, string cidr, string? gateway = null) =>
+    internal static NeutronSubnet Subnet(string network, string cidr, string? gateway = null) =>
         new($"s-{network}", "four", network, 4, cidr, gateway);
 
-    private static InstanceDescription Server(string name = "db") => new()
+    internal static InstanceDescription Server(string name = "db") => new()
     {
         Name = name,
         Cpus = 2,
@@ -292,7 +293,7 @@ public sealed class CloudMapperTests
         },
     };
 
-    private static CloudInventory Cloud() => new()
+    internal static CloudInventory Cloud() => new()
     {
         ProjectId = "p2",
         Flavors = [new NovaFlavor("f1", "tiny", 1, 512, 1), new NovaFlavor("f2", "m1.small", 2, 2048, 20)],

@@ -75,7 +75,8 @@ public sealed class QemuCommandLineTests : IDisposable
             },
             Disks = [new DiskSource("vda", FileOf(disk), null, null, false)],
         };
-        Assert.Contains(await site.GapsAsync(request.Description, ct), g => g.Contains("no-such-machine"));
+        Assert.Contains((await site.FitAsync([request.Description], isolated: false, ct)).Gaps,
+            g => g.StartsWith("vm1: ", StringComparison.Ordinal) && g.Contains("no-such-machine"));
         var refused = await Assert.ThrowsAsync<SiteException>(() => site.StartAsync(request, ct));
         Assert.Equal(SiteFault.Refused, refused.Fault);
         Assert.Contains("unsupported machine type", refused.Message, StringComparison.Ordinal);
