@@ -21,6 +21,7 @@ internal static class CommandTree
         ["followup"] = "What waits for somebody to look at it",
         ["point"] = "Recovery points and views of them",
         ["run"] = "Runs of recovery plans",
+        ["evacuation"] = "Moves of a site's groups to this one, in waves",
         ["report"] = "Reports of runs",
         ["event"] = "What happens at this site",
         ["operation"] = "Changes that nobody waits for",

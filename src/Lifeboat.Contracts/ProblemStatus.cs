@@ -16,7 +16,8 @@ public static class ProblemStatus
             or ReasonCode.RunUnknown or ReasonCode.SiteUnknown or ReasonCode.NetworkUnknown
             or ReasonCode.HostUnknown or ReasonCode.PathUnknown or ReasonCode.OperationUnknown
             or ReasonCode.FollowUpUnknown or ReasonCode.PricesUnknown or ReasonCode.PolicyUnknown
-            or ReasonCode.TenantUnknown or ReasonCode.UserUnknown or ReasonCode.TokenUnknown => 404,
+            or ReasonCode.TenantUnknown or ReasonCode.UserUnknown or ReasonCode.TokenUnknown
+            or ReasonCode.EvacuationUnknown => 404,
         ReasonCode.MethodNotAllowed => 405,
         ReasonCode.Conflict or ReasonCode.GroupExists or ReasonCode.InstanceExists or ReasonCode.RunInProgress
             or ReasonCode.WrongSite or ReasonCode.WrongState or ReasonCode.StaleEpoch or ReasonCode.PrimaryMoved

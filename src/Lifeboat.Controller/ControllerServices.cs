@@ -8,6 +8,7 @@ using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Applications;
 using Lifeboat.Controller.Declarations;
 using Lifeboat.Controller.DesiredState;
+using Lifeboat.Controller.Evacuations;
 using Lifeboat.Controller.FollowUps;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Identity;
@@ -80,6 +81,7 @@ internal static class ControllerServices
         services.AddSingleton(p => p.GetRequiredService<SiteConfiguration>().Retention ?? RecordRetention.Default);
         services.AddHostedService<RecordPruning>();
         services.AddWatching();
+        services.AddEvacuations();
         services.AddDeclarations();
         services.AddSingleton<ProblemResponses>().AddSingleton<RequestIds>().AddSingleton<RequestFaults>()
             .AddSingleton<RequestKeyStore>().AddSingleton<IdempotencyKeys>().AddSingleton<EntityTags>()

@@ -43,6 +43,8 @@ internal static class EventIds
     public const int SourceMoved = 5062;
     public const int StraySource = 5063;
     public const int FollowUpNoted = 5080;
+    public const int EvacuationRoundFailed = 5085;
+    public const int EvacuationNotTold = 5086;
     public const int LookFailed = 5090;
     public const int AlertRaised = 5091;
     public const int AlertClosed = 5092;

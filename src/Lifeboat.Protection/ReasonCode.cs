@@ -88,6 +88,7 @@ public enum ReasonCode
     IdentityUnavailable = 119,
     PricesUnknown = 125,
     PolicyUnknown = 126,
+    EvacuationUnknown = 127,
     CloudUnavailable = 140,
     CloudUnauthorised = 141,
     CloudQuotaExceeded = 142,

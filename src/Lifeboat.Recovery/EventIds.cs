@@ -11,4 +11,7 @@ internal static class EventIds
     public const int UndoFailed = 6004;
     public const int RunResumed = 6005;
     public const int RunApproved = 6006;
+    public const int EvacuationStarted = 6010;
+    public const int EvacuationEnded = 6011;
+    public const int EvacuationRefused = 6012;
 }

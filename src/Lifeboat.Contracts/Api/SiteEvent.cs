@@ -21,12 +21,14 @@ public enum SiteEventKind
     /// missed: look at everything anew. It is in no log; who asks to resume is told.
     /// </summary>
     Removed = 6,
+    /// <summary>An evacuation, or what has become of one of its groups, is in another state.</summary>
+    Evacuation = 7,
 }
 
 /// <summary>Something that happened at the site, as `/v1/events/stream` sends it.</summary>
 /// <param name="Number">Grows; the id to resume behind.</param>
 /// <param name="Group">Null: it is about the site, not about a group.</param>
-/// <param name="Subject">Id of the run, point or alert; `EPOCH.VERSION` of a definition; else null.</param>
+/// <param name="Subject">Id of the run, point, alert or evacuation; `EPOCH.VERSION` of a definition; else null.</param>
 /// <param name="State">What it is now, e.g. `protected`, `running`, `raised`.</param>
 /// <param name="Text">For people.</param>
 public sealed record SiteEvent(long Number, DateTimeOffset At, SiteEventKind Kind, string? Tenant, string? Group,

@@ -18,7 +18,7 @@ namespace Lifeboat.Controller.Pruning;
 // is looked at in the very statement that removes it.
 internal sealed partial class RecordPruning(RunStore runs, SitePaths paths, SiteEventStore events,
     AlertStore alerts, AlertDeliveries deliveries, FollowUpStore followUps, OperationStore operations,
-    RequestKeyStore keys, TokenStore tokens, LevelLedger levels, UsageLedger usage, ILeases leases,
+    RequestKeyStore keys, TokenStore tokens, EvacuationStore evacuations, LevelLedger levels, UsageLedger usage, ILeases leases,
     RecordRetention keep, TimeProvider time, ILogger<RecordPruning> logger) : BackgroundService
 {
     private const int Batch = 500;
@@ -80,6 +80,7 @@ internal sealed partial class RecordPruning(RunStore runs, SitePaths paths, Site
         DateTimeOffset Before(int days) => now - TimeSpan.FromDays(days);
         yield return ("runs", most => runs.Prune(Before(keep.RunDays), most));
         yield return ("reports", most => ReportFiles.Prune(paths, Before(keep.RunDays), most, runs.Missing));
+        yield return ("evacuations", most => evacuations.Prune(Before(keep.RunDays), most));
         yield return ("step durations", runs.PruneDurations);
         yield return ("events", most => events.Prune(Before(keep.EventDays), keep.EventsMost, most));
         yield return ("alerts", most => alerts.Prune(Before(keep.AlertDays), most));

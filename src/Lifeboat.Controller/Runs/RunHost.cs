@@ -124,6 +124,17 @@ internal sealed partial class RunHost : BackgroundService
             + "nothing; if they are gone for good all the same, say so with --source-is-dead.");
     }
 
+    /// <summary>How long a run would take, from what earlier ones took; null: none was ever measured.</summary>
+    /// <exception cref="ProblemException">It cannot be run so; with all faults.</exception>
+    public async Task<TimeSpan?> PredictAsync(string group, StartRunRequest request, CancellationToken ct)
+    {
+        var definition = _here.Require(group);
+        var input = await InputAsync(definition, request, ct);
+        RunRules.Check(request.Kind, definition, input, _here.Name);
+        var steps = await _runner.PlanAsync(request.Kind, definition, input, Protected(definition), ct);
+        return steps.All(s => s.Predicted is null) ? null : TimeSpan.FromTicks(steps.Sum(s => s.Predicted?.Ticks ?? 0));
+    }
+
     // Every gap of every member before the first step, instead of the first one in the middle of the run. While another
     // run builds the same members its things would be gaps of this one, which is refused anyway.
     private async Task ThrowIfGapsAsync(GroupDefinition group, StartRunRequest request, CancellationToken ct)

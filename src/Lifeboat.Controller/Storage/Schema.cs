@@ -141,6 +141,15 @@ internal static class Schema
         """,
         // What is removed when it was kept long enough: of runs the last of each kind stays, and the last good one.
         new(Retention("INTEGER", "json_extract(body, '$.{0}')"), Retention("BIGINT", "body::json ->> '{0}'")),
+        // Evacuations, and the groups of those under way: each is in one at a time.
+        """
+        CREATE TABLE evacuations(id TEXT PRIMARY KEY, tenant TEXT, created_at INTEGER NOT NULL,
+            finished INTEGER NOT NULL, ended_at INTEGER, request_key TEXT, revision INTEGER NOT NULL,
+            body TEXT NOT NULL) STRICT;
+        CREATE UNIQUE INDEX one_evacuation_per_key ON evacuations(request_key) WHERE request_key IS NOT NULL;
+        CREATE INDEX evacuations_by_time ON evacuations(created_at);
+        CREATE TABLE evacuees(name TEXT PRIMARY KEY, evacuation TEXT NOT NULL) STRICT;
+        """,
     ];
 
     // Up to which number events were removed, so that who resumes is told.

@@ -178,6 +178,14 @@ internal sealed partial class SiteEvents : IWatcher
     private static string Shape(RunInfo run) =>
         $"{run.State} {string.Concat(run.Steps.Select(s => $"{(int)s.State}.{s.Attempts} "))}";
 
+    /// <summary>Writes down what somebody else saw, as far as it is news.</summary>
+    public void Tell(IReadOnlyList<SiteEventStore.Line> seen)
+    {
+        var found = new List<SiteEventStore.Line>();
+        foreach (var line in seen) Find(found, line.About, line.Now, line.Happened);
+        Add(found);
+    }
+
     private void Find(List<SiteEventStore.Line> found, string about, string now, SiteEvent happened)
     {
         // The log would find out itself; but a look at a thousand groups must not ask it three thousand times.

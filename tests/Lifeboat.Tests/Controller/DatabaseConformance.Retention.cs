@@ -145,7 +145,8 @@ public abstract partial class DatabaseConformance
 
         var pruning = new RecordPruning(runs, Paths, new SiteEventStore(database), alerts,
             new AlertDeliveries(database), followUps, new OperationStore(database), new RequestKeyStore(database),
-            new TokenStore(database, SealedStores.Key), new LevelLedger(database, runs, TimeProvider.System),
+            new TokenStore(database, SealedStores.Key), new EvacuationStore(database),
+            new LevelLedger(database, runs, TimeProvider.System),
             new UsageLedger(database), new HeldLeases(), RecordRetention.Default, new FixedTime(Now),
             NullLogger<RecordPruning>.Instance);
         var removed = await pruning.PruneAsync(Ct);

@@ -23,6 +23,7 @@ internal static class ApiDocument
         ["volume"] = "Volume, `INSTANCE.DISK`.",
         ["point"] = "Id of the recovery point.",
         ["run"] = "Id of the run.",
+        ["evacuation"] = "Id of the evacuation.",
         ["peer"] = "Name of the paired site.",
         ["application"] = "Name of the application.",
         ["name"] = "Its name.",

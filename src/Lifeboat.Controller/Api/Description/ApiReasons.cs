@@ -19,6 +19,7 @@ internal sealed class ApiReasons(IEnumerable<ReasonCode> reasons)
         ["policy"] = [ReasonCode.PolicyUnknown],
         ["user"] = [ReasonCode.UserUnknown],
         ["token"] = [ReasonCode.TokenUnknown],
+        ["evacuation"] = [ReasonCode.EvacuationUnknown],
     };
 
     public IReadOnlyDictionary<int, IReadOnlyList<ReasonCode>> ByStatus { get; } = reasons.Order()

@@ -22,7 +22,7 @@ internal sealed class DryRuns(IServiceProvider services)
     {
         "createPolicy", "changeNamedPolicy", "settlePolicy", "deletePolicy", "changePolicy", "changePlan",
         "createTenant", "changeTenant", "deleteTenant", "createUser", "grant", "revoke", "deleteUser",
-        "putAlertTarget", "changeLink",
+        "putAlertTarget", "changeLink", "startEvacuation",
     }.ToFrozenSet(StringComparer.Ordinal);
 
     private IReadOnlyDictionary<string, RouteEndpoint>? _shows;

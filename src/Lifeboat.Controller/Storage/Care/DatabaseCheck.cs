@@ -9,6 +9,7 @@ using Lifeboat.Controller.Policies;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Links;
+using Lifeboat.Recovery.Evacuations;
 using Lifeboat.Recovery.Runs;
 
 namespace Lifeboat.Controller.Storage.Care;
@@ -75,6 +76,7 @@ internal sealed class DatabaseCheck(ControllerDatabase database)
         Each<DivergenceNotice>(connection, "divergences", "name", "body",
             (name, notice) => Same("group", name, notice.Group).Concat(Known(groups, notice.Group)));
         Each<Run>(connection, "runs", "id", "body", (id, run) => RunFaults(id, run));
+        Each<Evacuation>(connection, "evacuations", "id", "body", (id, one) => Same("id", id, $"{one.Id}"));
         Each<Alert>(connection, "alerts", "id", "body", (id, alert) => Same("id", id, $"{alert.Id}"));
         Each<AlertDelivery>(connection, "alert_deliveries", "id", "body", (id, one) => Same("id", id, $"{one.Id}"));
         Each<StoredPolicy>(connection, "policies", "name", "body",

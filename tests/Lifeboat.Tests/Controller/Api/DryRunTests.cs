@@ -29,7 +29,8 @@ public sealed class DryRunTests(ITestOutputHelper output)
         ("tokens", "id"), ("policies", "name, version, body"), ("alert_targets", "name, body"),
         ("alert_deliveries", "id"), ("prices", "name, body"), ("peers", "name"), ("operations", "id"),
         ("request_keys", "caller, request_key"), ("secrets", "name"), ("instance_tenants", "instance, tenant"),
-        ("follow_ups", "id, closed_at"), ("specs", "name, role, active"),
+        ("follow_ups", "id, closed_at"), ("specs", "name, role, active"), ("evacuations", "id, body"),
+        ("evacuees", "name"),
         // The other site tells of itself meanwhile.
         ("audit WHERE actor = 'local'", "number, action, subject"),
     ];
@@ -196,7 +197,7 @@ public sealed class DryRunTests(ITestOutputHelper output)
         "policy" => "gold",
         "user" => "eve",
         "name" => "db1",
-        "point" or "run" or "operation" or "alert" or "id" => $"{Guid.Empty}",
+        "point" or "run" or "operation" or "alert" or "evacuation" or "id" => $"{Guid.Empty}",
         "listen" or "link-listen" => "127.0.0.1:19999",
         "keep" => "newest",
         _ when type == typeof(long) || type == typeof(int) || type == typeof(long?) => "4096",

@@ -29,7 +29,7 @@ public sealed class GroupNamesTests
 
         var shown = await sites.B.Client.PlanAsync("shop", new StartRunRequest { Kind = RunKind.Failover }, Ct);
         Assert.Contains(shown.Steps, s => s.Name == "update-dns");
-        Assert.Equal(["DNS: shop.example.org: site b has no dns in site.json"], shown.Gaps);
+        Assert.Equal(["DNS: shop.example.org: site b has no dns in site.json"], shown.Notes);
         var drill = await sites.B.Client.PlanAsync("shop", new StartRunRequest { Kind = RunKind.TestFailover }, Ct);
         Assert.Empty(drill.Gaps);
         Assert.DoesNotContain(drill.Steps, s => s.Name == "update-dns");
