@@ -41,7 +41,7 @@ public sealed class EmptyProjectRecovery(ITestOutputHelper output) : IAsyncDispo
         var start = Stopwatch.GetTimestamp();
         using var site = Open(_project.Options());
         var (here, runner) = await SideAsync(site);
-        var fit = await GroupFit.AskAsync(here, ThreeTiers.Definition, RunKind.Failover, Ct);
+        var fit = await GroupFit.AskAsync(here, ThreeTiers.Definition, RunKind.Failover, reprotects: false, Ct);
         Assert.Empty(fit.Gaps);
         foreach (var note in fit.Notes) output.WriteLine($"note: {note}");
         Say("checked");
