@@ -105,7 +105,7 @@ public sealed class CloudMapperMakingTests
             NetworkQuotas = new Dictionary<string, CloudQuota> { ["port"] = new(1, 1), ["floatingip"] = new(1, 1) },
             FreeAddresses = new Dictionary<string, long> { ["n0"] = 0 },
         };
-        Assert.Equal(6, CloudMapper.Map([Server()], full, Nothing).Gaps.Count);
+        Assert.Equal(8, CloudMapper.Map([Server()], full, Nothing).Gaps.Count);
         var held = full with
         {
             Held = new Dictionary<string, HeldThings>
@@ -115,7 +115,7 @@ public sealed class CloudMapperMakingTests
         };
         Assert.Empty(CloudMapper.Map([Server()], held, Nothing).Gaps);
         // Of another one it helps nobody.
-        Assert.Equal(6, CloudMapper.Map([Server("other")], held, Nothing).Gaps.Count);
+        Assert.Equal(8, CloudMapper.Map([Server("other")], held, Nothing).Gaps.Count);
     }
 
     [Fact]
