@@ -74,9 +74,9 @@ public sealed class RunnerOutageTests
     {
         var world = new RecoveryWorld();
         world.B.Site.FailNext(nameof(ISite.StartAsync), SiteFault.NoRoom);
-        world.B.Site.After = (call, _, _) =>
+        world.B.Site.After = (call, subject, _) =>
         {
-            if (call == nameof(ISite.StopAsync)) world.FailAt = 2;
+            if (call == nameof(ISite.StopAsync) && subject == "web1") world.FailAt = 2;
             return Task.CompletedTask;
         };
         var run = world.Run(RunKind.Failover, world.B);
