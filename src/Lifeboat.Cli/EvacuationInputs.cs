@@ -27,7 +27,8 @@ internal static class EvacuationInputs
 
     /// <exception cref="ProblemException">EvacuationUnknown.</exception>
     public static Guid Id(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
-        ReasonCode.EvacuationUnknown, $"'{text}' is not the id of an evacuation", "`lifeboat evacuation list` shows them.");
+        ReasonCode.EvacuationUnknown, $"'{text}' is not the id of an evacuation",
+        "`lifeboat evacuation list` shows them.");
 
     private static WantedWave[] ParseWaves(ArgumentResult result)
     {

@@ -136,7 +136,8 @@ public static class EvacuationRules
             FinishedAt = now,
             Groups =
             [
-                .. evacuation.Groups.Select(g => g.Ended ? g : g with { State = EvacueeState.Skipped, StartedAt = null }),
+                .. evacuation.Groups.Select(g => g.Ended ? g
+                    : g with { State = EvacueeState.Skipped, StartedAt = null }),
             ],
         };
         var skipped = ended.Groups.Count(g => g.State is EvacueeState.Skipped);
