@@ -16,8 +16,8 @@ internal static class EvacuationInputs
     /// <summary>`1=shop,till`.</summary>
     public static Option<WantedWave[]> Waves() => new("--wave")
     {
-        Description = "Which groups or applications are moved when, NUMBER=NAME,NAME…; may be repeated. Who is in none "
-            + "comes behind (default: by priority of the policies, high first)",
+        Description = "Which groups or applications are moved when, NUMBER=NAME,NAME…; may be repeated. Who is in "
+            + "none comes behind (default: by priority of the policies, high first)",
         HelpName = "WAVE",
         CustomParser = ParseWaves,
         DefaultValueFactory = _ => [],
