@@ -71,7 +71,7 @@ public sealed class EvacuationStormTests
 
     private static IEnumerable<string> Faults(EvacuationScript script, Evacuation ended, StormRuns runs)
     {
-        var all = runs.Store.ListAsync(null, default).Result.Where(r => r.Kind is RunKind.PlannedFailover)
+        var all = runs.Store.Ever.Where(r => r.Kind is RunKind.PlannedFailover)
             .ToLookup(r => r.Group);
         foreach (var group in ended.Groups)
         {
