@@ -78,7 +78,8 @@ public sealed class EvacuationStormTests
             var own = all[group.Group].ToList();
             if (own.Count > 1) yield return $"{group.Group} has {own.Count} runs";
             var state = own.Count == 0 || own[0].State is RunState.Cancelled ? EvacueeState.Skipped
-                : own[0].State is RunState.Succeeded ? EvacueeState.Moved : own[0].Finished ? EvacueeState.Failed : EvacueeState.Running;
+                : own[0].State is RunState.Succeeded ? EvacueeState.Moved
+                : own[0].Finished ? EvacueeState.Failed : EvacueeState.Running;
             if (group.State != state) yield return $"{group.Group} is {group.State}, its runs say {state}";
             if (own.Count > 0 && group.Run != own[0].Id) yield return $"{group.Group} names another run";
         }
