@@ -12,7 +12,8 @@ internal static class DryRuns
     {
         "agent list", "alert deliveries", "alert list", "alert target list", "application list", "application points",
         "audit list", "audit verify", "completion", "controller list", "db backup", "db check", "doctor",
-        "evacuation get", "evacuation list", "event watch", "export", "followup list", "group digest", "group divergence", "group get", "group list",
+        "evacuation get", "evacuation list",
+        "event watch", "export", "followup list", "group digest", "group divergence", "group get", "group list",
         "group sla", "instance list", "link get", "man", "openapi", "operation get", "operation list", "plan get",
         "plan list", "point digest", "point list", "policy get", "policy list", "quiesce list", "report get",
         "run get", "run list", "site get", "status", "tenant get", "tenant list", "token list",
@@ -32,7 +33,8 @@ internal static class DryRuns
     /// <summary>They have an option of their own, which shows more: a plan, a difference, a unit.</summary>
     public static readonly IReadOnlySet<string> Own = new HashSet<string>(StringComparer.Ordinal)
     {
-        "agent install", "apply", "controller install", "drill", "evacuation start", "failback", "failover", "group resolve", "reprotect",
+        "agent install", "apply", "controller install", "drill", "evacuation start",
+        "failback", "failover", "group resolve", "reprotect",
     };
 
     public static bool Offers(string command) =>

@@ -16,8 +16,8 @@ internal static class EvacuationInputs
     /// <summary>`1=shop,till`.</summary>
     public static Option<WantedWave[]> Waves() => new("--wave")
     {
-        Description = "Which groups or applications are moved when, NUMBER=NAME,NAME…; may be repeated. Who is in none "
-            + "comes behind (default: by priority of the policies, high first)",
+        Description = "Which groups or applications are moved when, NUMBER=NAME,NAME…; may be repeated. Who is in "
+            + "none comes behind (default: by priority of the policies, high first)",
         HelpName = "WAVE",
         CustomParser = ParseWaves,
         DefaultValueFactory = _ => [],
@@ -27,7 +27,8 @@ internal static class EvacuationInputs
 
     /// <exception cref="ProblemException">EvacuationUnknown.</exception>
     public static Guid Id(string text) => Guid.TryParse(text, out var id) ? id : throw new ProblemException(
-        ReasonCode.EvacuationUnknown, $"'{text}' is not the id of an evacuation", "`lifeboat evacuation list` shows them.");
+        ReasonCode.EvacuationUnknown, $"'{text}' is not the id of an evacuation",
+        "`lifeboat evacuation list` shows them.");
 
     private static WantedWave[] ParseWaves(ArgumentResult result)
     {

@@ -43,7 +43,8 @@ internal static class EvacuationProgress
         foreach (var g in evacuation.Groups.Where(g => g.State is not (EvacueeState.Waiting or EvacueeState.Starting)
             || g.Reason is not ReasonCode.None))
         {
-            var why = g.Reason is ReasonCode.None ? "" : $" ({Show.Name(g.Reason)}{(g.Detail is { } d ? $": {d}" : "")})";
+            var why = g.Reason is ReasonCode.None ? ""
+                : $" ({Show.Name(g.Reason)}{(g.Detail is { } d ? $": {d}" : "")})";
             var took = g.Took is { } span && g.State is EvacueeState.Moved or EvacueeState.Failed
                 ? $" ({Show.Span(g.Took!.Value)})" : "";
             if (told.Add($"{g.Group} {g.State} {g.Reason}"))

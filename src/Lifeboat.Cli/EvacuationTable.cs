@@ -44,7 +44,8 @@ internal static class EvacuationTable
             foreach (var wave in plan.Waves)
                 foreach (var g in wave.Groups)
                     table.AddRow($"{wave.Number}", g.Group, g.Application ?? "", Show.Name(g.State),
-                        g.Lag is { } lag ? Show.Span(lag) : "", g.Exposure is { } age ? $"{Show.Span(age)} ago" : "none",
+                        g.Lag is { } lag ? Show.Span(lag) : "",
+                        g.Exposure is { } age ? $"{Show.Span(age)} ago" : "none",
                         g.Predicted is { } p ? Show.Span(p) : "never measured");
         });
         foreach (var wave in plan.Waves)

@@ -8,7 +8,7 @@ internal sealed class EvacuationCancelCommand : LifeboatCommand
     private readonly Argument<string> _evacuation = EvacuationInputs.Evacuation();
 
     public EvacuationCancelCommand() : base("evacuation", "cancel",
-        "End it before all groups had their turn: runs under way go on to their end, no new one begins") => Add(_evacuation);
+        "End it before all groups had their turn: runs under way go on, no new one begins") => Add(_evacuation);
 
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {

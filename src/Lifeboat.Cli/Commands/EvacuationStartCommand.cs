@@ -107,6 +107,7 @@ internal sealed class EvacuationStartCommand : LifeboatCommand
         EvacuationTable.WritePlan(session.Output, plan);
         if (plan.Problems.Count == 0) return ExitCode.Ok;
         throw new ProblemException(ReasonCode.InvalidRequest,
-            $"{plan.Problems.Count} problem(s) are in the way of the evacuation", "Nothing was changed.", plan.Problems);
+            $"{plan.Problems.Count} problem(s) are in the way of the evacuation", "Nothing was changed.",
+            plan.Problems);
     }
 }

@@ -31,7 +31,8 @@ public sealed record StartEvacuationRequest
     /// </summary>
     public bool SourceIsDead { get; init; }
     /// <summary>
-    /// What the site lacks for the instances is told and keeps nothing from beginning; each run goes as far as it comes.
+    /// What the site lacks for the instances is told and keeps nothing from beginning; each run goes as far as it
+    /// comes.
     /// </summary>
     public bool DespiteGaps { get; init; }
     /// <summary>Of every run, in addition to its group's own.</summary>

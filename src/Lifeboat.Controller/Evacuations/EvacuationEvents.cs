@@ -52,7 +52,7 @@ internal sealed partial class EvacuationEvents : IWatcher
     {
         var id = evacuation.Id.ToString();
         var turn = $"wave {evacuation.Wave} of {evacuation.Waves}, "
-            + $"{evacuation.Groups.Count(g => g.State is EvacueeState.Moved)} of {evacuation.Groups.Count} groups moved";
+            + $"{evacuation.Groups.Count(g => g.State is EvacueeState.Moved)} of {evacuation.Groups.Count} moved";
         yield return new SiteEventStore.Line($"evacuation {id}", $"{evacuation.State} {evacuation.Wave}",
             new SiteEvent(0, evacuation.FinishedAt ?? Latest(evacuation), SiteEventKind.Evacuation, evacuation.Tenant,
                 null, id, Shown(evacuation.State), ReasonCode.None,

@@ -39,9 +39,35 @@ internal sealed class EvacuationPlanner(LocalSide here, GroupStore groups, Group
         var waves = EvacuationWaves.Of(
             [.. selection.Groups.Select(d => new WaveMember(d.Name, d.FullApplication, d.Policy.Priority))],
             [.. request.Waves.SelectMany(w => w.Members.Select(m => (w.Number, Full(m) ?? m)))], faults);
+        var answers = selection.From is { } left && peers.Knows(left)
+            && (request.SourceIsDead ? peers.Client(left).Answers : await AnswersAsync(left, ct));
         var found = new Found(await LookAsync(request, caller, ct));
+        if (selection.From is { } site && peers.Knows(site)) Note(site, answers, request, found);
         await CheckAsync(request, selection, found, faults, ct);
         return Draft(request, selection, waves, found, faults);
+    }
+
+    // Now: when it was asked last may be long ago, or never since this controller started.
+    private async Task<bool> AnswersAsync(string site, CancellationToken ct)
+    {
+        try
+        {
+            await peers.Side(site).StatusesAsync(ct);
+            return true;
+        }
+        catch (ProblemException)
+        {
+            return false;
+        }
+    }
+
+    private static void Note(string site, bool answers, StartEvacuationRequest request, Found found)
+    {
+        if (!request.SourceIsDead && !answers)
+            found.Problems.Add($"site {site} does not answer, and planned moves need it; if it is lost for good: "
+                + "--source-is-dead");
+        if (request.SourceIsDead && answers)
+            found.Notes.Add($"site {site} answers: its instances must be gone for good, else both sites write");
     }
 
     private async Task<IReadOnlyDictionary<string, GroupInfo>> LookAsync(StartEvacuationRequest request, Caller caller,
@@ -52,14 +78,6 @@ internal sealed class EvacuationPlanner(LocalSide here, GroupStore groups, Group
     private async Task CheckAsync(StartEvacuationRequest request, EvacuationSelection selection, Found found,
         List<string> faults, CancellationToken ct)
     {
-        if (selection.From is { } from && peers.Knows(from))
-        {
-            if (!request.SourceIsDead && !peers.Client(from).Answers)
-                found.Problems.Add($"site {from} does not answer, and planned moves need it; if it is lost for good: "
-                    + "--source-is-dead");
-            if (request.SourceIsDead && peers.Client(from).Answers)
-                found.Notes.Add($"site {from} answers: its instances must be gone for good, else both sites write");
-        }
         var others = await evacuations.UnfinishedAsync(ct);
         foreach (var group in selection.Groups)
         {

@@ -11,7 +11,7 @@ using Lifeboat.Recovery.Runs;
 
 namespace Lifeboat.Controller.Evacuations;
 
-/// <summary>The runs of this controller's site for evacuations; each that is begun has a row in the audit log.</summary>
+/// <summary>The runs of this site for evacuations; each that is begun has a row in the audit log.</summary>
 internal sealed class EvacuationRuns(IRunStore store, RunHost host, LocalSide here, AuditLog audit,
     TimeProvider time) : IEvacuationRuns
 {

@@ -18,7 +18,8 @@ namespace Lifeboat.Controller.Pruning;
 // is looked at in the very statement that removes it.
 internal sealed partial class RecordPruning(RunStore runs, SitePaths paths, SiteEventStore events,
     AlertStore alerts, AlertDeliveries deliveries, FollowUpStore followUps, OperationStore operations,
-    RequestKeyStore keys, TokenStore tokens, EvacuationStore evacuations, LevelLedger levels, UsageLedger usage, ILeases leases,
+    RequestKeyStore keys, TokenStore tokens, EvacuationStore evacuations,
+    LevelLedger levels, UsageLedger usage, ILeases leases,
     RecordRetention keep, TimeProvider time, ILogger<RecordPruning> logger) : BackgroundService
 {
     private const int Batch = 500;

@@ -45,7 +45,7 @@ public sealed record Evacuation
 /// <param name="Parallel">Runs under way at a time, at most.</param>
 /// <param name="HoldBetweenWaves">A wave waits for somebody's `continue`, but for the first.</param>
 /// <param name="KeepGoing">Later waves have their turn though a group could not be moved.</param>
-/// <param name="SourceIsDead">The site that is left is lost: it is asked nothing, and what was not sent is lost.</param>
+/// <param name="SourceIsDead">The site that is left is lost: it is asked nothing; what was not sent is lost.</param>
 /// <param name="Checks">Of every run, in addition to its group's own.</param>
 public sealed record EvacuationOptions(int Parallel, bool HoldBetweenWaves, bool KeepGoing, bool SourceIsDead,
     IReadOnlyList<string> Checks)

@@ -16,8 +16,9 @@ namespace Lifeboat.Recovery.Evacuations;
 //    └─ cancel ──► CANCELLING: runs under way end ──► CANCELLED
 //
 //   a group:  WAITING ─► STARTING ─► (WAITING-APPROVAL ─►) RUNNING ─► MOVED / FAILED
-//                 └─► SKIPPED            STARTING is stored before its run is asked for, under a key of its own: who
-//                                        finds it so after a kill asks again, and gets the run that there is
+//                 └─► SKIPPED
+//   STARTING is stored before its run is asked for, under a key of its own: who finds it so after a kill asks again,
+//   and gets the run that there is.
 
 /// <summary>How an evacuation goes on.</summary>
 public static class EvacuationRules
@@ -136,7 +137,8 @@ public static class EvacuationRules
             FinishedAt = now,
             Groups =
             [
-                .. evacuation.Groups.Select(g => g.Ended ? g : g with { State = EvacueeState.Skipped, StartedAt = null }),
+                .. evacuation.Groups.Select(g => g.Ended ? g
+                    : g with { State = EvacueeState.Skipped, StartedAt = null }),
             ],
         };
         var skipped = ended.Groups.Count(g => g.State is EvacueeState.Skipped);

@@ -28,7 +28,8 @@ public static class EvacuationWaves
             if (wave is < 1 or > EvacuationRules.WavesMost)
                 faults.Add($"wave {wave}: waves are numbered from 1 to {EvacuationRules.WavesMost}");
             var named = bundles.Where(b => b.IsCalled(name)).ToList();
-            if (named.Count == 0) faults.Add($"wave {wave}: '{name}' is none of the groups or applications to be moved");
+            if (named.Count == 0)
+                faults.Add($"wave {wave}: '{name}' is none of the groups or applications to be moved");
             foreach (var bundle in named) bundle.Named.Add((wave, name));
         }
         foreach (var bundle in bundles.Where(b => b.Named.Select(n => n.Wave).Distinct().Count() > 1))

@@ -93,6 +93,8 @@ public sealed partial class Evacuator(IEvacuationStore store, IEvacuationRuns ru
             : group.State is EvacueeState.Starting ? await runs.FindAsync(evacuation, group.Group, ct) : null;
         if (run is { State: RunState.WaitingApproval } && evacuation.State is EvacuationState.Cancelling)
             await runs.WithdrawAsync(run, ct);
+        if (run is { State: RunState.Cancelled } && group.State is EvacueeState.WaitingApproval
+            && evacuation.State is EvacuationState.Cancelling) return Withdrawn(group, run);
         if (run is not null) return EvacuationRules.Seen(group, run);
         // That it is to begin was stored, and no more; and now it is not to begin any more, or not yet.
         return group.State is EvacueeState.Starting ? evacuation.State switch
@@ -102,6 +104,14 @@ public sealed partial class Evacuator(IEvacuationStore store, IEvacuationRuns ru
             _ => group,
         } : group;
     }
+
+    private static Evacuee Withdrawn(Evacuee group, Run run) => group with
+    {
+        State = EvacueeState.Skipped,
+        Run = run.Id,
+        Detail = "its run was withdrawn, nobody had approved it",
+        FinishedAt = run.FinishedAt,
+    };
 
     private async Task<Evacuee> StartAsync(Evacuation evacuation, Evacuee group, CancellationToken ct)
     {

@@ -19,6 +19,8 @@ public sealed class InMemoryRunStore(Func<Task>? pause = null) : IRunStore
 
     /// <summary>What is under way now, for a test that looks in from outside.</summary>
     public IReadOnlyList<Run> Unfinished => [.. All().Where(r => !r.Finished)];
+    /// <summary>All there ever were, oldest first.</summary>
+    public IReadOnlyList<Run> Ever => All();
 
     public async Task<Run?> TryAddAsync(Run run, CancellationToken ct)
     {

@@ -19,9 +19,9 @@ internal sealed record EvacuationScript(string Name, EvacuationOptions Options, 
     bool Cancels = false, bool Pauses = false, bool FourEyes = false, bool Drill = false);
 
 // Two controllers of one site share its evacuations, runs and leases. Each beats, takes the lease when it is free, and
-// carries the evacuation on a round at a time, as EvacuationHost does. A seed kills them at any await, also both at once,
-// and brings them back. Runs end after a while, well or not; people approve, pause, resume, continue and cancel, and ask
-// whichever controller lives until one has answered.
+// carries the evacuation on a round at a time, as EvacuationHost does. A seed kills them at any await, also both at
+// once, and brings them back. Runs end after a while, well or not; people approve, pause, resume, continue and cancel,
+// and ask whichever controller lives until one has answered.
 //
 // Looked at whenever a run is begun: that it is stored as starting, that no more are under way than was said, that none
 // of an earlier wave has its turn before it.
@@ -198,7 +198,8 @@ internal sealed class EvacuationStorm
         var group = stored.Groups.Single(g => g.Group == run.Group);
         if (stored.Finished) _violations.Add($"{run.Group} begins when all is over");
         // Another controller may have found it before the first was told.
-        else if (group.State is not EvacueeState.Starting && group.Run != run.Id) _violations.Add($"{run.Group} begins as {group.State}");
+        else if (group.State is not EvacueeState.Starting && group.Run != run.Id)
+            _violations.Add($"{run.Group} begins as {group.State}");
         var underWay = Runs.Store.Unfinished.Count(r => r.Input.IdempotencyKey == evacuation.RunKey);
         if (underWay > evacuation.Options.Parallel) _violations.Add($"{underWay} runs are under way");
         foreach (var earlier in stored.Groups.Where(g => g.Wave < group.Wave && !g.Ended))

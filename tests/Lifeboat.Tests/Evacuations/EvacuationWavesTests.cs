@@ -23,7 +23,7 @@ public sealed class EvacuationWavesTests
     public void Who_is_named_goes_as_named_and_all_others_behind_by_priority()
     {
         Assert.Equal(["1 web", "2 crm", "3 db", "3 app", "4 audit"], Waves(Site, (2, "web"), (7, "crm")));
-        Assert.Equal(["1 db", "1 app", "1 crm", "2 web", "3 audit"], Waves(Site, (1, "erp"), (1, "crm"), (5, "web")));
+        Assert.Equal(["1 db", "1 crm", "1 app", "2 web", "3 audit"], Waves(Site, (1, "erp"), (1, "crm"), (5, "web")));
         // One group of an application stands for all of it, and may be named beside it.
         Assert.Equal(["1 db", "1 app", "2 audit", "2 crm", "3 web"], Waves(Site, (1, "app"), (1, "erp")));
     }

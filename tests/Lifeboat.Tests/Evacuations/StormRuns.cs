@@ -5,6 +5,7 @@ using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Evacuations;
 using Lifeboat.Recovery.Runs;
 using Lifeboat.Testing.Recovery;
+using Lifeboat.Tests.Controller;
 using Lifeboat.Tests.Recovery;
 
 namespace Lifeboat.Tests.Evacuations;

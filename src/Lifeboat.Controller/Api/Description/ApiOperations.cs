@@ -10,7 +10,8 @@ namespace Lifeboat.Controller.Api.Description;
 internal static partial class ApiOperations
 {
     public static FrozenDictionary<string, ApiOperation> All { get; } =
-        new[] { Site, Instances, Groups, Points, Runs, Alerts, Quiesces, Access, Usage, Policies, Evacuations }.SelectMany(o => o)
+        new[] { Site, Instances, Groups, Points, Runs, Alerts, Quiesces, Access, Usage, Policies, Evacuations }
+            .SelectMany(o => o)
             .ToFrozenDictionary(o => o.Key, StringComparer.Ordinal);
 
     /// <summary>The noun behind `/v1/`: the document's tag.</summary>
