@@ -8,6 +8,7 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Watching;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
+using Lifeboat.Protection.Plans;
 using Lifeboat.Recovery.Names;
 using Lifeboat.Recovery.Runs;
 using Lifeboat.Recovery.Sides;
