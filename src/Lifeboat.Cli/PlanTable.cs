@@ -17,7 +17,7 @@ internal static class PlanTable
         .. plan.BootOrder.OrderBy(o => o.Value).Select(o => ("boots", (string?)$"{o.Key}: {o.Value}")),
         .. plan.Checks.Select(c => ("check", (string?)c)),
         .. (plan.Dns?.Names ?? []).Select(n => ("dns", (string?)n.Text())),
-        .. plan.Dns is { } dns ? [("dns ttl", (string?)Span.Text(dns.Ttl))] : Array.Empty<(string, string?)>(),
+        ("dns ttl", plan.Dns is null ? null : Span.Text(plan.Dns.Ttl)),
         ("four eyes", plan.FourEyes ? "yes: moves need a second person" : "no"),
     ]);
 }

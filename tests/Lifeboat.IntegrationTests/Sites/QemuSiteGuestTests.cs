@@ -24,6 +24,9 @@ public sealed class QemuSiteGuestTests(ITestOutputHelper output)
         output.WriteLine($"guest up after {clock.Elapsed.TotalSeconds:F2} s");
 
         Assert.Equal([SiteBench.Address], (await probes.AddressesAsync("vm1", bench.Ct))[SiteBench.Mac]);
+        var tells = bench.Able<ITellsAddresses>();
+        Assert.Equal([SiteBench.Address], await tells.AddressesOutsideAsync("vm1", SiteBench.Mac, bench.Ct));
+        Assert.Equal([SiteBench.Address], await tells.AddressesOutsideAsync("vm1", null, bench.Ct));
         Assert.False(await probes.TcpAnswersAsync("vm1", 8081, bench.Ct));
         var ran = await probes.RunInGuestAsync("vm1", ["/bin/sh", "-c", "echo out; exit 3"],
             TimeSpan.FromSeconds(10), bench.Ct);

@@ -54,6 +54,7 @@ public sealed class OpenStackRecovery : IDisposable
                 await Task.Delay(TimeSpan.FromSeconds(1), Ct);
             }
             Assert.Contains(Address, (await site.AddressesAsync(_name, Ct))[Mac]);
+            Assert.Equal([Address], await site.AddressesOutsideAsync(_name, Mac, Ct));
             // Its disks can be captured.
             Assert.StartsWith("/machine/", (await site.GetAsync(_name, Ct)).Disks[0].Device);
         }
