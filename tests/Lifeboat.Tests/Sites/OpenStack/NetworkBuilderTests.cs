@@ -33,7 +33,7 @@ public sealed class NetworkBuilderTests : IAsyncLifetime
         _cloud.On("POST /network/v2.0/floatingips", Refusal(status, kind));
         using var session = _cloud.Session();
         Assert.Equal(free, await new CloudClients(session).Neutron.HasFreeAddressAsync("pool", Ct));
-        Assert.Empty(_cloud.Requests.Where(r => r.What.StartsWith("DELETE", StringComparison.Ordinal)));
+        Assert.DoesNotContain(_cloud.Requests, r => r.What.StartsWith("DELETE", StringComparison.Ordinal));
     }
 
     [Fact]
