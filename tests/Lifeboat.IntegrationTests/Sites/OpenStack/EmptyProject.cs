@@ -45,19 +45,16 @@ internal sealed class EmptyProject : IAsyncDisposable
     public static async Task<EmptyProject> MakeAsync(CancellationToken ct)
     {
         var project = new EmptyProject(await Testbed.SettingsAsync(Admin, ct));
-        project.Id = await project.PostAsync("projects", "project",
-            new JsonObject { ["name"] = project.Name, ["domain_id"] = "default" }, ct);
-        project._user = await project.PostAsync("users", "user",
-            new JsonObject { ["name"] = project.Name, ["domain_id"] = "default", ["password"] = Password }, ct);
-        var member = (await project.CallAsync(HttpMethod.Get, CloudApi.Identity, "roles?name=member", null, ct))!
-            ["roles"]![0]!["id"]!;
-        await project.CallAsync(HttpMethod.Put, CloudApi.Identity,
-            $"projects/{project.Id}/users/{project._user}/roles/{member}", null, ct);
-        project.WriteClouds();
-        var login = CloudsFile.Read(CloudsSearch.OfThisProcess(project.CloudsFilePath), "empty");
-        project._session = new CloudSession(login, null, CloudHttpOptions.Default, TimeProvider.System,
-            NullLoggerFactory.Instance);
-        return project;
+        try
+        {
+            await project.MakeItAsync(ct);
+            return project;
+        }
+        catch
+        {
+            await project.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>As its member; the login "admin" is in the same file.</summary>
@@ -118,15 +115,28 @@ internal sealed class EmptyProject : IAsyncDisposable
                 await AsAdmin.Neutron.DeletePortAsync(port.Id, ct);
             await AsAdmin.Neutron.DeleteNetworkAsync(pool, ct);
         }
-        foreach (var group in (await CallAsync(HttpMethod.Get, CloudApi.Network, $"security-groups?project_id={Id}",
-            null, ct))!["security_groups"]!.AsArray())
-            await AsAdmin.Neutron.DeleteSecurityGroupAsync(group!["id"]!.ToString(), ct);
+        if (Id.Length > 0) await RemoveDefaultGroupAsync(ct);
         if (_user.Length > 0) await CallAsync(HttpMethod.Delete, CloudApi.Identity, $"users/{_user}", null, ct);
         if (Id.Length > 0) await CallAsync(HttpMethod.Delete, CloudApi.Identity, $"projects/{Id}", null, ct);
         _session?.Dispose();
         _admin.Dispose();
         _http.Dispose();
         Directory.Delete(Folder, recursive: true);
+    }
+
+    private async Task MakeItAsync(CancellationToken ct)
+    {
+        Id = await PostAsync("projects", "project",
+            new JsonObject { ["name"] = Name, ["domain_id"] = "default" }, ct);
+        _user = await PostAsync("users", "user",
+            new JsonObject { ["name"] = Name, ["domain_id"] = "default", ["password"] = Password }, ct);
+        var member = (await CallAsync(HttpMethod.Get, CloudApi.Identity, "roles?name=member", null, ct))!
+            ["roles"]![0]!["id"]!;
+        await CallAsync(HttpMethod.Put, CloudApi.Identity, $"projects/{Id}/users/{_user}/roles/{member}", null, ct);
+        WriteClouds();
+        var login = CloudsFile.Read(CloudsSearch.OfThisProcess(CloudsFilePath), "empty");
+        _session = new CloudSession(login, null, CloudHttpOptions.Default, TimeProvider.System,
+            NullLoggerFactory.Instance);
     }
 
     private string CloudsFilePath => Path.Combine(Folder, "clouds.yaml");
@@ -153,6 +163,14 @@ internal sealed class EmptyProject : IAsyncDisposable
         foreach (var network in (await neutron.NetworksAsync(ct)).Where(n => n.ProjectId == Id))
             await neutron.DeleteNetworkAsync(network.Id, ct);
         await RemoveGroupsAsync(ct);
+    }
+
+    // Neutron keeps it when Keystone forgets the project.
+    private async Task RemoveDefaultGroupAsync(CancellationToken ct)
+    {
+        var groups = await CallAsync(HttpMethod.Get, CloudApi.Network, $"security-groups?project_id={Id}", null, ct);
+        foreach (var group in groups!["security_groups"]!.AsArray())
+            await AsAdmin.Neutron.DeleteSecurityGroupAsync(group!["id"]!.ToString(), ct);
     }
 
     private void WriteClouds() => File.WriteAllText(CloudsFilePath, $"""
