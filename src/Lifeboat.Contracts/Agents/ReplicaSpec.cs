@@ -33,8 +33,8 @@ public sealed record KeptSeed(string Pin, string Label, Epoch Epoch, DateTimeOff
 
 /// <param name="SeedFile">
 /// An existing disk that the replica's base is copied from when it is first made (after a failover: the disk of the old
-/// primary), so that a resync by hash compare moves only what differs. Any format qemu-img reads; a path, or `json:` and
-/// the options of what is no file. Null: starts empty.
+/// primary), so that a resync by hash compare moves only what differs. Any format qemu-img reads; a path, or `json:`
+/// and the options of what is no file. Null: starts empty.
 /// </param>
 /// <param name="TargetDisk">An existing raw file or block device to keep the base in; null: a file of the
 /// agent.</param>
@@ -45,7 +45,7 @@ public sealed record KeptSeed(string Pin, string Label, Epoch Epoch, DateTimeOff
 public sealed record ReplicaVolume(ushort Index, string Name, long SizeBytes, string? SeedFile = null,
     string? TargetDisk = null, string? SeedFormat = null)
 {
-    /// <summary>Of the seed's instance when it was copied, see <see cref="Sites.SiteInstance.Stint"/>; the agent does not
-    /// ask for it.</summary>
+    /// <summary>Of the seed's instance when it was copied, see <see cref="Sites.SiteInstance.Stint"/>; nothing to the
+    /// agent.</summary>
     public string? SeedStint { get; init; }
 }

@@ -5,8 +5,8 @@ namespace Lifeboat.Contracts.Sites;
 
 /// <summary>
 /// How an image that can be read on this host is named: the path of a file, or, of what is no file, `json:` and the
-/// options of QEMU's protocol driver (https://www.qemu.org/docs/master/system/qemu-block-drivers.html). Names are made by
-/// site drivers and never by who asks over the API.
+/// options of QEMU's protocol driver (https://www.qemu.org/docs/master/system/qemu-block-drivers.html). Names are
+/// made by site drivers and never by who asks over the API.
 /// </summary>
 public static class DiskImage
 {

@@ -14,8 +14,8 @@ public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted
     /// <summary>Where it runs: the agent of this host captures it.</summary>
     public string Host { get; init; } = AgentConfiguration.DefaultHost;
     /// <summary>
-    /// Of an instance that is stopped, at a site that can start it again from the same disks with another content: another
-    /// text whenever it may have written to them since. Null: the site cannot tell, or never writes over disks.
+    /// Of an instance that is stopped, at a site that can start it again from the same disks with another content:
+    /// another text whenever it may have written to them since. Null: the site cannot tell, or never writes over disks.
     /// </summary>
     public string? Stint { get; init; }
     /// <summary>Its guest was shut down by <c>ShutDownAsync</c> of the site, and was not started since.</summary>

@@ -30,7 +30,8 @@ public sealed record DiskSource(string Disk, string? File, string? ViewSocket, s
     public string? CloudVolume { get; init; }
     /// <summary>
     /// What the instance's own disk at the site holds is in the group's history, or kept beside it, and nothing was
-    /// written to it since: it may be written over (I5). The site is told by itself, see <see cref="SiteInstance.Stint"/>.
+    /// written to it since: it may be written over (I5). It is found out at the site, see
+    /// <see cref="SiteInstance.Stint"/>.
     /// </summary>
     public bool Held { get; init; }
 }

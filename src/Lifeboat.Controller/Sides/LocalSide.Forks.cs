@@ -110,8 +110,8 @@ internal sealed partial class LocalSide
     private async Task<ChangeReport> ComparedAsync(GroupDefinition group, GroupFork fork,
         IReadOnlyDictionary<string, SiteDisk> disks, CancellationToken ct)
     {
-        var bare = group.Volumes.FirstOrDefault(v => disks.GetValueOrDefault(v.Name) is not { Format: "raw", File: { } file }
-            || !DiskImage.IsFile(file));
+        var bare = group.Volumes.FirstOrDefault(v => disks.GetValueOrDefault(v.Name)
+            is not { Format: "raw", File: { } file } || !DiskImage.IsFile(file));
         if (bare is not null)
             return new ChangeReport(true, 1, [], $"{bare.Name} is no raw file of this host: it cannot be compared");
         try

@@ -9,8 +9,8 @@ namespace Lifeboat.Controller.Sides;
 
 // An instance that comes back to a site that has it still: what its disks there hold may be written over.
 //
-// Invariant (I5): only where the replica here began as a copy of that very disk, and the instance was not started since;
-// and what that copy was of is in the group's history, since a planned move shut the guest down and nobody started it
+// Invariant (I5): only where the replica here began as a copy of that very disk, and the instance was not started
+// since; and what that copy was of is in the group's history, since a planned move shut the guest down and nobody started it
 // again, or was kept beside the replica.
 internal sealed partial class LocalSide
 {
@@ -65,7 +65,8 @@ internal sealed partial class LocalSide
                 || here.Description.Cloud?.ServerId != instance.Cloud?.ServerId) continue;
             if (here.Power is not InstancePower.Stopped)
             {
-                said.Add((instance.Name, $"it is {here.Power} at {name}: reprotect stops it, and copies what it wrote"));
+                said.Add((instance.Name,
+                    $"it is {here.Power} at {name}: reprotect stops it, and copies what it wrote"));
                 continue;
             }
             var held = HeldDisks(here);

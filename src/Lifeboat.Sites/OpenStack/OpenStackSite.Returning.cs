@@ -9,8 +9,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Sites.OpenStack;
 
-// An instance that comes back to a project that has its server still: the server stays what it is, with its id, ports and
-// floating addresses, and starts from the same volumes, which the view is copied into.
+// An instance that comes back to a project that has its server still: the server stays what it is, with its id, ports
+// and floating addresses, and starts from the same volumes, which the view is copied into.
 //
 //   SHUTOFF -> every volume copied into, marked with the request -> disks that came or went -> server marked -> started
 //           -> ACTIVE -> marks of volumes removed

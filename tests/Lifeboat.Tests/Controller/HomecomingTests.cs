@@ -9,8 +9,8 @@ using static Lifeboat.Tests.Controller.TwoSites;
 namespace Lifeboat.Tests.Controller;
 
 /// <summary>
-/// A site that starts instances again from the disks they had writes over what those hold only when that is held: in the
-/// group's history, or kept beside it (I5).
+/// A site that starts instances again from the disks they had writes over what those hold only when that is held: in
+/// the group's history, or kept beside it (I5).
 /// </summary>
 public sealed class HomecomingTests
 {

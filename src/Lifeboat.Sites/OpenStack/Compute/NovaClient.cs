@@ -59,8 +59,8 @@ internal sealed class NovaClient(CloudSession session)
             { Result: "Success", StartTime: { } from, FinishTime: { } to } ? to - from : null;
     }
 
-    /// <summary>The newest thing that was done with a server and may have let its guest write: the id of its request; null:
-    /// Nova has none written down.</summary>
+    /// <summary>The newest thing that was done with a server and may have let its guest write: the id of its request;
+    /// null: Nova has none written down.</summary>
     public async Task<string?> FindLastStartAsync(string server, CancellationToken ct) =>
         (await session.GetAsync(Nova, $"servers/{Id(server)}/os-instance-actions", NovaJson.Default.ActionPage, ct))
             .InstanceActions.FirstOrDefault(a => a.Action is not "stop" and not "confirmResize")?.RequestId;

@@ -7,8 +7,8 @@ using Lifeboat.Sites.Qemu.Host;
 namespace Lifeboat.Sites.OpenStack.Filling;
 
 /// <summary>
-/// Copies a point-in-time view into a volume that nobody runs from, behind Cinder's back, with QEMU's own tool. Of a new
-/// one, which is empty, what the view has no data for is passed over.
+/// Copies a point-in-time view into a volume that nobody runs from, behind Cinder's back, with QEMU's own tool. Of a
+/// new one, which is empty, what the view has no data for is passed over.
 /// </summary>
 /// <remarks>
 /// A controller that is killed leaves its copy running. That copy holds a lock as long as it lives, which the next one

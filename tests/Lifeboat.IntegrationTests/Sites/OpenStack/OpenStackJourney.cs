@@ -172,8 +172,8 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
         var start = Stopwatch.GetTimestamp();
         await UntilWritesAsync(home);
         var group = await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
-        Say($"after a reboot of its cloud: protected {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s after the site "
-            + $"was started, {group.Source!.LastResync}, moved {group.Source.ResyncMovedBytes} of "
+        Say($"after a reboot of its cloud: protected {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s after the "
+            + $"site was started, {group.Source!.LastResync}, moved {group.Source.ResyncMovedBytes} of "
             + $"{group.Source.ResyncExaminedBytes} bytes");
         Assert.Empty(await a.DisagreementsAsync(Ct));
     }

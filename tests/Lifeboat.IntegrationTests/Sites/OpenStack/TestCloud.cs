@@ -81,7 +81,8 @@ internal sealed class TestCloud : IAsyncDisposable
             lines.AddRange((await Clients.Nova.AttachmentsAsync(server.Id, ct))
                 .Select(a => $"attachment {server.Id} {a.VolumeId} {a.Device}"));
         }
-        lines.AddRange((await Clients.Cinder.VolumesAsync(ct)).Select(v => $"volume {v.Id} {v.Name} {v.Status} {v.Size} "
+        lines.AddRange((await Clients.Cinder.VolumesAsync(ct)).Select(v =>
+            $"volume {v.Id} {v.Name} {v.Status} {v.Size} "
             + string.Join(',', (v.Attachments ?? []).Select(a => $"{a.ServerId} {a.Device}"))));
         lines.AddRange((await SnapshotsAsync(ct)).Select(s => $"snapshot {s}"));
         lines.AddRange((await Clients.Neutron.PortsOfProjectAsync(ct)).Select(p => $"port {p.Id} {p.MacAddress} "
