@@ -130,7 +130,8 @@ public sealed class RefusalTests
         var held = await sites.B.Client.StartRunAsync("shop",
             new() { Kind = RunKind.TestFailover, Hold = TimeSpan.FromHours(1) }, Ct);
         var second = await RefusedAsync(ReasonCode.RunInProgress,
-            () => sites.B.Client.StartRunAsync("shop", new() { Kind = RunKind.Failover }, Ct));
+            () => sites.B.Client.StartRunAsync("shop",
+                new() { Kind = RunKind.Failover, SourceIsDead = true }, Ct));
         Assert.Contains(held.Id.ToString(), second.Detail);
         await RefusedAsync(ReasonCode.RunInProgress, () => sites.B.Client.DeleteGroupAsync("shop", Ct));
         await sites.B.Client.CancelRunAsync(held.Id, Ct);
