@@ -10,8 +10,8 @@ namespace Lifeboat.Controller.Sides;
 // An instance that comes back to a site that has it still: what its disks there hold may be written over.
 //
 // Invariant (I5): only where the replica here began as a copy of that very disk, and the instance was not started
-// since; and what that copy was of is in the group's history, since a planned move shut the guest down and nobody started it
-// again, or was kept beside the replica.
+// since; and what that copy was of is in the group's history, since a planned move shut the guest down and nobody
+// started it again, or was kept beside the replica.
 internal sealed partial class LocalSide
 {
     private bool WritesOver => site is IWritesOverDisks { WritesOver: true };

@@ -143,6 +143,11 @@ internal sealed class TestProject : IAsyncDisposable
                 NullLoggerFactory.Instance);
             if (await FindAsync("user", Name, ct) is not null) await EmptyAsync(new CloudClients(session), id, ct);
             await DeleteAsync($"projects/{id}", ct);
+            // Neutron made it one group by itself, and does not hear of the project's end.
+            var groups = await _admin.GetAsync(CloudApi.Network, $"security-groups?project_id={id}",
+                CinderJson.Default.JsonObject, ct);
+            foreach (var group in groups["security_groups"]!.AsArray())
+                await _admin.DeleteAsync(CloudApi.Network, $"security-groups/{group!["id"]!.GetValue<string>()}", ct);
         }
         if (await FindAsync("service", Name, ct) is { } service) await DeleteAsync($"services/{service}", ct);
         foreach (var flavor in await Admin.Nova.FlavorsAsync(ct))
