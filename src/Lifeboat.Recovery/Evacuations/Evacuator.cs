@@ -93,8 +93,9 @@ public sealed partial class Evacuator(IEvacuationStore store, IEvacuationRuns ru
             : group.State is EvacueeState.Starting ? await runs.FindAsync(evacuation, group.Group, ct) : null;
         if (run is { State: RunState.WaitingApproval } && evacuation.State is EvacuationState.Cancelling)
             await runs.WithdrawAsync(run, ct);
-        if (run is { State: RunState.Cancelled } && group.State is EvacueeState.WaitingApproval
-            && evacuation.State is EvacuationState.Cancelling) return Withdrawn(group, run);
+        // Also by a controller that was killed before it had written down that the run waits.
+        if (run is { State: RunState.Cancelled } && evacuation.State is EvacuationState.Cancelling
+            && run.Steps.All(s => s.Attempts == 0)) return Withdrawn(group, run);
         if (run is not null) return EvacuationRules.Seen(group, run);
         // That it is to begin was stored, and no more; and now it is not to begin any more, or not yet.
         return group.State is EvacueeState.Starting ? evacuation.State switch
