@@ -128,8 +128,8 @@ internal sealed class DnsServers(SiteConfiguration site, SitePaths paths, Func<I
         if (!zone.Tenants.Contains(tenant))
             throw new NameServerException($"groups of tenant {tenant} may have no names in zone {zone.Zone} at site "
                 + site.Name, mayPass: false);
-        if (TakenNames.Of([name], group, groups()).FirstOrDefault() is { } taken)
-            throw new NameServerException(taken.Text, mayPass: false);
+        if (TakenNames.Of([name], group, groups()).Select(t => t.Text).FirstOrDefault() is { } taken)
+            throw new NameServerException(taken, mayPass: false);
         return new ZoneServer(zone, SecretOf(zone), time);
     }
 

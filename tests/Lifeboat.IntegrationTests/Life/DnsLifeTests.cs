@@ -33,8 +33,7 @@ public sealed class DnsLifeTests
         // Told before anything runs; a drill has nothing to do with it.
         await named.StopAsync(ct);
         var told = await pair.B.RunAsync(["failover", FieldPair.Group, "--dry-run"], ct);
-        Assert.Equal(ReasonCode.InvalidRequest, told.Reason);
-        Assert.Contains("does not answer", told.Talk);
+        Assert.Contains("does not answer", told.Output + told.Talk);
         await pair.B.MustAsync(["drill", FieldPair.Group, "--dry-run"], ct);
         await named.StartAgainAsync(ct);
         await pair.B.MustAsync(["failover", FieldPair.Group, "--dry-run"], ct);

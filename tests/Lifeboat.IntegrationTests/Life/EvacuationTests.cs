@@ -54,6 +54,7 @@ public sealed class EvacuationTests
             await UntilRunsAsync(pair, evacuation.Id, guest, ct);
             Assert.True(pair.B.Kill("controller"), "the controller does not run");
         }
+        await UntilRunsAsync(pair, evacuation.Id, Guests[^1], ct);
         var ended = await pair.B.AskAsync<EvacuationInfo>(["evacuation", "get", $"{evacuation.Id}", "--wait"], ct);
         Assert.True(ended.State is EvacuationState.Succeeded, $"{ended.State} {ended.Detail}: "
             + string.Join("; ", ended.Groups.Select(g => $"{g.Group} {g.State} {g.Reason} {g.Detail}")));
