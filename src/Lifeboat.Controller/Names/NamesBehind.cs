@@ -51,7 +51,17 @@ internal sealed partial class NamesBehind(GroupStore groups, LocalSide here, IRu
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Every, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken)) await LookAsync(stoppingToken);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await LookAsync(stoppingToken);
+            }
+            catch (Exception e) when (ControllerDatabase.IsUnavailable(e))
+            {
+                // The runs say so (RunHost); what is behind stays so until the next round.
+            }
+        }
     }
 
     private async Task LookAsync(CancellationToken ct)
