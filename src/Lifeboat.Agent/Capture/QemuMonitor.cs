@@ -14,11 +14,18 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
     private Task<BlockLook>? _coming;   // it has not begun to ask
     private BlockLook? _last;
     private long _lastBegan;
+    private long? _foreignJob;
 
     public string SocketPath => socketPath;
 
     /// <summary>NBD server of this QEMU, shared by the taps of its disks.</summary>
     public PullServer Pull { get; } = new(pullSocket);
+
+    /// <summary>Since a job of libvirt's was last seen; null: never.</summary>
+    public TimeSpan? SinceForeignJob => _foreignJob is { } seen ? time.GetElapsedTime(seen) : null;
+
+    /// <summary>To be said in a conversation, when there is one.</summary>
+    public void SawForeignJob() => _foreignJob = time.GetTimestamp();
 
     public async Task<T> TalkAsync<T>(Func<QmpClient, Task<T>> conversation, CancellationToken ct)
     {
