@@ -23,7 +23,6 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
     private const string Address = "192.168.50.81";
     private const string Group = "shop";
     private const int PointsToProve = 20;
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
     private readonly string _name = $"lbj{Guid.NewGuid().ToString("n")[..6]}";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -53,8 +52,8 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
             await a.Site.MustAsync(["group", "delete", Group], Ct);
             await b.Site.MustAsync(["instance", "remove", $"{_name}-db"], Ct);
         }
-        await UntilAsync("site b is as before", async () => emptyB.SequenceEqual(await b.ListAsync(Ct)));
-        await UntilAsync("site a is as before", async () => emptyA.SequenceEqual(await a.ListAsync(Ct)));
+        await Patience.UntilAsync("site b is as before", async () => emptyB.SequenceEqual(await b.ListAsync(Ct)));
+        await Patience.UntilAsync("site a is as before", async () => emptyA.SequenceEqual(await a.ListAsync(Ct)));
     }
 
     /// <returns>The floating address.</returns>
@@ -82,7 +81,7 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
     {
         var start = Stopwatch.GetTimestamp();
         await a.MustAsync(["group", "create", Group, "--instance", $"{_name}-db", "--recovery-site", "b"], Ct);
-        await a.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
+        await a.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
         Say($"protected after {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s");
         var lags = new List<double>();
         for (var i = 0; i < 40; i++)
@@ -161,7 +160,7 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
         Say($"failback: {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s");
         await UntilWritesAsync(home);
         Assert.True(await RecordsAsync(home) >= last, "a planned failback lost records");
-        await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
+        await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
     }
 
     // All hosts of the primary cloud reboot and nobody fails over: replication goes on by itself.
@@ -171,7 +170,7 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
         await a.ReturnAsync(resumes: true, Ct);
         var start = Stopwatch.GetTimestamp();
         await UntilWritesAsync(home);
-        var group = await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
+        var group = await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
         Say($"after a reboot of its cloud: protected {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s after the "
             + $"site was started, {group.Source!.LastResync}, moved {group.Source.ResyncMovedBytes} of "
             + $"{group.Source.ResyncExaminedBytes} bytes");
@@ -184,20 +183,20 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
         var server = (await a.Clients.Nova.ServersAsync(Ct)).Single(s => s.Name == $"{_name}-db");
         var wait = new ServerWait(a.Clients.Nova, TimeProvider.System);
         await a.Clients.Nova.StartServerAsync(server.Id, Ct);
-        await wait.UntilAsync(server.Id, "ACTIVE", Limit, Ct);
+        await wait.UntilAsync(server.Id, "ACTIVE", Patience.Limit, Ct);
         await a.Clients.Nova.StopServerAsync(server.Id, Ct);
-        await wait.UntilAsync(server.Id, "SHUTOFF", Limit, Ct);
+        await wait.UntilAsync(server.Id, "SHUTOFF", Patience.Limit, Ct);
         var refused = await a.Site.RunAsync(["failback", Group], Ct);
         Assert.Contains("may be nowhere else", refused.Talk + refused.Output);
         Assert.Equal("ACTIVE", (await b.Clients.Nova.ServersAsync(Ct)).Single(s => s.Name == $"{_name}-db").Status);
         await b.Site.MustAsync(["reprotect", Group], Ct);
-        await b.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
+        await b.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
     }
 
     private static async Task<long> RecordsAsync(string address) =>
         long.Parse((await StatusAsync(address))["records"], CultureInfo.InvariantCulture);
 
-    private static async Task UntilWritesAsync(string address) => await UntilAsync($"the oracle at {address} writes",
+    private static Task UntilWritesAsync(string address) => Patience.UntilAsync($"the oracle at {address} writes",
         async () => (await StatusAsync(address)).GetValueOrDefault("state") == "writing");
 
     private static async Task<Dictionary<string, string>> StatusAsync(string address)
@@ -213,16 +212,6 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
             && !Ct.IsCancellationRequested)
         {
             return [];
-        }
-    }
-
-    private static async Task UntilAsync(string what, Func<Task<bool>> holds)
-    {
-        var start = Stopwatch.GetTimestamp();
-        while (!await holds())
-        {
-            Assert.True(Stopwatch.GetElapsedTime(start) < Limit, $"not within {Limit}: {what}");
-            await Task.Delay(TimeSpan.FromSeconds(1), Ct);
         }
     }
 

@@ -22,7 +22,6 @@ public sealed class OpenStackManners(ITestOutputHelper output)
     /// <summary>Written again and again in the second half of both data disks, which the oracle leaves alone.</summary>
     private const int LoadBytes = 8 << 20;
     private static readonly TimeSpan Whole = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
     private static readonly QmpOptions Agent = QmpOptions.Default with { ConnectLimit = TimeSpan.FromSeconds(3) };
     private readonly string _name = $"lbm{Guid.NewGuid().ToString("n")[..6]}";
 
@@ -43,7 +42,7 @@ public sealed class OpenStackManners(ITestOutputHelper output)
         var twin = await BuildAsync(a, test, "twin", imageBacked);
         var ours = await BuildAsync(a, test, "ours", imageBacked);
         await a.Site.MustAsync(["group", "create", Group, "--instance", $"{_name}-ours", "--recovery-site", "b"], Ct);
-        await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience, TimeProvider.System, Ct);
+        await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
         var wrong = new List<string>();
         foreach (var request in Requests(a, imageBacked))
         {
@@ -55,7 +54,8 @@ public sealed class OpenStackManners(ITestOutputHelper output)
             var got = await request.AskAsync(ours);
             var took = Stopwatch.GetElapsedTime(start);
             start = Stopwatch.GetTimestamp();
-            var group = await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience, TimeProvider.System, Ct);
+            var group = await a.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit,
+                TimeProvider.System, Ct);
             var whole = Stopwatch.GetElapsedTime(start);
             var line = $"{request.Name}: {got} ({took.TotalSeconds:0} s); whole after {whole.TotalSeconds:0.0} s, "
                 + $"last sync {group.Source!.LastResync} {group.Source.ResyncMovedBytes} of "
@@ -67,7 +67,7 @@ public sealed class OpenStackManners(ITestOutputHelper output)
             if (group.Source.ResyncMovedBytes > MovedMax) wrong.Add($"{line}: moved too much");
         }
         Assert.Empty(wrong);
-        await UntilAsync("the guest agent answers", () => AnswersAsync(a, ours.Server));
+        await Patience.UntilAsync("the guest agent answers", () => AnswersAsync(a, ours.Server));
         await ProveAsync(a.Site, b.Site);
         Assert.Empty(await a.DisagreementsAsync(Ct));
         await a.Site.MustAsync(["group", "delete", Group], Ct);
@@ -89,7 +89,7 @@ public sealed class OpenStackManners(ITestOutputHelper output)
             imageBacked ? image : null, tagged: false);
         var twin = new Twin(server.Id, fast.Id, slow.Id, extra.Id,
             project.Flavors.First(f => f.Name == (imageBacked ? "small" : "small.volume")).Id);
-        await UntilAsync("the guest agent answers", () => AnswersAsync(a, server.Id));
+        await Patience.UntilAsync("the guest agent answers", () => AnswersAsync(a, server.Id));
         return twin;
     }
 
@@ -121,7 +121,7 @@ public sealed class OpenStackManners(ITestOutputHelper output)
         const string Script = "[ -e /tmp/load ] && exit; mkdir -p /tmp; touch /tmp/load; (n=0; while :; do "
             + "for d in vdb vdc; do dd if=/dev/urandom of=/dev/$d bs=65536 count=1 seek=$((8192 + n % 128)) "
             + "conv=notrunc,fsync; done; n=$((n + 1)); sleep 0.05; done) </dev/null >/dev/null 2>&1 &";
-        await UntilAsync("the guest agent answers", () => AnswersAsync(a, server));
+        await Patience.UntilAsync("the guest agent answers", () => AnswersAsync(a, server));
         await AgentOf(a, server).RunAsync("/bin/sh", ["-c", Script], TimeSpan.FromSeconds(20), Ct);
     }
 
@@ -155,16 +155,6 @@ public sealed class OpenStackManners(ITestOutputHelper output)
         finally
         {
             Directory.Delete(folder, recursive: true);
-        }
-    }
-
-    private static async Task UntilAsync(string what, Func<Task<bool>> holds)
-    {
-        var start = Stopwatch.GetTimestamp();
-        while (!await holds())
-        {
-            Assert.True(Stopwatch.GetElapsedTime(start) < Patience, $"not within {Patience}: {what}");
-            await Task.Delay(TimeSpan.FromSeconds(1), Ct);
         }
     }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Xml.Linq;
+using Lifeboat.Contracts;
 using Lifeboat.Sites.OpenStack.Describing;
+using Lifeboat.Sites.OpenStack.Filling;
 using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Testing.Field;
 using Lifeboat.Testing.Oracle;
@@ -128,7 +131,6 @@ internal sealed class TestCloud : IAsyncDisposable
         Session.Dispose();
         if (Directory.Exists(Site.Directory)) Directory.Delete(Site.Directory, recursive: true);
         File.Delete(_nfs);
-        File.Delete(CephFile);
     }
 
     private static CloudSession Open(string letter) => new(
@@ -136,35 +138,21 @@ internal sealed class TestCloud : IAsyncDisposable
             Lifeboat.Sites.OpenStack.Clouds.CloudsSearch.OfThisProcess(Testbed.File), $"lifeboat-{letter}"), null,
         CloudHttpOptions.Default, TimeProvider.System, NullLoggerFactory.Instance);
 
-    private string CephFile => Site.Directory + "-ceph.conf";
-
     private void WriteOptions()
     {
-        var ceph = Path.Combine(Folder, "shared", "ceph");
-        var monitors = File.ReadAllLines(Path.Combine(ceph, "ceph.conf"))
-            .First(l => l.StartsWith("mon_host", StringComparison.Ordinal));
-        File.WriteAllText(CephFile,
-            $"[global]\n{monitors}\n[client]\nkeyring = {Path.Combine(ceph, "ceph.client.cinder.keyring")}\n");
+        var options = Testbed.OptionsOf(Site.Directory, _letter) with
+        {
+            Cloud = $"lifeboat-{_letter}", CloudsFile = Testbed.File,
+        };
+        var nfs = new VolumePlace { Folder = _nfs, Format = "qcow2" };
+        options = options with
+        {
+            Volumes = new Dictionary<string, VolumePlace>(options.Volumes) { ["nfs"] = nfs },
+        };
         var file = Path.Combine(Site.Directory, "site.json");
         var settings = JsonNode.Parse(File.ReadAllText(file))!.AsObject();
         settings["driver"] = "openstack";
-        settings["options"] = new JsonObject
-        {
-            ["cloud"] = $"lifeboat-{_letter}",
-            ["cloudsFile"] = Testbed.File,
-            ["libvirt"] = Libvirt,
-            ["volumes"] = new JsonObject
-            {
-                ["rbd"] = new JsonObject
-                {
-                    ["rbd"] = new JsonObject
-                    {
-                        ["pool"] = "volumes", ["configurationFile"] = CephFile, ["user"] = "cinder",
-                    },
-                },
-                ["nfs"] = new JsonObject { ["folder"] = _nfs, ["format"] = "qcow2" },
-            },
-        };
+        settings["options"] = JsonSerializer.SerializeToNode(options, ContractJson.Options);
         File.WriteAllText(file, settings.ToJsonString());
     }
 

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+
+namespace Lifeboat.IntegrationTests.Sites.OpenStack;
+
+/// <summary>Waits for what a real cloud does in its own time.</summary>
+internal static class Patience
+{
+    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
+
+    public static async Task UntilAsync(string what, Func<Task<bool>> holds)
+    {
+        var start = Stopwatch.GetTimestamp();
+        while (!await holds())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Limit, $"not within {Limit}: {what}");
+            await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        }
+    }
+}
