@@ -6,8 +6,8 @@ namespace Lifeboat.Samples.FlagFile;
 
 /// <summary>
 /// For an application that shares a folder with its host: a file `rest` is put there with the request's id, and the
-/// application answers with a file `resting` that has the same id. It goes on when `rest` is gone, or by itself at the
-/// deadline that is in it.
+/// application answers with a file `resting` that has the same id, moved there whole. It goes on when `rest` is gone,
+/// or by itself at the deadline that is in it.
 /// </summary>
 [QuiesceProvider("flag-file")]
 public sealed class FlagFile(QuiesceTarget target) : IQuiesceProvider

@@ -57,7 +57,11 @@ public sealed class FlagFileConformance : QuiesceProviderConformance, IAsyncDisp
             {
                 if (!File.Exists(rest)) File.Delete(resting);
                 else if (!File.Exists(resting) || File.ReadAllText(resting) != File.ReadAllText(rest))
-                    File.Copy(rest, resting, overwrite: true);
+                {
+                    // Moved there whole: .NET locks what it copies to, and the provider that looks just then is refused.
+                    File.Copy(rest, resting + ".new", overwrite: true);
+                    File.Move(resting + ".new", resting, overwrite: true);
+                }
             }
             catch (FileNotFoundException)
             {
