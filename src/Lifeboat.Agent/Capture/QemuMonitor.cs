@@ -14,24 +14,43 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
     private Task<BlockLook>? _coming;   // it has not begun to ask
     private BlockLook? _last;
     private long _lastBegan;
-    private long? _foreignJob;
+    private (long Since, TimeSpan For, string Why)? _stoodBack;
 
     public string SocketPath => socketPath;
 
     /// <summary>NBD server of this QEMU, shared by the taps of its disks.</summary>
     public PullServer Pull { get; } = new(pullSocket);
 
-    /// <summary>Since a job of libvirt's was last seen; null: never.</summary>
-    public TimeSpan? SinceForeignJob => _foreignJob is { } seen ? time.GetElapsedTime(seen) : null;
+    /// <summary>
+    /// No conversation is under way when this returns, and none begins until <see cref="Return"/>: somebody else is
+    /// about to change what QEMU's disks consist of.
+    /// </summary>
+    /// <param name="limit">After this long it ends by itself.</param>
+    public async Task StandBackAsync(TimeSpan limit, string why, CancellationToken ct)
+    {
+        await _turn.WaitAsync(ct);
+        try
+        {
+            lock (_gate) _stoodBack = (time.GetTimestamp(), limit, why);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
 
-    /// <summary>To be said in a conversation, when there is one.</summary>
-    public void SawForeignJob() => _foreignJob = time.GetTimestamp();
+    public void Return()
+    {
+        lock (_gate) _stoodBack = null;
+    }
 
+    /// <exception cref="TapException">Also Refused: <see cref="StandBackAsync"/>.</exception>
     public async Task<T> TalkAsync<T>(Func<QmpClient, Task<T>> conversation, CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
         try
         {
+            RefuseStoodBack();
             await using var qmp = await QmpClient.ConnectAsync(socketPath, options, time, ct);
             return await conversation(qmp);
         }
@@ -47,6 +66,13 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
         {
             _turn.Release();
         }
+    }
+
+    private void RefuseStoodBack()
+    {
+        lock (_gate)
+            if (_stoodBack is { } back && time.GetElapsedTime(back.Since) < back.For)
+                throw new TapException(TapFault.Refused, $"{socketPath} is left alone for {back.Why}");
     }
 
     public Task TalkAsync(Func<QmpClient, Task> conversation, CancellationToken ct) => TalkAsync(async qmp =>

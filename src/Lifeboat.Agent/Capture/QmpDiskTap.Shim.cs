@@ -20,9 +20,6 @@ namespace Lifeboat.Agent.Capture;
 internal sealed partial class QmpDiskTap
 {
     private const string ShimGroup = TapNames.Prefix + "unlimited";
-    // A job of libvirt's that ends goes on changing the graph, as libvirt does after it. A QEMU 7.2 whose other disk
-    // was given a shim at that moment ended with a segfault.
-    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(2);
     private readonly bool _shims = LibvirtAddress.IsLike(volume.QmpSocket);
 
     private string? ShimName => _shims ? _names.Shim : null;
@@ -38,9 +35,6 @@ internal sealed partial class QmpDiskTap
             // One of a disk that was taken out may still be there.
             if (await BlockLook.NodeAsync(qmp, shim, ct) is not null) await DeleteAsync(qmp, shim, ct);
             await RefuseForeignJobsAsync(qmp, ct);
-            if (monitor.SinceForeignJob is { } since && since < Settling)
-                throw new TapException(TapFault.Refused,
-                    $"{volume.Name}: libvirt was at work on a disk of this domain {since.TotalSeconds:0.0} s ago");
             await AddShimAsync(qmp, shim, top, ct);
             await SetDriveAsync(qmp, BlockNode.PathOf(blocks, volume.Device), shim, ct);
             // One may have begun since; if so, the caller takes the shim away again.
@@ -86,10 +80,9 @@ internal sealed partial class QmpDiskTap
     private async Task RefuseForeignJobsAsync(QmpClient qmp, CancellationToken ct)
     {
         var jobs = await qmp.ListAsync("query-block-jobs", null, j => j.GetProperty("device").GetString()!, ct);
-        if (jobs.Find(j => !j.StartsWith(TapNames.Prefix, StringComparison.Ordinal)) is not { } foreign) return;
-        monitor.SawForeignJob();
-        throw new TapException(TapFault.Refused,
-            $"{volume.Name}: libvirt is at work on a disk of this domain (job {foreign})");
+        if (jobs.Find(j => !j.StartsWith(TapNames.Prefix, StringComparison.Ordinal)) is { } foreign)
+            throw new TapException(TapFault.Refused,
+                $"{volume.Name}: libvirt is at work on a disk of this domain (job {foreign})");
     }
 
     private async Task AddShimAsync(QmpClient qmp, string shim, string below, CancellationToken ct)

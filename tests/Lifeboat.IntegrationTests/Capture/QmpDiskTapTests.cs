@@ -55,6 +55,27 @@ public sealed class QmpDiskTapTests
         await AssertSameAsync(fixture, 0, image);
     }
 
+    // QEMU 7.2 dies of being asked for its nodes then (decision 0061).
+    [Fact]
+    public async Task A_stream_that_has_ended_and_is_not_dismissed_is_not_asked_past()
+    {
+        await using var fixture = await TapFixture.StartAsync(disks: 2);
+        await using var agent = fixture.NewAgent();
+        await using var tap = agent.Tap(0);
+        await SyncAsync(tap, new MirroredImage(TapFixture.DiskBytes), fixture.Replica);
+        await fixture.Qemu.AskAsync("block-stream",
+            new JsonObject { ["job-id"] = "pull-x", ["device"] = "disk1", ["auto-dismiss"] = false });
+        while ((await fixture.Qemu.AskAsync("query-jobs"))[0].GetProperty("status").GetString() != "concluded")
+            await Task.Delay(10);
+
+        var refused = await Assert.ThrowsAsync<TapException>(() => tap.StillMirroringAsync(None));
+        Assert.Equal(TapFault.Refused, refused.Fault);
+        Assert.Contains("pull-x", refused.Message, StringComparison.Ordinal);
+        await fixture.Qemu.AskAsync("job-dismiss", new JsonObject { ["id"] = "pull-x" });
+        Assert.True(await tap.StillMirroringAsync(None));
+        Assert.False(tap.Ended.IsCompleted);
+    }
+
     [Fact]
     public async Task A_crash_in_a_resync_forgets_nothing()
     {

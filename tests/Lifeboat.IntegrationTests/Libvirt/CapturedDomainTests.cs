@@ -83,6 +83,30 @@ public sealed class CapturedDomainTests : IAsyncLifetime
         await WriteAsync(7 << 20, 4096);
     }
 
+    // libvirt dismisses a stream some time after QEMU has ended it (decision 0061).
+    [Fact]
+    public async Task Streams_end_well_however_often_qemu_is_asked_of_its_disks_meanwhile()
+    {
+        var image = await CaptureAsync();
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(Ct);
+        var asking = AskAllTheWhileAsync(over.Token);
+        for (var round = 0; round < 20; round++)
+        {
+            await SnapshotAsync($"s{round}");
+            await WriteAsync(1 << 20, 64 << 10);
+            // As the agent does for a call that comes through the gate.
+            await _monitor.StandBackAsync(TimeSpan.FromMinutes(1), "libvirt's blockPull", Ct);
+            await _libvirt.VirshAsync(Ct, "blockpull", Name, "vdb");
+            _monitor.Return();
+            while ((await _libvirt.VirshAsync(Ct, "blockjob", Name, "vdb", "--info")).Length > 0) await Task.Yield();
+        }
+        await over.CancelAsync();
+        var (answered, refused) = await asking;
+        Assert.Equal("running", await _libvirt.VirshAsync(Ct, "domstate", Name));
+        Assert.True(answered > 20 && refused > 20, $"answered {answered}, refused {refused}");
+        AssertSame(image);
+    }
+
     // As one that sVirt or AppArmor keeps from every path that is not its domain's.
     [Fact]
     public async Task A_qemu_that_cannot_open_our_socket_is_given_its_connection()
@@ -169,6 +193,25 @@ public sealed class CapturedDomainTests : IAsyncLifetime
         await image.PullAsync(_tap, await _tap.AttachAsync(image, _replica, Ct));
         await _tap.ForgetGapAsync(Ct);
         return image;
+    }
+
+    private async Task<(int Answered, int Refused)> AskAllTheWhileAsync(CancellationToken over)
+    {
+        var (answered, refused) = (0, 0);
+        while (!over.IsCancellationRequested)
+        {
+            await Task.Yield();
+            try
+            {
+                await _monitor.LookAsync(TimeSpan.Zero, _ => true, CancellationToken.None);
+                answered++;
+            }
+            catch (TapException e) when (e.Fault == TapFault.Refused)
+            {
+                refused++;
+            }
+        }
+        return (answered, refused);
     }
 
     private Task SnapshotAsync(string name) => _libvirt.VirshAsync(Ct, "snapshot-create-as", Name, name, "--disk-only",

@@ -74,6 +74,13 @@ public sealed class LibvirtLifeTests
         await VirshAsync("blockcopy", Name, "vda", Overlay("copy"), "--shallow", "--transient-job", "--wait");
         await VirshAsync("blockjob", Name, "vda", "--abort");
         await VirshAsync("blockresize", Name, "vdb", $"{96 << 10}");
+        // Snapshots of a volume on NFS that come and go: each deletion is a stream.
+        for (var round = 0; round < 10; round++)
+        {
+            await VirshAsync("snapshot-create-as", Name, $"passing{round}", "--disk-only", "--no-metadata",
+                "--diskspec", $"vda,file={Overlay($"passing{round}")}", "--diskspec", "vdb,snapshot=no");
+            await VirshAsync("blockpull", Name, "vda", "--wait");
+        }
         await stop.CancelAsync();
         await serving;
     }

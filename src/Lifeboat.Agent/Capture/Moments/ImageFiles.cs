@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Text.Json;
 using Lifeboat.Qemu;
 
 namespace Lifeboat.Agent.Capture.Moments;
@@ -13,11 +12,9 @@ internal static class ImageFiles
     /// </summary>
     public static async Task FlushAsync(QmpClient qmp, TimeSpan limit, TimeProvider time, CancellationToken ct)
     {
-        var nodes = await qmp.ExecuteAsync(
-            "query-named-block-nodes", new System.Text.Json.Nodes.JsonObject { ["flat"] = true }, ct);
-        var files = nodes.EnumerateArray().Where(n => n.GetProperty("drv").GetString() is "file" or "host_device"
-                && !n.GetProperty("ro").GetBoolean())
-            .Select(n => n.GetProperty("file").GetString()!).Distinct().Where(File.Exists).ToList();
+        var nodes = await BlockLook.NodesAsync(qmp, n => n.GetProperty("drv").GetString() is "file" or "host_device"
+            && !n.GetProperty("ro").GetBoolean() ? n.GetProperty("file").GetString() : null, ct);
+        var files = nodes.OfType<string>().Distinct().Where(File.Exists).ToList();
         try
         {
             await Task.WhenAll(files.Select(f => Task.Run(() => Flush(f), ct))).WaitAsync(limit, time, ct);
