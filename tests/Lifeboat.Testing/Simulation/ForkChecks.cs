@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
+using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Recovery.Runs;
 
 namespace Lifeboat.Testing.Simulation;
@@ -39,8 +40,12 @@ internal sealed class ForkChecks(SimulatedWorld world)
             world.Violate("I5", "an instance was made anew before anybody chose");
         if (world.B.ReplicaWanted != open.Replica || world.B.ReplicaUnwanted is not null)
             world.Violate("I5", "the replica that the failover began from was given up before anybody chose");
-        if (world.B.Agent is { Process: { Alive: true, Paused: false } } agent && agent.PointsNow is { } points
-            && points.All(p => p.Id != open.Fork.PointId))
+        if (world.B.Agent is not { Process: { Alive: true, Paused: false } } agent || agent.PointsNow is not { } points)
+            return;
+        open.Common ??= points.FirstOrDefault(p => p.Id == open.Fork.PointId);
+        // What the medium lost, and the replica names, nobody gave up.
+        if (points.All(p => p.Id != open.Fork.PointId)
+            && (open.Common is not { } common || !agent.IsLostToDecay(common)))
             world.Violate("I5", "the point that both sides have in common is gone before anybody chose");
     }
 
@@ -109,5 +114,9 @@ internal sealed class ForkChecks(SimulatedWorld world)
     private static long Last(SimulatedInstance instance) => instance.Disks.Max(d => d.History.LastApplied);
 
     private sealed record Open(GroupFork Fork, SimulatedInstance A, SimulatedInstance B, WantedReplica Replica,
-        long Cut, long Since);
+        long Cut, long Since)
+    {
+        /// <summary>The point that both have in common, once it was seen.</summary>
+        public RecoveryPoint? Common { get; set; }
+    }
 }

@@ -22,6 +22,7 @@ internal sealed class ResyncLedger(SimulatedWorld world)
     public void Attached(SimulatedHost source, GuestDisk disk, long? dirtyBytes)
     {
         if (AccountOf(source, disk.Index) is not { } account) return;
+        account.SizeBytes = disk.SizeBytes;
         account.Last = AllowanceOf(source, disk, account, dirtyBytes);
         account.Allowed += account.Last;
     }
@@ -62,6 +63,12 @@ internal sealed class ResyncLedger(SimulatedWorld world)
             account.Allowed += grown() - account.Last;
             account.Last = grown();
         }
+        // So does what decayed in the replica behind it: it is mended.
+        if (account.Sent > account.Allowed * Margin && account.Replica.HasDecayed)
+        {
+            account.Allowed += account.SizeBytes - account.Last;
+            account.Last = account.SizeBytes;
+        }
         if (account.Sent > account.Allowed * Margin)
             world.Violate("I6", $"{source.Name} pulled and sent {account.Sent} bytes of volume {header.Volume}, "
                 + $"of which {account.Allowed} can have changed");
@@ -92,6 +99,7 @@ internal sealed class ResyncLedger(SimulatedWorld world)
         public long Sent { get; set; }
         public long Allowed { get; set; }
         public long Last { get; set; }
+        public long SizeBytes { get; set; }
         /// <summary>What the last attach would allow now; null: that does not grow.</summary>
         public Func<long>? Grown { get; set; }
     }

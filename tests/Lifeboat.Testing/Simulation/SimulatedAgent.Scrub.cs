@@ -79,15 +79,22 @@ public sealed partial class SimulatedAgent
     internal bool IsSound => _replica is { Points: [.., var newest] } replica
         && replica.Lost.Count == 0 && newest.State != PointState.Damaged;
 
+    /// <summary>Its record is gone, and so is named: by itself, or as the stretch that it was in.</summary>
+    internal bool IsLostToDecay(RecoveryPoint point) =>
+        _replica is { } replica && _opened is { HasDecayed: true } && IsLost(replica, point);
+
+    private static IEnumerable<ReplicaDamage> Named(Replica replica) => replica.Damages.Concat(replica.Repaired);
+
+    private static bool IsLost(Replica replica, RecoveryPoint point) => replica.Points.All(p => p.Id != point.Id)
+        && Named(replica).Any(d => d.Place == DamagePlace.Record ? d.Sequence == point.Sequence
+            : d.IsStretch && d.Sequence <= point.Sequence);
+
     // After decay the end of the journal or the record of a point may be lost, and is named; only what is named is
     // void.
     private void CheckAfterDecay(Replica replica, WantedReplica wanted)
     {
-        var named = replica.Damages.Concat(replica.Repaired).ToList();
-        var end = named.Exists(d => d.Place == DamagePlace.JournalEnd) || wanted.MayHaveTornEnd;
-        var point = wanted.Newest is { } newest && replica.Points.All(p => p.Id != newest.Id)
-            && named.Exists(d => d.Place == DamagePlace.Record ? d.Sequence == newest.Sequence
-                : d.IsStretch && d.Sequence <= newest.Sequence);
+        var end = wanted.MayHaveTornEnd || Named(replica).Any(d => d.Place == DamagePlace.JournalEnd);
+        var point = wanted.Newest is { } newest && IsLost(replica, newest);
         if (!point && !(end && replica.DurableSequence < wanted.Durable)) return;
         _world.Count(point ? "points lost to decay" : "ends lost to decay");
         wanted.Forget(replica.DurableSequence, replica.Points.Count > 0 ? replica.Points[^1] : null);
