@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Controller.Alerts;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Watching;
@@ -15,8 +16,11 @@ internal static class EvacuationRegistration
         services.AddSingleton<EvacuationStore>()
             .AddSingleton<IEvacuationStore>(p => p.GetRequiredService<EvacuationStore>())
             .AddSingleton<IEvacuationRuns, EvacuationRuns>().AddSingleton<Evacuator>()
-            .AddSingleton<EvacuationPlanner>().AddSingleton<EvacuationEvents>().AddSingleton<EvacuationEndpoints>();
-        services.AddSingleton<IWatcher>(p => p.GetRequiredService<EvacuationEvents>());
+            .AddSingleton<EvacuationPlanner>().AddSingleton<EvacuationEvents>().AddSingleton<EvacuationAlerts>()
+            .AddSingleton<EvacuationEndpoints>();
+        services.AddSingleton<IWatcher>(p => p.GetRequiredService<EvacuationEvents>())
+            .AddSingleton<IWatcher>(p => p.GetRequiredService<EvacuationAlerts>());
+        services.AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<EvacuationAlerts>());
         services.AddHostedService<EvacuationHost>();
     }
 }

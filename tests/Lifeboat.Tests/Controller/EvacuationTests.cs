@@ -110,6 +110,8 @@ public sealed class EvacuationTests
         var held = await UntilAsync(sites.B, started.Id, e => e.State is EvacuationState.Holding);
         Assert.Equal([EvacueeState.Moved, EvacueeState.Waiting, EvacueeState.Waiting],
             held.Groups.Select(g => g.State));
+        await UntilAlertAsync(sites.B, a => a is [{ Severity: AlertSeverity.Warning } waits]
+            && waits.Summary.Contains("wave 1 of 3 has ended, 1 of 3 groups are moved", StringComparison.Ordinal));
         var taken = await RefusedAsync(ReasonCode.WrongState,
             () => sites.B.Client.StartEvacuationAsync(new() { Groups = ["g3"] }, Ct));
         Assert.Equal([$"group g3 is in evacuation {started.Id}, which is under way"], taken.Errors);
@@ -149,10 +151,13 @@ public sealed class EvacuationTests
             ended.Groups.Select(g => g.State));
         Assert.Contains("stopped at the failure in wave 1", ended.Detail, StringComparison.Ordinal);
         Assert.Equal("a", (await sites.B.Client.GroupAsync("g1", Ct)).Definition.PrimarySite);
+        await UntilAlertAsync(sites.B, a => a is [{ Severity: AlertSeverity.Critical } left]
+            && left.Summary.Contains("2 of 3 groups were not moved: g1, g3", StringComparison.Ordinal));
         // The next one is about those that are left.
         await UntilAsync(sites.B, "g1", g => g.State is GroupState.Protected);
         await UntilEndedAsync(sites.B, (await sites.B.Client.StartEvacuationAsync(new(), Ct)).Id);
         Assert.Equal("b", (await sites.B.Client.GroupAsync("g3", Ct)).Definition.PrimarySite);
+        await UntilAlertAsync(sites.B, a => a.Count == 0);
     }
 
     [Fact]
@@ -210,6 +215,19 @@ public sealed class EvacuationTests
             if (holds(info)) return info;
             Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromSeconds(30),
                 $"{group} at {at.Name}: still {info.State} ({info.Reason}, {info.Detail})");
+            await Task.Delay(100, Ct);
+        }
+    }
+
+    private static async Task UntilAlertAsync(TestSite at, Func<IReadOnlyList<Alert>, bool> holds)
+    {
+        var since = TimeProvider.System.GetTimestamp();
+        IReadOnlyList<Alert> told;
+        while (!holds(told = [.. (await at.Client.AlertsAsync(false, null, Ct))
+            .Where(a => a.Kind is AlertKind.EvacuationUnfinished)]))
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(since) < TimeSpan.FromSeconds(30),
+                string.Join("; ", told.Select(a => $"{a.Severity} {a.Summary}")));
             await Task.Delay(100, Ct);
         }
     }
