@@ -12,13 +12,13 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 
 /// <summary>
-/// A project of site b with a user of its own, made by the administrator and as empty as a cloud makes it: quotas, a
-/// restrictive security group `default`, nothing else. It goes with all that is in it.
+/// A project with a user of its own, made by the administrator and as empty as a cloud makes it: quotas, a restrictive
+/// security group `default`, nothing else. It goes with all that is in it.
 /// </summary>
 internal sealed class EmptyProject : IAsyncDisposable
 {
-    public const string Site = "b";
-    private const string Admin = $"lifeboat-{Site}-admin";
+    /// <summary>Its login in <see cref="LoginFile"/>.</summary>
+    public const string Login = "empty";
     private const string Password = "for-this-test-alone";
     private readonly HttpClient _http = new();
     private readonly CloudSession _admin;
@@ -27,24 +27,27 @@ internal sealed class EmptyProject : IAsyncDisposable
     private CloudSession? _session;
     private string _user = "";
 
-    private EmptyProject(CloudSettings settings)
+    private EmptyProject(string site, CloudSettings settings)
     {
+        Site = site;
         _adminSettings = settings;
         _admin = new CloudSession(settings, null, CloudHttpOptions.Default, TimeProvider.System,
             NullLoggerFactory.Instance);
         AsAdmin = new CloudClients(_admin);
     }
 
+    public string Site { get; }
     public string Folder { get; } = Directory.CreateTempSubdirectory("lb-empty-").FullName;
     public string Name { get; } = $"lb-empty-{Guid.NewGuid().ToString("n")[..8]}";
     public string Id { get; private set; } = "";
     public CloudClients AsAdmin { get; }
     public CloudClients Cloud => new(_session!);
+    public string LoginFile => Path.Combine(Folder, "clouds.yaml");
 
     /// <summary>Skips with the reason where the testbed's site is not up.</summary>
-    public static async Task<EmptyProject> MakeAsync(CancellationToken ct)
+    public static async Task<EmptyProject> MakeAsync(CancellationToken ct, string site = "b")
     {
-        var project = new EmptyProject(await Testbed.SettingsAsync(Admin, ct));
+        var project = new EmptyProject(site, await Testbed.SettingsAsync($"lifeboat-{site}-admin", ct));
         try
         {
             await project.MakeItAsync(ct);
@@ -59,7 +62,7 @@ internal sealed class EmptyProject : IAsyncDisposable
 
     /// <summary>As its member; the login "admin" is in the same file.</summary>
     public OpenStackSiteOptions Options() =>
-        Testbed.OptionsOf(Folder, Site) with { Cloud = "empty", CloudsFile = CloudsFilePath };
+        Testbed.OptionsOf(Folder, Site) with { Cloud = Login, CloudsFile = LoginFile };
 
     public Task QuotaAsync(CloudApi service, JsonObject quota, CancellationToken ct) => service == CloudApi.Network
         ? CallAsync(HttpMethod.Put, service, $"quotas/{Id}", new JsonObject { ["quota"] = quota }, ct)
@@ -134,12 +137,10 @@ internal sealed class EmptyProject : IAsyncDisposable
             ["roles"]![0]!["id"]!;
         await CallAsync(HttpMethod.Put, CloudApi.Identity, $"projects/{Id}/users/{_user}/roles/{member}", null, ct);
         WriteClouds();
-        var login = CloudsFile.Read(CloudsSearch.OfThisProcess(CloudsFilePath), "empty");
+        var login = CloudsFile.Read(CloudsSearch.OfThisProcess(LoginFile), Login);
         _session = new CloudSession(login, null, CloudHttpOptions.Default, TimeProvider.System,
             NullLoggerFactory.Instance);
     }
-
-    private string CloudsFilePath => Path.Combine(Folder, "clouds.yaml");
 
     // Also after a test that was cut short: what the product should have removed is its own assertion.
     private async Task EmptyAsync(CancellationToken ct)
@@ -173,9 +174,9 @@ internal sealed class EmptyProject : IAsyncDisposable
             await AsAdmin.Neutron.DeleteSecurityGroupAsync(group!["id"]!.ToString(), ct);
     }
 
-    private void WriteClouds() => File.WriteAllText(CloudsFilePath, $"""
+    private void WriteClouds() => File.WriteAllText(LoginFile, $"""
         clouds:
-          empty:
+          {Login}:
             region_name: {Site}
             auth:
               auth_url: {_adminSettings.AuthUrl}

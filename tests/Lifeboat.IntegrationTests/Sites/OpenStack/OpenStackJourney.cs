@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
-using System.Globalization;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
@@ -193,27 +192,9 @@ public sealed class OpenStackJourney(ITestOutputHelper output)
         await b.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
     }
 
-    private static async Task<long> RecordsAsync(string address) =>
-        long.Parse((await StatusAsync(address))["records"], CultureInfo.InvariantCulture);
+    private static Task<long> RecordsAsync(string address) => OracleStatus.RecordsAsync(address, Ct);
 
-    private static Task UntilWritesAsync(string address) => Patience.UntilAsync($"the oracle at {address} writes",
-        async () => (await StatusAsync(address)).GetValueOrDefault("state") == "writing");
-
-    private static async Task<Dictionary<string, string>> StatusAsync(string address)
-    {
-        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
-        try
-        {
-            var text = await http.GetStringAsync(new Uri($"http://{address}:8080/"), Ct);
-            return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(' ', 2))
-                .Where(l => l.Length == 2).ToDictionary(l => l[0], l => l[1].Trim());
-        }
-        catch (Exception e) when (e is HttpRequestException || e is TaskCanceledException
-            && !Ct.IsCancellationRequested)
-        {
-            return [];
-        }
-    }
+    private static Task UntilWritesAsync(string address) => OracleStatus.UntilWritesAsync(address, Ct);
 
     private void Say(string line) => output.WriteLine(line);
 }

@@ -110,7 +110,12 @@ public sealed class OpenStackManners(ITestOutputHelper output)
         yield return new("snapshot of the volume in Ceph", t => asks.SnapshotAsync(t.Fast, backup: true));
         yield return new("snapshot of the volume on NFS", t => asks.SnapshotAsync(t.Slow, backup: true));
         yield return new("attach and detach", t => asks.PlugAsync(t.Server, t.Extra));
-        yield return new("extend in Ceph", t => asks.ExtendAsync(t.Fast, 2));
+        yield return new("extend in Ceph", async t =>
+        {
+            var said = await asks.ExtendAsync(t.Fast, 2);
+            await a.UntilSizeAsync(t.Server, t.Fast, 2L << 30, Ct);
+            return said;
+        });
         if (imageBacked) yield break;
         yield return new("resize", t => asks.ResizeAsync(t.Server, t.Larger));
     }

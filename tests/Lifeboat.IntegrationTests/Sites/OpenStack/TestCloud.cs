@@ -14,7 +14,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 
 /// <summary>
-/// One cloud of the testbed with a real site of ours for its project `lifeboat`. The site's directory is in the folder
+/// One cloud of the testbed with a real site of ours for one of its projects. The site's directory is in the folder
 /// that the cloud's QEMU sees too.
 /// </summary>
 internal sealed class TestCloud : IAsyncDisposable
@@ -22,13 +22,15 @@ internal sealed class TestCloud : IAsyncDisposable
     private static readonly XNamespace Nova = "http://openstack.org/xmlns/libvirt/nova/1.1";
     private readonly string _letter;
     private readonly string _nfs;
+    private readonly (string File, string Name) _login;
 
-    private TestCloud(string letter, string directory)
+    private TestCloud(string letter, string directory, (string File, string Name) login)
     {
         _letter = letter;
         _nfs = directory + "-nfs";
+        _login = login;
         Site = new FieldSite(letter, directory);
-        Session = Open(letter);
+        Session = Open(login);
         Clients = new CloudClients(Session);
     }
 
@@ -38,10 +40,13 @@ internal sealed class TestCloud : IAsyncDisposable
     private string Folder => Path.Combine(Testbed.Folder, _letter);
     public string Libvirt => $"qemu+unix:///system?socket={Path.Combine(Folder, "libvirt", "libvirt-sock")}";
 
-    public static async Task<TestCloud> StartAsync(string letter, string tag, CancellationToken ct)
+    /// <param name="project">Null: the project `lifeboat`.</param>
+    public static async Task<TestCloud> StartAsync(
+        string letter, string tag, CancellationToken ct, EmptyProject? project = null)
     {
         await Testbed.SettingsAsync($"lifeboat-{letter}", ct);
-        var cloud = new TestCloud(letter, Path.Combine(Testbed.Folder, letter, "shared", tag));
+        var cloud = new TestCloud(letter, Path.Combine(Testbed.Folder, letter, "shared", tag),
+            project is null ? (Testbed.File, $"lifeboat-{letter}") : (project.LoginFile, EmptyProject.Login));
         await cloud.Site.InitAsync(ct);
         cloud.WriteOptions();
         cloud.FindShare();
@@ -125,6 +130,18 @@ internal sealed class TestCloud : IAsyncDisposable
         return found;
     }
 
+    /// <summary>Until the guest's disk has so many bytes: Nova hears of an extended volume some time after Cinder says
+    /// that it is.</summary>
+    public Task UntilSizeAsync(string server, string volume, long bytes, CancellationToken ct) => Patience.UntilAsync(
+        $"volume {volume} of server {server} has {bytes} bytes", async () =>
+        {
+            var disks = XDocument.Parse(await VirshAsync(["dumpxml", server], ct)).Descendants("disk");
+            var target = disks.Single(d => d.Element("serial")?.Value == volume).Element("target")!.Attribute("dev")!;
+            var info = await VirshAsync(["domblkinfo", server, target.Value], ct);
+            return Lines(info).Any(l => l.StartsWith("Capacity:", StringComparison.Ordinal)
+                && l.EndsWith($" {bytes}", StringComparison.Ordinal));
+        });
+
     public async ValueTask DisposeAsync()
     {
         await Site.DisposeAsync();
@@ -133,16 +150,16 @@ internal sealed class TestCloud : IAsyncDisposable
         File.Delete(_nfs);
     }
 
-    private static CloudSession Open(string letter) => new(
+    private static CloudSession Open((string File, string Name) login) => new(
         Lifeboat.Sites.OpenStack.Clouds.CloudsFile.Read(
-            Lifeboat.Sites.OpenStack.Clouds.CloudsSearch.OfThisProcess(Testbed.File), $"lifeboat-{letter}"), null,
+            Lifeboat.Sites.OpenStack.Clouds.CloudsSearch.OfThisProcess(login.File), login.Name), null,
         CloudHttpOptions.Default, TimeProvider.System, NullLoggerFactory.Instance);
 
     private void WriteOptions()
     {
         var options = Testbed.OptionsOf(Site.Directory, _letter) with
         {
-            Cloud = $"lifeboat-{_letter}", CloudsFile = Testbed.File,
+            Cloud = _login.Name, CloudsFile = _login.File,
         };
         var nfs = new VolumePlace { Folder = _nfs, Format = "qcow2" };
         options = options with
