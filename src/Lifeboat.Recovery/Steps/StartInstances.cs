@@ -8,14 +8,17 @@ using Lifeboat.Sites;
 namespace Lifeboat.Recovery.Steps;
 
 /// <summary>
-/// Starts the members from the view, in boot order; a later rank waits until the guest agents of the one before answer.
-/// Needs: the view, boot files and networks. Effect: running instances. Repeated: those that run are left alone.
-/// Undone: they are stopped, copies also removed.
+/// Starts the members from the view, in boot order: those of a rank side by side, since most of a start is waiting for
+/// the site; a later rank waits until the guest agents of the one before answer. Needs: the view, boot files and
+/// networks. Effect: running instances. Repeated: those that run are left alone. Undone: they are stopped, copies also
+/// removed.
 /// </summary>
 /// <param name="InBubble">Copies under another name in the drill's networks; else the instances themselves.</param>
 [Step("start-instances")]
 public sealed record StartInstances(bool InBubble) : IUndoableStep
 {
+    // More would only stand in line at the site.
+    private const int AtOnceMax = 8;
     private static readonly TimeSpan RankLimit = TimeSpan.FromMinutes(5);
 
     public string Describe() => InBubble ? "start copies in the isolated networks" : "start the instances";
@@ -28,12 +31,9 @@ public sealed record StartInstances(bool InBubble) : IUndoableStep
         var ranks = Bootable(group).GroupBy(m => m.BootOrder).OrderBy(r => r.Key).ToList();
         foreach (var rank in ranks)
         {
-            foreach (var member in rank)
-            {
-                await context.Here.StartAsync(RequestFor(context, group, member), ct);
-                started.Add(new(member.Instance, NameOf(context, member), context.Time.GetUtcNow()));
-                context.Report((double)started.Count / ranks.Sum(r => r.Count()), member.Instance);
-            }
+            var (before, all) = (started.Count, ranks.Sum(r => r.Count()));
+            started.AddRange(await StartRankAsync(context, group, rank,
+                (count, name) => context.Report((double)(before + count) / all, name), ct));
             if (rank != ranks[^1]) warnings.AddRange(await WaitForRankAsync(context, rank, ct));
         }
         return new StepOutcome
@@ -42,6 +42,38 @@ public sealed record StartInstances(bool InBubble) : IUndoableStep
             Warnings = warnings,
             Output = new StartedInstances(started),
         };
+    }
+
+    // When one fails, no further one is begun, and those that are under way have ended before it is told: then all that
+    // there is to undo is there.
+    private async Task<IReadOnlyList<StartedInstance>> StartRankAsync(StepContext context, GroupDefinition group,
+        IEnumerable<GroupMember> rank, Action<int, string> tell, CancellationToken ct)
+    {
+        using var places = new SemaphoreSlim(AtOnceMax);
+        var (ended, failed) = (0, false);
+        return await Task.WhenAll(rank.Select(StartAsync));
+
+        async Task<StartedInstance> StartAsync(GroupMember member)
+        {
+            await places.WaitAsync(ct);
+            try
+            {
+                if (Volatile.Read(ref failed))
+                    throw new OperationCanceledException("another start of its rank failed");
+                await context.Here.StartAsync(RequestFor(context, group, member), ct);
+                tell(Interlocked.Increment(ref ended), member.Instance);
+                return new StartedInstance(member.Instance, NameOf(context, member), context.Time.GetUtcNow());
+            }
+            catch
+            {
+                Volatile.Write(ref failed, true);
+                throw;
+            }
+            finally
+            {
+                places.Release();
+            }
+        }
     }
 
     public async Task UndoAsync(StepContext context, CancellationToken ct)

@@ -15,6 +15,7 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
 {
     private readonly SortedDictionary<string, Entry> _instances = new(StringComparer.Ordinal);
     private readonly List<string> _calls = [];
+    private readonly Lock _gate = new();
     private readonly Dictionary<string, Queue<PlannedFault>> _faults = new(StringComparer.Ordinal);
     private const int FirstProcess = 1000;
     private int _lastProcess = FirstProcess;
@@ -24,7 +25,14 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
     /// </summary>
     public int Boots => _lastProcess - FirstProcess;
     /// <summary>E.g. `StartAsync vm1`, in the order they arrived, refused ones too.</summary>
-    public IReadOnlyList<string> Calls => _calls;
+    public IReadOnlyList<string> Calls
+    {
+        get
+        {
+            lock (_gate) return [.. _calls];
+        }
+    }
+
     /// <summary>How long each call takes on the clock; zero: it completes synchronously.</summary>
     public TimeSpan Latency { get; set; }
     public int MemoryFreeMiB { get; set; } = 64 << 10;
@@ -177,13 +185,19 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
 
     private async Task<T> CallAsync<T>(string call, string subject, Func<T> effect, CancellationToken ct)
     {
-        _calls.Add($"{call} {subject}".TrimEnd());
+        lock (_gate) _calls.Add($"{call} {subject}".TrimEnd());
         ct.ThrowIfCancellationRequested();
         if (Latency > TimeSpan.Zero) await Task.Delay(Latency, time, ct);
         PlannedFault? fault = null;
-        if (_faults.TryGetValue(call, out var queue)) queue.TryDequeue(out fault);
-        if (fault is { AfterEffect: false }) throw new SiteException(fault.Fault, $"{name}: {call} was made to fail");
-        var result = effect();
+        T result;
+        // Several callers at once are one after the other here, as at a real site.
+        lock (_gate)
+        {
+            if (_faults.TryGetValue(call, out var queue)) queue.TryDequeue(out fault);
+            if (fault is { AfterEffect: false })
+                throw new SiteException(fault.Fault, $"{name}: {call} was made to fail");
+            result = effect();
+        }
         if (After is not null) await After(call, subject, ct);
         return fault is null ? result
             : throw new SiteException(fault.Fault, $"{name}: the answer of {call} was made to get lost");

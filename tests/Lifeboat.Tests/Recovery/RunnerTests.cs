@@ -43,6 +43,34 @@ public sealed class RunnerTests
         });
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Instances_of_one_rank_start_side_by_side_and_all_are_undone_when_one_fails(bool oneFails)
+    {
+        var world = new RecoveryWorld();
+        var level = RecoveryWorld.Definition with
+        {
+            Version = 2,
+            Members = [.. RecoveryWorld.Definition.Members.Select(m => m with { BootOrder = 0 })],
+        };
+        world.Inside(() => world.B.SetGroupAsync(level, default));
+        world.B.Site.Latency = TimeSpan.FromSeconds(3);
+        if (oneFails) world.B.Site.FailNext(nameof(ISite.StartAsync), SiteFault.NoSpace);
+        IReadOnlyList<string>? asked = null;
+        world.B.Site.After = (call, _, _) =>
+        {
+            if (call == nameof(ISite.StartAsync))
+                asked ??= [.. world.B.Site.Calls.Where(c => c.StartsWith(call, StringComparison.Ordinal))];
+            return Task.CompletedTask;
+        };
+        var run = world.Run(RunKind.Failover, world.B);
+        Assert.Equal(oneFails ? RunState.RolledBack : RunState.Succeeded, run.State);
+        Assert.Equal(["StartAsync db1", "StartAsync web1"], asked);
+        world.Inside(async () => Assert.Equal(oneFails ? 0 : 2,
+            (await world.B.Site.ListAsync(default)).Count(i => i.Power is InstancePower.Running)));
+    }
+
     [Fact]
     public void A_drill_whose_check_fails_fails_after_it_has_cleaned_up()
     {
