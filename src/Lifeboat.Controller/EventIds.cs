@@ -59,6 +59,8 @@ internal static class EventIds
     public const int SignInRefused = 5083;
     public const int TokenRefused = 5081;
     public const int AuditKeyLost = 5082;
+    public const int AccessRulesRead = 5110;
+    public const int AccessRulesRefused = 5111;
     public const int NamesLed = 5088;
     public const int NamesRoundFailed = 5089;
 }

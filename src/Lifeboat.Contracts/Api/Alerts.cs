@@ -40,6 +40,8 @@ public enum AlertKind
     GroupConflict = 18,
     /// <summary>Names of a group do not lead to where its instances run since they were moved.</summary>
     NamesBehind = 25,
+    /// <summary>The file of access rules has faults; the rules from before hold on.</summary>
+    AccessRulesFaulty = 40,
 }
 
 /// <summary>Numbers are stored and never change.</summary>

@@ -57,6 +57,11 @@ public sealed record SiteConfiguration
     public OidcSettings? Oidc { get; init; }
     /// <summary>Absent: tokens of no OpenStack cloud are taken.</summary>
     public KeystoneSettings? Keystone { get; init; }
+    /// <summary>
+    /// A `policy.yaml` in oslo.policy's language, relative to the site's directory: rules in the place of the defaults
+    /// of who may ask which operation. Absent: the defaults hold.
+    /// </summary>
+    public string? AccessRules { get; init; }
 
     /// <summary>
     /// Where the controllers keep what they know: `postgresql://USER@HOST/DATABASE?OPTION=VALUE`, or keywords as Npgsql
@@ -132,6 +137,7 @@ public sealed record SiteConfiguration
             yield return "database is empty; leave it out for the SQLite file, or give postgresql://USER@HOST/DATABASE";
         if (DatabasePasswordFile is not null && Database is null)
             yield return "databasePasswordFile is given and database is not";
+        if (AccessRules is "") yield return "accessRules is empty; leave it out, or name a file";
         foreach (var problem in Rbd?.Problems() ?? []) yield return problem;
         foreach (var problem in Encryption?.Problems() ?? []) yield return problem;
         foreach (var problem in Dns?.Problems() ?? []) yield return problem;
