@@ -16,6 +16,7 @@ using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Names;
+using Lifeboat.Controller.Notifications;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Pruning;
@@ -149,6 +150,8 @@ internal static class ControllerServices
             .AddSingleton<AlertTargets>().AddSingleton<AlertBook>().AddSingleton<SiteMetrics>();
         services.AddSingleton<IAlertSender, WebhookSender>().AddSingleton<IAlertSender, MailSender>();
         services.AddHostedService<AlertCourier>();
+        services.AddSingleton<NotificationPosition>().AddSingleton<NotificationCourier>()
+            .AddHostedService(p => p.GetRequiredService<NotificationCourier>());
         services.AddSingleton<DrillBook>().AddHostedService<DrillSchedule>();
         services.AddSingleton<LevelLedger>().AddSingleton<UsageLedger>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<UsageReports>(p, SiteName(p)));
@@ -157,7 +160,8 @@ internal static class ControllerServices
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<PolicyConflicts>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<GroupConflicts>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NamesBehind>())
-            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<AccessRules>());
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<AccessRules>())
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NotificationCourier>());
         // In this order: what drills came to is noted before alerts are made of it.
         services.AddSingleton<IWatcher>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IWatcher>(p => p.GetRequiredService<LevelLedger>())

@@ -42,6 +42,8 @@ public enum AlertKind
     NamesBehind = 25,
     /// <summary>The file of access rules has faults; the rules from before hold on.</summary>
     AccessRulesFaulty = 40,
+    /// <summary>Notifications wait for a message broker.</summary>
+    NotificationsBehind = 41,
 }
 
 /// <summary>Numbers are stored and never change.</summary>

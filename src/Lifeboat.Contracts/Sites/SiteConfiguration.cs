@@ -62,6 +62,8 @@ public sealed record SiteConfiguration
     /// of who may ask which operation. Absent: the defaults hold.
     /// </summary>
     public string? AccessRules { get; init; }
+    /// <summary>Absent: site events are published to no message broker.</summary>
+    public NotificationSettings? Notifications { get; init; }
 
     /// <summary>
     /// Where the controllers keep what they know: `postgresql://USER@HOST/DATABASE?OPTION=VALUE`, or keywords as Npgsql
@@ -143,6 +145,7 @@ public sealed record SiteConfiguration
         foreach (var problem in Dns?.Problems() ?? []) yield return problem;
         foreach (var problem in Oidc?.Problems() ?? []) yield return problem;
         foreach (var problem in Keystone?.Problems() ?? []) yield return problem;
+        foreach (var problem in Notifications?.Problems() ?? []) yield return problem;
         foreach (var problem in Retention?.Problems() ?? []) yield return problem;
         foreach (var problem in Runs?.Problems() ?? []) yield return problem;
     }
