@@ -32,6 +32,7 @@ internal static class CommandTree
         ["tenant"] = "Tenants: whose groups they are, and how much each may have",
         ["user"] = "Users of this site and what they may do",
         ["token"] = "Tokens that users reach the API with",
+        ["access"] = "Access rules: who may ask which operation of the API",
         ["audit"] = "The audit log: who changed what",
     };
 

@@ -10,7 +10,8 @@ internal static class DryRuns
     /// <summary>They show something and change nothing.</summary>
     public static readonly IReadOnlySet<string> Read = new HashSet<string>(StringComparer.Ordinal)
     {
-        "agent list", "alert deliveries", "alert list", "alert target list", "application list", "application points",
+        "access check", "access rules", "access sample", "agent list", "alert deliveries", "alert list",
+        "alert target list", "application list", "application points",
         "audit list", "audit verify", "completion", "controller list", "db backup", "db check", "doctor",
         "evacuation get", "evacuation list",
         "event watch", "export", "followup list", "group digest", "group divergence", "group get", "group list",

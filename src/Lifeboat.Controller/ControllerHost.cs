@@ -6,6 +6,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Access;
+using Lifeboat.Controller.Access.Rules;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Api.Description;
 using Lifeboat.Controller.Api.Requests;
@@ -190,6 +191,7 @@ public static class ControllerHost
         app.Services.GetRequiredService<TenantEndpoints>().Map(routes);
         app.Services.GetRequiredService<UserEndpoints>().Map(routes);
         app.Services.GetRequiredService<AuditEndpoints>().Map(routes);
+        app.Services.GetRequiredService<AccessEndpoints>().Map(routes);
         app.Services.GetRequiredService<PolicyEndpoints>().Map(routes);
         app.Services.GetRequiredService<DeclarationEndpoints>().Map(routes);
         app.Services.GetRequiredService<HealthEndpoints>().Map(routes);
@@ -200,6 +202,7 @@ public static class ControllerHost
         app.MapFallback("{*path}", context => UnmatchedRequests.RefuseAsync(context,
             app.Services.GetRequiredService<EndpointDataSource>())).Needs([.. RoleRights.All]);
         EndpointRights.ThrowIfMissing(((IEndpointRouteBuilder)app).DataSources);
+        app.Services.GetRequiredService<AccessRules>().Begin(((IEndpointRouteBuilder)app).DataSources);
         // Said here, else the endpoints are known only once the controller listens, and it is described without that.
         app.UseEndpoints(_ => { });
     }

@@ -2,6 +2,7 @@
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Access;
+using Lifeboat.Controller.Access.Rules;
 using Lifeboat.Controller.Alerts;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Api.Requests;
@@ -15,6 +16,7 @@ using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Leases;
 using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Names;
+using Lifeboat.Controller.Notifications;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Policies;
 using Lifeboat.Controller.Pruning;
@@ -121,7 +123,8 @@ internal static class ControllerServices
         services.AddSingleton<SecretStore>().AddSingleton<AuditLog>().AddSingleton<AuditTrail>()
             .AddSingleton<TenantStore>().AddSingleton<UserStore>().AddSingleton<ApiTokenStore>()
             .AddSingleton<PriceStore>();
-        services.AddSingleton<TryLimit>().AddSingleton<Users>().AddSingleton<Callers>().AddSingleton<ApiTokens>();
+        services.AddSingleton<TryLimit>().AddSingleton<Users>().AddSingleton<Callers>().AddSingleton<ApiTokens>()
+            .AddSingleton<AccessRules>().AddSingleton<AccessVerdicts>().AddSingleton<AccessEndpoints>();
         services.AddSingleton<InstanceTenants>().AddSingleton<TenantScope>().AddSingleton<TenantQuotas>()
             .AddSingleton<TenantCaps>().AddSingleton<GroupOwnership>().AddSingleton<TenantCatalog>();
         // The site's own tokens come first: they are not handed to anybody else.
@@ -147,6 +150,8 @@ internal static class ControllerServices
             .AddSingleton<AlertTargets>().AddSingleton<AlertBook>().AddSingleton<SiteMetrics>();
         services.AddSingleton<IAlertSender, WebhookSender>().AddSingleton<IAlertSender, MailSender>();
         services.AddHostedService<AlertCourier>();
+        services.AddSingleton<NotificationPosition>().AddSingleton<NotificationCourier>()
+            .AddHostedService(p => p.GetRequiredService<NotificationCourier>());
         services.AddSingleton<DrillBook>().AddHostedService<DrillSchedule>();
         services.AddSingleton<LevelLedger>().AddSingleton<UsageLedger>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<UsageReports>(p, SiteName(p)));
@@ -154,7 +159,9 @@ internal static class ControllerServices
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<PolicyConflicts>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<GroupConflicts>())
-            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NamesBehind>());
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NamesBehind>())
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<AccessRules>())
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NotificationCourier>());
         // In this order: what drills came to is noted before alerts are made of it.
         services.AddSingleton<IWatcher>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IWatcher>(p => p.GetRequiredService<LevelLedger>())

@@ -59,6 +59,11 @@ internal static class EventIds
     public const int SignInRefused = 5083;
     public const int TokenRefused = 5081;
     public const int AuditKeyLost = 5082;
+    public const int AccessRulesRead = 5110;
+    public const int AccessRulesRefused = 5111;
+    public const int BrokerNotReached = 5112;
+    public const int BrokerReached = 5113;
+    public const int NotificationRoundFailed = 5114;
     public const int NamesLed = 5088;
     public const int NamesRoundFailed = 5089;
 }

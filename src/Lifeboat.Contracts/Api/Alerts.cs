@@ -42,6 +42,10 @@ public enum AlertKind
     NamesBehind = 25,
     /// <summary>An evacuation waits for somebody, or ended and left groups where they were.</summary>
     EvacuationUnfinished = 30,
+    /// <summary>The file of access rules has faults; the rules from before hold on.</summary>
+    AccessRulesFaulty = 40,
+    /// <summary>Notifications wait for a message broker.</summary>
+    NotificationsBehind = 41,
 }
 
 /// <summary>Numbers are stored and never change.</summary>

@@ -42,6 +42,14 @@ public sealed partial class ControllerClient
     public Task RevokeApiTokenAsync(string id, CancellationToken ct) =>
         TellAsync(HttpMethod.Delete, $"v1/tokens/{Escape(id)}", null, ct);
 
+    /// <summary>By which rules the API lets whom do what.</summary>
+    public Task<AccessRulesInfo> AccessRulesAsync(CancellationToken ct) =>
+        AskAsync<AccessRulesInfo>(HttpMethod.Get, "v1/access/rules", null, ct);
+
+    /// <summary>Whom the rules would let, and which decided.</summary>
+    public Task<IReadOnlyList<AccessVerdict>> CheckAccessAsync(AccessCheckRequest request, CancellationToken ct) =>
+        AskAsync<IReadOnlyList<AccessVerdict>>(HttpMethod.Post, "v1/access/check", request, ct);
+
     /// <summary>Newest first.</summary>
     /// <param name="before">Only rows with a lower number; null: from the newest.</param>
     /// <param name="limit">1 to 1000.</param>

@@ -57,6 +57,13 @@ public sealed record SiteConfiguration
     public OidcSettings? Oidc { get; init; }
     /// <summary>Absent: tokens of no OpenStack cloud are taken.</summary>
     public KeystoneSettings? Keystone { get; init; }
+    /// <summary>
+    /// A `policy.yaml` in oslo.policy's language, relative to the site's directory: rules in the place of the defaults
+    /// of who may ask which operation. Absent: the defaults hold.
+    /// </summary>
+    public string? AccessRules { get; init; }
+    /// <summary>Absent: site events are published to no message broker.</summary>
+    public NotificationSettings? Notifications { get; init; }
 
     /// <summary>
     /// Where the controllers keep what they know: `postgresql://USER@HOST/DATABASE?OPTION=VALUE`, or keywords as Npgsql
@@ -132,11 +139,13 @@ public sealed record SiteConfiguration
             yield return "database is empty; leave it out for the SQLite file, or give postgresql://USER@HOST/DATABASE";
         if (DatabasePasswordFile is not null && Database is null)
             yield return "databasePasswordFile is given and database is not";
+        if (AccessRules is "") yield return "accessRules is empty; leave it out, or name a file";
         foreach (var problem in Rbd?.Problems() ?? []) yield return problem;
         foreach (var problem in Encryption?.Problems() ?? []) yield return problem;
         foreach (var problem in Dns?.Problems() ?? []) yield return problem;
         foreach (var problem in Oidc?.Problems() ?? []) yield return problem;
         foreach (var problem in Keystone?.Problems() ?? []) yield return problem;
+        foreach (var problem in Notifications?.Problems() ?? []) yield return problem;
         foreach (var problem in Retention?.Problems() ?? []) yield return problem;
         foreach (var problem in Runs?.Problems() ?? []) yield return problem;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Storage;
@@ -99,8 +100,11 @@ internal sealed partial class ApiTokens(ApiTokenStore store, UserStore users, Tr
             token.Rights is { } only ? [.. user.Rights.Intersect(only)] : user.Rights, "token", IsLocalUser: true)
         {
             IsLimited = token.Rights is not null,
+            Roles = [.. user.Roles.Select(JsonName)],
         };
     }
+
+    private static string JsonName(Role role) => JsonNamingPolicy.KebabCaseLower.ConvertName(role.ToString());
 
     private ProblemException Over(string id, string why, string address)
     {

@@ -17,12 +17,22 @@ internal sealed record Identity(string Name, string? Tenant, IReadOnlyList<Right
     /// <summary>The token has these rights only, whatever its user is given later.</summary>
     public bool IsLimited { get; init; }
 
+    /// <summary>As whoever made the token calls them; access rules name them.</summary>
+    public IReadOnlyList<string> Roles { get; init; } = [];
+
+    /// <summary>Null: the token is none of a cloud.</summary>
+    public CloudIdentity? Cloud { get; init; }
+
     /// <summary>Whoever may open the unix socket: the file's permissions are the identity.</summary>
     public static readonly Identity Local = new("local", null, RoleRights.All, "socket");
 
     /// <summary>As logs and reports write it.</summary>
     public string FullName => Tenant is null ? Name : $"{Tenant}/{Name}";
 }
+
+/// <summary>Who somebody is in a cloud; a token that is of no project lacks those of the project.</summary>
+internal sealed record CloudIdentity(string UserId, string UserName, string? UserDomainId, string? ProjectId,
+    string? ProjectName, string? ProjectDomainId);
 
 /// <summary>Who asks, for whom, and from where. Every request of `/v1` has one.</summary>
 /// <param name="Tenant">The one tenant that the request is about; null: all of them, the caller is of the

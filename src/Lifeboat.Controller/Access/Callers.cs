@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Controller.Access.Rules;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Microsoft.AspNetCore.Http;
@@ -10,7 +11,7 @@ using Microsoft.Extensions.Primitives;
 namespace Lifeboat.Controller.Access;
 
 /// <summary>Turns a request into its caller.</summary>
-internal sealed class Callers(IReadOnlyList<ITokenReader> readers, TenantStore tenants)
+internal sealed class Callers(IReadOnlyList<ITokenReader> readers, TenantStore tenants, AccessRules rules)
 {
     private const string Scheme = "Bearer ";
 
@@ -25,19 +26,27 @@ internal sealed class Callers(IReadOnlyList<ITokenReader> readers, TenantStore t
     }
 
     /// <summary>Of an answer that goes on for long: whether who asked for it may still have it.</summary>
-    /// <returns>False: the token was revoked or is over, or its user has lost the right, since it began.</returns>
+    /// <returns>False: the token was revoked or is over, or its user has lost what lets, since it began.</returns>
     /// <exception cref="ProblemException">Whoever made the token cannot be asked.</exception>
-    public async Task<bool> StillMayAsync(HttpContext context, Right right)
+    public async Task<bool> StillMayAsync(HttpContext context)
     {
         try
         {
-            return await OfAsync(context, needed: true) is { } caller && caller.Has(right);
+            return await OfAsync(context, needed: true) is { } caller && rules.Lets(context, caller);
         }
         catch (ProblemException e) when (e.Reason is ReasonCode.NotAuthenticated or ReasonCode.TokenExpired
             or ReasonCode.TenantUnknown)
         {
             return false;
         }
+    }
+
+    /// <exception cref="ProblemException">NotAuthenticated, TokenExpired, IdentityUnavailable.</exception>
+    public async Task<Identity> WhoseAsync(string token, string address, CancellationToken ct)
+    {
+        foreach (var reader in readers)
+            if (await reader.ReadAsync(token, address, ct) is { } identity) return identity;
+        throw Stranger("The token is none that this site knows.");
     }
 
     /// <summary>Over the unix socket, which has no address.</summary>
@@ -52,10 +61,7 @@ internal sealed class Callers(IReadOnlyList<ITokenReader> readers, TenantStore t
     private async Task<Identity?> IdentityOfAsync(HttpContext context, string address)
     {
         if (IsLocal(context)) return Identity.Local;
-        if (TokenOf(context.Request) is not { } token) return null;
-        foreach (var reader in readers)
-            if (await reader.ReadAsync(token, address, context.RequestAborted) is { } identity) return identity;
-        throw Stranger("The token is none that this site knows.");
+        return TokenOf(context.Request) is { } token ? await WhoseAsync(token, address, context.RequestAborted) : null;
     }
 
     private string? TenantOf(HttpContext context, Identity identity)

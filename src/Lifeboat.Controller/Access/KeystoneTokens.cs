@@ -78,19 +78,32 @@ internal sealed class KeystoneTokens(KeystoneSettings settings, TenantStore tena
             var expires = token.GetProperty("expires_at").GetDateTimeOffset();
             var (tenant, problem) = isOfSite ? (null, null) : TenantOf(token);
             if (problem is not null) return new Answer(null, problem, expires);
-            var roles = token.GetProperty("roles").EnumerateArray()
-                .Select(r => RoleOf(r.GetProperty("name").GetString()!)).OfType<Role>()
+            var named = token.GetProperty("roles").EnumerateArray().Select(r => r.GetProperty("name").GetString()!)
+                .ToList();
+            var roles = named.Select(RoleOf).OfType<Role>()
                 .Select(r => isOfSite || !RoleRights.IsOfSite(r) ? r : Role.Manager);
             var domain = user.GetProperty("domain").GetProperty("id").GetString();
             var name = $"keystone:{user.GetProperty("name").GetString()}@{domain}";
-            return new Answer(new Identity(name, tenant, RoleRights.Effective(roles, [], []), "keystone"), null,
-                expires);
+            return new Answer(new Identity(name, tenant, RoleRights.Effective(roles, [], []), "keystone")
+            {
+                Roles = named,
+                Cloud = CloudOf(user, token),
+            }, null, expires);
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException
             or FormatException)
         {
             throw Strange(e.Message);
         }
+    }
+
+    private static CloudIdentity CloudOf(JsonElement user, JsonElement token)
+    {
+        var project = token.TryGetProperty("project", out var of) ? of : (JsonElement?)null;
+        return new CloudIdentity(Text(user, "id")!, Text(user, "name")!, Text(user.GetProperty("domain"), "id"),
+            Text(project, "id"), Text(project, "name"), Text(project?.GetProperty("domain"), "id"));
+
+        static string? Text(JsonElement? of, string name) => of?.GetProperty(name).GetString();
     }
 
     // Whoever has such a token is told why it does not do: Keystone has said that it is theirs.

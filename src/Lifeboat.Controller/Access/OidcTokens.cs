@@ -59,7 +59,10 @@ internal sealed class OidcTokens(OidcSettings settings, TenantStore tenants, Tim
         }
         var roles = Values(claims, settings.RolesClaim).Select(RoleOf).OfType<Role>()
             .Where(r => tenant is null || !RoleRights.IsOfSite(r));
-        return new Identity($"oidc:{name}", tenant, RoleRights.Effective(roles, [], []), "oidc");
+        return new Identity($"oidc:{name}", tenant, RoleRights.Effective(roles, [], []), "oidc")
+        {
+            Roles = Values(claims, settings.RolesClaim),
+        };
     }
 
     private Role? RoleOf(string value) => settings.Roles.Count > 0

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
-using Lifeboat.Protection;
 using Lifeboat.Protection.Plans;
-using Lifeboat.Recovery.Runs;
-using Microsoft.AspNetCore.Http;
 
 namespace Lifeboat.Controller.Access;
 
@@ -22,13 +18,4 @@ internal static class RunRights
         RunKind.Reprotect or RunKind.Resolve => [Right.Commit],
         RunKind.Failback => [Right.Failover, Right.Commit],
     };
-
-    /// <exception cref="ProblemException">NotAllowed; InvalidRequest.</exception>
-    public static void Require(HttpContext http, RunKind kind, string group)
-    {
-        if (!Enum.IsDefined(kind))
-            throw new ProblemException(ReasonCode.InvalidRequest, $"kind is {(int)kind}; there is no such kind of run");
-        Caller.Of(http).Require(Of(kind));
-        AuditTrail.Note(http, $"{RunRules.Name(kind)} of {group}");
-    }
 }

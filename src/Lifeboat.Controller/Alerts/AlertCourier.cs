@@ -2,7 +2,6 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Leases;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.Retry;
@@ -13,9 +12,8 @@ namespace Lifeboat.Controller.Alerts;
 /// <summary>Takes alerts to their targets: at least once, and never for ever.</summary>
 internal sealed partial class AlertCourier(AlertDeliveries deliveries, AlertTargets targets, TargetSecrets secrets,
     IEnumerable<IAlertSender> senders, ILeases leases, TimeProvider time,
-    ILogger<AlertCourier> logger) : BackgroundService
+    ILogger<AlertCourier> logger) : Courier(leases, "alert-delivery")
 {
-    private static readonly TimeSpan Look = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan AttemptLimit = TimeSpan.FromSeconds(15);
 
     private readonly Dictionary<AlertTargetKind, IAlertSender> _senders = senders.ToDictionary(s => s.Kind);
@@ -32,25 +30,8 @@ internal sealed partial class AlertCourier(AlertDeliveries deliveries, AlertTarg
         .AddTimeout(AttemptLimit)
         .Build();
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                if (leases.TryHold(LeaseName.Site("alert-delivery"))) await RoundAsync(stoppingToken);
-            }
-            catch (Exception e) when (e is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
-            {
-                // The top of a loop: what was not delivered is due again.
-                LogRoundFailed(e);
-            }
-            await deliveries.NewsAsync(Look, stoppingToken);
-        }
-    }
-
     /// <summary>Tries all that is due once; a target that does not take one is not asked for the next.</summary>
-    public async Task RoundAsync(CancellationToken ct)
+    public override async Task RoundAsync(CancellationToken ct)
     {
         var known = targets.All().ToDictionary(t => t.Name);
         await Task.WhenAll(deliveries.Due(time.GetUtcNow()).GroupBy(d => d.Delivery.Target).Select(async waiting =>
@@ -59,6 +40,10 @@ internal sealed partial class AlertCourier(AlertDeliveries deliveries, AlertTarg
                 if (!await DeliverAsync(known.GetValueOrDefault(waiting.Key), delivery, message, ct)) return;
         }));
     }
+
+    protected override Task PauseAsync(CancellationToken ct) => deliveries.NewsAsync(Look, ct);
+
+    protected override void LogFailed(Exception cause) => LogRoundFailed(cause);
 
     private async Task<bool> DeliverAsync(AlertTarget? target, AlertDelivery delivery, AlertMessage message,
         CancellationToken ct)

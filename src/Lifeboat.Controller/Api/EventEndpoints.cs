@@ -38,7 +38,7 @@ internal sealed class EventEndpoints(SiteEvents events, Callers callers, TimePro
         {
             if (time.GetElapsedTime(admitted) >= AliveEvery)
             {
-                if (!await callers.StillMayAsync(http, Right.View)) return;
+                if (!await callers.StillMayAsync(http)) return;
                 admitted = time.GetTimestamp();
             }
             if (happened is not null && !Concerns(happened, caller)) continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
 using Lifeboat.Controller.Access;
+using Lifeboat.Controller.Access.Rules;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Metrics;
 using Lifeboat.Controller.Tenancy;
@@ -14,8 +15,8 @@ namespace Lifeboat.Controller.Api;
 // permissions are the identity); over TLS `/v1` is for who has a token, `/peer` for the controller of a paired site,
 // and `/pair` for anybody, who needs the secret of a pairing token there; over plain HTTP (where the site is told to
 // listen for it) there is only what machines ask of the process. Then the endpoint says which right it needs.
-internal sealed class RequestGate(SiteIdentity identity, Callers callers, TenantScope scope, ProblemResponses problems,
-    AuditTrail trail, SiteMetrics metrics, TimeProvider time)
+internal sealed class RequestGate(SiteIdentity identity, Callers callers, AccessRules rules, TenantScope scope,
+    ProblemResponses problems, AuditTrail trail, SiteMetrics metrics, TimeProvider time)
 {
     private const string PeerKey = "lifeboat.peer";
 
@@ -68,7 +69,7 @@ internal sealed class RequestGate(SiteIdentity identity, Callers callers, Tenant
         if (needed is null or { IsOpen: true }) return;
         if (needed.OfSite && !caller.IsOfSite)
             throw new ProblemException(ReasonCode.NotAllowed, $"{caller.Name} is of a tenant, this is the site's");
-        caller.RequireOne(needed.Any);
+        rules.Require(context, caller, needed);
         await scope.ResolveAsync(context, caller, context.RequestAborted);
     }
 

@@ -2,6 +2,7 @@
 using System.Runtime.CompilerServices;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Access;
+using Lifeboat.Controller.Access.Rules;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Recovery.Reports;
@@ -13,7 +14,8 @@ using Microsoft.AspNetCore.Routing;
 namespace Lifeboat.Controller.Api;
 
 /// <summary>`/v1/runs`: plans, runs, their live events and reports.</summary>
-internal sealed class RunEndpoints(RunHost host, RunStore store, RunFeed feed, ReportFiles reports, Callers callers)
+internal sealed class RunEndpoints(RunHost host, RunStore store, RunFeed feed, ReportFiles reports, Callers callers,
+    AccessRules rules)
 {
     private const string One = "/v1/runs/{run:guid}";
 
@@ -24,7 +26,7 @@ internal sealed class RunEndpoints(RunHost host, RunStore store, RunFeed feed, R
         routes.MapPost("/v1/groups/{group}/runs", async (HttpContext http, string group, StartRunRequest request,
             CancellationToken ct) =>
         {
-            RunRights.Require(http, request.Kind, group);
+            rules.RequireRun(http, request.Kind, group);
             var run = await host.StartAsync(group, request, Caller.Of(http).Name, ct);
             return Results.Accepted($"/v1/runs/{run.Id}", feed.Describe(run));
         }).Needs(RunRights.Any);
@@ -48,7 +50,7 @@ internal sealed class RunEndpoints(RunHost host, RunStore store, RunFeed feed, R
     {
         await foreach (var info in feed.WatchAsync(run, () => host.GetAsync(run, ct), ct))
         {
-            if (!await callers.StillMayAsync(http, Right.View)) yield break;
+            if (!await callers.StillMayAsync(http)) yield break;
             yield return info;
         }
     }
@@ -82,7 +84,7 @@ internal sealed class RunEndpoints(RunHost host, RunStore store, RunFeed feed, R
     private async Task RequireAsync(HttpContext http, Guid id, CancellationToken ct)
     {
         var run = await host.GetAsync(id, ct);
-        RunRights.Require(http, run.Kind, run.Group);
+        rules.RequireRun(http, run.Kind, run.Group);
     }
 
     private void MapReports(IEndpointRouteBuilder routes)

@@ -13,6 +13,10 @@ internal sealed class DeclarationFaults
 
     public int Count => _faults.Count;
 
+    /// <summary>By line and column.</summary>
+    public IReadOnlyList<ProblemFault> All =>
+        [.. _faults.Select(f => f.Fault).Distinct().OrderBy(f => f.At!.Line).ThenBy(f => f.At!.Column)];
+
     /// <summary>
     /// Names in documents that could not be read. That what they would have declared is not there is no second fault.
     /// </summary>

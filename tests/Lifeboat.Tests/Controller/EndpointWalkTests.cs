@@ -118,27 +118,4 @@ public sealed class EndpointWalkTests(ITestOutputHelper output)
         select new WalkedEndpoint(new HttpMethod(method), WalkedEndpoint.Filled(route),
             endpoint.Metadata.GetMetadata<IAcceptsMetadata>() is not null, rights.IsOpen,
             rights.IsOpen ? [] : [.. RoleRights.All.Except(rights.Any)]);
-
-    /// <param name="Others">All rights but those that it needs.</param>
-    private sealed record WalkedEndpoint(HttpMethod Method, string Path, bool TakesBody, bool IsOpen, Right[] Others)
-    {
-        private static readonly Guid SomeId = Guid.NewGuid();
-
-        public static string Filled(Microsoft.AspNetCore.Routing.Patterns.RoutePattern route) => "/" + string.Join('/',
-            route.PathSegments.Select(s => string.Concat(s.Parts.Select(p => p switch
-            {
-                Microsoft.AspNetCore.Routing.Patterns.RoutePatternParameterPart parameter => parameter.Name switch
-                {
-                    "group" => "shop",
-                    "name" or "instance" => "db1",
-                    "peer" => "b",
-                    "tenant" => "acme",
-                    _ when parameter.ParameterPolicies.Any(c => c.Content == "guid") => SomeId.ToString(),
-                    _ => "some",
-                },
-                Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart literal => literal.Content,
-                Microsoft.AspNetCore.Routing.Patterns.RoutePatternSeparatorPart separator => separator.Content,
-                _ => "",
-            }))));
-    }
 }

@@ -21,11 +21,13 @@ internal sealed class TwoSites : IAsyncDisposable
     public AgentNetwork Network { get; }
 
     /// <param name="database">PostgreSQL of b's controllers; null: its SQLite file.</param>
-    public static async Task<TwoSites> StartAsync(bool paired = true, string? database = null)
+    /// <param name="found">What is done to b's directory before anything of it starts.</param>
+    public static async Task<TwoSites> StartAsync(bool paired = true, string? database = null,
+        Action<SitePaths>? found = null)
     {
         var network = new AgentNetwork();
         var sites = new TwoSites(await TestSite.StartAsync("a", network),
-            await TestSite.StartAsync("b", network, database: database), network);
+            await TestSite.StartAsync("b", network, database: database, found: found), network);
         if (paired)
         {
             var token = await sites.B.Client.CreateTokenAsync(Ct);

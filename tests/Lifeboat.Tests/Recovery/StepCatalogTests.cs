@@ -14,7 +14,7 @@ public sealed class StepCatalogTests
     [
         "accept-replica", "acknowledge-fork", "check-both-sites", "check-peer", "check-traces", "check-winner",
         "close-view", "commit", "create-bubble", "cut-clean-point", "delete-bubble", "hold-open", "keep-state",
-        "move-to-native", "open-kept", "open-view", "pick-point", "raise-epoch",
+        "move-to-native", "open-kept", "open-view", "open-ways", "pick-point", "raise-epoch",
         "shut-down-instances", "start-instances", "start-source", "stop-copies", "stop-instances", "stop-source",
         "unpin-point", "update-dns", "verify", "wait-sealed",
     ], StepCatalog.Shipped().Names.Order(StringComparer.Ordinal));
@@ -28,7 +28,10 @@ public sealed class StepCatalogTests
     public void A_step_is_read_back_as_it_was_planned(RunKind kind)
     {
         var catalog = StepCatalog.Shipped();
-        var input = new RunInput(null, ["tcp:22"], kind is RunKind.TestFailover ? TimeSpan.FromMinutes(1) : null, null);
+        var input = new RunInput(null, ["tcp:22"], kind is RunKind.TestFailover ? TimeSpan.FromMinutes(1) : null, null)
+        {
+            Ways = ["db1:80@192.0.2.0/24"],
+        };
         foreach (var planned in RecoveryPlan.For(kind, RecoveryWorld.Definition, input, protectedNow: false))
         {
             var stored = System.Text.Json.JsonSerializer.SerializeToElement(planned.Step, planned.Step.GetType(),

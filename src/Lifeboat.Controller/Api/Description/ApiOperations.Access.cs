@@ -38,6 +38,14 @@ internal static partial class ApiOperations
         },
         new("GET /v1/tokens", "apiTokens", "One's own tokens; all that an administrator may see."),
         new("DELETE /v1/tokens/{token}", "revokeApiToken", "Ends a token at once.") { Status = 204 },
+        new("GET /v1/access/rules", "accessRules",
+            "By which rules the API lets whom do what, and what is wrong with the file that changes them."),
+        new("POST /v1/access/check", "checkAccess", "Whom the access rules would let, and which decided.",
+            IdentityUnavailable)
+        {
+            ReadsOnly = true,
+            Description = "Of a token, or of somebody who is only described; of one operation, or of all.",
+        },
         new("GET /v1/audit", "audit", "Who changed what, newest first."),
         new("GET /v1/audit/verify", "verifyAudit",
             "Looks through the whole audit log, and names the first row that does not fit."),

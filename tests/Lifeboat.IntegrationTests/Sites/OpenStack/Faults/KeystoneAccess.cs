@@ -19,7 +19,7 @@ namespace Lifeboat.IntegrationTests.Sites.OpenStack.Faults;
 [Collection(LifeCollection.Name)]
 public sealed class KeystoneAccess
 {
-    private const string Name = "lb-token";
+    private const string Name = "lb-token", Rules = "policy.yaml";
     private static readonly TimeSpan Kept = TimeSpan.FromSeconds(61);
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -36,6 +36,7 @@ public sealed class KeystoneAccess
             await PrepareAsync(site, proxy);
             var keystone = new Tokens(proxy.Keystone);
             await ProjectsAndRolesAsync(site, project, keystone);
+            await RulesAsync(site, keystone);
             await OthersAsync(site, project, keystone, proxy);
             await KeystoneDownAsync(site, keystone, proxy);
             await ByCatalogueAsync(site, project, proxy);
@@ -53,7 +54,9 @@ public sealed class KeystoneAccess
         await site.InitAsync(Ct);
         var file = JsonNode.Parse(await File.ReadAllTextAsync(site.Paths.Configuration, Ct))!;
         file["keystone"] = new JsonObject { ["url"] = proxy.Keystone.ToString().TrimEnd('/') };
+        file["accessRules"] = Rules;
         await File.WriteAllTextAsync(site.Paths.Configuration, file.ToJsonString(), Ct);
+        await File.WriteAllTextAsync(Path.Combine(site.Directory, Rules), "{}\n", Ct);
         await site.StartAsync(Ct);
         var password = Path.Combine(site.Directory, "password");
         await File.WriteAllTextAsync(password, "a long enough one", Ct);
@@ -92,6 +95,30 @@ public sealed class KeystoneAccess
         var all = await ofSite.CallerAsync(Ct);
         Assert.Null(all.Tenant);
         Assert.Equal(["of-lb-token", "of-other"], (await ofSite.UsersAsync(Ct)).Select(u => u.Name).Order());
+    }
+
+    // Rules name what Keystone says of a token, and show no more than its project's.
+    private static async Task RulesAsync(FieldSite site, Tokens keystone)
+    {
+        var file = Path.Combine(site.Directory, Rules);
+        await File.WriteAllTextAsync(file, "\"lifeboat:users:users\": \"role:member and user_domain_id:default and "
+            + "project_id:%(project_id)s\"\n", Ct);
+        await Task.Delay(TimeSpan.FromSeconds(1.1), Ct);
+        var token = await keystone.TakeAsync($"{Name}-member", Tokens.Project(Name));
+        using var member = Client(site, token);
+        Assert.Equal([$"of-{Name}"], (await member.UsersAsync(Ct)).Select(u => u.Name));
+        using var reader = Client(site, await keystone.TakeAsync($"{Name}-reader", Tokens.Project(Name)));
+        await RefusedAsync(ReasonCode.NotAllowed, "the access rules do not let", () => reader.UsersAsync(Ct));
+        var shown = Path.Combine(site.Directory, "token");
+        await File.WriteAllTextAsync(shown, token, Ct);
+        File.SetUnixFileMode(shown, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var verdict = await site.RunAsync(["access", "check", "lifeboat:users:users", "--token-file", shown,
+            "--target", "project_id=another"], Ct);
+        Assert.Equal(ReasonCode.NotAllowed, verdict.Reason);
+        Assert.Contains("project_id:%(project_id)s does not hold", verdict.Output);
+        await File.WriteAllTextAsync(file, "{}\n", Ct);
+        await Task.Delay(TimeSpan.FromSeconds(1.1), Ct);
+        await RefusedAsync(ReasonCode.NotAllowed, "Administer", () => member.UsersAsync(Ct));
     }
 
     private static async Task OthersAsync(FieldSite site, TestProject project, Tokens keystone, CloudProxy proxy)
