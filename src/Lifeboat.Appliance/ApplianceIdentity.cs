@@ -7,8 +7,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace Lifeboat.Appliance;
 
 /// <summary>
-/// The key of this appliance, made at its start and nowhere but in its memory, and whom it lets write: controllers of the
-/// site whose CA it was told.
+/// The key of this appliance, made at its start and nowhere but in its memory, and whom it lets write: controllers of
+/// the site whose CA it was told.
 /// </summary>
 internal sealed class ApplianceIdentity : IDisposable
 {

@@ -5,9 +5,9 @@ using Lifeboat.Nbd;
 namespace Lifeboat.Appliance;
 
 /// <summary>
-/// Serves the volumes that are in this server, as they come and go, to controllers of the site. A volume has one client:
-/// a newer one ends the older one, and begins when nothing of that is under way any more. A client that says nothing for
-/// a while is gone.
+/// Serves the volumes that are in this server, as they come and go, to controllers of the site. A volume has one
+/// client: a newer one ends the older one, and begins when nothing of that is under way any more. A client that says
+/// nothing for a while is gone.
 /// </summary>
 internal sealed class ApplianceServer : IAsyncDisposable
 {

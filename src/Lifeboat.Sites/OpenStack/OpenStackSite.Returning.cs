@@ -30,8 +30,9 @@ internal sealed partial class OpenStackSite : IWritesOverDisks
     // What appliances write cannot be written over while a server has it.
     private bool Returns(NovaServer server, StartRequest request, string digest) => request.Bubble is null
         && (IsReturned(server, digest) || IsHome(server, request.Description)
-            || _appliances is null && ServerNames.Tagged(server) is not null && !IsSame(server, digest) && server.Status == "SHUTOFF"
-            && request.Disks.Count > 0 && request.Disks.All(d => d is { Held: true, ViewSocket: not null }));
+            || _appliances is null && ServerNames.Tagged(server) is not null && !IsSame(server, digest)
+            && server.Status == "SHUTOFF" && request.Disks.Count > 0
+            && request.Disks.All(d => d is { Held: true, ViewSocket: not null }));
 
     private static bool IsReturned(NovaServer server, string digest) =>
         server.Metadata?.GetValueOrDefault(ReturnedKey) == digest;

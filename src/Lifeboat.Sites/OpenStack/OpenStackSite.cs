@@ -36,6 +36,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     private readonly ServerBuilder _builder;
     private readonly VolumeBuilder _volumes;
     private readonly ApplianceServers? _appliances;
+    private readonly CancellationTokenSource _closed = new();
     private readonly Bubbles _bubbles;
     private readonly ServerGuests _guests;
     private readonly ServerWait _wait;
@@ -72,15 +73,15 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _bubbles = new Bubbles(_cloud, _networks, time);
         _guests = new ServerGuests(_options.Libvirt, time, logs.CreateLogger<ServerGuests>());
         _wait = new ServerWait(_cloud.Nova, time);
+        // Ends when the site is closed.
+        _ = _appliances?.RunAsync(_closed.Token);
         _time = time;
         _logger = logs.CreateLogger<OpenStackSite>();
     }
 
     public Task<IReadOnlyList<SiteInstance>> ListAsync(CancellationToken ct) => AskAsync(async () =>
     {
-        var servers = await _cloud.Nova.ServersAsync(ct);
-        if (_appliances is not null) await _appliances.TendAsync(servers, ct);
-        var named = ServerNames.Of(servers);
+        var named = ServerNames.Of(await _cloud.Nova.ServersAsync(ct));
         var project = await SurroundingsAsync(ct);
         var all = new List<SiteInstance>();
         foreach (var (name, server) in named) all.Add(await DescribeAsync(name, server, project, ct));
@@ -131,6 +132,8 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
 
     public void Dispose()
     {
+        _closed.Cancel();
+        _closed.Dispose();
         _session.Dispose();
         _adminSession?.Dispose();
         _building.Dispose();

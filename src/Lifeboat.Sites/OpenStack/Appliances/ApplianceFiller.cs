@@ -22,8 +22,8 @@ internal sealed partial class ApplianceFiller(CloudClients cloud, ApplianceServe
     private static readonly TimeSpan MarkEvery = TimeSpan.FromSeconds(10);
 
     /// <summary>When it returns the volume has the view's content, durable, and is in no appliance.</summary>
-    /// <exception cref="SiteException">CloudUnavailable: appliances are lost again and again; Refused: the view cannot be
-    /// read.</exception>
+    /// <exception cref="SiteException">CloudUnavailable: appliances are lost again and again; Refused: the view cannot
+    /// be read.</exception>
     public async Task FillAsync(CinderVolume volume, DiskSource from, long sizeBytes, CancellationToken ct)
     {
         var copy = new ViewCopy(from);
@@ -103,8 +103,8 @@ internal sealed partial class ApplianceFiller(CloudClients cloud, ApplianceServe
     private partial void LogResumed(string volumeId, long bytes);
 
     [LoggerMessage(EventIds.ApplianceCopyInterrupted, LogLevel.Warning,
-        "The copy into volume {VolumeId} through appliance {ServerId} was interrupted ({Why}); it goes on behind {Bytes} "
-        + "bytes")]
+        "The copy into volume {VolumeId} through appliance {ServerId} was interrupted ({Why}); it goes on behind "
+        + "{Bytes} bytes")]
     private partial void LogInterrupted(string volumeId, string serverId, string why, long bytes);
 
     [LoggerMessage(EventIds.ApplianceCopied, LogLevel.Information,

@@ -24,8 +24,9 @@ internal sealed class ApplianceImage(CloudClients cloud, string file, BuildLimit
     {
         var start = time.GetTimestamp();
         var digest = await DigestAsync(ct);
-        var made = await MakeOnce.SharedAsync(c => FindAsync(digest, c), c => cloud.Glance.CreateImageAsync(Wanted(digest),
-            c), (i, c) => cloud.Glance.DeleteImageAsync(i.Id, c), i => (i.Id, i.CreatedAt), time, ct);
+        var made = await MakeOnce.SharedAsync(c => FindAsync(digest, c),
+            c => cloud.Glance.CreateImageAsync(Wanted(digest), c),
+            (i, c) => cloud.Glance.DeleteImageAsync(i.Id, c), i => (i.Id, i.CreatedAt), time, ct);
         while (made.Status != "active")
         {
             // Also what an upload that was cut off has left.

@@ -14,10 +14,12 @@ internal sealed partial class ApplianceServers
     {
         if (servers.Any(s => Marks.IsMine(s) && !ApplianceMarks.IsLost(s))) return ([], null);
         var gaps = new List<string>();
-        var flavor = Try(gaps, project.Flavors.Where(f => !f.Disabled), _settings.Flavor, f => f.Id, f => f.Name, "flavor");
+        var flavor = Try(gaps, project.Flavors.Where(f => !f.Disabled), _settings.Flavor, f => f.Id, f => f.Name,
+            "flavor");
         var network = Try(gaps, project.Networks, _settings.Network, n => n.Id, n => n.Name, "network");
         var pool = _settings.FloatingPool is null ? null
-            : Try(gaps, project.Networks.Where(n => n.External), _settings.FloatingPool, n => n.Id, n => n.Name, "floatingPool");
+            : Try(gaps, project.Networks.Where(n => n.External), _settings.FloatingPool, n => n.Id, n => n.Name,
+                "floatingPool");
         if (flavor is not null && flavor.Ram < ApplianceSettings.MemoryMiB)
             gaps.Add($"options.appliances.flavor: '{flavor.Name}' has {flavor.Ram} MiB of memory; "
                 + $"{ApplianceSettings.MemoryMiB} are needed");

@@ -159,8 +159,8 @@ internal sealed partial class ApplianceServers
             }
             if (ApplianceMarks.IsLost(await _cloud.Nova.FindServerAsync(server.Id, ct))) return null;
             if (_time.GetElapsedTime(start) >= _limits.Build)
-                throw new SiteException(SiteFault.CloudUnavailable, $"appliance {built.Name} ({server.Id}) has not told "
-                    + $"its fingerprint on its console within {_limits.Build.TotalSeconds:0} s");
+                throw new SiteException(SiteFault.CloudUnavailable, $"appliance {built.Name} ({server.Id}) has not "
+                    + $"told its fingerprint on its console within {_limits.Build.TotalSeconds:0} s");
         }
     }
 

@@ -5,41 +5,48 @@ using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Sites.OpenStack.Appliances;
 
-// An appliance goes when it had no volume for a while, or is lost; and what hung on it with it. What a controller that was
-// killed has left is found by its marks.
+// An appliance goes when it had no volume for a while, or is lost; and what hung on it with it. What a controller that
+// was killed has left is found by its marks.
 internal sealed partial class ApplianceServers
 {
     private static readonly TimeSpan TendEvery = TimeSpan.FromSeconds(15);
 
     private readonly Dictionary<string, long> _lastUsed = new(StringComparer.Ordinal);
-    private readonly SemaphoreSlim _tending = new(1, 1);
-    private long? _tended;
     private bool _mayBeLeft = true;
 
-    /// <summary>Removes those that are not needed any more. Called at every look at the project.</summary>
-    /// <param name="servers">All of the project, as they were just now.</param>
-    public async Task TendAsync(IReadOnlyList<NovaServer> servers, CancellationToken ct)
+    /// <summary>Until ct: removes those that are not needed any more.</summary>
+    public async Task RunAsync(CancellationToken ct)
     {
-        var mine = servers.Where(Marks.IsMine).ToList();
-        _mayBeLeft |= mine.Count > 0;
-        if (!_mayBeLeft || _tended is { } last && _time.GetElapsedTime(last) < TendEvery
-            || !await _tending.WaitAsync(TimeSpan.Zero, ct)) return;
-        try
+        using var timer = new PeriodicTimer(TendEvery, _time);
+        while (await timer.WaitForNextTickAsync(ct))
         {
-            _tended = _time.GetTimestamp();
-            foreach (var server in mine)
-                if (await IsUnusedAsync(server, ct)) await RetireAsync(server.Id, "", ct);
-            await ClearAddressesAsync(ct);
-            if (_chosen.IsEmpty && (await MineAsync(ct)).Count == 0 && await ClearGroupsAsync(ct)) _mayBeLeft = false;
+            try
+            {
+                await TendAsync(ct);
+            }
+            catch (CloudException e)
+            {
+                LogNotTended(e.Message);
+            }
         }
-        catch (CloudException e)
-        {
-            LogNotTended(e.Message);
-        }
-        finally
-        {
-            _tending.Release();
-        }
+    }
+
+    /// <summary>Removes those that are not needed any more; what hung on them at a later look. Asks nothing of the
+    /// cloud once nothing is left.</summary>
+    /// <returns>True: there is none, and nothing of one.</returns>
+    public async Task<bool> TendAsync(CancellationToken ct)
+    {
+        if (!_mayBeLeft) return true;
+        var mine = await MineAsync(ct);
+        foreach (var server in mine.Where(s => s.TaskState != "deleting"))
+            if (await IsUnusedAsync(server, ct))
+            {
+                await _cloud.Nova.DeleteServerAsync(server.Id, ct);
+                _ready.TryRemove(server.Id, out _);
+                LogRemoved(server.Id);
+            }
+        await ClearAddressesAsync(ct);
+        return mine.Count == 0 && _chosen.IsEmpty && await ClearGroupsAsync(ct) && !(_mayBeLeft = !_chosen.IsEmpty);
     }
 
     private async Task<bool> IsUnusedAsync(NovaServer server, CancellationToken ct)
@@ -56,7 +63,7 @@ internal sealed partial class ApplianceServers
     private async Task RetireAsync(string server, string why, CancellationToken ct)
     {
         _ready.TryRemove(server, out _);
-        if (why.Length > 0) LogLost(server, why);
+        LogLost(server, why);
         await _cloud.Nova.DeleteServerAsync(server, ct);
         await _wait.UntilGoneAsync(server, _limits.Stop, ct);
         await ClearAddressesAsync(ct);

@@ -115,7 +115,7 @@ internal sealed partial class ApplianceServers : IDisposable
     public async Task<string?> FindLossAsync(string server, string volume, CancellationToken ct)
     {
         var now = await _cloud.Nova.FindServerAsync(server, ct);
-        if (ApplianceMarks.IsLost(now)) return $"its server is {now?.Status ?? "gone"}";
+        if (ApplianceMarks.IsLost(now)) return $"its server is {Told(now)}";
         return await _cloud.Cinder.FindVolumeAsync(volume, ct) is { } one && ServerOf(one) == server ? null
             : $"volume {volume} is not in it any more";
     }
@@ -165,7 +165,7 @@ internal sealed partial class ApplianceServers : IDisposable
                         throw new SiteException(SiteFault.Refused,
                             $"volume {volume} is in server '{server.Name}' ({id}), which is no appliance of this site");
                     if (server is not null && ApplianceMarks.IsLost(server))
-                        await RetireAsync(id, $"its server is {server.Status}", ct);
+                        await RetireAsync(id, $"its server is {Told(server)}", ct);
                     else if (server is not null && now.Status == "in-use") return server;
                 }
                 else if (now.Status == "available")
@@ -205,6 +205,7 @@ internal sealed partial class ApplianceServers : IDisposable
                     loads[chosen.Key] = loads.GetValueOrDefault(chosen.Key) + chosen.Count();
                 number = Spreading.Choose(loads, _settings.AtMost, refused);
                 if (number is { } one) _chosen[volume] = one;
+                _mayBeLeft = true;
             }
             finally
             {
@@ -265,6 +266,9 @@ internal sealed partial class ApplianceServers : IDisposable
             return false; // being put in, or its server is about to be lost
         }
     }
+
+    private static string Told(NovaServer? server) => server is null ? "gone"
+        : server.TaskState is { } task ? $"{server.Status}, {task}" : server.Status;
 
     private static string? ServerOf(CinderVolume volume) =>
         volume.Attachments?.Select(a => a.ServerId).FirstOrDefault(s => s is { Length: > 0 });

@@ -2,8 +2,8 @@
 namespace Lifeboat.Sites.OpenStack.Appliances;
 
 /// <summary>
-/// Recovery appliances, which write volumes that this host does not reach: servers of the project with an image of ours.
-/// Said under `options.appliances` in `site.json`; needed when a place in `options.volumes` says `appliance`.
+/// Recovery appliances, which write volumes that this host does not reach: servers of the project with an image of
+/// ours. Said under `options.appliances` in `site.json`; needed when a place in `options.volumes` says `appliance`.
 /// </summary>
 public sealed record ApplianceSettings
 {
@@ -18,15 +18,16 @@ public sealed record ApplianceSettings
     public string Network { get; init; } = "";
     /// <summary>Name or id of the flavor: 1 vCPU, 192 MiB of memory and 1 GiB of disk are enough.</summary>
     public string Flavor { get; init; } = "";
-    /// <summary>Absolute path of the image on this host, as `kit/appliance/image` builds it. It is uploaded to the project
-    /// when it is not there.</summary>
+    /// <summary>Absolute path of the image on this host, as `kit/appliance/image` builds it. It is uploaded to the
+    /// project when it is not there.</summary>
     public string Image { get; init; } = "";
     /// <summary>Name or id of the external network that each gets an address of; null: none, controllers reach the
     /// network itself.</summary>
     public string? FloatingPool { get; init; }
     /// <summary>Availability zones that they are spread over, in turn; empty: the cloud chooses.</summary>
     public IReadOnlyList<string> AvailabilityZones { get; init; } = [];
-    /// <summary>Who may connect, as a range of addresses, besides having to show a certificate; null: anybody.</summary>
+    /// <summary>Who may connect, as a range of addresses, besides having to show a certificate; null:
+    /// anybody.</summary>
     public string? From { get; init; }
     /// <summary>How many there may be at once. Disks that are written at the same time are spread over them.</summary>
     public int AtMost { get; init; } = 2;

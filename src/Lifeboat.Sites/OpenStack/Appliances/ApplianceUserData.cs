@@ -5,7 +5,8 @@ using System.Text;
 
 namespace Lifeboat.Sites.OpenStack.Appliances;
 
-/// <summary>What an appliance is told as user data, and what it says on its console (docs/formats/appliance.md).</summary>
+/// <summary>What an appliance is told as user data, and what it says on its console
+/// (docs/formats/appliance.md).</summary>
 internal static class ApplianceUserData
 {
     private const string Head = "lifeboat-appliance 1";

@@ -27,8 +27,8 @@ internal sealed class ApplianceVolume : IOpenVolume
     public long SizeBytes => _client.Info.Size;
 
     /// <param name="fingerprint">SHA-256 of its certificate, from its console.</param>
-    /// <exception cref="SiteException">CloudUnavailable: it does not answer, or has no such volume (yet); Refused: it is
-    /// not the appliance that is meant, or the volume is too short.</exception>
+    /// <exception cref="SiteException">CloudUnavailable: it does not answer, or has no such volume (yet), or is not the
+    /// one that is meant; Refused: the volume is too short.</exception>
     public static async Task<ApplianceVolume> OpenAsync(IPEndPoint at, string fingerprint, X509Certificate2 own,
         string volume, long sizeBytes, TimeProvider time, CancellationToken ct)
     {

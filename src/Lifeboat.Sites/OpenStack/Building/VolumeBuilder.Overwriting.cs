@@ -16,8 +16,8 @@ internal sealed partial class VolumeBuilder
     {
         var types = volumeTypes.Distinct().ToList();
         foreach (var type in types.Where(IsByAppliance))
-            yield return $"volume type '{type}' is written by appliances, and a volume that its server has can be put into "
-                + "no other: remove the server, and it is built anew";
+            yield return $"volume type '{type}' is written by appliances, and a volume that its server has can be put "
+                + "into no other: remove the server, and it is built anew";
         foreach (var gap in Gaps(types.Where(t => !IsByAppliance(t)))) yield return gap;
     }
 

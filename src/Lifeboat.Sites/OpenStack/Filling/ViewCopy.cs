@@ -7,12 +7,12 @@ using Lifeboat.Nbd;
 namespace Lifeboat.Sites.OpenStack.Filling;
 
 /// <summary>
-/// Copies a view into an open volume: what the view has data for is written, all else is zeroed, up to the volume's end.
-/// Goes from front to back in stretches that are flushed one after the other, so that it can be gone on with.
+/// Copies a view into an open volume: what the view has data for is written, all else is zeroed, up to the volume's
+/// end. Goes from front to back in stretches that are flushed one after the other, so that it can be gone on with.
 /// </summary>
 internal sealed class ViewCopy(DiskSource from)
 {
-    private const long StretchBytes = 128L << 20;
+    private const long StretchBytes = 32L << 20;
     private const int PieceBytes = 1 << 20;
     private const long ZeroBytesMax = 64L << 20;
     private const int InFlight = 8;

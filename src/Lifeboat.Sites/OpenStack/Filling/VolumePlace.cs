@@ -6,7 +6,8 @@ namespace Lifeboat.Sites.OpenStack.Filling;
 
 /// <summary>
 /// Where the volumes of one type lie, as the host of Lifeboat's agent reaches them: in a pool of Ceph, or as files in a
-/// folder; or that it does not, and recovery appliances write them. Said under `options.volumes` in `site.json`, by the type's name.
+/// folder; or that it does not, and recovery appliances write them. Said under `options.volumes` in `site.json`, by the
+/// type's name.
 /// </summary>
 public sealed record VolumePlace
 {
@@ -57,7 +58,7 @@ public sealed record VolumePlace
             yield return $"folder '{Folder}' is no absolute path";
         if (Format is not ("raw" or "qcow2")) yield return $"format is '{Format}'; it must be raw or qcow2";
         if (Folder is null && Format != "raw")
-            yield return "format is of files; images of Ceph are raw, and an appliance has them as its cloud gives them";
+            yield return "format is of files; images of Ceph are raw, and an appliance is given disks";
         foreach (var problem in Rbd?.Problems() ?? []) yield return problem;
     }
 }

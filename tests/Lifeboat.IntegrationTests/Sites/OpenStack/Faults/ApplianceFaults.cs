@@ -12,8 +12,8 @@ using Lifeboat.Testing.Oracle;
 namespace Lifeboat.IntegrationTests.Sites.OpenStack.Faults;
 
 /// <summary>
-/// Whole runs into a project whose storage Lifeboat does not reach, on NFS and in Ceph: the appliance is deleted, and the
-/// controller killed, in the middle of the copy. The run goes on by itself, the oracle's records are all in the volume,
+/// Whole runs into a project whose storage Lifeboat does not reach: the appliance is deleted, and the controller
+/// killed, in the middle of the copy. The run goes on by itself, the oracle's records are all in the volume,
 /// nothing is there twice, and nothing stays.
 /// </summary>
 [Collection(LifeCollection.Name)]
@@ -54,7 +54,8 @@ public sealed class ApplianceFaults(ITestOutputHelper output)
         await FailoverAsync(pair, before);
     }
 
-    // The appliance is deleted as soon as a volume is in it, and the controller killed when the copy goes on in the next.
+    // The appliance is deleted as soon as a volume is in it, and the controller killed when the copy goes on in the
+    // next.
     private async Task DrillAsync(FaultyCloudPair pair, IReadOnlyList<string> before)
     {
         var start = Stopwatch.GetTimestamp();

@@ -104,7 +104,8 @@ internal sealed class TestProject : IAsyncDisposable
     {
         var networks = await Cloud.Neutron.NetworksAsync(ct);
         var pool = networks.First(n => n.External);
-        var router = await Cloud.Neutron.CreateRouterAsync(new NewRouter(Network, Name, new NeutronGateway(pool.Id)), ct);
+        var router = await Cloud.Neutron.CreateRouterAsync(
+            new NewRouter(Network, Name, new NeutronGateway(pool.Id)), ct);
         var subnet = (await Cloud.Neutron.SubnetsAsync(ct)).First(s => s.NetworkId
             == networks.First(n => n.Name == Network && n.ProjectId == Id).Id);
         await Cloud.Neutron.AddInterfaceAsync(router.Id, new RouterInterface(subnet.Id), ct);
@@ -146,7 +147,10 @@ internal sealed class TestProject : IAsyncDisposable
             ["quota_set"] = new JsonObject { ["ram"] = -1, ["cores"] = -1, ["instances"] = -1 },
         }, ct);
         var lan = await Cloud.Neutron.CreateNetworkAsync(new NewNetwork(Network, Name), ct);
-        await Cloud.Neutron.CreateSubnetAsync(new NewSubnet(Network, lan.Id, "192.168.60.0/24", 4), ct);
+        await Cloud.Neutron.CreateSubnetAsync(new NewSubnet(Network, lan.Id, "192.168.60.0/24", 4)
+        {
+            GatewayIp = "192.168.60.1",
+        }, ct);
     }
 
     /// <summary>What an earlier run that was cut short left too.</summary>

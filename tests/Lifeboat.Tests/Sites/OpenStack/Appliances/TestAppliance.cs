@@ -4,13 +4,14 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Lifeboat.Appliance;
+using Lifeboat.Sites;
 using Lifeboat.Sites.OpenStack.Appliances;
 
 namespace Lifeboat.Tests.Sites.OpenStack.Appliances;
 
 /// <summary>
-/// The program of an appliance, in this process, with files for devices: what sysfs says of them is written as the kernel
-/// writes it. Certificates are as a site has them.
+/// The program of an appliance, in this process, with files for devices: what sysfs says of them is written as the
+/// kernel writes it. Certificates are as a site has them.
 /// </summary>
 internal sealed class TestAppliance : IAsyncDisposable
 {
