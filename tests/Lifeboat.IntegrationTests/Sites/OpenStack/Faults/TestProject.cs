@@ -194,6 +194,9 @@ internal sealed class TestProject : IAsyncDisposable
             await cloud.Glance.DeleteImageAsync(image.Id, ct);
         foreach (var port in await cloud.Neutron.PortsOfProjectAsync(ct))
             if (port.DeviceOwner is null or "") await cloud.Neutron.DeletePortAsync(port.Id, ct);
+        // One that is still being taken out of a server that is gone would come back.
+        while ((await cloud.Cinder.VolumesAsync(ct)).Any(v => v.Status is "in-use" or "detaching"))
+            await Task.Delay(500, ct);
         foreach (var volume in await cloud.Cinder.VolumesAsync(ct))
         {
             await ChangeAsync(CloudApi.BlockStorage, HttpMethod.Post, $"volumes/{volume.Id}/action",
