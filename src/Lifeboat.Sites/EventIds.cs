@@ -46,4 +46,16 @@ internal static class EventIds
     public const int CloudNetworkStays = 7119;
     public const int CloudAdminNotHeard = 7120;
     public const int ServerReturned = 7130;
+    public const int ApplianceMade = 7140;
+    public const int ApplianceReady = 7141;
+    public const int ApplianceLost = 7142;
+    public const int ApplianceRemoved = 7143;
+    public const int ApplianceNotMade = 7144;
+    public const int ApplianceVolumeOpened = 7145;
+    public const int ApplianceVolumeTakenOut = 7146;
+    public const int ApplianceCopyResumed = 7147;
+    public const int AppliancesNotTended = 7148;
+    public const int ApplianceCopied = 7149;
+    public const int ApplianceVolumeNotPutIn = 7150;
+    public const int ApplianceCopyInterrupted = 7151;
 }

@@ -49,6 +49,9 @@ public sealed class NbdConnection
     /// <summary>The client sees the end at once; the thread ends when it leaves the export.</summary>
     public void Close() => Cut(NbdFault.Closed);
 
+    /// <summary>Blocks, on the thread of another connection, until the thread of this one is gone.</summary>
+    internal void WaitForEnd() => ((IAsyncResult)_ended.Task).AsyncWaitHandle.WaitOne();
+
     internal void Start() =>
         new Thread(Run) { IsBackground = true, Name = $"nbd-{Id}" }.Start();
 
@@ -78,6 +81,9 @@ public sealed class NbdConnection
         try
         {
             TcpManners.Apply(_socket);
+            // Of this thread's own receives; one that is over ends the connection.
+            if (_options.SilenceMax > TimeSpan.Zero)
+                _socket.ReceiveTimeout = (int)_options.SilenceMax.TotalMilliseconds;
             Serve();
             closed = Ending(null, "the client disconnected", null);
         }

@@ -110,12 +110,23 @@ public sealed class NbdServer : IAsyncDisposable
     // nobody on the export.
     internal INbdExport? Attach(NbdConnection connection, string exportName)
     {
+        INbdExport? export;
+        List<NbdConnection> former = [];
         lock (_gate)
         {
-            var export = _exports.Find(exportName);
+            export = _exports.Find(exportName);
+            if (export is not null && _options.OneClientPerExport)
+                former = [.. _connections.Values.Where(c => c != connection && c.ExportName == exportName)];
+            // By when they came, so that no two wait for each other.
+            if (former.Any(c => c.Id > connection.Id))
+                throw new NbdException(NbdFault.Closed, "a newer client has the export");
             connection.ExportName = export is null ? null : exportName;
-            return export;
         }
+        foreach (var other in former)
+            other.Close();
+        foreach (var other in former)
+            other.WaitForEnd();
+        return export;
     }
 
     internal INbdExport? Find(string exportName) => _exports.Find(exportName);

@@ -47,6 +47,14 @@ public sealed record NbdServerOptions
     /// </summary>
     public TimeSpan Linger { get; init; } = TimeSpan.FromMicroseconds(50);
 
+    /// <summary>
+    /// A new client of an export ends the others of it, and is let in when nothing of theirs is under way any more.
+    /// </summary>
+    public bool OneClientPerExport { get; init; }
+
+    /// <summary>A client that sends nothing for so long is cut; zero: it may be silent for ever.</summary>
+    public TimeSpan SilenceMax { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Called on the connection's thread after its socket is closed; must not throw.</summary>
@@ -60,6 +68,8 @@ public sealed record NbdServerOptions
             yield return "handshakeTimeout must be positive";
         if (PayloadBytesMax is < 4096 or > NbdLimits.PayloadBytesMax)
             yield return $"payloadBytesMax is {PayloadBytesMax}; allowed is 4096 to {NbdLimits.PayloadBytesMax}";
+        if (SilenceMax < TimeSpan.Zero || SilenceMax > TimeSpan.FromDays(1))
+            yield return "silenceMax must be 0 to 1 day";
         if (Linger < TimeSpan.Zero || Linger > TimeSpan.FromMilliseconds(10))
             yield return "linger must be 0 to 10 ms";
         if (TlsMode != NbdTlsMode.Off && Tls is null)

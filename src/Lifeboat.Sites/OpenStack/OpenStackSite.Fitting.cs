@@ -43,11 +43,20 @@ internal sealed partial class OpenStackSite
             told = await TryPoolsAsync(told, untold, notes, ct);
             plan = CloudMapper.Map(instances, told, _options.Map, isolated);
         }
+        var written = plan.Servers.Where(s => s.Things.Any(t => t.Kind is MappedKind.VolumeType
+            && _options.Volumes.GetValueOrDefault(t.To)?.Appliance is true)).Select(s => s.Instance).ToList();
+        IReadOnlyList<string> missing = [];
+        if (_appliances is not null && written.Count > 0)
+        {
+            (missing, var need) = _appliances.Fit(told, servers);
+            plan = CloudMapper.Map(instances, told with { Appliance = need }, _options.Map, isolated);
+        }
         var named = ServerNames.Of(servers);
         var each = instances.Zip(plan.Servers).SelectMany(i =>
             _volumes.Gaps(i.Second).Concat(isolated ? [] : TakenGaps(i.First, i.Second, named, ports))
                 .Select(g => (i.First.Name, g)));
-        return new SiteFit([.. plan.Gaps, .. SiteFit.Said(each.Concat(room))], [.. plan.Notes, .. notes]);
+        return new SiteFit([.. plan.Gaps, .. SiteFit.Said(each.Concat(room)
+            .Concat(written.SelectMany(i => missing.Select(m => (i, m)))))], [.. plan.Notes, .. notes]);
     }
 
     // What a member of the project is not told, where somebody may be asked who is.

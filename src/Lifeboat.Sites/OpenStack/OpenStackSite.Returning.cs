@@ -27,10 +27,12 @@ internal sealed partial class OpenStackSite : IWritesOverDisks
         ServerNames.Tagged(server) is null && server.Id == description.Cloud?.ServerId;
 
     // The server that a user built is only ever returned to; one of ours can be built anew as well.
-    private static bool Returns(NovaServer server, StartRequest request, string digest) => request.Bubble is null
+    // What appliances write cannot be written over while a server has it.
+    private bool Returns(NovaServer server, StartRequest request, string digest) => request.Bubble is null
         && (IsReturned(server, digest) || IsHome(server, request.Description)
-            || ServerNames.Tagged(server) is not null && !IsSame(server, digest) && server.Status == "SHUTOFF"
-            && request.Disks.Count > 0 && request.Disks.All(d => d is { Held: true, ViewSocket: not null }));
+            || _appliances is null && ServerNames.Tagged(server) is not null && !IsSame(server, digest)
+            && server.Status == "SHUTOFF" && request.Disks.Count > 0
+            && request.Disks.All(d => d is { Held: true, ViewSocket: not null }));
 
     private static bool IsReturned(NovaServer server, string digest) =>
         server.Metadata?.GetValueOrDefault(ReturnedKey) == digest;
@@ -82,7 +84,7 @@ internal sealed partial class OpenStackSite : IWritesOverDisks
             .. disks.Where(d => d.VolumeId is null && wanted.Contains(d.Disk)).Select(d => $"server '{server.Name}' "
                 + $"({server.Id}) is here, and its disk {d.Disk} is no volume, so nothing can be copied into it: "
                 + "remove the server, and it is built anew from volumes"),
-            .. _volumes.Gaps(disks.Select(d => d.Type).OfType<string>()),
+            .. _volumes.OverwritingGaps(disks.Select(d => d.Type).OfType<string>()),
         ];
     }
 
@@ -103,7 +105,7 @@ internal sealed partial class OpenStackSite : IWritesOverDisks
             .. pairs.Where(p => p.Source.ViewSocket is null).Select(p => $"no view is named for disk {p.Disk.Disk}"),
             .. pairs.Where(p => !p.Source.Held).Select(p => $"what disk {p.Disk.Disk} of its server holds may be "
                 + "nowhere else: it was started since it was last copied, or never copied (reprotect copies it)"),
-            .. _volumes.Gaps(pairs.Select(p => p.Disk.Type).OfType<string>()),
+            .. _volumes.OverwritingGaps(pairs.Select(p => p.Disk.Type).OfType<string>()),
         ];
         if (problems.Length > 0)
             throw new SiteException(SiteFault.Refused, $"{request.Instance}: {string.Join("; ", problems)}");

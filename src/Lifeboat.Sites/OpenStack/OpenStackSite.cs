@@ -5,6 +5,7 @@ using System.Text.Json;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Instances;
+using Lifeboat.Sites.OpenStack.Appliances;
 using Lifeboat.Sites.OpenStack.Building;
 using Lifeboat.Sites.OpenStack.Clouds;
 using Lifeboat.Sites.OpenStack.Compute;
@@ -34,6 +35,8 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     private readonly NetworkBuilder _networks;
     private readonly ServerBuilder _builder;
     private readonly VolumeBuilder _volumes;
+    private readonly ApplianceServers? _appliances;
+    private readonly CancellationTokenSource _closed = new();
     private readonly Bubbles _bubbles;
     private readonly ServerGuests _guests;
     private readonly ServerWait _wait;
@@ -59,11 +62,19 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         var limits = new BuildLimits(_options.BuildLimit, _options.StopLimit, _options.VolumeLimit);
         _networks = new NetworkBuilder(_cloud, time, logs.CreateLogger<NetworkBuilder>());
         _builder = new ServerBuilder(_cloud, _networks, limits, time, logs.CreateLogger<ServerBuilder>());
-        _volumes = new VolumeBuilder(_cloud, new VolumeFiller(Path.Combine(Path.GetFullPath(setting.Directory), "run",
-            "volumes"), time), _options.Volumes, limits, time, logs.CreateLogger<VolumeBuilder>());
+        var paths = new SitePaths(Path.GetFullPath(setting.Directory));
+        if (_options.Appliances is { } told)
+            _appliances = new ApplianceServers(_cloud, told, paths, limits, time,
+                logs.CreateLogger<ApplianceServers>());
+        var road = _appliances is null ? null
+            : new ApplianceFiller(_cloud, _appliances, time, logs.CreateLogger<ApplianceFiller>());
+        _volumes = new VolumeBuilder(_cloud, new VolumeFiller(Path.Combine(paths.Run, "volumes"), time), road,
+            _options.Volumes, limits, time, logs.CreateLogger<VolumeBuilder>());
         _bubbles = new Bubbles(_cloud, _networks, time);
         _guests = new ServerGuests(_options.Libvirt, time, logs.CreateLogger<ServerGuests>());
         _wait = new ServerWait(_cloud.Nova, time);
+        // Ends when the site is closed.
+        _ = _appliances?.RunAsync(_closed.Token);
         _time = time;
         _logger = logs.CreateLogger<OpenStackSite>();
     }
@@ -121,9 +132,12 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
 
     public void Dispose()
     {
+        _closed.Cancel();
+        _closed.Dispose();
         _session.Dispose();
         _adminSession?.Dispose();
         _building.Dispose();
+        _appliances?.Dispose();
         foreach (var gate in _gates.Values) gate.Dispose();
     }
 
@@ -167,6 +181,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     private SiteDisk DiskOf(CloudDisk cloud, InstanceDisk disk)
     {
         var place = cloud is { VolumeId: not null, Type: { } type } ? _options.Volumes.GetValueOrDefault(type) : null;
+        if (place?.Appliance is true) place = null; // this host does not reach it
         return new SiteDisk(disk.Name, disk.Name, place?.ImageOf(cloud.VolumeId!), place?.Format, disk.SizeBytes,
             Native: true);
     }

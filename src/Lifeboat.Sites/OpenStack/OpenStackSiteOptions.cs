@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Qemu.Libvirt;
+using Lifeboat.Sites.OpenStack.Appliances;
 using Lifeboat.Sites.OpenStack.Filling;
 using Lifeboat.Sites.OpenStack.Mapping;
 
@@ -24,6 +25,8 @@ public sealed record OpenStackSiteOptions
     public RecoveryMap Map { get; init; } = new();
     /// <summary>Where volumes lie, by the name of their type; a type that is not here cannot be recovered to.</summary>
     public IReadOnlyDictionary<string, VolumePlace> Volumes { get; init; } = new Dictionary<string, VolumePlace>();
+    /// <summary>Those that write volumes of types with `appliance`; null: there are none.</summary>
+    public ApplianceSettings? Appliances { get; init; }
     /// <summary>
     /// Connection URI of the libvirt that the project's servers run in, as the agent reaches it, e.g.
     /// `qemu:///system`; null: servers are not captured, and their guest agents not asked.
@@ -55,5 +58,8 @@ public sealed record OpenStackSiteOptions
             yield return $"options.libvirt is '{Libvirt}'; it must be a connection URI, e.g. qemu:///system";
         foreach (var (type, place) in Volumes)
             foreach (var problem in place.Problems()) yield return $"options.volumes.{type}: {problem}";
+        foreach (var problem in Appliances?.Problems() ?? []) yield return $"options.appliances: {problem}";
+        if (Appliances is null && Volumes.FirstOrDefault(v => v.Value.Appliance).Key is { } written)
+            yield return $"options.volumes.{written} is written by appliances, and options.appliances is missing";
     }
 }

@@ -11,6 +11,16 @@ internal sealed partial class VolumeBuilder
 {
     private const string OverwrittenKey = "lifeboat-overwritten";
 
+    /// <summary>What keeps volumes of these types from being copied into where a server has them.</summary>
+    public IEnumerable<string> OverwritingGaps(IEnumerable<string> volumeTypes)
+    {
+        var types = volumeTypes.Distinct().ToList();
+        foreach (var type in types.Where(IsByAppliance))
+            yield return $"volume type '{type}' is written by appliances, and a volume that its server has can be put "
+                + "into no other: remove the server, and it is built anew";
+        foreach (var gap in Gaps(types.Where(t => !IsByAppliance(t)))) yield return gap;
+    }
+
     /// <summary>Copies the view into the volume, as long as the mark of the request is not on it.</summary>
     public async Task OverwriteAsync(StartRequest request, DiskSource source, string id, string digest,
         CancellationToken ct)

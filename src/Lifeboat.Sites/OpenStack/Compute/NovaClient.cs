@@ -122,6 +122,12 @@ internal sealed class NovaClient(CloudSession session)
     public Task DetachAsync(string server, string volume, CancellationToken ct) =>
         session.DeleteAsync(Nova, $"servers/{Id(server)}/os-volume_attachments/{Id(volume)}", ct);
 
+    /// <summary>What a server wrote to its first serial console, as far as it is kept.</summary>
+    /// <exception cref="CloudException">Conflict: it has not begun yet.</exception>
+    public async Task<string> ConsoleAsync(string id, CancellationToken ct) => (await session.PostAsync(Nova,
+        $"servers/{Id(id)}/action", new JsonObject { ["os-getConsoleOutput"] = new JsonObject() },
+        NovaJson.Default.JsonObject, NovaJson.Default.ConsoleAnswer, ct)).Output;
+
     public Task RebootServerAsync(string id, bool hard, CancellationToken ct) =>
         ActAsync(id, "reboot", new JsonObject { ["type"] = hard ? "HARD" : "SOFT" }, ct);
 

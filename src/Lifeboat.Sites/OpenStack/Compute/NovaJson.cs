@@ -9,6 +9,7 @@ namespace Lifeboat.Sites.OpenStack.Compute;
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(ServerPage))]
 [JsonSerializable(typeof(ServerAnswer))]
+[JsonSerializable(typeof(ConsoleAnswer))]
 [JsonSerializable(typeof(AttachmentPage))]
 [JsonSerializable(typeof(ActionPage))]
 [JsonSerializable(typeof(ActionAnswer))]

@@ -22,11 +22,18 @@ internal sealed record NewServer(string Name, [property: JsonPropertyName("flavo
     /// <summary>From 2.90 on.</summary>
     public string? Hostname { get; init; }
     public string? Description { get; init; }
+    /// <summary>Of ports that Nova makes itself.</summary>
+    public IReadOnlyList<NewServerSecurity>? SecurityGroups { get; init; }
 }
 
+/// <param name="Name">Or the id.</param>
+internal sealed record NewServerSecurity(string Name);
+
 /// <param name="BootIndex">0 boots; -1 does not.</param>
+/// <param name="VolumeSize">GiB of one that Nova makes.</param>
 internal sealed record NewBlockDevice(int BootIndex, string Uuid, string SourceType, string DestinationType,
-    bool DeleteOnTermination, string? DiskBus = null, string? DeviceType = null, string? Tag = null);
+    bool DeleteOnTermination, string? DiskBus = null, string? DeviceType = null, string? Tag = null,
+    int? VolumeSize = null);
 
 internal sealed record SchedulerHints(string Group);
 

@@ -66,6 +66,8 @@ internal sealed record NovaFault(int Code, string Message, string? Details = nul
 
 internal sealed record ServerAnswer(NovaServer Server);
 
+internal sealed record ConsoleAnswer(string Output);
+
 internal sealed record ServerPage(IReadOnlyList<NovaServer> Servers, IReadOnlyList<PageLink>? ServersLinks = null)
     : ICloudPage<NovaServer>
 {

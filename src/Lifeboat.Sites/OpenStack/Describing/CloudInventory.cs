@@ -37,6 +37,9 @@ internal sealed record CloudInventory
     /// <summary>What is here already of instances that are to be built, by instance.</summary>
     public IReadOnlyDictionary<string, HeldThings> Held { get; init; } = new Dictionary<string, HeldThings>();
 
+    /// <summary>Null: none has to be made.</summary>
+    public ApplianceNeed? Appliance { get; init; }
+
     public IEnumerable<NeutronSubnet> SubnetsOf(string network) => Subnets.Where(s => s.NetworkId == network);
 }
 

@@ -6,7 +6,8 @@ namespace Lifeboat.Sites.OpenStack.Filling;
 
 /// <summary>
 /// Where the volumes of one type lie, as the host of Lifeboat's agent reaches them: in a pool of Ceph, or as files in a
-/// folder. Said under `options.volumes` in `site.json`, by the type's name.
+/// folder; or that it does not, and recovery appliances write them. Said under `options.volumes` in `site.json`, by the
+/// type's name.
 /// </summary>
 public sealed record VolumePlace
 {
@@ -15,11 +16,15 @@ public sealed record VolumePlace
     /// <summary>Cinder's file drivers (NFS): absolute path of where the share is mounted here; file
     /// `volume-ID`.</summary>
     public string? Folder { get; init; }
+    /// <summary>Recovery appliances write them (<see cref="Appliances.ApplianceSettings"/>), wherever they
+    /// lie.</summary>
+    public bool Appliance { get; init; }
     /// <summary>Of the files in <see cref="Folder"/>: `raw`, or `qcow2` where Cinder has `nfs_qcow2_volumes`. It is not
     /// guessed: what a guest wrote at the beginning of a raw disk could look like anything.</summary>
     public string Format { get; init; } = "raw";
 
-    /// <summary>Where a volume's content is now, as <see cref="SiteDisk.File"/> has it.</summary>
+    /// <summary>Where a volume's content is now, as <see cref="SiteDisk.File"/> has it; not of those that appliances
+    /// write.</summary>
     internal string ImageOf(string volume)
     {
         var name = $"volume-{volume}";
@@ -47,11 +52,13 @@ public sealed record VolumePlace
 
     public IEnumerable<string> Problems()
     {
-        if (Rbd is null == Folder is null) yield return "say either rbd or folder";
+        if (new[] { Rbd is not null, Folder is not null, Appliance }.Count(said => said) != 1)
+            yield return "say one of rbd, folder and appliance";
         if (Folder is not null && !Path.IsPathFullyQualified(Folder))
             yield return $"folder '{Folder}' is no absolute path";
         if (Format is not ("raw" or "qcow2")) yield return $"format is '{Format}'; it must be raw or qcow2";
-        if (Rbd is not null && Format != "raw") yield return "format is of files; images of Ceph are raw";
+        if (Folder is null && Format != "raw")
+            yield return "format is of files; images of Ceph are raw, and an appliance is given disks";
         foreach (var problem in Rbd?.Problems() ?? []) yield return problem;
     }
 }

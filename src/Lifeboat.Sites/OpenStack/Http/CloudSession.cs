@@ -111,6 +111,10 @@ internal sealed partial class CloudSession : IDisposable
         JsonTypeInfo<TBody> bodyType, CancellationToken ct) =>
         CallAsync(service, method, path, Bytes(body, bodyType), ct);
 
+    /// <summary>Content that is no JSON, to where it is kept.</summary>
+    public Task UploadAsync(CloudApi service, string path, byte[] content, CancellationToken ct) =>
+        CallAsync(service, HttpMethod.Put, path, content, ct, "application/octet-stream");
+
     /// <summary>Removes what may be gone already.</summary>
     public async Task DeleteAsync(CloudApi service, string path, CancellationToken ct)
     {
@@ -133,7 +137,7 @@ internal sealed partial class CloudSession : IDisposable
     }
 
     private async Task<CloudAnswer> CallAsync(CloudApi service, HttpMethod method, string path, byte[]? body,
-        CancellationToken ct)
+        CancellationToken ct, string mediaType = "application/json")
     {
         string? version = null;
         if (service.Versions is { } need) version = $"{need.Header} {await VersionAsync(service, ct)}";
@@ -141,12 +145,12 @@ internal sealed partial class CloudSession : IDisposable
         var root = service.Root(token.Catalog.Endpoint(service, _cloud), token.ProjectId);
         var url = new Uri($"{root.AbsoluteUri.TrimEnd('/')}/{path.TrimStart('/')}");
         var answer = await AuthorisedAsync($"{service.Name} {method} {url.AbsolutePath}", url, method, body, version,
-            ct);
+            ct, mediaType);
         return answer.OrThrow(Changes(method));
     }
 
     private async Task<CloudAnswer> AuthorisedAsync(string about, Uri url, HttpMethod method, byte[]? body,
-        string? version, CancellationToken ct)
+        string? version, CancellationToken ct, string mediaType = "application/json")
     {
         var token = await _keystone.TokenAsync(refused: null, ct);
         var service = _service is null ? null : await _service.TokenAsync(refused: null, ct);
@@ -159,11 +163,11 @@ internal sealed partial class CloudSession : IDisposable
         return await SendAsync(token, service);
 
         Task<CloudAnswer> SendAsync(CloudToken by, CloudToken? with) =>
-            _http.SendAsync(about, () => Request(url, method, body, version, by, with), Changes(method), ct);
+            _http.SendAsync(about, () => Request(url, method, body, mediaType, version, by, with), Changes(method), ct);
     }
 
-    private static HttpRequestMessage Request(Uri url, HttpMethod method, byte[]? body, string? version,
-        CloudToken token, CloudToken? service)
+    private static HttpRequestMessage Request(Uri url, HttpMethod method, byte[]? body, string mediaType,
+        string? version, CloudToken token, CloudToken? service)
     {
         var request = new HttpRequestMessage(method, url);
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
@@ -172,7 +176,7 @@ internal sealed partial class CloudSession : IDisposable
         if (version is not null) request.Headers.Add("OpenStack-API-Version", version);
         if (body is not null) request.Content = new ByteArrayContent(body)
         {
-            Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+            Headers = { ContentType = new MediaTypeHeaderValue(mediaType) },
         };
         return request;
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Lifeboat.Sites.OpenStack.Http;
 
@@ -49,4 +50,5 @@ internal sealed record ImagePage(IReadOnlyList<GlanceImage> Images, string? Next
     RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(ImagePage))]
 [JsonSerializable(typeof(GlanceImage))]
+[JsonSerializable(typeof(JsonObject))]
 internal sealed partial class GlanceJson : JsonSerializerContext;

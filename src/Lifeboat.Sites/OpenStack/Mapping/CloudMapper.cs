@@ -24,6 +24,7 @@ internal static class CloudMapper
             mapped.Add(new ServerMapper(server, cloud, told, needs, isolated).Map());
             if (cloud.Held.TryGetValue(server.Name, out var held)) needs.Has(held);
         }
+        if (cloud.Appliance is { } appliance) needs.Appliance(appliance);
         return new PlanMapping(mapped,
             [.. SiteFit.Said(mapped.SelectMany(m => m.Gaps.Select(g => (m.Instance, g)))), .. needs.Gaps(cloud)],
             needs.Pools);

@@ -28,6 +28,16 @@ internal sealed class Needs
         Add(_compute, "ram", memoryMiB);
     }
 
+    /// <summary>One is enough, so one is asked for.</summary>
+    public void Appliance(ApplianceNeed need)
+    {
+        Who = "a recovery appliance";
+        Server(need.Vcpus, need.MemoryMiB);
+        if (need.RootGiB > 0) Volume(need.RootGiB, null);
+        Network("port", 1);
+        if (need.Pool is { } pool) FloatingAddress(pool);
+    }
+
     /// <param name="type">Name of the volume type here; null: not known.</param>
     public void Volume(int sizeGiB, string? type)
     {

@@ -8,12 +8,14 @@ internal static class Patience
 {
     public static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
 
-    public static async Task UntilAsync(string what, Func<Task<bool>> holds)
+    public static Task UntilAsync(string what, Func<Task<bool>> holds) => UntilAsync(what, Limit, holds);
+
+    public static async Task UntilAsync(string what, TimeSpan limit, Func<Task<bool>> holds)
     {
         var start = Stopwatch.GetTimestamp();
         while (!await holds())
         {
-            Assert.True(Stopwatch.GetElapsedTime(start) < Limit, $"not within {Limit}: {what}");
+            Assert.True(Stopwatch.GetElapsedTime(start) < limit, $"not within {limit}: {what}");
             await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
         }
     }

@@ -27,7 +27,8 @@ public sealed class OpenStackSiteOptionsTests
         foreach (var fault in new[]
         {
             "options.cloud is empty", "options.libvirt is '/run/libvirt/libvirt-sock'", "options.volumeLimit",
-            "options.volumes.neither: say either rbd or folder", "options.volumes.both: say either rbd or folder",
+            "options.volumes.neither: say one of rbd, folder and appliance",
+            "options.volumes.both: say one of rbd, folder and appliance",
             "options.volumes.fast: rbd: pool is 'a/b'", "options.volumes.fast: rbd: user is 'client.cinder'",
             "options.volumes.fast: format is of files", "options.volumes.slow: folder 'mnt' is no absolute path",
             "options.volumes.slow: format is 'vmdk'",

@@ -7,6 +7,7 @@ using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Sites.OpenStack;
 using Lifeboat.Sites.OpenStack.Mapping;
 using Lifeboat.Testing.Field;
 using Lifeboat.Testing.Oracle;
@@ -26,7 +27,11 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
     private static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(6);
     private OracleVm? _vm;
 
-    private FaultyCloudPair(TestProject project, CloudProxy proxy) => (Project, Proxy) = (project, proxy);
+    private readonly Func<OpenStackSiteOptions, OpenStackSiteOptions> _adjust;
+
+    private FaultyCloudPair(TestProject project, CloudProxy proxy,
+        Func<OpenStackSiteOptions, OpenStackSiteOptions>? adjust) =>
+        (Project, Proxy, _adjust) = (project, proxy, adjust ?? (o => o));
 
     public TestProject Project { get; }
     public CloudProxy Proxy { get; }
@@ -34,10 +39,15 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
     public FieldSite B => Pair.B;
     public OracleVm Vm => _vm!;
 
-    public static async Task<FaultyCloudPair> StartAsync(string project, CancellationToken ct)
+    public static async Task<FaultyCloudPair> StartAsync(string project, CancellationToken ct) =>
+        await StartAsync(await TestProject.CreateAsync(project, ct), null, ct);
+
+    /// <param name="made">Goes with the pair.</param>
+    /// <param name="adjust">The driver's options at b.</param>
+    public static async Task<FaultyCloudPair> StartAsync(TestProject made,
+        Func<OpenStackSiteOptions, OpenStackSiteOptions>? adjust, CancellationToken ct)
     {
-        var made = await TestProject.CreateAsync(project, ct);
-        var pair = new FaultyCloudPair(made, await CloudProxy.StartAsync(made.Settings, made.Session, ct));
+        var pair = new FaultyCloudPair(made, await CloudProxy.StartAsync(made.Settings, made.Session, ct), adjust);
         try
         {
             pair.Pair = await FieldPair.StartAsync(FieldPairOptions.Plain with { Prepare = pair.Prepare }, ct);
@@ -151,7 +161,7 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
         };
         var file = JsonNode.Parse(File.ReadAllText(site.Paths.Configuration))!;
         file["driver"] = "openstack";
-        file["options"] = JsonSerializer.SerializeToNode(options, ContractJson.Options);
+        file["options"] = JsonSerializer.SerializeToNode(_adjust(options), ContractJson.Options);
         file["runs"] = new JsonObject { ["outageLimit"] = OutageLimit.ToString() };
         File.WriteAllText(site.Paths.Configuration, file.ToJsonString());
     }

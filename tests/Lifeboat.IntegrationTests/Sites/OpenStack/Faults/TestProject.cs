@@ -98,6 +98,20 @@ internal sealed class TestProject : IAsyncDisposable
         HttpMethod.Patch, $"users/{await IdAsync("user", Name, ct)}",
         new JsonObject { ["user"] = new JsonObject { ["enabled"] = !disabled } }, ct);
 
+    /// <summary>A router between its network and the floating addresses of the site.</summary>
+    /// <returns>The name of their network.</returns>
+    public async Task<string> RouteAsync(CancellationToken ct)
+    {
+        var networks = await Cloud.Neutron.NetworksAsync(ct);
+        var pool = networks.First(n => n.External);
+        var router = await Cloud.Neutron.CreateRouterAsync(
+            new NewRouter(Network, Name, new NeutronGateway(pool.Id)), ct);
+        var subnet = (await Cloud.Neutron.SubnetsAsync(ct)).First(s => s.NetworkId
+            == networks.First(n => n.Name == Network && n.ProjectId == Id).Id);
+        await Cloud.Neutron.AddInterfaceAsync(router.Id, new RouterInterface(subnet.Id), ct);
+        return pool.Name;
+    }
+
     /// <summary>All that there is in it, by kind, name and id: two of them tell what was made in between.</summary>
     public async Task<IReadOnlyList<string>> ThingsAsync(CancellationToken ct)
     {
@@ -113,6 +127,8 @@ internal sealed class TestProject : IAsyncDisposable
             .Select(f => $"floating-address {f.Description} {f.Id}"));
         all.AddRange((await Cloud.Neutron.NetworksAsync(ct)).Where(n => n.ProjectId == Id)
             .Select(n => $"network {n.Name} {n.Id}"));
+        all.AddRange((await Cloud.Neutron.SecurityGroupsAsync(ct)).Select(g => $"security-group {g.Name} {g.Id}"));
+        all.AddRange((await Cloud.Nova.ServerGroupsAsync(ct)).Select(g => $"server-group {g.Name} {g.Id}"));
         return all;
     }
 
@@ -131,7 +147,10 @@ internal sealed class TestProject : IAsyncDisposable
             ["quota_set"] = new JsonObject { ["ram"] = -1, ["cores"] = -1, ["instances"] = -1 },
         }, ct);
         var lan = await Cloud.Neutron.CreateNetworkAsync(new NewNetwork(Network, Name), ct);
-        await Cloud.Neutron.CreateSubnetAsync(new NewSubnet(Network, lan.Id, "192.168.60.0/24", 4), ct);
+        await Cloud.Neutron.CreateSubnetAsync(new NewSubnet(Network, lan.Id, "192.168.60.0/24", 4)
+        {
+            GatewayIp = "192.168.60.1",
+        }, ct);
     }
 
     /// <summary>What an earlier run that was cut short left too.</summary>
@@ -161,8 +180,23 @@ internal sealed class TestProject : IAsyncDisposable
     {
         foreach (var server in await cloud.Nova.ServersAsync(ct)) await cloud.Nova.DeleteServerAsync(server.Id, ct);
         while ((await cloud.Nova.ServersAsync(ct)).Count > 0) await Task.Delay(500, ct);
+        foreach (var address in await cloud.Neutron.FloatingIpsAsync(ct))
+            await cloud.Neutron.DeleteFloatingIpAsync(address.Id, ct);
+        foreach (var router in (await cloud.Neutron.RoutersAsync(ct)).Where(r => r.ProjectId == id))
+        {
+            foreach (var port in (await cloud.Neutron.PortsAsync(router.Id, ct)).Where(p => p.IsRouter()))
+                await cloud.Neutron.RemoveInterfaceAsync(router.Id, new RouterInterface(PortId: port.Id), ct);
+            await cloud.Neutron.DeleteRouterAsync(router.Id, ct);
+        }
+        foreach (var group in await cloud.Nova.ServerGroupsAsync(ct))
+            await cloud.Nova.DeleteServerGroupAsync(group.Id, ct);
+        foreach (var image in (await cloud.Glance.ImagesAsync(ct)).Where(i => i.Owner == id))
+            await cloud.Glance.DeleteImageAsync(image.Id, ct);
         foreach (var port in await cloud.Neutron.PortsOfProjectAsync(ct))
             if (port.DeviceOwner is null or "") await cloud.Neutron.DeletePortAsync(port.Id, ct);
+        // One that is still being taken out of a server that is gone would come back.
+        while ((await cloud.Cinder.VolumesAsync(ct)).Any(v => v.Status is "in-use" or "detaching"))
+            await Task.Delay(500, ct);
         foreach (var volume in await cloud.Cinder.VolumesAsync(ct))
         {
             await ChangeAsync(CloudApi.BlockStorage, HttpMethod.Post, $"volumes/{volume.Id}/action",
