@@ -43,6 +43,8 @@ public sealed class OpenStackTiers(ITestOutputHelper output)
         Say($"asked for at {string.Join(", ", await TieredServers.InOrderAsync(there, Ct))}");
         Assert.True(await RecordsAsync(there) >= records, "web1 does not have what it had");
 
+        await a.Site.StartAsync(Ct);
+        await b.Site.MustAsync(["group", "delete", ThreeTiers.Group], Ct);
         foreach (var member in ThreeTiers.Definition.Members.Reverse())
             await b.Site.MustAsync(["instance", "remove", member.Instance], Ct);
         Assert.Equal(["security group data", "security group web"], (await there.ListAsync(Ct)).Order());
