@@ -29,7 +29,6 @@ public sealed class ApplianceFaults(ITestOutputHelper output)
     {
         ApplianceImageFile.SkipUnlessThere();
         var project = await TestProject.CreateAsync("lb-app", Ct);
-        var pool = await project.RouteAsync(Ct);
         await using var pair = await FaultyCloudPair.StartAsync(project, options => options with
         {
             Volumes = new Dictionary<string, VolumePlace>
@@ -41,7 +40,7 @@ public sealed class ApplianceFaults(ITestOutputHelper output)
                 Network = "lan",
                 Flavor = "small",
                 Image = ApplianceImageFile.Path,
-                FloatingPool = pool,
+                FloatingPool = TestProject.Pool,
                 Keep = TimeSpan.FromSeconds(20),
                 SilenceMax = TimeSpan.FromSeconds(30),
             },
