@@ -40,7 +40,7 @@ public sealed class ApplianceVolumes(ITestOutputHelper output) : IAsyncDisposabl
     private StartRequest _request = null!;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
-    private string Letter => Testbed.Member["lifeboat-".Length..];
+    private static string Letter => Testbed.Member["lifeboat-".Length..];
 
     public async ValueTask DisposeAsync()
     {

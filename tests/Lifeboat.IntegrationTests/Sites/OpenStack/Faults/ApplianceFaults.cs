@@ -5,7 +5,6 @@ using Lifeboat.Protection.Plans;
 using Lifeboat.Sites.OpenStack.Appliances;
 using Lifeboat.Sites.OpenStack.Compute;
 using Lifeboat.Sites.OpenStack.Filling;
-using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Testing.Field;
 using Lifeboat.Testing.Oracle;
 
