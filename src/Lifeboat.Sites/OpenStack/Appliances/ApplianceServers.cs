@@ -80,6 +80,12 @@ internal sealed partial class ApplianceServers : IDisposable
             {
                 why = e.Message;
             }
+            catch (CloudException e) when (IsOfWhatIsGone(e))
+            {
+                // Its port goes with a server: an address for it was asked for too late.
+                if (await FindLossAsync(server.Id, volume, ct) is not { } loss) throw;
+                why = $"{loss}: {e.Message}";
+            }
             await RetireAsync(server.Id, why, ct);
             if (++replaced >= ReplacedMax)
                 throw new SiteException(SiteFault.CloudUnavailable,
@@ -193,6 +199,7 @@ internal sealed partial class ApplianceServers : IDisposable
 
     private async Task<NovaServer> ChooseAsync(string volume, CancellationToken ct)
     {
+        var gone = 0;
         for (var refused = false; ; await Task.Delay(Look, _time, ct))
         {
             var there = await LoadedAsync(ct);
@@ -221,6 +228,11 @@ internal sealed partial class ApplianceServers : IDisposable
             {
                 LogNotMade(number.Value, e.Message);
                 refused = true;
+            }
+            catch (CloudException e) when (IsOfWhatIsGone(e) && ++gone < ReplacedMax)
+            {
+                // Removed while it was built, with what was around it.
+                LogNotMade(number.Value, e.Message);
             }
         }
     }
@@ -267,6 +279,8 @@ internal sealed partial class ApplianceServers : IDisposable
         }
     }
 
+    private static bool IsOfWhatIsGone(CloudException e) => e.Fault is CloudFault.NotFound or CloudFault.Conflict;
+
     private static string Told(NovaServer? server) => server is null ? "gone"
         : server.TaskState is { } task ? $"{server.Status}, {task}" : server.Status;
 
@@ -286,6 +300,6 @@ internal sealed partial class ApplianceServers : IDisposable
     private partial void LogNotPutIn(string volumeId, string serverId, string message);
 
     [LoggerMessage(EventIds.ApplianceNotMade, LogLevel.Warning,
-        "Appliance {Number} cannot be made, those that are there do its work: {Message}")]
+        "Appliance {Number} could not be made; it is tried again, or those that are there do its work: {Message}")]
     private partial void LogNotMade(int number, string message);
 }

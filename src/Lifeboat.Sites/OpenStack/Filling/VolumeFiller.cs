@@ -59,7 +59,8 @@ internal sealed class VolumeFiller(string locks, TimeProvider time)
                     + $" of an earlier attempt after {limit.TotalSeconds:0} s; it holds {LockOf(volume)}");
             await Task.Delay(Look, time, ct);
         }
-        File.Delete(LockOf(volume));
+        // Nothing was ever copied from here into volumes that appliances write.
+        if (File.Exists(LockOf(volume))) File.Delete(LockOf(volume));
     }
 
     // .NET locks a file as flock(1) does.

@@ -40,7 +40,7 @@ public sealed class ApplianceVolumes(ITestOutputHelper output) : IAsyncDisposabl
     private StartRequest _request = null!;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
-    private string Letter => Testbed.Member["lifeboat-".Length..];
+    private static string Letter => Testbed.Member["lifeboat-".Length..];
 
     public async ValueTask DisposeAsync()
     {
@@ -153,6 +153,7 @@ public sealed class ApplianceVolumes(ITestOutputHelper output) : IAsyncDisposabl
     {
         ApplianceImageFile.SkipUnlessThere();
         _project = await TestProject.CreateAsync("lb-app", Ct);
+        await _project.RouteAsync(Ct);
         _site = new FieldSite(Letter, Path.Combine(_folder, "site"));
         await _site.InitAsync(Ct);
         _settings = new ApplianceSettings
@@ -160,7 +161,7 @@ public sealed class ApplianceVolumes(ITestOutputHelper output) : IAsyncDisposabl
             Network = "lan",
             Flavor = "small",
             Image = ApplianceImageFile.Path,
-            FloatingPool = await _project.RouteAsync(Ct),
+            FloatingPool = TestProject.Pool,
         };
         var rbd = await ViewAsync("rbd", DataMiB);
         var nfs = await ViewAsync("nfs", DataMiB / 2);

@@ -5,7 +5,6 @@ using Lifeboat.Protection.Plans;
 using Lifeboat.Sites.OpenStack.Appliances;
 using Lifeboat.Sites.OpenStack.Compute;
 using Lifeboat.Sites.OpenStack.Filling;
-using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Testing.Field;
 using Lifeboat.Testing.Oracle;
 
@@ -29,7 +28,6 @@ public sealed class ApplianceFaults(ITestOutputHelper output)
     {
         ApplianceImageFile.SkipUnlessThere();
         var project = await TestProject.CreateAsync("lb-app", Ct);
-        var pool = await project.RouteAsync(Ct);
         await using var pair = await FaultyCloudPair.StartAsync(project, options => options with
         {
             Volumes = new Dictionary<string, VolumePlace>
@@ -41,7 +39,7 @@ public sealed class ApplianceFaults(ITestOutputHelper output)
                 Network = "lan",
                 Flavor = "small",
                 Image = ApplianceImageFile.Path,
-                FloatingPool = pool,
+                FloatingPool = TestProject.Pool,
                 Keep = TimeSpan.FromSeconds(20),
                 SilenceMax = TimeSpan.FromSeconds(30),
             },

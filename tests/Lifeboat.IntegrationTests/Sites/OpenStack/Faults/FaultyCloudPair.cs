@@ -43,13 +43,14 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
         await StartAsync(await TestProject.CreateAsync(project, ct), null, ct);
 
     /// <param name="made">Goes with the pair.</param>
-    /// <param name="adjust">The driver's options at b.</param>
+    /// <param name="adjust">The driver's options at b, whose project gets a router then; null: as they are.</param>
     public static async Task<FaultyCloudPair> StartAsync(TestProject made,
         Func<OpenStackSiteOptions, OpenStackSiteOptions>? adjust, CancellationToken ct)
     {
         var pair = new FaultyCloudPair(made, await CloudProxy.StartAsync(made.Settings, made.Session, ct), adjust);
         try
         {
+            if (adjust is not null) await made.RouteAsync(ct);
             pair.Pair = await FieldPair.StartAsync(FieldPairOptions.Plain with { Prepare = pair.Prepare }, ct);
             await pair.ProtectAsync(ct);
             return pair;

@@ -5,6 +5,7 @@ using Lifeboat.Sites;
 using Lifeboat.Sites.OpenStack.Appliances;
 using Lifeboat.Sites.OpenStack.Compute;
 using Lifeboat.Sites.OpenStack.Describing;
+using Lifeboat.Sites.OpenStack.Filling;
 using Lifeboat.Sites.OpenStack.Mapping;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -51,6 +52,11 @@ public sealed class AppliancePlanTests
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    [Fact]
+    public async Task Where_this_host_never_copied_there_is_no_copy_to_wait_for() =>
+        await new VolumeFiller(Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString()), TimeProvider.System)
+            .WaitForEndAsync("v", TimeSpan.Zero, TestContext.Current.CancellationToken);
 
     [Fact]
     public void One_is_lost_that_will_not_write_any_more()
