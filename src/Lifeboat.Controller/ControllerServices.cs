@@ -22,6 +22,7 @@ using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Schedules;
 using Lifeboat.Controller.ServiceLevels;
 using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Standing;
 using Lifeboat.Controller.Status;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Tenancy;
@@ -77,6 +78,7 @@ internal static class ControllerServices
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
         services.AddSingleton<NamesBehind>().AddHostedService(p => p.GetRequiredService<NamesBehind>());
+        services.AddSingleton<StandingBook>().AddHostedService<StandingKeeper>();
         services.AddHostedService<SharedPointSchedule>();
         services.AddSingleton(p => p.GetRequiredService<SiteConfiguration>().Retention ?? RecordRetention.Default);
         services.AddHostedService<RecordPruning>();
@@ -154,7 +156,8 @@ internal static class ControllerServices
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<PolicyConflicts>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<GroupConflicts>())
-            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NamesBehind>());
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NamesBehind>())
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<StandingBook>());
         // In this order: what drills came to is noted before alerts are made of it.
         services.AddSingleton<IWatcher>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IWatcher>(p => p.GetRequiredService<LevelLedger>())

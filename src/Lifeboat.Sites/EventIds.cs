@@ -46,4 +46,8 @@ internal static class EventIds
     public const int CloudNetworkStays = 7119;
     public const int CloudAdminNotHeard = 7120;
     public const int ServerReturned = 7130;
+    public const int StandingTaken = 7160;
+    public const int StandingCompared = 7161;
+    public const int StandingSnapshot = 7162;
+    public const int StandingGivenBack = 7163;
 }

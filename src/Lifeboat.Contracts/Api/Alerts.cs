@@ -40,6 +40,8 @@ public enum AlertKind
     GroupConflict = 18,
     /// <summary>Names of a group do not lead to where its instances run since they were moved.</summary>
     NamesBehind = 25,
+    /// <summary>Standing volumes of a group cannot be brought to newer points.</summary>
+    StandingBehind = 30,
 }
 
 /// <summary>Numbers are stored and never change.</summary>

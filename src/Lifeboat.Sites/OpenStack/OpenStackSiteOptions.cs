@@ -2,6 +2,7 @@
 using Lifeboat.Qemu.Libvirt;
 using Lifeboat.Sites.OpenStack.Filling;
 using Lifeboat.Sites.OpenStack.Mapping;
+using Lifeboat.Sites.OpenStack.Standing;
 
 namespace Lifeboat.Sites.OpenStack;
 
@@ -29,6 +30,9 @@ public sealed record OpenStackSiteOptions
     /// `qemu:///system`; null: servers are not captured, and their guest agents not asked.
     /// </summary>
     public string? Libvirt { get; init; }
+    /// <summary>Volumes that are kept near the newest point, so that a recovery writes little; null: none
+    /// are.</summary>
+    public StandingOptions? Standing { get; init; }
     /// <summary>From asking for a volume until it is available.</summary>
     public TimeSpan VolumeLimit { get; init; } = TimeSpan.FromMinutes(5);
     /// <summary>From asking for a server until it is ACTIVE.</summary>
@@ -55,5 +59,6 @@ public sealed record OpenStackSiteOptions
             yield return $"options.libvirt is '{Libvirt}'; it must be a connection URI, e.g. qemu:///system";
         foreach (var (type, place) in Volumes)
             foreach (var problem in place.Problems()) yield return $"options.volumes.{type}: {problem}";
+        foreach (var problem in Standing?.Problems(Volumes) ?? []) yield return $"options.standing.{problem}";
     }
 }

@@ -26,7 +26,10 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
     private static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(6);
     private OracleVm? _vm;
 
-    private FaultyCloudPair(TestProject project, CloudProxy proxy) => (Project, Proxy) = (project, proxy);
+    private readonly CloudPairShape _shape;
+
+    private FaultyCloudPair(TestProject project, CloudProxy proxy, CloudPairShape shape) =>
+        (Project, Proxy, _shape) = (project, proxy, shape);
 
     public TestProject Project { get; }
     public CloudProxy Proxy { get; }
@@ -34,10 +37,13 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
     public FieldSite B => Pair.B;
     public OracleVm Vm => _vm!;
 
-    public static async Task<FaultyCloudPair> StartAsync(string project, CancellationToken ct)
+    public static Task<FaultyCloudPair> StartAsync(string project, CancellationToken ct) =>
+        StartAsync(project, new CloudPairShape(), ct);
+
+    public static async Task<FaultyCloudPair> StartAsync(string project, CloudPairShape shape, CancellationToken ct)
     {
         var made = await TestProject.CreateAsync(project, ct);
-        var pair = new FaultyCloudPair(made, await CloudProxy.StartAsync(made.Settings, made.Session, ct));
+        var pair = new FaultyCloudPair(made, await CloudProxy.StartAsync(made.Settings, made.Session, ct), shape);
         try
         {
             pair.Pair = await FieldPair.StartAsync(FieldPairOptions.Plain with { Prepare = pair.Prepare }, ct);
@@ -151,7 +157,7 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
         };
         var file = JsonNode.Parse(File.ReadAllText(site.Paths.Configuration))!;
         file["driver"] = "openstack";
-        file["options"] = JsonSerializer.SerializeToNode(options, ContractJson.Options);
+        file["options"] = JsonSerializer.SerializeToNode(_shape.Options(options), ContractJson.Options);
         file["runs"] = new JsonObject { ["outageLimit"] = OutageLimit.ToString() };
         File.WriteAllText(site.Paths.Configuration, file.ToJsonString());
     }
@@ -160,9 +166,10 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
     {
         var folder = Path.Combine(Pair.Directory, Guest);
         Directory.CreateDirectory(folder);
-        var disk = new OracleDisk(Path.Combine(folder, "vda.img"), 112L << 20, OracleFileSystem.Raw);
+        var disk = new OracleDisk(Path.Combine(folder, "vda.img"), _shape.DiskBytes, OracleFileSystem.Raw);
         await HostCommand.MustAsync("qemu-img",
             ["convert", "-O", "raw", Path.Combine(Testbed.Folder, "oracle.qcow2"), disk.Path], ct);
+        await _shape.FillAsync(disk.Path, ct);
         Pair.Witness.Listen(Guest, Pair.WitnessSocket);
         _vm = await OracleVm.StartAsync(new OracleVmOptions
         {

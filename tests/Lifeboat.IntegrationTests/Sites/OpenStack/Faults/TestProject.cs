@@ -107,6 +107,7 @@ internal sealed class TestProject : IAsyncDisposable
             all.AddRange((await Cloud.Nova.AttachmentsAsync(server.Id, ct))
                 .Select(a => $"attachment {server.Name} {a.VolumeId}"));
         all.AddRange((await Cloud.Cinder.VolumesAsync(ct)).Select(v => $"volume {v.Name} {v.Id}"));
+        all.AddRange((await Cloud.Cinder.SnapshotsAsync(ct)).Select(s => $"snapshot {s.Name} {s.Id}"));
         all.AddRange((await Cloud.Neutron.PortsOfProjectAsync(ct)).Where(p => p.DeviceOwner != "network:dhcp")
             .Select(p => $"port {p.Name} {p.Id}"));
         all.AddRange((await Cloud.Neutron.FloatingIpsAsync(ct))
@@ -163,6 +164,9 @@ internal sealed class TestProject : IAsyncDisposable
         while ((await cloud.Nova.ServersAsync(ct)).Count > 0) await Task.Delay(500, ct);
         foreach (var port in await cloud.Neutron.PortsOfProjectAsync(ct))
             if (port.DeviceOwner is null or "") await cloud.Neutron.DeletePortAsync(port.Id, ct);
+        foreach (var snapshot in await cloud.Cinder.SnapshotsAsync(ct))
+            await cloud.Cinder.DeleteSnapshotAsync(snapshot.Id, ct);
+        while ((await cloud.Cinder.SnapshotsAsync(ct)).Count > 0) await Task.Delay(500, ct);
         foreach (var volume in await cloud.Cinder.VolumesAsync(ct))
         {
             await ChangeAsync(CloudApi.BlockStorage, HttpMethod.Post, $"volumes/{volume.Id}/action",
