@@ -26,8 +26,8 @@ public interface INbdExport
     NbdError Cache(long offset, long length) => NbdError.None;
 
     /// <summary>
-    /// Whether it has this meta context besides those that Info lists: for contexts of which there are too many to list.
-    /// Asked at the handshake, and then only for full names.
+    /// Whether it has this meta context besides those that Info lists: for contexts of which there are too many to
+    /// list. Asked at the handshake, and then only for full names.
     /// </summary>
     bool Offers(string context) => false;
 

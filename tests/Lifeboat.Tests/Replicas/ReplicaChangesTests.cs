@@ -6,7 +6,8 @@ using Lifeboat.Testing;
 
 namespace Lifeboat.Tests.Replicas;
 
-/// <summary>What may differ between two sequences has every byte that does, and nothing that no record touched.</summary>
+/// <summary>What may differ between two sequences has every byte that does, and nothing that no record
+/// touched.</summary>
 public sealed class ReplicaChangesTests
 {
     private static readonly CancellationToken Ct = CancellationToken.None;

@@ -179,6 +179,7 @@ public sealed class StandingLife
     // The instance goes with its volumes; of the group nothing is left.
     private static async Task LeaveAsync(FaultyCloudPair pair, IReadOnlyList<string> before)
     {
+        await pair.B.MustAsync(["group", "delete", FieldPair.Group], Ct);
         await pair.B.MustAsync(["instance", "remove", FaultyCloudPair.Guest], Ct);
         Assert.Equal(before, await pair.Project.ThingsAsync(Ct));
     }

@@ -5,7 +5,7 @@ using Lifeboat.Sites.OpenStack.Filling;
 namespace Lifeboat.Tests.Sites.OpenStack;
 
 /// <summary>A volume in memory, which can be cut off in the middle of its writes.</summary>
-internal sealed class MemoryVolume(byte[] content) : IReadableVolume
+internal sealed class MemoryVolume(byte[] content) : IOpenVolume, IReadableVolume
 {
     private int _writes;
 
