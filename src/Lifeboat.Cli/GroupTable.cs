@@ -39,6 +39,7 @@ internal static class GroupTable
             ("last scrub", Scrub(group, time)),
             ("newest point", Newest(group, time)),
             ("failover would lose", group.Exposure is { } e ? $"at most {Show.Span(e)}" : null),
+            ("standing volumes", group.Standing is { } standing ? Standing(standing, time) : null),
             ("divergence", group.Divergence?.Evidence),
             .. group.Conflicts.Select(c => ("contested", (string?)PolicyInputs.Contested(c))),
             .. group.Faults.Select(f => ("does not go together", (string?)f)),
@@ -53,6 +54,16 @@ internal static class GroupTable
             + (drills.LastDue is { Outcome: DueOutcome.Skipped } due
                 ? $"; that of {Show.Time(due.Due)} was skipped ({Show.Name(due.Reason)})" : "")
             + (drills.Last is { } last ? $"; last {Show.Name(last.State)} {Show.Time(last.EndedAt)}, {last.Run}" : "");
+
+    /// <summary>Which point each standing volume is at, and what keeps them from a newer one.</summary>
+    public static string Standing(StandingStatus standing, TimeProvider time) =>
+        string.Join("; ", standing.Volumes.Select(v => $"{v.Volume} "
+            + (v.CutAt is { } at ? $"at {Show.Time(at)} ({Show.Span(time.GetUtcNow() - at)} ago)" : "at no point yet")
+            + (v is { Moved: { } moved, ToMove: { } all } ? $", {Show.Bytes(moved)} of {Show.Bytes(all)} under way"
+                : v.IsAtPoint ? "" : ", not whole")
+            + (v.Snapshots > 0 ? $", {v.Snapshots} snapshots" : "")))
+        + (standing.Reason is Protection.ReasonCode.None ? ""
+            : $"; held up ({Show.Name(standing.Reason)}): {standing.Detail}");
 
     public static string State(GroupInfo group) => group.Reason == Protection.ReasonCode.None
         ? Show.Name(group.State) : $"{Show.Name(group.State)} ({Show.Name(group.Reason)})";

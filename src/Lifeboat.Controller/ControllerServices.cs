@@ -24,6 +24,7 @@ using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Schedules;
 using Lifeboat.Controller.ServiceLevels;
 using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Standing;
 using Lifeboat.Controller.Status;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Controller.Tenancy;
@@ -79,6 +80,7 @@ internal static class ControllerServices
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
         services.AddSingleton<NamesBehind>().AddHostedService(p => p.GetRequiredService<NamesBehind>());
+        services.AddSingleton<StandingBook>().AddHostedService<StandingKeeper>();
         services.AddHostedService<SharedPointSchedule>();
         services.AddSingleton(p => p.GetRequiredService<SiteConfiguration>().Retention ?? RecordRetention.Default);
         services.AddHostedService<RecordPruning>();
@@ -161,7 +163,8 @@ internal static class ControllerServices
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<GroupConflicts>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NamesBehind>())
             .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<AccessRules>())
-            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NotificationCourier>());
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<NotificationCourier>())
+            .AddSingleton<IRaisesAlerts>(p => p.GetRequiredService<StandingBook>());
         // In this order: what drills came to is noted before alerts are made of it.
         services.AddSingleton<IWatcher>(p => p.GetRequiredService<DrillBook>())
             .AddSingleton<IWatcher>(p => p.GetRequiredService<LevelLedger>())

@@ -66,4 +66,8 @@ internal static class EventIds
     public const int NotificationRoundFailed = 5114;
     public const int NamesLed = 5088;
     public const int NamesRoundFailed = 5089;
+    public const int StandingRoundFailed = 5100;
+    public const int StandingLookFailed = 5101;
+    public const int StandingRemoved = 5102;
+    public const int StandingNotRemoved = 5103;
 }

@@ -25,6 +25,12 @@ public interface INbdExport
 
     NbdError Cache(long offset, long length) => NbdError.None;
 
+    /// <summary>
+    /// Whether it has this meta context besides those that Info lists: for contexts of which there are too many to
+    /// list. Asked at the handshake, and then only for full names.
+    /// </summary>
+    bool Offers(string context) => false;
+
     /// <summary>Adds extents from <paramref name="offset"/> on; at least one, and may stop early.</summary>
     NbdError BlockStatus(string context, long offset, long length, NbdExtents extents) => NbdError.NotSupported;
 

@@ -58,4 +58,8 @@ internal static class EventIds
     public const int ApplianceCopied = 7149;
     public const int ApplianceVolumeNotPutIn = 7150;
     public const int ApplianceCopyInterrupted = 7151;
+    public const int StandingTaken = 7160;
+    public const int StandingCompared = 7161;
+    public const int StandingSnapshot = 7162;
+    public const int StandingGivenBack = 7163;
 }

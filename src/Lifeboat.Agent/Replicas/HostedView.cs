@@ -37,7 +37,10 @@ internal sealed class HostedView : IAsyncDisposable
             throw new ProblemException(ReasonCode.InvalidRequest, $"{paths.Root} is too long a path for unix sockets",
                 $"A socket of the view would be {exported[0].Socket}; {SocketPathMax} bytes are the most.");
         System.IO.Directory.CreateDirectory(directory);
-        var hosted = new HostedView(wanted with { Volumes = exported, Sequence = view.Sequence }, directory);
+        var hosted = new HostedView(wanted with
+        {
+            Volumes = exported, Sequence = view.Sequence, Replica = view.ReplicaId,
+        }, directory);
         try
         {
             foreach (var volume in exported)

@@ -11,6 +11,7 @@ namespace Lifeboat.Agent.Replicas;
 internal sealed class ViewExport(PointInTimeView view, ushort volume, string name, long sizeBytes) : INbdExport
 {
     private readonly WritableView? _writable = view as WritableView;
+    private readonly ChangedAnswers _changed = new(view, volume, sizeBytes);
 
     public NbdExportInfo Info { get; } = new()
     {
@@ -39,6 +40,11 @@ internal sealed class ViewExport(PointInTimeView view, ushort volume, string nam
             ArrayPool<byte>.Shared.Return(bytes);
         }
     }
+
+    public bool Offers(string context) => _changed.Offers(context);
+
+    public NbdError BlockStatus(string context, long offset, long length, NbdExtents extents) =>
+        _changed.Add(context, offset, length, extents);
 
     public NbdError Write(long offset, ReadOnlySpan<byte> data, bool fua)
     {

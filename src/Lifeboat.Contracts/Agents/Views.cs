@@ -13,7 +13,12 @@ public sealed record ViewRequest(string Name, Guid? PointId, long? Sequence, boo
 /// <summary>A point in time, exported over NBD. Survives a restart of the agent under the same name and
 /// sockets.</summary>
 public sealed record ViewInfo(string Name, long Sequence, Guid? PointId, bool Writable,
-    IReadOnlyList<ViewVolume> Volumes);
+    IReadOnlyList<ViewVolume> Volumes)
+{
+    /// <summary>Which replica it is a view of: sequences of another one mean nothing here. Null: an older
+    /// agent.</summary>
+    public Guid? Replica { get; init; }
+}
 
 /// <param name="Socket">Unix socket of the NBD server.</param>
 /// <param name="Export">NBD export name.</param>

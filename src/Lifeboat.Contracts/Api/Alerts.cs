@@ -40,6 +40,8 @@ public enum AlertKind
     GroupConflict = 18,
     /// <summary>Names of a group do not lead to where its instances run since they were moved.</summary>
     NamesBehind = 25,
+    /// <summary>Standing volumes of a group cannot be brought to newer points.</summary>
+    StandingBehind = 31,
     /// <summary>An evacuation waits for somebody, or ended and left groups where they were.</summary>
     EvacuationUnfinished = 30,
     /// <summary>The file of access rules has faults; the rules from before hold on.</summary>

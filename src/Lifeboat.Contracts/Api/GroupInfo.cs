@@ -34,6 +34,8 @@ public sealed record GroupInfo
     public IReadOnlyList<string> Faults { get; init; } = [];
     /// <summary>Its drills, as this site knows of them; null: there were none and none are due.</summary>
     public DrillStatus? Drills { get; init; }
+    /// <summary>Volumes of the cloud that are kept near the newest point; null: none, or another site's.</summary>
+    public StandingStatus? Standing { get; init; }
     /// <summary>The run under way for this group at this site.</summary>
     public Guid? ActiveRun { get; init; }
 }

@@ -76,6 +76,10 @@ public static class MetricCatalog
         new("lifeboat_rpo_target_seconds", Gauge, Controller, "What the policy allows to lose.", "group"),
         new("lifeboat_rpo_attainment_ratio", Gauge, Controller, "Share of the present month's measured time in which "
             + "the RPO target was met, 0 to 1.", "group"),
+        new("lifeboat_standing_age_seconds", Gauge, Controller, "Age of the oldest point that a standing volume of the "
+            + "group is at.", "group"),
+        new("lifeboat_standing_written_bytes_total", Counter, Controller, "Written to standing volumes of the group "
+            + "since the start.", "group"),
         new("lifeboat_agent_up", Gauge, Controller, "1 while the agent of the host answers.", "host"),
         new("lifeboat_site_reachable", Gauge, Controller, "1 while the controller of a paired site answers.", "peer"),
         new("lifeboat_peer_requests_total", Counter, Controller, "Requests made to a paired site since the start.",

@@ -34,4 +34,10 @@ public sealed record DiskSource(string Disk, string? File, string? ViewSocket, s
     /// <see cref="SiteInstance.Stint"/>.
     /// </summary>
     public bool Held { get; init; }
+    /// <summary>What the view is of, for a site that keeps standing volumes; null: it is not known.</summary>
+    public ViewPoint? Point { get; init; }
 }
+
+/// <summary>One volume of a replica at one sequence.</summary>
+/// <param name="Volume">Its name in the group.</param>
+public sealed record ViewPoint(string Group, string Volume, Guid Replica, long Sequence);

@@ -9,6 +9,7 @@ using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Schedules;
 using Lifeboat.Controller.Sides;
+using Lifeboat.Controller.Standing;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -20,7 +21,7 @@ namespace Lifeboat.Controller.Groups;
 /// <summary>Groups as people see them: definition, state, live status of both ends as far as they answer.</summary>
 internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore specs, InstanceCatalog instances,
     PeerDirectory peers, PeerTruce truce, IRunStore runs, DivergenceStore divergences, DrillBook drills,
-    TimeProvider time)
+    StandingBook standing, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, SharedAnswer<PeerStatuses>> _said = new(StringComparer.Ordinal);
 
@@ -125,6 +126,7 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
             Conflicts = GroupMerging.Conflicts(group),
             Faults = GroupMerging.Faults(group),
             Drills = drilled,
+            Standing = standing.Of(group.Name),
             ActiveRun = active?.Id,
         };
     }

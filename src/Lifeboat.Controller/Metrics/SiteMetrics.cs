@@ -7,6 +7,7 @@ using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.ServiceLevels;
+using Lifeboat.Controller.Standing;
 using Lifeboat.Controller.Watching;
 using Microsoft.AspNetCore.Http;
 using Prometheus;
@@ -24,6 +25,7 @@ internal sealed class SiteMetrics : IWatcher
     private readonly AlertStore _alerts;
     private readonly AlertDeliveries _deliveries;
     private readonly LevelLedger _levels;
+    private readonly StandingBook _standing;
     private readonly PeerDirectory _peers;
     private readonly SiteIdentity _identity;
     private readonly TimeProvider _time;
@@ -36,8 +38,9 @@ internal sealed class SiteMetrics : IWatcher
     private Observation? _newest;
 
     public SiteMetrics(AlertStore alerts, AlertDeliveries deliveries, LevelLedger levels, PeerDirectory peers,
-        SiteIdentity identity, TimeProvider time)
+        SiteIdentity identity, StandingBook standing, TimeProvider time)
     {
+        _standing = standing;
         (_alerts, _deliveries, _levels) = (alerts, deliveries, levels);
         (_peers, _identity, _time) = (peers, identity, time);
         _requests = _live.Histogram("lifeboat_api_request_seconds",
@@ -93,6 +96,10 @@ internal sealed class SiteMetrics : IWatcher
                 DataPathMetrics.Name(alerts.Key.Severity));
         foreach (var (group, share) in _levels.Attainments())
             page.Add("lifeboat_rpo_attainment_ratio", share, group);
+        foreach (var (group, at) in _standing.Ages())
+            page.Add("lifeboat_standing_age_seconds", (now - at).TotalSeconds, group);
+        foreach (var (group, bytes) in _standing.Written)
+            page.Add("lifeboat_standing_written_bytes_total", bytes, group);
         foreach (var (target, (waiting, dead)) in _deliveries.Counts())
         {
             page.Add("lifeboat_alert_deliveries", waiting, target, "waiting");

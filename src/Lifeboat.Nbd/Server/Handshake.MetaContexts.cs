@@ -26,7 +26,7 @@ internal sealed partial class Handshake
             Reply(option, OptionReply.ErrUnknown, "no such export");
             return;
         }
-        var chosen = Choose(export.Info.MetaContexts, queries, listing: !setting);
+        var chosen = Choose(export, queries, listing: !setting);
         if (setting)
             (_contextsFor, _contexts) = (name, chosen);
         foreach (var context in chosen)
@@ -50,11 +50,13 @@ internal sealed partial class Handshake
         return reader.Left == 0;
     }
 
-    private static List<MetaContext> Choose(IReadOnlyList<string> offered, List<string> queries, bool listing)
+    private static List<MetaContext> Choose(INbdExport export, List<string> queries, bool listing)
     {
+        var offered = export.Info.MetaContexts;
         var names = listing && queries.Count == 0
             ? offered
-            : queries.SelectMany(q => MetaContexts.Matching(q, offered, listing)).Distinct();
+            : queries.SelectMany(q => MetaContexts.Matching(q, offered, listing).Concat(
+                export.Offers(q) ? [q] : Array.Empty<string>())).Distinct();
         return [.. names.Take(NbdLimits.MetaContextsMax).Select((n, i) => new MetaContext((uint)i + 1, n))];
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts;
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -111,7 +112,10 @@ public sealed record StartInstances(bool InBubble) : IUndoableStep
         var disks = from volume in volumes
                     let source = view.Volumes.FirstOrDefault(v => v.Name == volume.Name)
                     where source is not null
-                    select new DiskSource(volume.Disk, null, source.Socket, source.Export, KeepWrites: !InBubble);
+                    select new DiskSource(volume.Disk, null, source.Socket, source.Export, KeepWrites: !InBubble)
+                    {
+                        Point = PointOf(context.Run.Group, view, volume),
+                    };
         var sizes = volumes.Join(view.Volumes, v => v.Name, v => v.Name, (v, s) => (v.Disk, s.SizeBytes))
             .ToDictionary(s => s.Disk, s => s.SizeBytes);
         return new StartRequest
@@ -130,6 +134,9 @@ public sealed record StartInstances(bool InBubble) : IUndoableStep
             Bubble = InBubble ? context.Tag : null,
         };
     }
+
+    private static ViewPoint? PointOf(string name, ViewInfo view, GroupVolume volume) => view.Replica is { } replica
+        ? new ViewPoint(name, volume.Name, replica, view.Sequence) : null;
 
     private async Task<IReadOnlyList<string>> WaitForRankAsync(StepContext context, IEnumerable<GroupMember> rank,
         CancellationToken ct)

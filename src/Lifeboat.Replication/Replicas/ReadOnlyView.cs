@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Lifeboat.Replication.Replicas;
 
-internal sealed class ReadOnlyView(string name, ReplicaReader reader)
-    : PointInTimeView(name, reader.Sequence, reader.Sizes)
+internal sealed class ReadOnlyView(string name, ReplicaReader reader) : PointInTimeView(name, reader)
 {
     public override ValueTask ReadAsync(ushort volume, long offset, Memory<byte> buffer, CancellationToken ct) =>
-        reader.ReadAsync(volume, offset, buffer, ct);
+        Source.ReadAsync(volume, offset, buffer, ct);
 
     public override ValueTask DisposeAsync()
     {
-        reader.Dispose();
+        Source.Dispose();
         return ValueTask.CompletedTask;
     }
 }

@@ -21,6 +21,11 @@ internal sealed class ReplicaReader(long sequence, ExtentIndex index, Replica re
     private volatile bool _closed;
 
     public long Sequence => sequence;
+    public Guid ReplicaId => replica.ReplicaId;
+
+    /// <summary>See <see cref="Replica.ChangesAsync"/>.</summary>
+    public Task<IReadOnlyDictionary<ushort, IReadOnlyList<ChangedRange>>?> ChangesAsync(
+        Guid of, long since, CancellationToken ct) => replica.ChangesAsync(of, since, sequence, ct);
 
     /// <summary>Bytes of the volumes that are there.</summary>
     public IReadOnlyDictionary<ushort, long> Sizes => sizes;

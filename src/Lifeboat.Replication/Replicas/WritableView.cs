@@ -11,11 +11,11 @@ public sealed class WritableView : PointInTimeView
 {
     private const string Prefix = "view-";
 
-    private readonly ReplicaReader _reader;
     private readonly Dictionary<ushort, Overlay> _overlays = [];
 
-    private WritableView(string name, ReplicaReader reader) : base(name, reader.Sequence, reader.Sizes) =>
-        _reader = reader;
+    private WritableView(string name, ReplicaReader reader) : base(name, reader)
+    {
+    }
 
     public override ValueTask ReadAsync(ushort volume, long offset, Memory<byte> buffer, CancellationToken ct) =>
         OverlayOf(volume).ReadAsync(offset, buffer, ct);
@@ -31,7 +31,7 @@ public sealed class WritableView : PointInTimeView
 
     public override async ValueTask DisposeAsync()
     {
-        _reader.Dispose();
+        Source.Dispose();
         foreach (var overlay in _overlays.Values) await overlay.DisposeAsync();
     }
 

@@ -89,6 +89,7 @@ internal sealed partial class OpenStackSite : IRestartsInstances, IMovesToNative
         if (server.LaunchedAt is not null)
             await _volumes.MarkUsedAsync((await _cloud.Nova.AttachmentsAsync(server.Id, ct)).Select(a => a.VolumeId),
                 ct);
+        else if (server is { HostId: "" }) await _volumes.TrustAsync(instance, ct);
         await _builder.RemoveAsync(instance, ct);
     }
 
@@ -100,7 +101,10 @@ internal sealed partial class OpenStackSite : IRestartsInstances, IMovesToNative
         var order = new BuildOrder(request.Instance, ServerNameOf(request), request.Description, mapping,
             request.Description.Disks.ToDictionary(d => d.Name,
                 d => VolumeOf(request, d.Name) ?? filled[d.Name], StringComparer.Ordinal),
-            _options.Map.NewAddresses.ToHashSet(StringComparer.Ordinal), digest) { Bubble = bubble };
+            _options.Map.NewAddresses.ToHashSet(StringComparer.Ordinal), digest)
+        {
+            Bubble = bubble, BeforeServer = c => _volumes.DoubtAsync(request.Instance, c),
+        };
         // Servers share what is around them: two that are built at once would not see what the other one makes.
         await HoldingAsync(_building, () => _builder.BuildAsync(order, ct), ct);
         await _volumes.MarkUsedAsync(filled.Values, ct);

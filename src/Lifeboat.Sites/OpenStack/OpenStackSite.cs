@@ -104,6 +104,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         var server = await FindAsync(instance, ct);
         if (server is null or { Status: "DELETED" } || IsFailedBuild(server))
         {
+            if (server is { HostId: "" }) await _volumes.TrustAsync(instance, ct);
             await _builder.RemoveAsync(instance, ct);
             await _volumes.RemoveUnusedAsync(instance, ct);
             return true;
@@ -182,7 +183,8 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     {
         var place = cloud is { VolumeId: not null, Type: { } type } ? _options.Volumes.GetValueOrDefault(type) : null;
         if (place?.Appliance is true) place = null; // this host does not reach it
-        return new SiteDisk(disk.Name, disk.Name, place?.ImageOf(cloud.VolumeId!), place?.Format, disk.SizeBytes,
+        return new SiteDisk(disk.Name, disk.Name, place?.ImageOf(cloud.VolumeId!),
+            place?.FormatOf(cloud.VolumeId!), disk.SizeBytes,
             Native: true);
     }
 
@@ -242,10 +244,11 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
 
     private sealed record Seen(CloudInventory Project, long At);
 
-    // What is held is found out anew at each attempt.
+    // What is held is found out anew at each attempt, and what the view is of says no more than the view.
     private static string Digest(StartRequest request) => Convert.ToHexStringLower(
         SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
-            request with { Disks = [.. request.Disks.Select(d => d with { Held = false })] }, ContractJson.Options)));
+            request with { Disks = [.. request.Disks.Select(d => d with { Held = false, Point = null })] },
+            ContractJson.Options)));
 
     private static OpenStackSiteOptions ReadOptions(JsonElement? written)
     {

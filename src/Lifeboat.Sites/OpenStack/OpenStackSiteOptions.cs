@@ -3,6 +3,7 @@ using Lifeboat.Qemu.Libvirt;
 using Lifeboat.Sites.OpenStack.Appliances;
 using Lifeboat.Sites.OpenStack.Filling;
 using Lifeboat.Sites.OpenStack.Mapping;
+using Lifeboat.Sites.OpenStack.Standing;
 
 namespace Lifeboat.Sites.OpenStack;
 
@@ -32,6 +33,9 @@ public sealed record OpenStackSiteOptions
     /// `qemu:///system`; null: servers are not captured, and their guest agents not asked.
     /// </summary>
     public string? Libvirt { get; init; }
+    /// <summary>Volumes that are kept near the newest point, so that a recovery writes little; null: none
+    /// are.</summary>
+    public StandingOptions? Standing { get; init; }
     /// <summary>From asking for a volume until it is available.</summary>
     public TimeSpan VolumeLimit { get; init; } = TimeSpan.FromMinutes(5);
     /// <summary>From asking for a server until it is ACTIVE.</summary>
@@ -61,5 +65,6 @@ public sealed record OpenStackSiteOptions
         foreach (var problem in Appliances?.Problems() ?? []) yield return $"options.appliances: {problem}";
         if (Appliances is null && Volumes.FirstOrDefault(v => v.Value.Appliance).Key is { } written)
             yield return $"options.volumes.{written} is written by appliances, and options.appliances is missing";
+        foreach (var problem in Standing?.Problems(Volumes) ?? []) yield return $"options.standing.{problem}";
     }
 }

@@ -224,7 +224,10 @@ public sealed partial class AgentDouble
         [
             .. replica.Spec.Volumes.Where(v => replica.Has(point, v)).Select(v => new ViewVolume(v.Index, v.Name,
                 $"/{Site}/views/{request.Name}/{v.Index}.sock", v.Name, v.SizeBytes)),
-        ]);
+        ])
+        {
+            Replica = replica.Id,
+        };
         return replica.Views[request.Name] = view;
     }
 

@@ -16,7 +16,7 @@ public sealed class DependencyTests
         ["Volumes"] = ["Nbd", "Replication"],
         ["Contracts"] = ["Protection"],
         ["Quiescing"] = ["Protection", "Qemu"],
-        ["Sites"] = ["Contracts", "Qemu"],
+        ["Sites"] = ["Contracts", "Nbd", "Qemu"],
         ["Recovery"] = ["Sites"],
         ["Controller"] = ["Recovery", "Quiescing"],
         ["Agent"] = ["Volumes", "Contracts", "Nbd", "Qemu", "Quiescing"],

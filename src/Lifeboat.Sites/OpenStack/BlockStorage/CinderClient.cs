@@ -63,8 +63,16 @@ internal sealed class CinderClient(CloudSession session)
 
     /// <summary>Adds to what is written on a volume, or changes it; other keys stay.</summary>
     public Task SetMetadataAsync(string volume, string key, string value, CancellationToken ct) =>
-        session.ChangeAsync(Cinder, HttpMethod.Post, $"volumes/{Uri.EscapeDataString(volume)}/metadata",
-            new JsonObject { ["metadata"] = new JsonObject { [key] = value } }, CinderJson.Default.JsonObject, ct);
+        SetMetadataAsync(volume, [new(key, value)], ct);
+
+    /// <summary>As above, several at once.</summary>
+    public Task SetMetadataAsync(string volume, IEnumerable<KeyValuePair<string, string>> pairs, CancellationToken ct)
+    {
+        var all = new JsonObject();
+        foreach (var (key, value) in pairs) all[key] = value;
+        return session.ChangeAsync(Cinder, HttpMethod.Post, $"volumes/{Uri.EscapeDataString(volume)}/metadata",
+            new JsonObject { ["metadata"] = all }, CinderJson.Default.JsonObject, ct);
+    }
 
     public Task RemoveMetadataAsync(string volume, string key, CancellationToken ct) => session.DeleteAsync(Cinder,
         $"volumes/{Uri.EscapeDataString(volume)}/metadata/{Uri.EscapeDataString(key)}", ct);
@@ -75,6 +83,21 @@ internal sealed class CinderClient(CloudSession session)
 
     private Task ActAsync(string volume, JsonObject action, CancellationToken ct) => session.ChangeAsync(Cinder,
         HttpMethod.Post, $"volumes/{Uri.EscapeDataString(volume)}/action", action, CinderJson.Default.JsonObject, ct);
+
+    public Task<IReadOnlyList<CinderSnapshot>> SnapshotsAsync(CancellationToken ct) =>
+        session.ListAsync<SnapshotPage, CinderSnapshot>(Cinder, "snapshots/detail", CinderJson.Default.SnapshotPage,
+            ct);
+
+    public async Task<CinderSnapshot?> FindSnapshotAsync(string id, CancellationToken ct) => (await session.FindAsync(
+        Cinder, $"snapshots/{Uri.EscapeDataString(id)}", CinderJson.Default.SnapshotAnswer, ct))?.Snapshot;
+
+    /// <summary>One attempt, of a volume that no server has; whoever calls looks for it before.</summary>
+    public async Task<CinderSnapshot> CreateSnapshotAsync(NewSnapshot snapshot, CancellationToken ct) =>
+        (await session.PostAsync(Cinder, "snapshots", new NewSnapshotRequest(snapshot),
+            CinderJson.Default.NewSnapshotRequest, CinderJson.Default.SnapshotAnswer, ct)).Snapshot;
+
+    public Task DeleteSnapshotAsync(string id, CancellationToken ct) =>
+        session.DeleteAsync(Cinder, $"snapshots/{Uri.EscapeDataString(id)}", ct);
 
     public Task DeleteVolumeAsync(string id, CancellationToken ct) =>
         session.DeleteAsync(Cinder, $"volumes/{Uri.EscapeDataString(id)}", ct);

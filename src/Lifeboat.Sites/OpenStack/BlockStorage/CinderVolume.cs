@@ -65,9 +65,31 @@ internal sealed record CinderZoneAnswer(
 
 /// <param name="Size">GiB.</param>
 /// <param name="ImageRef">Id of the image that it begins with; null: it is empty.</param>
+/// <param name="SourceVolid">Id of the volume that it begins as a copy of; null: it is empty.</param>
 internal sealed record NewVolume(string Name, int Size, string? VolumeType = null, string? AvailabilityZone = null,
     string? Description = null, IReadOnlyDictionary<string, string>? Metadata = null,
-    [property: JsonPropertyName("imageRef")] string? ImageRef = null);
+    [property: JsonPropertyName("imageRef")] string? ImageRef = null, string? SourceVolid = null);
+
+/// <param name="Size">GiB.</param>
+/// <param name="Status">`creating`, `available`, `error`, `deleting`, ….</param>
+internal sealed record CinderSnapshot(string Id, string VolumeId, string Status, int Size, string? Name = null,
+    DateTimeOffset? CreatedAt = null, IReadOnlyDictionary<string, string>? Metadata = null);
+
+internal sealed record SnapshotPage(IReadOnlyList<CinderSnapshot> Snapshots,
+    IReadOnlyList<PageLink>? SnapshotsLinks = null) : ICloudPage<CinderSnapshot>
+{
+    [JsonIgnore]
+    public IReadOnlyList<CinderSnapshot> Items => Snapshots;
+    [JsonIgnore]
+    public string? Next => PageLink.Next(SnapshotsLinks);
+}
+
+internal sealed record SnapshotAnswer(CinderSnapshot Snapshot);
+
+internal sealed record NewSnapshot(string VolumeId, string Name, string? Description = null,
+    IReadOnlyDictionary<string, string>? Metadata = null);
+
+internal sealed record NewSnapshotRequest(NewSnapshot Snapshot);
 
 internal sealed record NewVolumeRequest(NewVolume Volume);
 
@@ -81,5 +103,8 @@ internal sealed record NewVolumeRequest(NewVolume Volume);
 [JsonSerializable(typeof(QuotaSetAnswer))]
 [JsonSerializable(typeof(CinderZoneAnswer))]
 [JsonSerializable(typeof(NewVolumeRequest))]
+[JsonSerializable(typeof(SnapshotPage))]
+[JsonSerializable(typeof(SnapshotAnswer))]
+[JsonSerializable(typeof(NewSnapshotRequest))]
 [JsonSerializable(typeof(JsonObject))]
 internal sealed partial class CinderJson : JsonSerializerContext;

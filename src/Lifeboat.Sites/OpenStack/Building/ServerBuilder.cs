@@ -31,7 +31,11 @@ internal sealed partial class ServerBuilder(CloudClients cloud, NetworkBuilder n
         var ports = await _surroundings.PortsAsync(order, groups, built, ct);
         await PrepareBootVolumeAsync(order, ct);
         var made = await MakeOnce.RunAsync(c => FindAsync(order.Instance, c),
-            async c => await AskAsync(Request(order, key, together, [.. ports.Select(p => p.Id)]), c),
+            async c =>
+            {
+                await order.BeforeServer(c);
+                return await AskAsync(Request(order, key, together, [.. ports.Select(p => p.Id)]), c);
+            },
             (s, c) => cloud.Nova.DeleteServerAsync(s.Id, c), time, ct);
         var server = await _wait.UntilAsync(made.Id, "ACTIVE", limits.Build, ct);
         await _surroundings.FloatingAddressesAsync(order, ports, ct);
@@ -140,4 +144,6 @@ internal sealed record BuildOrder(string Instance, string ServerName, InstanceDe
 
     /// <summary>Null: the production networks.</summary>
     public BubbleNetworks? Bubble { get; init; }
+    /// <summary>Done before a server is asked for: from then on a guest may write to the volumes.</summary>
+    public Func<CancellationToken, Task> BeforeServer { get; init; } = _ => Task.CompletedTask;
 }

@@ -6,6 +6,7 @@ using Lifeboat.Sites.OpenStack.Describing;
 using Lifeboat.Sites.OpenStack.Filling;
 using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Sites.OpenStack.Mapping;
+using Lifeboat.Sites.OpenStack.Standing;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Sites.OpenStack.Building;
@@ -61,7 +62,7 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
             var type = mapping.Find(MappedKind.VolumeType, from?.Type ?? "")?.To
                 ?? throw new SiteException(SiteFault.Refused,
                     $"{request.Instance}: disk '{source.Disk}' has no volume type here, and the cloud no default one");
-            made[source.Disk] = await MakeAsync(request, source.Disk, type, digest, ct);
+            made[source.Disk] = await FindOrMakeAsync(request, source, type, digest, ct);
         }
         // This host's own road is as fast with one at a time; appliances are several.
         var here = sources.Where(s => !IsByAppliance(made[s.Disk].VolumeType)).ToList();
@@ -81,7 +82,8 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
         var start = time.GetTimestamp();
         var size = SizeOf(request, source.Disk);
         if (IsByAppliance(volume.VolumeType)) await appliances!.FillAsync(volume, source, size, ct);
-        else await filler.FillAsync(volume.Id, places[volume.VolumeType!], source, size, isNew: true, ct);
+        else if (!await TryBringAsync(volume, source, size, ct))
+            await filler.FillAsync(volume.Id, places[volume.VolumeType!], source, size, isNew: true, ct);
         await cloud.Cinder.SetMetadataAsync(volume.Id, FilledKey, "yes", ct);
         LogFilled(request.Instance, source.Disk, volume.Id, time.GetElapsedTime(start).TotalSeconds);
     }
@@ -105,9 +107,10 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
         foreach (var volume in await OfAsync(instance, ct)) await RemoveAsync(volume, ct);
     }
 
-    /// <summary>Volumes that we made and no guest wrote to.</summary>
+    /// <summary>Volumes that we made and no guest wrote to, standing ones too.</summary>
     public async Task<IEnumerable<CinderVolume>> UnusedAsync(CancellationToken ct) =>
-        (await OursAsync(ct)).Where(v => !IsMarked(v, UsedKey));
+        (await cloud.Cinder.VolumesAsync(ct)).Where(v => v.Name is not null && (IsOurs(v) || IsStanding(v))
+            && !IsMarked(v, UsedKey));
 
     /// <summary>Names of volumes that were made for a drill and are still there.</summary>
     public async Task<IReadOnlyList<string>> OfBubbleAsync(string bubble, CancellationToken ct) =>
@@ -115,6 +118,16 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
         .. (await OursAsync(ct)).Where(v => v.Metadata?.GetValueOrDefault(BuildOrder.BubbleKey) == bubble)
             .Select(v => v.Name!),
     ];
+
+    private async Task<CinderVolume> FindOrMakeAsync(StartRequest request, DiskSource source, string type,
+        string digest, CancellationToken ct)
+    {
+        var there = await OfRequestAsync(Name(request.Instance, source.Disk), digest, ct);
+        if (there.Any(v => !v.Status.StartsWith("error", StringComparison.Ordinal)))
+            return await MakeAsync(request, source.Disk, type, digest, ct);
+        return await TakeStandingAsync(request, source, type, digest, ct)
+            ?? await MakeAsync(request, source.Disk, type, digest, ct);
+    }
 
     private async Task<CinderVolume> MakeAsync(StartRequest request, string disk, string type, string digest,
         CancellationToken ct)
@@ -141,14 +154,24 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
         foreach (var volume in (await OfAsync(instance, ct)).Where(v => !IsOf(v, digest)))
         {
             if (IsMarked(volume, UsedKey)) LogKept(volume.Name!, volume.Id);
+            else if (WasStanding(volume)) await GiveBackAsync(volume, ct);
             else await RemoveAsync(volume, ct);
         }
     }
 
+    private async Task GiveBackAsync(CinderVolume volume, CancellationToken ct)
+    {
+        await cloud.Cinder.RemoveMetadataAsync(volume.Id, BuildOrder.DigestKey, ct);
+        LogGivenBack(volume.Name!, volume.Id);
+    }
+
     private async Task RemoveAsync(CinderVolume volume, CancellationToken ct)
     {
+        if (volume.Metadata?.ContainsKey(Holding.Key) is true)
+            await HostVolume.EndOthersAsync(filler.Locks, volume.Id, time, ct);
         await filler.WaitForEndAsync(volume.Id, limits.Stop, ct);
         if (IsByAppliance(volume.VolumeType)) await appliances!.TakeOutAsync(volume.Id, ct);
+        if (WasStanding(volume)) await DropSnapshotsAsync(volume.Id, keep: 0, ct);
         var start = time.GetTimestamp();
         var asked = false;
         while (await cloud.Cinder.FindVolumeAsync(volume.Id, ct) is { } left)
@@ -225,4 +248,8 @@ internal sealed partial class VolumeBuilder(CloudClients cloud, VolumeFiller fil
     [LoggerMessage(EventIds.VolumeKept, LogLevel.Warning,
         "Volume {Name} ({VolumeId}) of an earlier start stays: a guest wrote to it. Delete it when nobody needs it")]
     private partial void LogKept(string name, string volumeId);
+
+    [LoggerMessage(EventIds.StandingGivenBack, LogLevel.Information,
+        "Volume {Name} ({VolumeId}), which no guest ran from, is a standing volume again")]
+    private partial void LogGivenBack(string name, string volumeId);
 }

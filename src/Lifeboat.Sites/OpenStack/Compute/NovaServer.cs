@@ -25,6 +25,9 @@ internal sealed record NovaServer(string Id, string Name, string Status, NovaSer
     /// <summary>0 none, 1 running, 3 paused, 4 shut down, 6 crashed, 7 suspended.</summary>
     [JsonPropertyName("OS-EXT-STS:power_state")]
     public int PowerState { get; init; }
+    /// <summary>Of the host and the project, one way; empty: no host ever had it.</summary>
+    [JsonPropertyName("hostId")]
+    public string? HostId { get; init; }
     [JsonPropertyName("OS-EXT-STS:task_state")]
     public string? TaskState { get; init; }
     /// <summary>Null: it never ran.</summary>

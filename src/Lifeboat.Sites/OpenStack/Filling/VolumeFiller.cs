@@ -19,7 +19,9 @@ internal sealed class VolumeFiller(string locks, TimeProvider time)
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(60);
-    private static readonly string[] Needed = ["qemu-img", "flock"];
+    private static readonly string[] Needed = ["qemu-img", "qemu-nbd", "flock"];
+
+    public string Locks => locks;
 
     public static IEnumerable<string> ToolGaps() => Needed.Where(t => Tool.Find(t) is null)
         .Select(t => $"the program '{t}' is not on this host (on Debian: qemu-utils, util-linux)");
@@ -52,7 +54,7 @@ internal sealed class VolumeFiller(string locks, TimeProvider time)
     public async Task WaitForEndAsync(string volume, TimeSpan limit, CancellationToken ct)
     {
         var start = time.GetTimestamp();
-        while (IsLocked(volume))
+        while (IsLocked(locks, volume))
         {
             if (time.GetElapsedTime(start) >= limit)
                 throw new SiteException(SiteFault.Timeout, $"volume {volume} is still being copied into by a `qemu-img`"
@@ -63,13 +65,14 @@ internal sealed class VolumeFiller(string locks, TimeProvider time)
         if (File.Exists(LockOf(volume))) File.Delete(LockOf(volume));
     }
 
+    /// <summary>Something of ours on this host may write to the volume.</summary>
     // .NET locks a file as flock(1) does.
-    private bool IsLocked(string volume)
+    public static bool IsLocked(string locks, string volume)
     {
-        if (!File.Exists(LockOf(volume))) return false;
+        if (!File.Exists(LockOf(locks, volume))) return false;
         try
         {
-            using var mine = new FileStream(LockOf(volume), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            using var mine = new FileStream(LockOf(locks, volume), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
             return false;
         }
         catch (FileNotFoundException)
@@ -82,9 +85,12 @@ internal sealed class VolumeFiller(string locks, TimeProvider time)
         }
     }
 
-    private string LockOf(string volume) => Path.Combine(locks, $"volume-{volume}.lock");
+    public static string LockOf(string locks, string volume) => Path.Combine(locks, $"volume-{volume}.lock");
 
-    private static async Task CheckAsync(string volume, string target, long sizeBytes, CancellationToken ct)
+    private string LockOf(string volume) => LockOf(locks, volume);
+
+    /// <exception cref="SiteException">It is not there, or too short.</exception>
+    internal static async Task CheckAsync(string volume, string target, long sizeBytes, CancellationToken ct)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
         patience.CancelAfter(AnswerLimit);
@@ -107,10 +113,11 @@ internal sealed class VolumeFiller(string locks, TimeProvider time)
     }
 
     // As `--image-opts` takes them.
-    private static string Options(string volume, VolumePlace place)
+    internal static string Options(string volume, VolumePlace place)
     {
         var image = place.ImageOf(volume);
-        if (DiskImage.IsFile(image)) return $"driver={place.Format},file.driver=file,file.filename={Escaped(image)}";
+        if (DiskImage.IsFile(image))
+            return $"driver={place.FormatOf(volume)},file.driver=file,file.filename={Escaped(image)}";
         return "driver=raw," + string.Join(',',
             DiskImage.OptionsOf(image).Select(o => $"file.{o.Key}={Escaped(o.Value!.GetValue<string>())}"));
     }

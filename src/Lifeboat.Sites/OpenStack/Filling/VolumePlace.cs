@@ -31,6 +31,11 @@ public sealed record VolumePlace
         return Rbd is null ? Path.Combine(Folder!, ActiveFile(name)) : DiskImage.OfRbd(Rbd, name);
     }
 
+    /// <summary>Of what <see cref="ImageOf"/> names: what a volume with snapshots is written to is qcow2, whatever it
+    /// began as.</summary>
+    internal string FormatOf(string volume) =>
+        Rbd is null && ActiveFile($"volume-{volume}") != $"volume-{volume}" ? "qcow2" : Format;
+
     // Cinder's file drivers keep beside a volume with snapshots which file of the chain is written to.
     private string ActiveFile(string name)
     {

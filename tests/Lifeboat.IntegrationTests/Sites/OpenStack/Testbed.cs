@@ -75,6 +75,13 @@ internal static class Testbed
         };
     }
 
+    /// <summary>The share of the site's file driver, which is a folder of the site's own file system.</summary>
+    public static VolumePlace ShareOf(string site)
+    {
+        var first = System.IO.File.ReadAllText(Path.Combine(FolderOf(site), "init.pid")).Split(' ')[0].Trim();
+        return new VolumePlace { Folder = $"/proc/{first}/root/srv/volumes", Format = "qcow2" };
+    }
+
     public static async Task<CloudSettings> SettingsAsync(string cloud, CancellationToken ct)
     {
         if (!System.IO.File.Exists(File)) Assert.Skip($"no testbed: {File} is not there; ./testbed up makes it");

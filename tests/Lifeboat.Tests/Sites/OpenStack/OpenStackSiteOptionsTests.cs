@@ -18,7 +18,9 @@ public sealed class OpenStackSiteOptionsTests
                 "both": { "folder": "/mnt", "rbd": { "pool": "volumes" } },
                 "fast": { "rbd": { "pool": "a/b", "user": "client.cinder" }, "format": "qcow2" },
                 "slow": { "folder": "mnt", "format": "vmdk" }
-              }
+              },
+              "standing": { "every": "00:00:00.5", "snapshots": 101, "bytesPerSecond": 5, "holdFor": "00:00:00",
+                "volumeTypes": ["glacier"] }
             }
             """);
         var refused = Assert.Throws<SiteException>(() => SiteDrivers.Shipped().Open("openstack",
@@ -31,7 +33,9 @@ public sealed class OpenStackSiteOptionsTests
             "options.volumes.both: say one of rbd, folder and appliance",
             "options.volumes.fast: rbd: pool is 'a/b'", "options.volumes.fast: rbd: user is 'client.cinder'",
             "options.volumes.fast: format is of files", "options.volumes.slow: folder 'mnt' is no absolute path",
-            "options.volumes.slow: format is 'vmdk'",
+            "options.volumes.slow: format is 'vmdk'", "options.standing.every is 00:00:00.5",
+            "options.standing.snapshots is 101", "options.standing.bytesPerSecond is 5",
+            "options.standing.holdFor is 00:00:00", "options.standing.volumeTypes names 'glacier'",
         })
             Assert.Contains(fault, refused.Message, StringComparison.Ordinal);
     }

@@ -28,25 +28,30 @@ public sealed class ApplianceFaults(ITestOutputHelper output)
     {
         ApplianceImageFile.SkipUnlessThere();
         var project = await TestProject.CreateAsync("lb-app", Ct);
-        await using var pair = await FaultyCloudPair.StartAsync(project, options => options with
+        var shape = new CloudPairShape
         {
-            Volumes = new Dictionary<string, VolumePlace>
-            {
-                ["rbd"] = new() { Appliance = true }, ["nfs"] = new() { Appliance = true },
+            Routed = true,
+            Options = options => options with
+                {
+                Volumes = new Dictionary<string, VolumePlace>
+                {
+                    ["rbd"] = new() { Appliance = true }, ["nfs"] = new() { Appliance = true },
+                },
+                Appliances = new ApplianceSettings
+                {
+                    Network = "lan",
+                    Flavor = "small",
+                    Image = ApplianceImageFile.Path,
+                    FloatingPool = TestProject.Pool,
+                    Keep = TimeSpan.FromSeconds(20),
+                    SilenceMax = TimeSpan.FromSeconds(30),
+                },
+                Map = options.Map with { VolumeTypes = new Dictionary<string, string> { [""] = "nfs" } },
+                VolumeLimit = TimeSpan.FromMinutes(2),
+                StopLimit = TimeSpan.FromMinutes(2),
             },
-            Appliances = new ApplianceSettings
-            {
-                Network = "lan",
-                Flavor = "small",
-                Image = ApplianceImageFile.Path,
-                FloatingPool = TestProject.Pool,
-                Keep = TimeSpan.FromSeconds(20),
-                SilenceMax = TimeSpan.FromSeconds(30),
-            },
-            Map = options.Map with { VolumeTypes = new Dictionary<string, string> { [""] = "nfs" } },
-            VolumeLimit = TimeSpan.FromMinutes(2),
-            StopLimit = TimeSpan.FromMinutes(2),
-        }, Ct);
+        };
+        await using var pair = await FaultyCloudPair.StartAsync(project, shape, Ct);
         var before = await pair.Project.ThingsAsync(Ct);
 
         await DrillAsync(pair, before);

@@ -27,11 +27,10 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
     private static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(6);
     private OracleVm? _vm;
 
-    private readonly Func<OpenStackSiteOptions, OpenStackSiteOptions> _adjust;
+    private readonly CloudPairShape _shape;
 
-    private FaultyCloudPair(TestProject project, CloudProxy proxy,
-        Func<OpenStackSiteOptions, OpenStackSiteOptions>? adjust) =>
-        (Project, Proxy, _adjust) = (project, proxy, adjust ?? (o => o));
+    private FaultyCloudPair(TestProject project, CloudProxy proxy, CloudPairShape shape) =>
+        (Project, Proxy, _shape) = (project, proxy, shape);
 
     public TestProject Project { get; }
     public CloudProxy Proxy { get; }
@@ -39,18 +38,19 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
     public FieldSite B => Pair.B;
     public OracleVm Vm => _vm!;
 
-    public static async Task<FaultyCloudPair> StartAsync(string project, CancellationToken ct) =>
-        await StartAsync(await TestProject.CreateAsync(project, ct), null, ct);
+    public static Task<FaultyCloudPair> StartAsync(string project, CancellationToken ct) =>
+        StartAsync(project, new CloudPairShape(), ct);
+
+    public static async Task<FaultyCloudPair> StartAsync(string project, CloudPairShape shape, CancellationToken ct) =>
+        await StartAsync(await TestProject.CreateAsync(project, ct), shape, ct);
 
     /// <param name="made">Goes with the pair.</param>
-    /// <param name="adjust">The driver's options at b, whose project gets a router then; null: as they are.</param>
-    public static async Task<FaultyCloudPair> StartAsync(TestProject made,
-        Func<OpenStackSiteOptions, OpenStackSiteOptions>? adjust, CancellationToken ct)
+    public static async Task<FaultyCloudPair> StartAsync(TestProject made, CloudPairShape shape, CancellationToken ct)
     {
-        var pair = new FaultyCloudPair(made, await CloudProxy.StartAsync(made.Settings, made.Session, ct), adjust);
+        var pair = new FaultyCloudPair(made, await CloudProxy.StartAsync(made.Settings, made.Session, ct), shape);
         try
         {
-            if (adjust is not null) await made.RouteAsync(ct);
+            if (shape.Routed) await made.RouteAsync(ct);
             pair.Pair = await FieldPair.StartAsync(FieldPairOptions.Plain with { Prepare = pair.Prepare }, ct);
             await pair.ProtectAsync(ct);
             return pair;
@@ -162,7 +162,7 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
         };
         var file = JsonNode.Parse(File.ReadAllText(site.Paths.Configuration))!;
         file["driver"] = "openstack";
-        file["options"] = JsonSerializer.SerializeToNode(_adjust(options), ContractJson.Options);
+        file["options"] = JsonSerializer.SerializeToNode(_shape.Options(options), ContractJson.Options);
         file["runs"] = new JsonObject { ["outageLimit"] = OutageLimit.ToString() };
         File.WriteAllText(site.Paths.Configuration, file.ToJsonString());
     }
@@ -171,9 +171,10 @@ internal sealed class FaultyCloudPair : IAsyncDisposable
     {
         var folder = Path.Combine(Pair.Directory, Guest);
         Directory.CreateDirectory(folder);
-        var disk = new OracleDisk(Path.Combine(folder, "vda.img"), 112L << 20, OracleFileSystem.Raw);
+        var disk = new OracleDisk(Path.Combine(folder, "vda.img"), _shape.DiskBytes, OracleFileSystem.Raw);
         await HostCommand.MustAsync("qemu-img",
             ["convert", "-O", "raw", Path.Combine(Testbed.Folder, "oracle.qcow2"), disk.Path], ct);
+        await _shape.FillAsync(disk.Path, ct);
         Pair.Witness.Listen(Guest, Pair.WitnessSocket);
         _vm = await OracleVm.StartAsync(new OracleVmOptions
         {

@@ -129,6 +129,7 @@ internal sealed class TestProject : IAsyncDisposable
             all.AddRange((await Cloud.Nova.AttachmentsAsync(server.Id, ct))
                 .Select(a => $"attachment {server.Name} {a.VolumeId}"));
         all.AddRange((await Cloud.Cinder.VolumesAsync(ct)).Select(v => $"volume {v.Name} {v.Id}"));
+        all.AddRange((await Cloud.Cinder.SnapshotsAsync(ct)).Select(s => $"snapshot {s.Name} {s.Id}"));
         all.AddRange((await Cloud.Neutron.PortsOfProjectAsync(ct)).Where(p => p.DeviceOwner != "network:dhcp")
             .Select(p => $"port {p.Name} {p.Id}"));
         all.AddRange((await Cloud.Neutron.FloatingIpsAsync(ct))
@@ -205,6 +206,9 @@ internal sealed class TestProject : IAsyncDisposable
         // One that is still being taken out of a server that is gone would come back.
         while ((await cloud.Cinder.VolumesAsync(ct)).Any(v => v.Status is "in-use" or "detaching"))
             await Task.Delay(500, ct);
+        foreach (var snapshot in await cloud.Cinder.SnapshotsAsync(ct))
+            await cloud.Cinder.DeleteSnapshotAsync(snapshot.Id, ct);
+        while ((await cloud.Cinder.SnapshotsAsync(ct)).Count > 0) await Task.Delay(500, ct);
         foreach (var volume in await cloud.Cinder.VolumesAsync(ct))
         {
             await ChangeAsync(CloudApi.BlockStorage, HttpMethod.Post, $"volumes/{volume.Id}/action",
