@@ -46,4 +46,7 @@ internal static class EventIds
     public const int CloudNetworkStays = 7119;
     public const int CloudAdminNotHeard = 7120;
     public const int ServerReturned = 7130;
+    public const int BackupNotIncremental = 7200;
+    public const int BackupForeignParent = 7201;
+    public const int VolumeRestored = 7202;
 }

@@ -15,6 +15,8 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
 {
     private readonly SortedDictionary<string, Entry> _instances = new(StringComparer.Ordinal);
     private readonly List<string> _calls = [];
+    // In a real controller several loops ask at a time.
+    private readonly Lock _world = new();
     private readonly Dictionary<string, Queue<PlannedFault>> _faults = new(StringComparer.Ordinal);
     private const int FirstProcess = 1000;
     private int _lastProcess = FirstProcess;
@@ -177,13 +179,15 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
 
     private async Task<T> CallAsync<T>(string call, string subject, Func<T> effect, CancellationToken ct)
     {
-        _calls.Add($"{call} {subject}".TrimEnd());
+        lock (_world) _calls.Add($"{call} {subject}".TrimEnd());
         ct.ThrowIfCancellationRequested();
         if (Latency > TimeSpan.Zero) await Task.Delay(Latency, time, ct);
         PlannedFault? fault = null;
-        if (_faults.TryGetValue(call, out var queue)) queue.TryDequeue(out fault);
+        lock (_world)
+            if (_faults.TryGetValue(call, out var queue)) queue.TryDequeue(out fault);
         if (fault is { AfterEffect: false }) throw new SiteException(fault.Fault, $"{name}: {call} was made to fail");
-        var result = effect();
+        T result;
+        lock (_world) result = effect();
         if (After is not null) await After(call, subject, ct);
         return fault is null ? result
             : throw new SiteException(fault.Fault, $"{name}: the answer of {call} was made to get lost");
