@@ -33,7 +33,9 @@ internal sealed partial class BackupMover
             var now = points.Find(point.Point.Id) ?? throw new ProblemException(ReasonCode.PointUnknown,
                 $"point {point.Point.Id} of {group} is gone while it was waited for");
             if (now.Phase is BackupPhase.Failed) throw new ProblemException(now.Reason, now.Detail ?? "no point");
-            if (now.Phase is BackupPhase.Whole || time.GetUtcNow() >= until)
+            // Whoever goes on with it, a controller that stops does not wait for it.
+            if (now.Phase is BackupPhase.Whole || time.GetUtcNow() >= until
+                || life.ApplicationStopping.IsCancellationRequested)
                 return new CheckpointResult(now.Point, now.Phase is BackupPhase.Whole, now.Frozen ?? TimeSpan.Zero,
                     now.Frozen);
             await Task.Delay(PointLook, time, ct);

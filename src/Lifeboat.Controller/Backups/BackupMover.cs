@@ -14,6 +14,7 @@ using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Recovery;
 using Lifeboat.Recovery.Sides;
 using Lifeboat.Sites;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Backups;
@@ -29,8 +30,8 @@ namespace Lifeboat.Controller.Backups;
 // Invariants: a point is whole at this site only when the other cloud knows all of its backups. A backup goes only
 // after all that build on it, and at the recovery site first, so that no point is listed there that cannot be restored.
 internal sealed partial class BackupMover(string here, ISite site, GroupStore groups, SpecStore specs,
-    PeerDirectory peers, SiteAgents agents, InstanceCatalog instances, BackupPointStore points, TimeProvider time,
-    ILogger<BackupMover> logger) : IRestoresVolumes
+    PeerDirectory peers, SiteAgents agents, InstanceCatalog instances, BackupPointStore points,
+    IHostApplicationLifetime life, TimeProvider time, ILogger<BackupMover> logger) : IRestoresVolumes
 {
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _importing = new(StringComparer.Ordinal);
 

@@ -90,9 +90,8 @@ internal static class VolumeMembers
             text.Append(char.IsAsciiLetterOrDigit(letter) ? letter : '-');
         var name = text.ToString().Trim('-');
         if (name.Length > 28) name = name[..28].TrimEnd('-');
-        if (name.Length == 0) name = "volume";
-        return !taken.Contains(name) && EntityName.IsValid(name) && volume.Name is { Length: > 0 } ? name
-            : $"{name}-{volume.Id.Replace("-", "", StringComparison.Ordinal)[..8]}";
+        return name.Length > 0 && !taken.Contains(name) ? name
+            : $"{(name.Length == 0 ? "volume" : name)}-{volume.Id.Replace("-", "", StringComparison.Ordinal)[..8]}";
     }
 
     private static IReadOnlyList<SiteVolume> Find(IReadOnlyList<SiteVolume> all, string text) =>

@@ -11,10 +11,14 @@ using Microsoft.Extensions.Logging;
 namespace Lifeboat.Sites.OpenStack.Backups;
 
 /// <summary>
-/// New volumes with what backups hold. A volume has in its metadata whose it is and which run made it, so it is made
-/// once and removed with the run; that it is whole is written on it last.
+/// New volumes with what backups hold. Until one is whole its description says whose it is and which run made it, so it
+/// is made once and removed with the run; then its metadata does.
 /// </summary>
-// made, marked -> available -> restoring-backup -> available -> bootable -> marked as whole
+/// <remarks>
+/// A restore brings the metadata of the volume that was backed up along, over that of the new one: marks of ours too,
+/// where that volume was a restored one itself. So a mark counts only with the volume's own id in it.
+/// </remarks>
+// made, described -> available -> restoring-backup -> available -> bootable -> marked with its id: whole
 internal sealed partial class VolumeRestores(CloudClients cloud, RecoveryMap map, BackupLimits limits,
     TimeProvider time, ILogger<VolumeRestores> logger)
 {
@@ -23,15 +27,27 @@ internal sealed partial class VolumeRestores(CloudClients cloud, RecoveryMap map
     private const string EpochKey = "lifeboat-group-epoch";
     private const string TagKey = "lifeboat-restored-by";
     private const string WholeKey = "lifeboat-restored";
+    private const string Begun = "Restored by Lifeboat: ";
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     public static RestoredMark? MarkOf(CinderVolume volume)
     {
-        if (volume.Metadata is not { } marks || !marks.TryGetValue(TagKey, out var tag)) return null;
-        return new RestoredMark(marks.GetValueOrDefault(GroupKey) ?? "", marks.GetValueOrDefault(VolumeKey) ?? "",
-            long.TryParse(marks.GetValueOrDefault(EpochKey), CultureInfo.InvariantCulture, out var epoch) ? epoch
-                : null, tag, marks.GetValueOrDefault(WholeKey) == "yes");
+        if (volume.Metadata is { } marks && marks.GetValueOrDefault(WholeKey) == volume.Id)
+            return new RestoredMark(marks.GetValueOrDefault(GroupKey) ?? "", marks.GetValueOrDefault(VolumeKey) ?? "",
+                EpochOf(marks.GetValueOrDefault(EpochKey)), marks.GetValueOrDefault(TagKey) ?? "", Whole: true);
+        return volume.Description?.StartsWith(Begun, StringComparison.Ordinal) is true
+            && volume.Description[Begun.Length..].Split(' ') is [var tag, var group, var name, var epoch]
+            ? new RestoredMark(group, name, EpochOf(epoch), tag, Whole: false) : null;
     }
+
+    private static string Described(RestoredMark mark) => Begun + string.Join(' ', mark.Tag, mark.Group, mark.Volume,
+        Text(mark.Epoch));
+
+    // A copy for a drill is of no epoch; the text is there all the same, over what the restore brought along.
+    private static string Text(long? epoch) => epoch?.ToString(CultureInfo.InvariantCulture) ?? "none";
+
+    private static long? EpochOf(string? text) =>
+        long.TryParse(text, CultureInfo.InvariantCulture, out var epoch) ? epoch : null;
 
     public async Task<SiteFit> FitAsync(IReadOnlyList<CloudDisk> volumes, CancellationToken ct)
     {
@@ -60,13 +76,13 @@ internal sealed partial class VolumeRestores(CloudClients cloud, RecoveryMap map
         var start = time.GetTimestamp();
         var made = await MakeOnce.RunAsync(c => OfAsync(request.Mark, c), c => cloud.Cinder.CreateVolumeAsync(
             new NewVolume(request.Name, request.Backup.SizeGiB, type,
-                Description: $"Restored from backup {request.Backup.Id} (made by Lifeboat)",
-                Metadata: MarksOf(request.Mark)), c), RemoveAsync, time, ct);
+                Description: Described(request.Mark)), c), RemoveAsync, time, ct);
         var volume = await AvailableAsync(made.Id, limits.Thing, ct);
         if (MarkOf(volume) is { Whole: true }) return volume;
         await FillAsync(volume, request.Backup, ct);
         if (request.Disk.Bootable && volume.Bootable != "true") await cloud.Cinder.SetBootableAsync(volume.Id, ct);
-        await cloud.Cinder.SetMetadataAsync(volume.Id, WholeKey, "yes", ct);
+        foreach (var (key, value) in MarksOf(request.Mark, volume.Id))
+            await cloud.Cinder.SetMetadataAsync(volume.Id, key, value, ct);
         LogRestored(request.Mark.Volume, volume.Id, request.Backup.Id, time.GetElapsedTime(start).TotalSeconds);
         return await cloud.Cinder.FindVolumeAsync(volume.Id, ct) ?? volume;
     }
@@ -156,17 +172,12 @@ internal sealed partial class VolumeRestores(CloudClients cloud, RecoveryMap map
             .OrderBy(v => v.CreatedAt),
     ];
 
-    private static Dictionary<string, string> MarksOf(RestoredMark mark)
-    {
-        var marks = new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            [GroupKey] = mark.Group,
-            [VolumeKey] = mark.Volume,
-            [TagKey] = mark.Tag,
-        };
-        if (mark.Epoch is { } epoch) marks[EpochKey] = epoch.ToString(CultureInfo.InvariantCulture);
-        return marks;
-    }
+    // The one that counts is written last.
+    private static IEnumerable<(string Key, string Value)> MarksOf(RestoredMark mark, string id) =>
+    [
+        (GroupKey, mark.Group), (VolumeKey, mark.Volume), (EpochKey, Text(mark.Epoch)), (TagKey, mark.Tag),
+        (WholeKey, id),
+    ];
 
     private (string? Type, string? Gap) TypeOf(CloudDisk disk, IReadOnlyList<CinderVolumeType> types,
         CinderVolumeType? usual)

@@ -22,8 +22,9 @@ internal sealed record SnapshotPage(IReadOnlyList<CinderSnapshot> Snapshots,
 }
 
 /// <param name="Size">GiB, of the volume.</param>
-/// <param name="Status">`creating`, `available`, `restoring`, `deleting`, `error`, ….</param>
-internal sealed record CinderBackup(string Id, string Status, int? Size = null, string? Name = null,
+/// <param name="Status">`creating`, `available`, `restoring`, `deleting`, `error`, …; left out in the answer of who is
+/// asked to make one.</param>
+internal sealed record CinderBackup(string Id, string Status = "creating", int? Size = null, string? Name = null,
     string? FailReason = null, string? VolumeId = null, bool IsIncremental = false, bool HasDependentBackups = false,
     DateTimeOffset? CreatedAt = null);
 
@@ -59,7 +60,7 @@ internal sealed record CinderGroupType(string Id, IReadOnlyDictionary<string, st
 
 internal sealed record GroupTypeAnswer(CinderGroupType GroupType);
 
-internal sealed record CinderGroupSnapshot(string Id, string Status, string? Name = null);
+internal sealed record CinderGroupSnapshot(string Id, string Status = "creating", string? Name = null);
 
 internal sealed record GroupSnapshotAnswer(CinderGroupSnapshot GroupSnapshot);
 

@@ -46,6 +46,8 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     [Fact(Timeout = 30 * 60 * 1000)]
     public async Task Volumes_are_backed_up_at_one_moment_restored_in_the_other_cloud_and_come_home()
     {
+        await A.QuotaAsync("backups", 50, Ct);
+        await B.QuotaAsync("backups", 50, Ct);
         await BuildAsync();
         await ProtectAsync("root", "fast", "loose");
         await CutIncrementAsync();
@@ -132,7 +134,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     {
         A.Site.KillEverything();
         var start = Stopwatch.GetTimestamp();
-        await B.Site.MustAsync(["failover", Group], Ct);
+        await B.Site.MustAsync(["failover", Group, "--source-is-dead"], Ct);
         Say("failover", start);
         var run = (await B.Site.AskAsync<IReadOnlyList<RunInfo>>(["run", "list"], Ct))
             .Where(r => r.Kind is RunKind.Failover).MaxBy(r => r.CreatedAt)!;

@@ -9,6 +9,7 @@ using Lifeboat.Sites.OpenStack.Compute;
 using Lifeboat.Sites.OpenStack.Describing;
 using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Testing.Field;
+using Lifeboat.Testing.Oracle;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
