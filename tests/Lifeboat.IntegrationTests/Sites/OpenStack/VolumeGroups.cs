@@ -18,6 +18,8 @@ namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
 {
     private const string Group = "books";
+    // A full backup reads whole volumes, and packs them.
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
     private readonly string _name = $"lb-vol-{Guid.NewGuid().ToString("n")[..6]}";
     private readonly string _folder = Directory.CreateTempSubdirectory("lb-vol-").FullName;
     private VolumeProject? _a, _b;
@@ -62,7 +64,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     [Fact(Timeout = 20 * 60 * 1000)]
     public async Task Quotas_foreign_backups_and_a_killed_controller_leave_nothing_half()
     {
-        _server = new TestServer(A.Cloud, _name);
+        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
         _loose = await _server.VolumeAsync("loose", 1, "rbd", null, Ct);
         await A.WriteAsync(_loose, 0x11, Ct);
         await ProtectAsync("loose");
@@ -79,7 +81,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task BuildAsync()
     {
-        _server = new TestServer(A.Cloud, _name);
+        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
         var project = await A.Cloud.InventoryAsync(Ct);
         var root = await _server.VolumeAsync("root", 1, "rbd", project.Images.First(i => i.Name == "oracle").Id, Ct);
         var fast = await _server.VolumeAsync("fast", 1, "rbd", null, Ct);
@@ -87,9 +89,8 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         await A.WriteAsync(_loose, 0x5a, Ct);
         await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle.volume").Id, [root, fast], null,
             null, Ct, tagged: false);
-        await Patience.UntilAsync("the guest agent answers", async () =>
-            (await A.Site.RunAsync(["instance", "quiesce", $"{_name}-db", "--limit", "5s"], Ct)).ExitCode == 0);
-        await A.Site.RunAsync(["instance", "thaw", $"{_name}-db"], Ct);
+        await Patience.UntilAsync("the guest agent answers",
+            async () => (await AskGuestAsync("guest-ping")).ExitCode == 0);
         await Task.Delay(TimeSpan.FromSeconds(5), Ct);
     }
 
@@ -98,7 +99,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         var start = Stopwatch.GetTimestamp();
         await A.Site.MustAsync(["group", "create", Group, "--recovery-site", "b", "--quiesce-limit", "60s",
             .. volumes.SelectMany(v => new[] { "--volume", $"{_name}-{v}" })], Ct);
-        await A.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
+        await A.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
         Say("first point", start);
         Assert.Equal(volumes.Length, (await A.CopiesAsync(Ct)).Count);
         Assert.Equal(volumes.Length, (await B.CopiesAsync(Ct)).Count(c => c.EndsWith("available")));
@@ -114,12 +115,12 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         Assert.Equal(Consistency.Application, point.Consistency);
         Assert.True((await A.Cloud.Cinder.BackupsAsync(Ct)).Count(b => b.IsIncremental) == 3, "it is no increment");
         Assert.DoesNotContain(await A.CopiesAsync(Ct), c => c.StartsWith("snapshot", StringComparison.Ordinal));
-        var status = await HostCommand.MustAsync("virsh", ["-q", "-c",
-            $"qemu+unix:///system?socket={Path.Combine(Testbed.FolderOf("a"), "libvirt", "libvirt-sock")}",
-            "qemu-agent-command", (await A.Cloud.Nova.ServersAsync(Ct)).Single().Id,
-            """{"execute":"guest-fsfreeze-status"}"""], Ct);
-        Assert.Contains("thawed", status);
+        Assert.Contains("thawed", (await AskGuestAsync("guest-fsfreeze-status")).Output);
     }
+
+    private async Task<HostCommand> AskGuestAsync(string what) => await HostCommand.RunAsync("virsh", ["-q", "-c",
+        $"qemu+unix:///system?socket={Path.Combine(Testbed.FolderOf("a"), "libvirt", "libvirt-sock")}",
+        "qemu-agent-command", (await A.Cloud.Nova.ServersAsync(Ct)).Single().Id, $$"""{"execute":"{{what}}"}"""], Ct);
 
     private async Task DrillAsync()
     {

@@ -137,6 +137,9 @@ internal sealed class VolumeProject : IAsyncDisposable
         foreach (var server in servers) await wait.UntilGoneAsync(server.Id, Patience.Limit, ct);
         foreach (var backup in (await Cloud.Cinder.BackupsAsync(ct)).OrderByDescending(b => b.CreatedAt))
         {
+            // A test that was cut short left it in the middle.
+            while (await Cloud.Cinder.FindBackupAsync(backup.Id, ct) is { Status: not ("available" or "error") })
+                await Task.Delay(500, ct);
             await Cloud.Cinder.DeleteBackupAsync(backup.Id, ct);
             while (await Cloud.Cinder.FindBackupAsync(backup.Id, ct) is not null) await Task.Delay(500, ct);
         }
