@@ -15,8 +15,8 @@ public sealed class StepCatalogTests
         "accept-replica", "acknowledge-fork", "check-both-sites", "check-peer", "check-restored-gone", "check-traces",
         "check-volumes", "check-winner", "close-view", "commit", "create-bubble", "cut-clean-point", "delete-bubble",
         "hold-open", "keep-state", "move-to-native", "open-kept", "open-view", "pick-point", "raise-epoch",
-        "remove-restored", "restore-volumes", "shut-down-instances", "start-instances", "start-source", "stop-copies", "stop-instances", "stop-source",
-        "unpin-point", "update-dns", "verify", "wait-sealed",
+        "remove-restored", "restore-volumes", "shut-down-instances", "start-instances", "start-source", "stop-copies",
+        "stop-instances", "stop-source", "unpin-point", "update-dns", "verify", "wait-sealed",
     ], StepCatalog.Shipped().Names.Order(StringComparer.Ordinal));
 
     [Theory]
