@@ -44,8 +44,8 @@ internal sealed partial class BackupMover
         foreach (var failed in points.Of(group).Where(p => p is { Phase: BackupPhase.Failed, Cleaned: false }))
             await CleanAsync(failed, ct);
         // Of those that failed one after the other the last says why.
-        foreach (var older in points.Of(group).Where(p => p is { Phase: BackupPhase.Failed, Cleaned: true }).SkipLast(1))
-            points.Remove(older.Point.Id);
+        var past = points.Of(group).Where(p => p is { Phase: BackupPhase.Failed, Cleaned: true });
+        foreach (var older in past.SkipLast(1)) points.Remove(older.Point.Id);
         if (!isSource) return;
         // The site that was primary before had begun to tell of it, and will not go on.
         foreach (var half in points.Of(group).Where(p => p.Site != here && p.Phase is BackupPhase.Carrying))
