@@ -90,7 +90,8 @@ internal static class Inputs
     public static Option<ChangeSource?> Source() => new("--source")
     {
         Description = "continuous: every write as it happens; bitmap: now and then what QEMU's bitmaps say changed; "
-            + "snapshot-diff: now and then what differs between two snapshots of an RBD image",
+            + "snapshot-diff: now and then what differs between two snapshots of an RBD image; backup: the cloud's "
+            + "backups, of a group of volumes only",
         HelpName = "SOURCE",
         CustomParser = ParseSource,
     };

@@ -7,6 +7,7 @@ using Lifeboat.Controller.Alerts;
 using Lifeboat.Controller.Api;
 using Lifeboat.Controller.Api.Requests;
 using Lifeboat.Controller.Applications;
+using Lifeboat.Controller.Backups;
 using Lifeboat.Controller.Declarations;
 using Lifeboat.Controller.DesiredState;
 using Lifeboat.Controller.Evacuations;
@@ -61,6 +62,9 @@ internal static class ControllerServices
             .AddSingleton<GroupLocks>();
         services.AddSingleton<INameServers>(p => ActivatorUtilities.CreateInstance<DnsServers>(p,
             (Func<IEnumerable<GroupRecord>>)p.GetRequiredService<GroupStore>().All));
+        services.AddSingleton<BackupPointStore>()
+            .AddSingleton(p => ActivatorUtilities.CreateInstance<BackupMover>(p, SiteName(p)))
+            .AddHostedService<BackupSchedule>();
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<LocalSide>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<PluggedDisks>(p, SiteName(p)));
         services.AddSingleton(p => ActivatorUtilities.CreateInstance<InstanceCatalog>(p, SiteName(p)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Lifeboat.Controller;
 
-/// <summary>Log event ids of this project: 5000 to 5099. Never reused.</summary>
+/// <summary>Log event ids of this project: 5000 to 5149. Never reused.</summary>
 internal static class EventIds
 {
     public const int ControllerStarted = 5000;
@@ -64,6 +64,14 @@ internal static class EventIds
     public const int BrokerNotReached = 5112;
     public const int BrokerReached = 5113;
     public const int NotificationRoundFailed = 5114;
+    public const int BackupPointWhole = 5130;
+    public const int BackupPointFailed = 5131;
+    public const int BackupPointWaits = 5132;
+    public const int BackupPointRemoved = 5133;
+    public const int BackupHoldNotReleased = 5134;
+    public const int BackupRoundFailed = 5135;
+    public const int BackupPointReceived = 5136;
+    public const int BackupNotRemoved = 5137;
     public const int NamesLed = 5088;
     public const int NamesRoundFailed = 5089;
     public const int StandingRoundFailed = 5100;

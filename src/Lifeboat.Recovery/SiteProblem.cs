@@ -27,5 +27,18 @@ public static class SiteProblem
         SiteFault.BuildFailed => ReasonCode.BuildFailed,
     };
 
+    /// <exception cref="ProblemException">In place of the driver's fault.</exception>
+    public static async Task<T> AskAsync<T>(Task<T> asked)
+    {
+        try
+        {
+            return await asked;
+        }
+        catch (SiteException e)
+        {
+            throw Of(e);
+        }
+    }
+
     public static ProblemException Of(SiteException e) => new(ReasonOf(e.Fault), e.Message, cause: e);
 }

@@ -62,4 +62,7 @@ internal static class EventIds
     public const int StandingCompared = 7161;
     public const int StandingSnapshot = 7162;
     public const int StandingGivenBack = 7163;
+    public const int BackupNotIncremental = 7200;
+    public const int BackupForeignParent = 7201;
+    public const int VolumeRestored = 7202;
 }

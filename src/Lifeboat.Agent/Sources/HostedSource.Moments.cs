@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Agent.Capture;
 using Lifeboat.Agent.Capture.Moments;
+using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Protection;
 using Lifeboat.Protection.Policies;
 using Lifeboat.Replication.Moments;
 using Lifeboat.Replication.Moments.Snapshots;
@@ -26,6 +28,8 @@ internal sealed partial class HostedSource
                 Math.Max(spec.Policy.OutboxLogBytes, OverlayBytesLeast), parts.Time,
                 parts.Logs.CreateLogger<QmpMomentTap>()),
             ChangeSource.SnapshotDiff => new SnapshotMomentTap(RbdDisks.Of(spec, disks, parts)),
+            ChangeSource.Backup => throw new ProblemException(ReasonCode.InvalidRequest,
+                $"group {spec.Group} is moved by backups of its cloud, not by an agent"),
         };
 
     private static MomentsStatus? StatusOf(MomentsSnapshot? moments) => moments is not { } m ? null

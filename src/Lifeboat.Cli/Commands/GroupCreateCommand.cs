@@ -3,6 +3,7 @@ using System.CommandLine;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.Cli.Commands;
@@ -13,7 +14,14 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     private readonly Option<string[]> _instances = new("--instance", "-i")
     {
         Description = "Instance to protect, NAME or NAME:BOOTORDER; may be repeated",
-        Required = true,
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string[]> _volumes = new("--volume")
+    {
+        Description = "Volume of the site's cloud, by name or id, for a group of volumes only, which the cloud's "
+            + "backups move; may be repeated",
+        DefaultValueFactory = _ => [],
     };
 
     private readonly Option<string> _site = new("--recovery-site", "-r")
@@ -53,7 +61,7 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     public GroupCreateCommand() : base("group", "create", "Protect instances of this site as one group")
     {
         Add(_group);
-        Option[] options = [_instances, _site, _exclude, _targets, _application, _policy];
+        Option[] options = [_instances, _volumes, _site, _exclude, _targets, _application, _policy];
         foreach (var option in options) Add(option);
         _fields.AddTo(this);
         Add(_checks);
@@ -63,6 +71,12 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     protected override async Task<int> RunAsync(ParseResult parsed, CommandSession session, CancellationToken ct)
     {
         var given = _fields.Read(parsed);
+        var volumes = parsed.GetRequiredValue(_volumes);
+        if (volumes.Length > 0 == parsed.GetRequiredValue(_instances).Length > 0)
+            throw new ProblemException(ReasonCode.InvalidRequest, volumes.Length > 0
+                ? "a group is of instances or of volumes only: give --instance or --volume, not both"
+                : "give --instance, or --volume for a group of volumes only");
+        if (volumes.Length > 0) given = ForVolumes(given);
         var (policy, problems) = WithDefaults(given).Applied(Policy.Default);
         // What can be read is judged with the rest of the request, so that all its faults are told at once.
         if (problems.Except(policy.Problems()).ToList() is { Count: > 0 } unreadable)
@@ -71,7 +85,8 @@ internal sealed class GroupCreateCommand : LifeboatCommand
         {
             Name = parsed.GetRequiredValue(_group),
             RecoverySite = parsed.GetRequiredValue(_site),
-            Members = Members(parsed),
+            Members = volumes.Length == 0 ? Members(parsed)
+                : [new MemberRequest("", Kind: MemberKind.VolumeOnly, Volumes: volumes)],
             Checks = parsed.GetRequiredValue(_checks),
             Application = parsed.GetValue(_application),
             PolicyName = parsed.GetValue(_policy),
@@ -87,6 +102,14 @@ internal sealed class GroupCreateCommand : LifeboatCommand
     private static PolicyChange WithDefaults(PolicyChange given) =>
         given.Source is null or ChangeSource.Continuous || given.RpoTarget is not null ? given
             : given with { RpoTarget = 2 * (given.SourcePeriod ?? Policy.Default.SourcePeriod) };
+
+    // A backup takes minutes at least, and is kept for longer than a journal.
+    private static PolicyChange ForVolumes(PolicyChange given) => given with
+    {
+        Source = given.Source ?? ChangeSource.Backup,
+        SourcePeriod = given.SourcePeriod ?? TimeSpan.FromHours(1),
+        Retention = given.Retention ?? Retention.All(TimeSpan.FromDays(7)).ToString(),
+    };
 
     private List<MemberRequest> Members(ParseResult parsed)
     {

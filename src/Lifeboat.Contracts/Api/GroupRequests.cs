@@ -39,8 +39,13 @@ public sealed record CreateGroupRequest
 /// Disk name to an existing raw file or block device at the recovery site that takes the copy; others get files of the
 /// agent there.
 /// </param>
+/// <param name="Volumes">
+/// Of a volume-only member, which is the only one of its group: names or ids of volumes of the site's cloud. The member
+/// is called as the group is; its instance is left empty.
+/// </param>
 public sealed record MemberRequest(string Instance, int BootOrder = 0, MemberKind Kind = MemberKind.Replicated,
-    IReadOnlyList<string>? ExcludedDisks = null, IReadOnlyDictionary<string, string>? TargetDisks = null);
+    IReadOnlyList<string>? ExcludedDisks = null, IReadOnlyDictionary<string, string>? TargetDisks = null,
+    IReadOnlyList<string>? Volumes = null);
 
 /// <summary>
 /// Stops shipping for a while. Writes go on being captured, into the log of the source's agent; it resumes by itself.

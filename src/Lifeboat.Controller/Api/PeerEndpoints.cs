@@ -2,6 +2,7 @@
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
+using Lifeboat.Controller.Backups;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Identity;
@@ -22,7 +23,7 @@ namespace Lifeboat.Controller.Api;
 /// between it and this site, and instances only as members of them.
 /// </summary>
 internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles boot,
-    CertificateRotation certificates, Exchange exchange, PolicyLevelling policies)
+    CertificateRotation certificates, Exchange exchange, PolicyLevelling policies, BackupMover mover)
 {
     private const string Group = "/peer/v1/groups/{group}";
 
@@ -89,6 +90,13 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
             here.AcceptKeepingAsync(Name(http, group), pin, ct));
         routes.MapPost(Group + "/kept/{pin}/view", (HttpContext http, string group, string pin,
             CancellationToken ct) => here.OpenKeptAsync(Name(http, group), pin, ct));
+        routes.MapPut(Group + "/backups/{point:guid}", (HttpContext http, string group, Guid point,
+            BackupPoint theirs, CancellationToken ct) => DoneAsync(() => theirs.Point.Id == point
+                ? mover.ReceiveAsync(RequestGate.Peer(http), Name(http, group), theirs, ct)
+                : throw new ProblemException(ReasonCode.InvalidRequest, $"the point is {theirs.Point.Id}")));
+        routes.MapDelete(Group + "/backups/{point:guid}", (HttpContext http, string group, Guid point,
+            CancellationToken ct) =>
+            DoneAsync(() => mover.DropAsync(RequestGate.Peer(http), Name(http, group), point, ct)));
         routes.MapGet(Group + "/changes", (HttpContext http, string group, CancellationToken ct) =>
             here.ChangesAsync(Name(http, group), ct));
         routes.MapDelete(Group + "/replica", (HttpContext http, string group, CancellationToken ct) =>

@@ -11,6 +11,8 @@ using Lifeboat.Controller.Tenancy;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Policies;
+using Lifeboat.Recovery;
+using Lifeboat.Sites;
 
 namespace Lifeboat.Controller.Groups;
 
@@ -26,21 +28,28 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
 {
     public async Task<GroupDefinition> CreateAsync(CreateGroupRequest request, CancellationToken ct)
     {
-        var found = await CheckAsync(request, ct);
-        var bytes = request.Members.Sum(m => Replicated(m, found[m.Instance]).Sum(d => d.SizeBytes));
+        request = AsVolumes(request);
+        var (found, volumes) = await CheckAsync(request, ct);
+        var bytes = request.Members.Sum(m => m.Kind is MemberKind.VolumeOnly
+            ? VolumeMembers.Define(request.Name, m.Volumes!, volumes!).Volumes.Sum(v => v.SizeBytes)
+            : Replicated(m, found[m.Instance]).Sum(d => d.SizeBytes));
         return await quotas.WithinAsync(GroupName.TenantOf(request.Name), 1, bytes,
-            () => CreateAsync(request, found, ct), ct);
+            () => CreateAsync(request, found, volumes, ct), ct);
     }
 
+    // What the members are decides on what moves them.
+    private static CreateGroupRequest AsVolumes(CreateGroupRequest request) => !VolumeMembers.IsAsked(request) ? request
+        : request with { Policy = (request.Policy ?? Policy.Default) with { Source = ChangeSource.Backup } };
+
     private async Task<GroupDefinition> CreateAsync(CreateGroupRequest request,
-        Dictionary<string, SiteInstance> found, CancellationToken ct)
+        Dictionary<string, SiteInstance> found, IReadOnlyList<SiteVolume>? volumes, CancellationToken ct)
     {
         var suspended = request.Suspend is { } wanted ? suspension.Checked(request.Name, wanted, null) : null;
         var peer = peers.Side(request.RecoverySite);
         var theirs = await peer.RecordAsync(request.Name, ct);
         if (theirs is { Removed: false }) throw Exists(request.Name, request.RecoverySite);
         IReadOnlyList<GroupRecord> before = [.. new[] { groups.Find(request.Name), theirs }.OfType<GroupRecord>()];
-        var definition = await DefineAsync(request, found, before, ct) with { Suspension = suspended };
+        var definition = await DefineAsync(request, found, volumes, before, ct) with { Suspension = suspended };
         foreach (var member in definition.Members) await boot.SendAsync(member.Description, peer, ct);
         try
         {
@@ -75,27 +84,37 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
         }
     }
 
-    private async Task<Dictionary<string, SiteInstance>> CheckAsync(CreateGroupRequest request, CancellationToken ct)
+    private async Task<(Dictionary<string, SiteInstance> Found, IReadOnlyList<SiteVolume>? Volumes)> CheckAsync(
+        CreateGroupRequest request, CancellationToken ct)
     {
+        var volumes = VolumeMembers.IsAsked(request) ? await VolumesAsync(ct) : null;
         var faults = new GroupFaults(request, here.Name, peers.Knows,
             g => groups.Find(g) is { Removed: false } record ? record.Definition : null, groups.WithMember,
-            p => policies.Find(p)?.Policy, groups.All);
+            p => policies.Find(p)?.Policy, groups.All, volumes);
         var found = new Dictionary<string, SiteInstance>();
-        foreach (var member in request.Members ?? [])
+        foreach (var member in volumes is null ? request.Members ?? [] : [])
         {
             if (await instances.FindAsync(member.Instance, ct) is { } instance) found[member.Instance] = instance;
         }
         faults.ThrowIfAny(found);
-        return found;
+        return (found, volumes);
     }
 
+    private Task<IReadOnlyList<SiteVolume>> VolumesAsync(CancellationToken ct) =>
+        here.Ability<IBacksUpVolumes>() is { } site ? SiteProblem.AskAsync(site.VolumesAsync(ct))
+            : throw new ProblemException(ReasonCode.NotAllowed, $"the driver of site {here.Name} has no volumes that "
+                + "could be backed up", "Volume-only groups are of clouds.");
+
     private async Task<GroupDefinition> DefineAsync(CreateGroupRequest request,
-        Dictionary<string, SiteInstance> found, IReadOnlyList<GroupRecord> before, CancellationToken ct)
+        Dictionary<string, SiteInstance> found, IReadOnlyList<SiteVolume>? cloud, IReadOnlyList<GroupRecord> before,
+        CancellationToken ct)
     {
         ushort index = 0;
         var members = new List<GroupMember>();
         var targets = new List<TargetDisk>();
-        foreach (var wanted in request.Members)
+        if (cloud is not null)
+            members.Add(VolumeMembers.Define(request.Name, request.Members[0].Volumes!, cloud));
+        foreach (var wanted in cloud is null ? request.Members : [])
         {
             var instance = found[wanted.Instance];
             var volumes = new List<GroupVolume>();

@@ -19,9 +19,10 @@ internal sealed record GroupFault(ReasonCode Reason, string Place, string Text);
 /// <param name="groupOf">The group that an instance is in.</param>
 /// <param name="named">The named policy of that full name.</param>
 /// <param name="all">Every group that this site knows.</param>
+/// <param name="volumes">Of the site, where the group is one of volumes only; null: it is one of instances.</param>
 internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<string, bool> knownSite,
     Func<string, GroupDefinition?> group, Func<string, GroupDefinition?> groupOf, Func<string, Policy?> named,
-    Func<IEnumerable<GroupRecord>> all)
+    Func<IEnumerable<GroupRecord>> all, IReadOnlyList<SiteVolume>? volumes = null)
 {
     /// <exception cref="ProblemException">With the fault's own reason when there is one only.</exception>
     public void ThrowIfAny(IReadOnlyDictionary<string, SiteInstance> found)
@@ -39,7 +40,8 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<
 
     /// <param name="found">The instances that there are, of those that are named.</param>
     public IEnumerable<GroupFault> All(IReadOnlyDictionary<string, SiteInstance> found) =>
-        Names().Concat(Members(found)).Concat(Rules());
+        Names().Concat(volumes is null ? Members(found) : VolumeMembers.Faults(request, volumes,
+            all().Where(r => !r.Removed).Select(r => r.Definition))).Concat(Rules());
 
     private IEnumerable<GroupFault> Names()
     {
@@ -72,8 +74,8 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<
     {
         if (member.Kind is not MemberKind.Replicated)
         {
-            yield return Wrong(place + "/kind",
-                $"{member.Instance}: member kind {member.Kind} is not supported by this version; use replicated");
+            yield return Wrong(place + "/kind", $"{member.Instance}: member kind {member.Kind} is not supported by "
+                + "this version; use replicated, or volume-only for all");
         }
         if (!found.TryGetValue(member.Instance, out var instance))
         {
@@ -103,6 +105,8 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<
 
     private IEnumerable<GroupFault> Rules()
     {
+        if (volumes is null && request.Policy?.Source is ChangeSource.Backup)
+            yield return Wrong("policy", "policy.source: backups move groups of volumes only, not of instances");
         foreach (var problem in request.Policy?.Problems() ?? []) yield return Wrong("policy", problem);
         foreach (var field in (request.Overrides ?? []).Except(PolicyFields.Names))
             yield return Wrong("overrides", $"overrides: a policy has no field '{field}'");
@@ -120,6 +124,7 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<
         {
             yield return Wrong("overrides", "overrides: the group follows no named policy (policyName)");
         }
+        if (volumes is not null) yield break;
         List<string> members = [.. (request.Members ?? []).Select(m => m.Instance)];
         foreach (var (place, text) in PlanEditing.Faults(
             (request.Members ?? []).DistinctBy(m => m.Instance).ToDictionary(m => m.Instance, m => m.BootOrder),

@@ -186,7 +186,7 @@ internal sealed class GroupOverview(LocalSide here, GroupStore groups, SpecStore
     private async Task<bool> MemberRunsAsync(GroupDefinition group, SpecStore.StoredSpecs stored, CancellationToken ct)
     {
         if (group.PrimarySite == here.Name || ReplicaWanted(group, stored)) return false;
-        foreach (var member in group.Members)
+        foreach (var member in group.Members.Where(m => m.Kind is not MemberKind.VolumeOnly))
         {
             if (await instances.FindAsync(member.Instance, ct) is { Power: InstancePower.Running }) return true;
         }

@@ -14,6 +14,8 @@ namespace Lifeboat.Controller.Groups;
 internal sealed class PointCatalog(LocalSide here, SpecStore specs, PeerDirectory peers)
 {
     private static readonly TimeSpan SealLimit = TimeSpan.FromMinutes(1);
+    // It goes on when nobody waits any more.
+    private static readonly TimeSpan BackupLimit = TimeSpan.FromMinutes(10);
 
     public async Task<IReadOnlyList<RecoveryPoint>> ListAsync(string group, CancellationToken ct)
     {
@@ -32,8 +34,10 @@ internal sealed class PointCatalog(LocalSide here, SpecStore specs, PeerDirector
 
     public async Task<CheckpointResult> CreateAsync(string group, CreatePointRequest request, CancellationToken ct)
     {
-        var primary = here.Require(group).PrimarySite;
-        var checkpoint = new CheckpointRequest(request.Quiesce, CleanShutdown: false, request.Label, SealLimit);
+        var definition = here.Require(group);
+        var primary = definition.PrimarySite;
+        var checkpoint = new CheckpointRequest(request.Quiesce, CleanShutdown: false, request.Label,
+            definition.MovedByBackups ? BackupLimit : SealLimit);
         if (request.Label is { Length: > 200 })
             throw new ProblemException(ReasonCode.InvalidRequest, "label has at most 200 characters");
         return primary == here.Name

@@ -17,6 +17,8 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
     // Making a replica may copy whole disks as its seed.
     private static readonly TimeSpan SeedLimit = TimeSpan.FromHours(12);
     private static readonly TimeSpan SourceLimit = TimeSpan.FromMinutes(2);
+    // A few questions to a cloud for each volume.
+    private static readonly TimeSpan BackupLimit = TimeSpan.FromMinutes(30);
 
     public string Name => site;
 
@@ -71,6 +73,14 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
 
     public Task DropReplicaAsync(string group, CancellationToken ct) =>
         client.TellAsync(HttpMethod.Delete, $"{Group(group)}/replica", null, SourceLimit, ct);
+
+    /// <summary>Tells the site of a point of a group that is moved by backups; it makes them known to its cloud.
+    /// </summary>
+    public Task ReceiveBackupsAsync(string group, BackupPoint point, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Put, $"{Group(group)}/backups/{point.Point.Id}", point, BackupLimit, ct);
+
+    public Task DropBackupsAsync(string group, Guid point, CancellationToken ct) =>
+        client.TellAsync(HttpMethod.Delete, $"{Group(group)}/backups/{point}", null, BackupLimit, ct);
 
     public Task<ReplicaStatus?> ReplicaAsync(string group, CancellationToken ct) =>
         FindAsync<ReplicaStatus>($"{Group(group)}/replica", ct);

@@ -86,9 +86,14 @@ internal sealed partial class LocalSide
             foreach (var source in host)
                 if (there.TryGetValue(source.Spec.Group, out var status)) sources.Add(status);
         }
+        var moved = known.Keys.Where(g => mover.Moves(g) && IsTheirs(g)).ToList();
+        sources.AddRange(moved.Select(mover.Source).OfType<SourceStatus>());
         var replicas = wanted.Replicas.Any(r => IsTheirs(r.Spec.Group)) ? await ReplicasAsync(ct)
             : new Dictionary<string, ReplicaStatus>();
-        return new PeerStatuses(sources, [.. replicas.Values.Where(r => IsTheirs(r.Group))]);
+        return new PeerStatuses(sources,
+        [
+            .. replicas.Values.Where(r => IsTheirs(r.Group)), .. moved.Select(mover.Replica).OfType<ReplicaStatus>(),
+        ]);
     }
 
     private bool IsBetween(GroupDefinition group, string peer) =>

@@ -46,5 +46,5 @@ internal sealed partial class LocalSide
         return fit with { Gaps = [.. SiteFit.Said(missing), .. fit.Gaps, .. unheld] };
     }
 
-    public T? Ability<T>() where T : class => site as T ?? names as T;
+    public T? Ability<T>() where T : class => site as T ?? names as T ?? mover as T;
 }

@@ -16,7 +16,8 @@ internal sealed partial class LocalSide
     {
         using var alone = await locks.EnterAsync(group, ct);
         var definition = RequireRecoverySite(group);
-        var held = request.Seeded && !IsAccepted(definition) && await HoldAsync(definition, request, ct);
+        var held = request.Seeded && !definition.MovedByBackups && !IsAccepted(definition)
+            && await HoldAsync(definition, request, ct);
         await AcceptAsync(definition, request.Seeded, held, ct);
     }
 
@@ -27,6 +28,13 @@ internal sealed partial class LocalSide
     private async Task AcceptAsync(GroupDefinition definition, bool seeded, bool held, CancellationToken ct)
     {
         var group = definition.Name;
+        if (definition.MovedByBackups)
+        {
+            await mover.RequireReadyAsync(ct);
+            if (!IsAccepted(definition))
+                specs.SaveReplica(new(MovedSpecOf(definition), definition.Epoch, Active: true));
+            return;
+        }
         if (specs.Replica(group) is { } known && IsAccepted(definition))
         {
             await agent.PutReplicaAsync(known.Spec, ct);
@@ -58,9 +66,19 @@ internal sealed partial class LocalSide
         specs.SaveReplica(new(spec, definition.Epoch, Active: true));
     }
 
+    private static ReplicaSpec MovedSpecOf(GroupDefinition group) => new()
+    {
+        Group = group.Name,
+        PrimarySite = group.PrimarySite,
+        Epoch = group.Epoch,
+        Retention = group.Policy.Retention,
+        Volumes = [],
+    };
+
     /// <summary>Puts what is wanted to the agent again.</summary>
     public async Task RestoreReplicaAsync(string group, CancellationToken ct)
     {
+        if (mover.Moves(group)) return;
         using var alone = locks.TryEnter(group);
         if (alone is null) return;
         if (specs.Replica(group) is not { Active: true } replica) return;
@@ -76,13 +94,14 @@ internal sealed partial class LocalSide
             || replica.Spec.Retention.Equals(group.Policy.Retention)) return;
         var spec = replica.Spec with { Retention = group.Policy.Retention };
         specs.SaveReplica(replica with { Spec = spec });
+        if (group.MovedByBackups) return;
         await agent.PutReplicaAsync(spec, ct);
     }
 
     public async Task DropReplicaAsync(string group, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(group, ct);
-        await agent.DeleteReplicaAsync(group, ct);
+        if (!mover.Moves(group)) await agent.DeleteReplicaAsync(group, ct);
         specs.RemoveReplica(group);
     }
 
@@ -90,6 +109,9 @@ internal sealed partial class LocalSide
     public async Task ScrubAsync(string group, CancellationToken ct)
     {
         var definition = Require(group);
+        if (definition.MovedByBackups)
+            throw new ProblemException(ReasonCode.WrongState, $"group {group} is moved by backups: Lifeboat has no "
+                + "replica of it to read through", "A drill restores a point.");
         if (specs.Replica(group) is not { Active: true })
         {
             throw new ProblemException(ReasonCode.WrongSite, $"site {name} has no replica of {group}",
@@ -100,6 +122,7 @@ internal sealed partial class LocalSide
 
     public async Task<ReplicaStatus?> ReplicaAsync(string group, CancellationToken ct)
     {
+        if (mover.Moves(group)) return mover.Replica(group);
         try
         {
             var status = await agent.ReplicaAsync(group, ct);
@@ -139,19 +162,32 @@ internal sealed partial class LocalSide
     }
 
     public Task<IReadOnlyList<RecoveryPoint>> PointsAsync(string group, CancellationToken ct) =>
-        agent.PointsAsync(group, ct);
+        mover.Moves(group) ? Task.FromResult(mover.Points(group)) : agent.PointsAsync(group, ct);
 
-    public Task PinAsync(string group, PinRequest request, CancellationToken ct) => agent.PinAsync(group, request, ct);
+    public Task PinAsync(string group, PinRequest request, CancellationToken ct)
+    {
+        if (!mover.Moves(group)) return agent.PinAsync(group, request, ct);
+        mover.Pin(group, request);
+        return Task.CompletedTask;
+    }
 
-    public Task UnpinAsync(string group, string pin, CancellationToken ct) => agent.UnpinAsync(group, pin, ct);
+    public Task UnpinAsync(string group, string pin, CancellationToken ct)
+    {
+        if (!mover.Moves(group)) return agent.UnpinAsync(group, pin, ct);
+        mover.Unpin(group, pin);
+        return Task.CompletedTask;
+    }
 
     public Task<ViewInfo> OpenViewAsync(string group, ViewRequest request, CancellationToken ct) =>
-        agent.OpenViewAsync(group, request, ct);
+        mover.Moves(group) ? throw new ProblemException(ReasonCode.WrongState,
+                $"a point of group {group} is backups of its cloud and cannot be opened", "A drill restores it.")
+            : agent.OpenViewAsync(group, request, ct);
 
     public Task CloseViewAsync(string group, string view, CancellationToken ct) =>
-        agent.CloseViewAsync(group, view, ct);
+        mover.Moves(group) ? Task.CompletedTask : agent.CloseViewAsync(group, view, ct);
 
-    public DateTimeOffset? SourceLastSeen(string group) => sightings.Last(group);
+    public DateTimeOffset? SourceLastSeen(string group) =>
+        mover.Moves(group) ? mover.SourceLastSeen(group) : sightings.Last(group);
 
     public long PeerRequests(string other) => peers.RequestsTo(other);
 

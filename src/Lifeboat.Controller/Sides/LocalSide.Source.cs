@@ -19,7 +19,15 @@ internal sealed partial class LocalSide
             throw new ProblemException(ReasonCode.PrimaryMoved,
                 $"site {definition.PrimarySite} is primary for group {group}, not {name}");
         }
-        await PutSourceAsync(await SourceSpecAsync(definition, ct), ct);
+        if (definition.MovedByBackups)
+        {
+            await mover.RequireReadyAsync(ct);
+            specs.SaveSource(MovedSpec(definition), active: true);
+        }
+        else
+        {
+            await PutSourceAsync(await SourceSpecAsync(definition, ct), ct);
+        }
         // A replica from when this was the recovery site is history now: it must never pass for the present one.
         if (specs.Replica(group) is { Active: true } old) specs.SaveReplica(old with { Active = false });
     }
@@ -39,14 +47,15 @@ internal sealed partial class LocalSide
         groups.Save(new GroupRecord(next, Removed: false));
         var spec = source.Spec with { Suspension = suspension };
         specs.SaveSource(spec, active: true);
-        await agents.Of(spec.Host).PutSourceAsync(spec, ct);
+        if (!next.MovedByBackups) await agents.Of(spec.Host).PutSourceAsync(spec, ct);
         return next;
     }
 
     public async Task StopSourceAsync(string group, CancellationToken ct)
     {
         using var alone = await locks.EnterAsync(group, ct);
-        await UninstallAsync(Require(group), ct);
+        var definition = Require(group);
+        if (!definition.MovedByBackups) await UninstallAsync(definition, ct);
         specs.RemoveSource(group);
     }
 
@@ -68,6 +77,7 @@ internal sealed partial class LocalSide
 
     public async Task<SourceStatus?> SourceAsync(string group, CancellationToken ct)
     {
+        if (mover.Moves(group)) return mover.Source(group);
         try
         {
             return await SourceAgent(group).SourceAsync(group, ct) with { Unprotected = plugged.Of(group) };
@@ -86,14 +96,15 @@ internal sealed partial class LocalSide
                 s => s with { Unprotected = plugged.Of(s.Group) }, StringComparer.Ordinal), ct), ct);
 
     public Task<CheckpointResult> CheckpointAsync(string group, CheckpointRequest request, CancellationToken ct) =>
-        SourceAgent(group).CheckpointAsync(group, request, ct);
+        mover.Moves(group) ? mover.CheckpointAsync(group, request, ct)
+            : SourceAgent(group).CheckpointAsync(group, request, ct);
 
     /// <summary>Puts what is wanted to the agent again; what is not wanted any more is stopped again.</summary>
     public async Task RestoreSourceAsync(string group, CancellationToken ct)
     {
         using var alone = locks.TryEnter(group);
         if (alone is null) return;
-        if (specs.Source(group) is not { } source) return;
+        if (specs.Source(group) is not { } source || mover.Moves(group)) return;
         if (!source.Active)
         {
             await agents.Of(source.Spec.Host).DeleteSourceAsync(group, uninstall: false, ct);
@@ -114,6 +125,20 @@ internal sealed partial class LocalSide
             return known with { Suspension = Require(known.Group).Suspension };
         }
     }
+
+    // Who moves it is the controller: there is nothing for an agent to do.
+    private SourceSpec MovedSpec(GroupDefinition group) => new()
+    {
+        Group = group.Name,
+        RecoverySite = group.RecoverySite,
+        Epoch = group.Epoch,
+        Moves = group.SourceMoves,
+        Target = peers.Get(group.RecoverySite).Link,
+        Volumes = [],
+        Instances = [],
+        Policy = group.Policy,
+        Suspension = group.Suspension,
+    };
 
     /// <summary>Where the group's disks are now: an instance that was started again may have other sockets.</summary>
     private async Task<SourceSpec> SourceSpecAsync(GroupDefinition group, CancellationToken ct)

@@ -4,6 +4,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Peers;
 using Lifeboat.Controller.Api.Requests;
+using Lifeboat.Controller.Backups;
 using Lifeboat.Controller.Groups;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Storage;
@@ -25,7 +26,7 @@ namespace Lifeboat.Controller.Sides;
 internal sealed partial class LocalSide(string name, ISite site, AgentClient agent, SiteAgents agents,
     GroupStore groups, SpecStore specs, BootFiles boot, PeerDirectory peers, PluggedDisks plugged,
     SourceSightings sightings, GroupLocks locks, EditWriter writer, INameServers names, TimeProvider time,
-    ILogger<LocalSide> logger) : IOwnSide
+    BackupMover mover, ILogger<LocalSide> logger) : IOwnSide
 {
     private readonly ConcurrentDictionary<string, SharedAnswer<IReadOnlyDictionary<string, SourceStatus>>> _sources =
         new(StringComparer.Ordinal);
@@ -96,6 +97,13 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
 
     private async Task EndAsync(GroupDefinition removed, CancellationToken ct)
     {
+        if (removed.MovedByBackups)
+        {
+            // Its backups go by and by, see BackupMover.
+            specs.RemoveSource(removed.Name);
+            specs.RemoveReplica(removed.Name);
+            return;
+        }
         if (specs.Source(removed.Name) is not null)
         {
             await UninstallAsync(removed, ct);
@@ -124,6 +132,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
             // The change maps stay: should the move be rolled back, only what changed has to be sent.
             if (source.Active) LogFenced(group.Name, group.PrimarySite, group.Epoch);
             specs.SaveSource(source.Spec, active: false);
+            if (group.MovedByBackups) return;
             await agents.Of(source.Spec.Host).DeleteSourceAsync(group.Name, uninstall: false, ct);
         }
         else if (source.Spec.RecoverySite == group.RecoverySite
@@ -137,6 +146,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
                 Moves = group.SourceMoves,
             };
             specs.SaveSource(spec, active: true);
+            if (group.MovedByBackups) return;
             await agents.Of(spec.Host).PutSourceAsync(spec, ct);
         }
     }
@@ -145,6 +155,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
     // another spec would make the agent open the replica anew, under the instances that run from its views.
     private async Task RaiseEpochAsync(GroupDefinition group, CancellationToken ct)
     {
+        if (group.MovedByBackups) return;
         try
         {
             await agent.RaiseEpochAsync(group.Name, new EpochRequest(group.Epoch, group.SourceMoves), ct);

@@ -39,10 +39,11 @@ internal sealed class GroupStore(ControllerDatabase database, GroupFiles files)
     public IReadOnlyList<GroupRecord> SharedWith(string site) =>
         [.. All().Where(r => r.Definition.PrimarySite == site || r.Definition.RecoverySite == site)];
 
-    /// <summary>The group that has this instance of the site as a member.</summary>
+    /// <summary>The group that has this instance of the site as a member. What a volume-only group calls its volumes
+    /// is none.</summary>
     public GroupDefinition? WithMember(string instance) => All()
         .Where(r => !r.Removed).Select(r => r.Definition)
-        .FirstOrDefault(d => d.Members.Any(m => m.Instance == instance));
+        .FirstOrDefault(d => d.Members.Any(m => m.Kind is not MemberKind.VolumeOnly && m.Instance == instance));
 
     public void Save(GroupRecord record)
     {

@@ -150,6 +150,12 @@ internal static class Schema
         CREATE INDEX evacuations_by_time ON evacuations(created_at);
         CREATE TABLE evacuees(name TEXT PRIMARY KEY, evacuation TEXT NOT NULL) STRICT;
         """,
+        // Points of groups that backups move: at both sites, for each can be the only one left.
+        """
+        CREATE TABLE backup_points(id TEXT PRIMARY KEY, name TEXT NOT NULL, sequence INTEGER NOT NULL,
+            body TEXT NOT NULL) STRICT;
+        CREATE INDEX backup_points_by_group ON backup_points(name, sequence);
+        """,
     ];
 
     // Up to which number events were removed, so that who resumes is told.

@@ -21,11 +21,13 @@ internal sealed class GroupOwnership(TenantStore tenants, InstanceTenants instan
         var members = request.Members ?? [];
         // A path of the other site's host is no tenant's to name.
         if (members.Any(m => m.TargetDisks is { Count: > 0 })) caller.Require(Right.Operate);
+        // What a volume holds and whose it is nobody can see from outside.
+        if (members.Any(m => m.Kind is MemberKind.VolumeOnly)) caller.Require(Right.Operate);
         var of = instances.All();
         // An operator protects what is nobody's for a tenant; nobody protects what is another's.
         bool IsTheirs(string instance) => of.GetValueOrDefault(instance) is { } owner
             ? owner == tenant : caller.IsOfSite;
-        var faults = members.Where(m => !IsTheirs(m.Instance))
+        var faults = members.Where(m => m.Kind is not MemberKind.VolumeOnly && !IsTheirs(m.Instance))
             .Select(m => $"tenant {tenant} has no instance {m.Instance}").ToList();
         return faults.Count == 0 ? request with { Name = name } : throw new ProblemException(
             ReasonCode.InstanceUnknown, faults[0],

@@ -58,6 +58,10 @@ public sealed record GroupDefinition
     /// <summary>Set by an unplanned failover, cleared by the next move; null: both sides have one history.</summary>
     public GroupFork? Fork { get; init; }
 
+    /// <summary>Its mover is the cloud's backup: no agent has anything of it.</summary>
+    [JsonIgnore]
+    public bool MovedByBackups => Policy.Source is ChangeSource.Backup;
+
     /// <summary>The site of the two that the other one is.</summary>
     public string Other(string site) => site == PrimarySite ? RecoverySite : PrimarySite;
 
@@ -129,7 +133,12 @@ public sealed record GroupDefinition
 /// <param name="BootOrder">Lower boots first; equal numbers boot together.</param>
 public sealed record GroupMember(
     string Instance, MemberKind Kind, int BootOrder, InstanceDescription Description,
-    IReadOnlyList<GroupVolume> Volumes);
+    IReadOnlyList<GroupVolume> Volumes)
+{
+    /// <summary>What a volume of a volume-only member was at the cloud that it was put into the group at.</summary>
+    public CloudDisk? CloudDiskOf(GroupVolume volume) =>
+        Description.CloudVolumes?.FirstOrDefault(d => d.Disk == volume.Disk);
+}
 
 /// <param name="Index">The volume's number in the group's journal: stable for the life of the group.</param>
 /// <param name="Name">`instance.disk`, unique in the group, e.g. `db1.data0`.</param>

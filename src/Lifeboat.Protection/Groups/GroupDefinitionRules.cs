@@ -47,6 +47,10 @@ internal static class GroupDefinitionRules
         if (group.Members.Count == 0) yield return "members is empty";
         if (group.Members.DistinctBy(m => m.Instance).Count() != group.Members.Count)
             yield return "members: an instance twice";
+        if (group.MovedByBackups != group.Members.Any(m => m.Kind is MemberKind.VolumeOnly))
+            yield return "policy.source is backup where the members are volumes only, and nowhere else";
+        if (group.Members.Any(m => m.Kind is MemberKind.VolumeOnly) && group.Members.Count > 1)
+            yield return "members: a volume-only group has one, which is its volumes";
         foreach (var member in group.Members)
         {
             if (!EntityName.IsValid(member.Instance))
@@ -55,6 +59,8 @@ internal static class GroupDefinitionRules
                 yield return $"{member.Instance}: boot file '{file}' is not named by its content";
             foreach (var problem in member.Description.Cloud?.Problems() ?? [])
                 yield return $"{member.Instance}: {problem}";
+            if (member.Kind is MemberKind.VolumeOnly && member.Volumes.Any(v => member.CloudDiskOf(v) is null))
+                yield return $"{member.Instance}: a volume of it is not described as a cloud's";
             foreach (var volume in member.Volumes.Where(v => v.Instance != member.Instance
                 || v.Name != $"{member.Instance}.{v.Disk}" || member.Description.Disks.All(d => d.Name != v.Disk)))
                 yield return $"{member.Instance}: volume '{volume.Name}' is none of its disks";

@@ -95,6 +95,9 @@ public sealed record CloudImage(string Name, string? Hash, long? SizeBytes);
 public sealed record CloudDisk(string Disk, string? VolumeId, string? Name, int SizeGiB, string? Type, string? Tag)
 {
     public bool Encrypted { get; init; }
+    /// <summary>A server can boot from it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Bootable { get; init; }
     public bool Shared { get; init; }
     public bool DeleteWithServer { get; init; }
     public string? AvailabilityZone { get; init; }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json.Serialization;
+
 namespace Lifeboat.Protection.Instances;
 
 /// <summary>
@@ -23,6 +25,9 @@ public sealed record InstanceDescription
     public bool GuestAgent { get; init; }
     /// <summary>What it is in a cloud; null: it is no cloud's server.</summary>
     public CloudServer? Cloud { get; init; }
+    /// <summary>Of a volume-only member, which is no instance: its disks in their cloud.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<CloudDisk>? CloudVolumes { get; init; }
 }
 
 /// <param name="KernelFile">Path at the site that holds the description; the controllers carry the content

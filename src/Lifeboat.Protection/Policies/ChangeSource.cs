@@ -10,4 +10,6 @@ public enum ChangeSource
     Bitmap = 2,
     /// <summary>Now and then the difference of two snapshots of the storage that the disks are in (Ceph RBD).</summary>
     SnapshotDiff = 3,
+    /// <summary>Not at all: the cloud backs the volumes of a volume-only group up, and carries what changed.</summary>
+    Backup = 4,
 }

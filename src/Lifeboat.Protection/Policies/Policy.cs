@@ -7,6 +7,7 @@ namespace Lifeboat.Protection.Policies;
 public sealed record Policy
 {
     public static readonly Policy Default = new();
+    private static readonly TimeSpan BackupPeriodLeast = TimeSpan.FromMinutes(1);
 
     public TimeSpan RpoTarget { get; init; } = TimeSpan.FromSeconds(15);
     public TimeSpan RtoTarget { get; init; } = TimeSpan.FromMinutes(15);
@@ -100,6 +101,9 @@ public sealed record Policy
         if (!Enum.IsDefined(Source)) yield return $"policy.source {(int)Source} is not known";
         if (SourcePeriod < TimeSpan.FromSeconds(1) || SourcePeriod > TimeSpan.FromDays(31))
             yield return $"policy.sourcePeriod is {SourcePeriod}; allowed is 1 s to 31 days";
+        if (Source == ChangeSource.Backup && SourcePeriod < BackupPeriodLeast)
+            yield return $"policy.sourcePeriod is {SourcePeriod}; the least of a group that is moved by backups is "
+                + $"{BackupPeriodLeast}";
         if (Source == ChangeSource.Continuous) yield break;
         if (RpoTarget < SourcePeriod)
             yield return $"policy.rpoTarget is {RpoTarget}, shorter than policy.sourcePeriod of {SourcePeriod}: "

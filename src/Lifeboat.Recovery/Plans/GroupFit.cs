@@ -20,9 +20,21 @@ public static class GroupFit
     {
         // These start nothing.
         if (kind is RunKind.Reprotect or RunKind.Resolve) return Task.FromResult(SiteFit.Whole);
+        return AskWhatStartsAsync(here, groups, kind, reprotects, ct);
+    }
+
+    private static async Task<SiteFit> AskWhatStartsAsync(IOwnSide here, IReadOnlyList<GroupDefinition> groups,
+        RunKind kind, bool reprotects, CancellationToken ct)
+    {
         var members = groups.SelectMany(StartInstances.Bootable)
             .Select(m => m.Description with { Name = m.Instance }).ToList();
-        return members.Count == 0 ? Task.FromResult(SiteFit.Whole)
-            : here.FitAsync(members, kind is RunKind.TestFailover, reprotects, ct);
+        var fit = members.Count == 0 ? SiteFit.Whole
+            : await here.FitAsync(members, kind is RunKind.TestFailover, reprotects, ct);
+        var volumes = groups.SelectMany(g => g.Members).SelectMany(m => m.Description.CloudVolumes ?? []).ToList();
+        if (volumes.Count == 0) return fit;
+        if (here.Ability<IBacksUpVolumes>() is not { } restores)
+            return fit with { Gaps = [.. fit.Gaps, $"the driver of site {here.Name} cannot restore volumes"] };
+        var room = await SiteProblem.AskAsync(restores.RestoreFitAsync(volumes, ct));
+        return new SiteFit([.. fit.Gaps, .. room.Gaps], [.. fit.Notes, .. room.Notes]);
     }
 }

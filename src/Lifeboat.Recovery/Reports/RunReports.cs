@@ -50,7 +50,7 @@ public static class RunReports
             return done ? run.Input.Resolution!.Winner : run.Before.PrimarySite;
         }
         var moved = run.Kind is not (RunKind.TestFailover or RunKind.Reprotect)
-            && run.Steps.Any(s => s is { Name: "start-instances", Done: true });
+            && run.Steps.Any(s => s.Done && RunRules.BringsUp(s.Name));
         return moved ? run.Site : run.Before.PrimarySite;
     }
 

@@ -113,13 +113,16 @@ public static class RunRules
     /// <summary>They run at the new site: there is no way back but another run.</summary>
     public static bool InstancesMoved(Run run) =>
         run.Kind is RunKind.Failover or RunKind.PlannedFailover or RunKind.Failback
-        && run.Steps.Any(s => s.Name == "start-instances" && s.Done);
+        && run.Steps.Any(s => BringsUp(s.Name) && s.Done);
+
+    /// <summary>After this step the group is where the run runs.</summary>
+    public static bool BringsUp(string step) => step is "start-instances" or "restore-volumes";
 
     /// <summary>A step that could not be undone, and without that nothing before it is: the site that a failover leaves
     /// is presumed dead, so there is nobody to give the group back to while its instances may run here. Taken up again
     /// the run finds them.</summary>
     public static bool Holds(Run run, RunStep step) =>
-        run.Kind is RunKind.Failover && step.Name == "start-instances";
+        run.Kind is RunKind.Failover && BringsUp(step.Name);
 
     private static IEnumerable<string> Faults(RunKind kind, GroupDefinition group, RunInput input)
     {

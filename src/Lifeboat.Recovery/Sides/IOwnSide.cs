@@ -26,7 +26,8 @@ public interface IOwnSide : ISiteSide
         CancellationToken ct);
 
     /// <summary>
-    /// A capability of the site's driver (see ISite.cs), or <see cref="Names.INameServers"/>; null when it has not got
+    /// A capability of the site's driver (see ISite.cs), or <see cref="Names.INameServers"/>, or
+    /// <see cref="IRestoresVolumes"/>; null when it has not got
     /// it.
     /// </summary>
     T? Ability<T>() where T : class;

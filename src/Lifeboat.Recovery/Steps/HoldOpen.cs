@@ -12,7 +12,8 @@ public sealed record HoldOpen(TimeSpan For) : IStep
 
     public async Task<StepOutcome> RunAsync(StepContext context, CancellationToken ct)
     {
-        var begun = context.Output<StartedInstances>().Instances.Max(i => i.StartedAt);
+        var begun = context.Run.Find<RestoredVolumes>()?.At
+            ?? context.Output<StartedInstances>().Instances.Max(i => i.StartedAt);
         var left = begun + For - context.Time.GetUtcNow();
         if (left <= TimeSpan.Zero) return StepOutcome.Saw($"the time of {For} was over");
         // Ends when the controller stops or the run is cancelled (ct), or is released, which is no failure.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.RecoveryPoints;
 
 namespace Lifeboat.Recovery.Steps;
@@ -22,6 +23,8 @@ public sealed record StartedInstance(string Member, string Name, DateTimeOffset 
 
 /// <param name="Site">The site whose state gave way; it is a point of the replica there.</param>
 public sealed record KeptState(string Site, RecoveryPoint Point);
+
+public sealed record RestoredVolumes(IReadOnlyList<SiteVolume> Volumes, DateTimeOffset At);
 
 /// <summary>All resyncs of the run so far, oldest first.</summary>
 public sealed record Resyncs(IReadOnlyList<DoneResync> Done);

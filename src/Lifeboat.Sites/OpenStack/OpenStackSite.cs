@@ -6,6 +6,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Sites.OpenStack.Appliances;
+using Lifeboat.Sites.OpenStack.Backups;
 using Lifeboat.Sites.OpenStack.Building;
 using Lifeboat.Sites.OpenStack.Clouds;
 using Lifeboat.Sites.OpenStack.Compute;
@@ -32,6 +33,10 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     private readonly CloudSession _session;
     private readonly CloudClients _cloud;
     private readonly CloudSession? _adminSession;
+    private readonly CloudSession? _backupSession;
+    private readonly VolumeSnapshots _snapshots;
+    private readonly VolumeBackups _backups;
+    private readonly VolumeRestores _restores;
     private readonly NetworkBuilder _networks;
     private readonly ServerBuilder _builder;
     private readonly VolumeBuilder _volumes;
@@ -70,6 +75,12 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
             : new ApplianceFiller(_cloud, _appliances, time, logs.CreateLogger<ApplianceFiller>());
         _volumes = new VolumeBuilder(_cloud, new VolumeFiller(Path.Combine(paths.Run, "volumes"), time), road,
             _options.Volumes, limits, time, logs.CreateLogger<VolumeBuilder>());
+        _backupSession = _options.BackupCloud is not { } keeper ? null
+            : new CloudSession(CloudsFile.Read(search, keeper), null, CloudHttpOptions.Default, time, logs);
+        var backupLimits = new BackupLimits(_options.BackupLimit, _options.VolumeLimit);
+        _snapshots = new VolumeSnapshots(_cloud, _backupSession, backupLimits, time);
+        _backups = new VolumeBackups(_cloud, _backupSession, backupLimits, time, logs.CreateLogger<VolumeBackups>());
+        _restores = new VolumeRestores(_cloud, _options.Map, backupLimits, time, logs.CreateLogger<VolumeRestores>());
         _bubbles = new Bubbles(_cloud, _networks, time);
         _guests = new ServerGuests(_options.Libvirt, time, logs.CreateLogger<ServerGuests>());
         _wait = new ServerWait(_cloud.Nova, time);
@@ -137,6 +148,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _closed.Dispose();
         _session.Dispose();
         _adminSession?.Dispose();
+        _backupSession?.Dispose();
         _building.Dispose();
         _appliances?.Dispose();
         foreach (var gate in _gates.Values) gate.Dispose();

@@ -23,6 +23,13 @@ public sealed record OpenStackSiteOptions
     /// name in `clouds.yaml`; null: nobody. Nothing is changed with it.
     /// </summary>
     public string? AdminCloud { get; init; }
+    /// <summary>
+    /// As whom records of backups are exported and imported: another name in `clouds.yaml`, of an administrator in this
+    /// same project; null: nobody, so that volume-only groups cannot be made. Nothing else is done with it.
+    /// </summary>
+    public string? BackupCloud { get; init; }
+    /// <summary>From asking for a backup of a volume, or for its restore, until that is whole.</summary>
+    public TimeSpan BackupLimit { get; init; } = TimeSpan.FromHours(12);
     public RecoveryMap Map { get; init; } = new();
     /// <summary>Where volumes lie, by the name of their type; a type that is not here cannot be recovered to.</summary>
     public IReadOnlyDictionary<string, VolumePlace> Volumes { get; init; } = new Dictionary<string, VolumePlace>();
@@ -51,6 +58,8 @@ public sealed record OpenStackSiteOptions
     public IEnumerable<string> Problems()
     {
         if (AdminCloud is "") yield return "options.adminCloud is empty";
+        if (BackupCloud is "") yield return "options.backupCloud is empty";
+        if (BackupLimit <= TimeSpan.Zero) yield return "options.backupLimit must be positive";
         if (Cloud is "") yield return "options.cloud is empty";
         if (CloudsFile is not null && !Path.IsPathFullyQualified(CloudsFile))
             yield return $"options.cloudsFile '{CloudsFile}' is no absolute path";

@@ -33,6 +33,7 @@ public static class FakeAgent
         MapReplicas(app, agent);
         MapLinks(app);
         MapCuts(app, agent);
+        MapHolds(app, agent);
         await app.StartAsync();
         return app;
     }
@@ -47,6 +48,12 @@ public static class FakeAgent
             links[peer] = settings;
             return Status(peer);
         });
+    }
+
+    private static void MapHolds(WebApplication app, AgentDouble agent)
+    {
+        app.MapPost("/v1/quiesces", (HoldRequest request) => Locked(agent, () => agent.Hold(request)));
+        app.MapPost("/v1/quiesces/thaw", (ReleaseRequest request) => Locked(agent, () => agent.Release(request)));
     }
 
     private static void MapCuts(WebApplication app, AgentDouble agent)

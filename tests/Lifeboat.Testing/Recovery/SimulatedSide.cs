@@ -29,6 +29,8 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
     public AgentDouble Agent => agent;
     /// <summary>Null: the site has no name servers.</summary>
     public NameServersDouble? Names { get; set; }
+    /// <summary>Null: its groups are not moved by backups.</summary>
+    public RestoresDouble? Restores { get; set; }
     /// <summary>As a peer it does not answer.</summary>
     public bool Unreachable { get; set; }
     /// <summary>Requests made to this site as a peer.</summary>
@@ -195,7 +197,7 @@ public sealed class SimulatedSide(string name, SimulatedSite site, AgentDouble a
     public Task<SiteFit> FitAsync(IReadOnlyList<InstanceDescription> instances, bool isolated, bool reprotects,
         CancellationToken ct) => site.FitAsync(instances, isolated, ct);
 
-    public T? Ability<T>() where T : class => site as T ?? Names as T;
+    public T? Ability<T>() where T : class => site as T ?? Names as T ?? Restores as T;
 
     public DateTimeOffset? SourceLastSeen(string group) => null;
 

@@ -15,7 +15,8 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
 {
     private readonly SortedDictionary<string, Entry> _instances = new(StringComparer.Ordinal);
     private readonly List<string> _calls = [];
-    private readonly Lock _gate = new();
+    // In a real controller several loops ask at a time.
+    private readonly Lock _world = new();
     private readonly Dictionary<string, Queue<PlannedFault>> _faults = new(StringComparer.Ordinal);
     private const int FirstProcess = 1000;
     private int _lastProcess = FirstProcess;
@@ -29,7 +30,7 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
     {
         get
         {
-            lock (_gate) return [.. _calls];
+            lock (_world) return [.. _calls];
         }
     }
 
@@ -185,13 +186,13 @@ public sealed partial class SimulatedSite(string name, TimeProvider time) : ISit
 
     private async Task<T> CallAsync<T>(string call, string subject, Func<T> effect, CancellationToken ct)
     {
-        lock (_gate) _calls.Add($"{call} {subject}".TrimEnd());
+        lock (_world) _calls.Add($"{call} {subject}".TrimEnd());
         ct.ThrowIfCancellationRequested();
         if (Latency > TimeSpan.Zero) await Task.Delay(Latency, time, ct);
         PlannedFault? fault = null;
         T result;
         // Several callers at once are one after the other here, as at a real site.
-        lock (_gate)
+        lock (_world)
         {
             if (_faults.TryGetValue(call, out var queue)) queue.TryDequeue(out fault);
             if (fault is { AfterEffect: false })

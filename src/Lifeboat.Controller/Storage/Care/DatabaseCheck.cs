@@ -5,6 +5,7 @@ using Dapper;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Peers;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Policies;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
@@ -76,6 +77,7 @@ internal sealed class DatabaseCheck(ControllerDatabase database)
         Each<DivergenceNotice>(connection, "divergences", "name", "body",
             (name, notice) => Same("group", name, notice.Group).Concat(Known(groups, notice.Group)));
         Each<Run>(connection, "runs", "id", "body", (id, run) => RunFaults(id, run));
+        Each<BackupPoint>(connection, "backup_points", "id", "body", (id, one) => Same("id", id, $"{one.Point.Id}"));
         Each<Evacuation>(connection, "evacuations", "id", "body", (id, one) => Same("id", id, $"{one.Id}"));
         Each<Alert>(connection, "alerts", "id", "body", (id, alert) => Same("id", id, $"{alert.Id}"));
         Each<AlertDelivery>(connection, "alert_deliveries", "id", "body", (id, one) => Same("id", id, $"{one.Id}"));

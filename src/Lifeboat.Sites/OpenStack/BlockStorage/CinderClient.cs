@@ -6,7 +6,7 @@ using Lifeboat.Sites.OpenStack.Http;
 namespace Lifeboat.Sites.OpenStack.BlockStorage;
 
 /// <summary>The Block Storage API, as far as volumes are described and made.</summary>
-internal sealed class CinderClient(CloudSession session)
+internal sealed partial class CinderClient(CloudSession session)
 {
     private static readonly CloudApi Cinder = CloudApi.BlockStorage;
 

@@ -22,7 +22,8 @@ internal sealed record CinderVolume(string Id, int Size, string Status,
     DateTimeOffset? CreatedAt = null,
     IReadOnlyDictionary<string, string>? Metadata = null,
     IReadOnlyDictionary<string, string>? VolumeImageMetadata = null,
-    IReadOnlyList<CinderAttachment>? Attachments = null);
+    IReadOnlyList<CinderAttachment>? Attachments = null,
+    string? GroupId = null);
 
 internal sealed record CinderAttachment(string? ServerId = null, string? Device = null);
 

@@ -32,7 +32,7 @@ public sealed class ApplianceFaults(ITestOutputHelper output)
         {
             Routed = true,
             Options = options => options with
-                {
+            {
                 Volumes = new Dictionary<string, VolumePlace>
                 {
                     ["rbd"] = new() { Appliance = true }, ["nfs"] = new() { Appliance = true },

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Sites.OpenStack.BlockStorage;
+using Lifeboat.Testing.Field;
+using Lifeboat.Testing.Oracle;
+
+namespace Lifeboat.IntegrationTests.Sites.OpenStack;
+
+/// <summary>
+/// Volume-only groups between two real clouds through Cinder's backups, by the command alone: a server that writes has
+/// two of the volumes, nobody the third. Ends with figures, for the documentation.
+/// </summary>
+public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
+{
+    private const string Group = "books";
+    // A full backup reads whole volumes, and packs them.
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
+    private readonly string _name = $"lb-vol-{Guid.NewGuid().ToString("n")[..6]}";
+    private readonly string _folder = Directory.CreateTempSubdirectory("lb-vol-").FullName;
+    private VolumeProject? _a, _b;
+    private TestServer? _server;
+    private CinderVolume _loose = null!;
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+    private VolumeProject A => _a!;
+    private VolumeProject B => _b!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _a = await VolumeProject.MakeAsync("a", _name, Ct);
+        _b = await VolumeProject.MakeAsync("b", _name, Ct);
+        await A.Site.PairWithAsync(B.Site, Ct);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null) await _server.DisposeAsync();
+        if (_b is not null) await _b.DisposeAsync();
+        if (_a is not null) await _a.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact(Timeout = 30 * 60 * 1000)]
+    public async Task Volumes_are_backed_up_at_one_moment_restored_in_the_other_cloud_and_come_home()
+    {
+        await A.QuotaAsync("backups", 50, Ct);
+        await B.QuotaAsync("backups", 50, Ct);
+        await BuildAsync();
+        await ProtectAsync("root", "fast", "loose");
+        await CutIncrementAsync();
+        await DrillAsync();
+        await FailOverAsync();
+        await ComeHomeAsync();
+        await A.Site.MustAsync(["group", "delete", Group], Ct);
+        await Patience.UntilAsync("nothing of the deleted group is left",
+            async () => (await A.CopiesAsync(Ct)).Count + (await B.CopiesAsync(Ct)).Count == 0);
+    }
+
+    [Fact(Timeout = 20 * 60 * 1000)]
+    public async Task Quotas_foreign_backups_and_a_killed_controller_leave_nothing_half()
+    {
+        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
+        _loose = await _server.VolumeAsync("loose", 1, "rbd", null, Ct);
+        await A.WriteAsync(_loose, 0x11, Ct);
+        await ProtectAsync("loose");
+        await B.QuotaAsync("backups", 1, Ct);
+        var full = await A.Site.RunAsync(["point", "create", Group], Ct);
+        Assert.Equal(ReasonCode.CloudQuotaExceeded, full.Reason);
+        Assert.Single(await A.CopiesAsync(Ct));
+        Assert.Single(await B.CopiesAsync(Ct));
+        await B.QuotaAsync("backups", 10, Ct);
+        await ForeignBackupAsync();
+        await KillWhileCopyingAsync();
+        await ThinAsync();
+    }
+
+    private async Task BuildAsync()
+    {
+        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
+        var project = await A.Cloud.InventoryAsync(Ct);
+        var root = await _server.VolumeAsync("root", 1, "rbd", project.Images.First(i => i.Name == "oracle").Id, Ct);
+        var fast = await _server.VolumeAsync("fast", 1, "rbd", null, Ct);
+        _loose = await _server.VolumeAsync("loose", 1, "nfs", null, Ct);
+        await A.WriteAsync(_loose, 0x5a, Ct);
+        await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle.volume").Id, [root, fast], null,
+            null, Ct, tagged: false);
+        await Patience.UntilAsync("the guest agent answers",
+            async () => (await AskGuestAsync("guest-ping")).ExitCode == 0);
+        await Task.Delay(TimeSpan.FromSeconds(5), Ct);
+    }
+
+    private async Task ProtectAsync(params string[] volumes)
+    {
+        var start = Stopwatch.GetTimestamp();
+        await A.Site.MustAsync(["group", "create", Group, "--recovery-site", "b", "--quiesce-limit", "60s",
+            .. volumes.SelectMany(v => new[] { "--volume", $"{_name}-{v}" })], Ct);
+        await A.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
+        Say("first point", start);
+        Assert.Equal(volumes.Length, (await A.CopiesAsync(Ct)).Count);
+        Assert.Equal(volumes.Length, (await B.CopiesAsync(Ct)).Count(c => c.EndsWith("available")));
+    }
+
+    private async Task CutIncrementAsync()
+    {
+        await Task.Delay(TimeSpan.FromSeconds(5), Ct);
+        var start = Stopwatch.GetTimestamp();
+        var cut = await A.Site.AskAsync<CheckpointResult>(["point", "create", Group, "--label", "second"], Ct);
+        Say($"second point (sealed {cut.Sealed}, guests held {cut.Frozen?.TotalSeconds:0.0} s)", start);
+        var point = (await PointsAsync()).Single(p => p.Id == cut.Point.Id);
+        Assert.Equal(Consistency.Application, point.Consistency);
+        Assert.True((await A.Cloud.Cinder.BackupsAsync(Ct)).Count(b => b.IsIncremental) == 3, "it is no increment");
+        Assert.DoesNotContain(await A.CopiesAsync(Ct), c => c.StartsWith("snapshot", StringComparison.Ordinal));
+        Assert.Contains("thawed", (await AskGuestAsync("guest-fsfreeze-status")).Output);
+    }
+
+    private async Task<HostCommand> AskGuestAsync(string what) => await HostCommand.RunAsync("virsh", ["-q", "-c",
+        $"qemu+unix:///system?socket={Path.Combine(Testbed.FolderOf("a"), "libvirt", "libvirt-sock")}",
+        "qemu-agent-command", (await A.Cloud.Nova.ServersAsync(Ct)).Single().Id, $$"""{"execute":"{{what}}"}"""], Ct);
+
+    private async Task DrillAsync()
+    {
+        var start = Stopwatch.GetTimestamp();
+        await B.Site.MustAsync(["drill", Group], Ct);
+        Say("drill", start);
+        Assert.Empty(await B.Cloud.Cinder.VolumesAsync(Ct));
+        Assert.Equal(6, (await B.CopiesAsync(Ct)).Count);
+    }
+
+    private async Task FailOverAsync()
+    {
+        A.Site.KillEverything();
+        var start = Stopwatch.GetTimestamp();
+        await B.Site.MustAsync(["failover", Group, "--source-is-dead"], Ct);
+        Say("failover", start);
+        var run = (await B.Site.AskAsync<IReadOnlyList<RunInfo>>(["run", "list"], Ct))
+            .Where(r => r.Kind is RunKind.Failover).MaxBy(r => r.CreatedAt)!;
+        Assert.Equal("b", (await B.Site.AskAsync<RunReport>(["report", "get", $"{run.Id}"], Ct)).Read().PrimaryAfter);
+        await ProveAsync(B);
+    }
+
+    // A planned move home takes what was written meanwhile along.
+    private async Task ComeHomeAsync()
+    {
+        await A.Site.StartAsync(Ct);
+        var loose = Assert.Single(await B.Cloud.Cinder.VolumesAsync($"{_name}-loose", Ct));
+        await B.WriteAsync(loose, 0x77, Ct);
+        var start = Stopwatch.GetTimestamp();
+        await B.Site.MustAsync(["reprotect", Group], Ct);
+        Say("reprotect", start);
+        start = Stopwatch.GetTimestamp();
+        await A.Site.MustAsync(["failback", Group], Ct);
+        Say("failback", start);
+        var home = (await A.Cloud.Cinder.VolumesAsync($"{_name}-loose", Ct)).Single(v => v.Id != _loose.Id);
+        Assert.Equal(0x77, await PatternAsync(A, home));
+        // Of before the failover, and left alone.
+        Assert.Equal(0x5a, await PatternAsync(A, _loose));
+    }
+
+    private async Task ProveAsync(VolumeProject at)
+    {
+        var made = (await at.Cloud.Cinder.VolumesAsync(Ct)).ToDictionary(v => v.Name![(_name.Length + 1)..]);
+        Assert.Equal(["fast", "loose", "root"], made.Keys.Order());
+        Assert.All(made.Values, v => Assert.Equal("available", v.Status));
+        Assert.Equal("true", made["root"].Bootable);
+        Assert.Equal("nfs", made["loose"].VolumeType);
+        Assert.Equal(0x5a, await PatternAsync(at, made["loose"]));
+        await at.ExportAsync(made["root"], Path.Combine(_folder, "db.vda.img"), Ct);
+        await at.ExportAsync(made["fast"], Path.Combine(_folder, "db.vdb.img"), Ct);
+        var proof = await OracleChecker.CheckAsync(await PartitionedDisk.OracleImagesAsync(_folder, Ct),
+            new OracleExpectation { MustEndWithMark = true, WorkDirectory = _folder }, Ct);
+        Assert.True(proof.Holds, string.Join("; ", proof.Lines()));
+        output.WriteLine(string.Join("; ", proof.Lines()));
+    }
+
+    private async Task<byte> PatternAsync(VolumeProject at, CinderVolume volume)
+    {
+        await using var file = File.OpenRead(await at.ExportAsync(volume, Path.Combine(_folder, "one.raw"), Ct));
+        file.Position = 3 << 20;
+        return (byte)file.ReadByte();
+    }
+
+    // Somebody backs the volume up besides: ours does not build on that.
+    private async Task ForeignBackupAsync()
+    {
+        var snapshot = await A.Cloud.Cinder.CreateSnapshotAsync($"{_name}-foreign", _loose.Id, Ct);
+        await Patience.UntilAsync("a snapshot of somebody's", async () =>
+            (await A.Cloud.Cinder.FindSnapshotAsync(snapshot.Id, Ct))?.Status == "available");
+        var foreign = await A.Cloud.Cinder.CreateBackupAsync($"{_name}-foreign", _loose.Id, snapshot.Id, false, Ct);
+        await Patience.UntilAsync("a backup of somebody's", async () =>
+            (await A.Cloud.Cinder.FindBackupAsync(foreign.Id, Ct))?.Status == "available");
+        await A.Cloud.Cinder.DeleteSnapshotAsync(snapshot.Id, Ct);
+        await A.Site.MustAsync(["point", "create", Group], Ct);
+        Assert.DoesNotContain(await A.Cloud.Cinder.BackupsAsync(Ct), b => b.IsIncremental);
+        Assert.Equal(2, (await PointsAsync()).Count);
+        await A.Cloud.Cinder.DeleteBackupAsync(foreign.Id, Ct);
+    }
+
+    private async Task KillWhileCopyingAsync()
+    {
+        await A.WriteAsync(_loose, 0x22, Ct);
+        var asked = A.Site.RunAsync(["point", "create", Group], Ct);
+        await Patience.UntilAsync("a backup is being made", async () =>
+            (await A.Cloud.Cinder.BackupsAsync(Ct)).Any(b => b.Status == "creating"));
+        A.Site.Kill("controller");
+        await asked;
+        await Patience.UntilAsync("the point is whole all the same", async () => (await PointsAsync()).Count == 3);
+        await Patience.UntilAsync("its snapshot is gone", async () =>
+            (await A.CopiesAsync(Ct)).Count(c => c.EndsWith("available")) == 3
+            && (await A.CopiesAsync(Ct)).Count == 3);
+    }
+
+    // The full backup of the foreign backup's time and its increment are one chain; the first point stands alone.
+    private async Task ThinAsync()
+    {
+        await A.Site.MustAsync(["group", "policy", Group, "--retention", "10s"], Ct);
+        await Patience.UntilAsync("what nothing builds on is gone at both sites", async () =>
+            (await PointsAsync()).Count == 2 && (await A.CopiesAsync(Ct)).Count == 2
+            && (await B.CopiesAsync(Ct)).Count == 2);
+        await B.Site.MustAsync(["drill", Group], Ct);
+        await A.Site.MustAsync(["group", "delete", Group], Ct);
+        await Patience.UntilAsync("nothing of the deleted group is left",
+            async () => (await A.CopiesAsync(Ct)).Count + (await B.CopiesAsync(Ct)).Count == 0);
+    }
+
+    private Task<IReadOnlyList<RecoveryPoint>> PointsAsync() =>
+        B.Site.AskAsync<IReadOnlyList<RecoveryPoint>>(["point", "list", Group], Ct);
+
+    private void Say(string what, long start) =>
+        output.WriteLine($"{what}: {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s");
+}
