@@ -35,6 +35,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     private readonly ServerBuilder _builder;
     private readonly VolumeBuilder _volumes;
     private readonly Bubbles _bubbles;
+    private readonly BubbleWays _ways;
     private readonly ServerGuests _guests;
     private readonly ServerWait _wait;
     private readonly TimeProvider _time;
@@ -62,6 +63,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _volumes = new VolumeBuilder(_cloud, new VolumeFiller(Path.Combine(Path.GetFullPath(setting.Directory), "run",
             "volumes"), time), _options.Volumes, limits, time, logs.CreateLogger<VolumeBuilder>());
         _bubbles = new Bubbles(_cloud, _networks, time);
+        _ways = new BubbleWays(_cloud, _options.DrillExternalNetwork, time);
         _guests = new ServerGuests(_options.Libvirt, time, logs.CreateLogger<ServerGuests>());
         _wait = new ServerWait(_cloud.Nova, time);
         _time = time;

@@ -21,6 +21,10 @@ public sealed record OpenStackSiteOptions
     /// name in `clouds.yaml`; null: nobody. Nothing is changed with it.
     /// </summary>
     public string? AdminCloud { get; init; }
+    /// <summary>
+    /// Name or id of the external network that ways into drills lead from; null: the only one that there is.
+    /// </summary>
+    public string? DrillExternalNetwork { get; init; }
     public RecoveryMap Map { get; init; } = new();
     /// <summary>Where volumes lie, by the name of their type; a type that is not here cannot be recovered to.</summary>
     public IReadOnlyDictionary<string, VolumePlace> Volumes { get; init; } = new Dictionary<string, VolumePlace>();
@@ -44,6 +48,7 @@ public sealed record OpenStackSiteOptions
     public IEnumerable<string> Problems()
     {
         if (AdminCloud is "") yield return "options.adminCloud is empty";
+        if (DrillExternalNetwork is "") yield return "options.drillExternalNetwork is empty";
         if (Cloud is "") yield return "options.cloud is empty";
         if (CloudsFile is not null && !Path.IsPathFullyQualified(CloudsFile))
             yield return $"options.cloudsFile '{CloudsFile}' is no absolute path";
