@@ -34,6 +34,7 @@ internal static class EventIds
     public const int VolumeFilled = 7107;
     public const int VolumeKept = 7108;
     public const int CloudBubbleMade = 7109;
+    public const int CloudBubbleWayOpened = 7180;
     public const int CloudBubbleDeleted = 7110;
     public const int MonitorSilent = 7111;
     public const int CloudNetworkMade = 7112;

@@ -75,7 +75,9 @@ public interface IMakesBubbles
     /// <summary>Networks named like the production ones, without uplink, with DHCP of their own.</summary>
     Task CreateBubbleAsync(string bubble, IReadOnlyList<InstanceDescription> members, CancellationToken ct);
     /// <summary>The guarded way in: TCP to one port of one instance, nothing out.</summary>
-    Task<string> OpenWayInAsync(string bubble, string instance, int port, CancellationToken ct);
+    /// <param name="from">IPv4 addresses that are let in at most, as a CIDR.</param>
+    /// <returns>`address:port` that leads there until the bubble is deleted.</returns>
+    Task<string> OpenWayInAsync(string bubble, string instance, int port, string from, CancellationToken ct);
     /// <summary>Removes namespace, processes, mounts and files of the bubble. Removing what is gone succeeds.</summary>
     Task DeleteBubbleAsync(string bubble, CancellationToken ct);
     /// <summary>What is left of a bubble (processes, namespaces, files); empty when it left no trace.</summary>

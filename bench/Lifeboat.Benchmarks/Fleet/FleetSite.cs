@@ -71,7 +71,7 @@ internal sealed class FleetSite(string site, string folder) : ISite, IMakesBubbl
         return Task.CompletedTask;
     }
 
-    public Task<string> OpenWayInAsync(string bubble, string instance, int port, CancellationToken ct) =>
+    public Task<string> OpenWayInAsync(string bubble, string instance, int port, string from, CancellationToken ct) =>
         throw new SiteException(SiteFault.Refused, "a fleet has no way in");
 
     public Task DeleteBubbleAsync(string bubble, CancellationToken ct)

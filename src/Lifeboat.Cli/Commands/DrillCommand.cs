@@ -11,12 +11,20 @@ internal sealed class DrillCommand : RunCommand
     private readonly Option<TimeSpan?> _hold = Inputs.Duration("--hold",
         "Keep the copies running this long after the checks, or until `run release`");
 
+    private readonly Option<string[]> _ways = new("--way")
+    {
+        Description = "Let people look at a copy while it is held, over TCP: INSTANCE:PORT@CIDR; may be repeated",
+        HelpName = "WAY",
+        DefaultValueFactory = _ => [],
+    };
+
     private readonly Option<bool> _despiteGaps = DespiteGaps();
 
     public DrillCommand() : base("drill", "Test failover: boot copies in an isolated bubble, check them, remove them")
     {
         Add(_point);
         Add(_hold);
+        Add(_ways);
         Add(_despiteGaps);
     }
 
@@ -25,6 +33,7 @@ internal sealed class DrillCommand : RunCommand
         Kind = RunKind.TestFailover,
         PointId = parsed.GetValue(_point) is { } point ? session.PointId(point) : null,
         Hold = parsed.GetValue(_hold),
+        Ways = parsed.GetRequiredValue(_ways),
         DespiteGaps = parsed.GetValue(_despiteGaps),
     };
 }

@@ -26,6 +26,11 @@ public sealed record StartRunRequest
     public IReadOnlyList<string> Checks { get; init; } = [];
     /// <summary>Test failover only: keep the copies running this long after verification, or until released.</summary>
     public TimeSpan? Hold { get; init; }
+    /// <summary>
+    /// Test failover with a hold only: ways for people into the drill, each INSTANCE:PORT@CIDR, TCP to that port of
+    /// that instance from those IPv4 addresses; the step `open-ways` says where they lead. Nothing leads out.
+    /// </summary>
+    public IReadOnlyList<string> Ways { get; init; } = [];
     /// <summary>Repeating a request with the same key returns the run it made.</summary>
     public string? IdempotencyKey { get; init; }
 }

@@ -253,6 +253,7 @@ internal sealed partial class RunHost : BackgroundService
     {
         var input = new RunInput(request.PointId, request.Checks ?? [], request.Hold, request.IdempotencyKey)
         {
+            Ways = request.Ways ?? [],
             DespiteGaps = request.DespiteGaps,
         };
         if (request.Kind is RunKind.Reprotect or RunKind.Failback) await _divergences.ThrowIfOpenAsync(group, ct);

@@ -40,6 +40,7 @@ public static class RecoveryPlan
         yield return new(new CreateBubble());
         yield return new(new StartInstances(InBubble: true));
         yield return new(new VerifyInstances(Required: true, input.Checks));
+        if (input is { Hold: { } open, Ways.Count: > 0 }) yield return new(new OpenWays(input.Ways, open));
         if (input.Hold is { } hold) yield return new(new HoldOpen(hold));
         yield return new(new StopCopies(), Always: true);
         yield return new(new DeleteBubble(), Always: true);

@@ -68,6 +68,8 @@ public sealed record RunInput(Guid? PointId, IReadOnlyList<string> Checks, TimeS
 {
     public static readonly RunInput None = new(null, [], null, null);
 
+    /// <summary>Of a drill that is held open: who may look at what, as <see cref="DrillWay"/> is written.</summary>
+    public IReadOnlyList<string> Ways { get; init; } = [];
     /// <summary>Of a resolve: what was chosen.</summary>
     public Resolution? Resolution { get; init; }
     /// <summary>Who asked for it; null: the site by itself.</summary>

@@ -132,6 +132,17 @@ public static class RunRules
             yield return "hold: only a test failover can be held open";
         if (input.Hold is { } hold && (hold < TimeSpan.Zero || hold > TimeSpan.FromDays(7)))
             yield return $"hold is {hold}; allowed is 0 to 7 days";
+        if (input.Ways.Count > 0 && kind is not RunKind.TestFailover)
+            yield return "ways: only into a test failover one is opened";
+        else if (input.Ways.Count > 0 && input.Hold is null)
+            yield return "ways: they are there as long as the drill is held open, and hold says how long that is";
+        foreach (var text in input.Ways)
+        {
+            var (way, problem) = DrillWay.Parse(text);
+            if (problem is not null) yield return problem;
+            else if (group.Members.All(m => m.Instance != way!.Instance))
+                yield return $"way '{text}': {way!.Instance} is not in group {group.Name}";
+        }
         if (kind is RunKind.Resolve && input.Resolution is null) yield return "choice: a resolve needs one";
         if (kind is RunKind.Resolve && group.Fork is not { Loser: null })
             yield return $"group {group.Name} has no fork that anybody would have to choose about";

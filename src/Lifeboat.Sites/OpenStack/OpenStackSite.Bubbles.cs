@@ -17,14 +17,23 @@ internal sealed partial class OpenStackSite : IMakesBubbles
             return true;
         }, ct);
 
-    public Task<string> OpenWayInAsync(string bubble, string instance, int port, CancellationToken ct) =>
-        throw new SiteException(SiteFault.Refused, $"nothing leads into bubble {bubble}: in an OpenStack cloud its "
-            + "networks are on no router; look at the copy by its console, or ask its guest agent");
+    public Task<string> OpenWayInAsync(string bubble, string instance, int port, string from, CancellationToken ct) =>
+        AloneAsync(BubbleGate(bubble), async () =>
+        {
+            var copy = (await CopiesAsync(bubble, ct)).FirstOrDefault(c => ServerNames.Tagged(c) == instance)
+                ?? throw new SiteException(SiteFault.NetworkUnknown,
+                    $"there is no instance '{instance}' in a bubble '{bubble}'");
+            var way = await _ways.OpenAsync(bubble, await _bubbles.OfAsync(bubble, ct), copy, instance, port, from, ct);
+            LogBubbleWayOpened(bubble, instance, port, from, way);
+            return way;
+        }, ct);
 
     public Task DeleteBubbleAsync(string bubble, CancellationToken ct) =>
         AloneAsync(BubbleGate(bubble), async () =>
         {
+            await _ways.CloseAsync(bubble, ct);
             foreach (var copy in await CopiesAsync(bubble, ct)) await RemoveAsync(ServerNames.Tagged(copy)!, ct);
+            await _ways.DropGroupsAsync(bubble, ct);
             await _bubbles.DeleteAsync(bubble, ct);
             LogBubbleDeleted(bubble);
             return true;
@@ -36,6 +45,7 @@ internal sealed partial class OpenStackSite : IMakesBubbles
             .. (await CopiesAsync(bubble, ct)).Select(s => $"server {s.Name} ({s.Id})"),
             .. (await _volumes.OfBubbleAsync(bubble, ct)).Select(v => $"volume {v}"),
             .. await _bubbles.LeftAsync(bubble, ct),
+            .. await _ways.LeftAsync(bubble, ct),
         ]);
 
     // No instance has a slash in its name.
@@ -47,6 +57,10 @@ internal sealed partial class OpenStackSite : IMakesBubbles
 
     [LoggerMessage(EventIds.CloudBubbleMade, LogLevel.Information, "Made the isolated networks of {Bubble}")]
     private partial void LogBubbleMade(string bubble);
+
+    [LoggerMessage(EventIds.CloudBubbleWayOpened, LogLevel.Information,
+        "{Bubble}: port {Port} of {Instance} is reached at {Way} from {From}")]
+    private partial void LogBubbleWayOpened(string bubble, string instance, int port, string from, string way);
 
     [LoggerMessage(EventIds.CloudBubbleDeleted, LogLevel.Information, "Deleted the isolated networks of {Bubble}")]
     private partial void LogBubbleDeleted(string bubble);

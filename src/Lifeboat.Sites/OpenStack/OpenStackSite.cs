@@ -43,6 +43,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     private readonly ApplianceServers? _appliances;
     private readonly CancellationTokenSource _closed = new();
     private readonly Bubbles _bubbles;
+    private readonly BubbleWays _ways;
     private readonly ServerGuests _guests;
     private readonly ServerWait _wait;
     private readonly TimeProvider _time;
@@ -82,6 +83,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _backups = new VolumeBackups(_cloud, _backupSession, backupLimits, time, logs.CreateLogger<VolumeBackups>());
         _restores = new VolumeRestores(_cloud, _options.Map, backupLimits, time, logs.CreateLogger<VolumeRestores>());
         _bubbles = new Bubbles(_cloud, _networks, time);
+        _ways = new BubbleWays(_cloud, _options.DrillExternalNetwork, time);
         _guests = new ServerGuests(_options.Libvirt, time, logs.CreateLogger<ServerGuests>());
         _wait = new ServerWait(_cloud.Nova, time);
         // Ends when the site is closed.

@@ -30,6 +30,10 @@ public sealed record OpenStackSiteOptions
     public string? BackupCloud { get; init; }
     /// <summary>From asking for a backup of a volume, or for its restore, until that is whole.</summary>
     public TimeSpan BackupLimit { get; init; } = TimeSpan.FromHours(12);
+    /// <summary>
+    /// Name or id of the external network that ways into drills lead from; null: the only one that there is.
+    /// </summary>
+    public string? DrillExternalNetwork { get; init; }
     public RecoveryMap Map { get; init; } = new();
     /// <summary>Where volumes lie, by the name of their type; a type that is not here cannot be recovered to.</summary>
     public IReadOnlyDictionary<string, VolumePlace> Volumes { get; init; } = new Dictionary<string, VolumePlace>();
@@ -60,6 +64,7 @@ public sealed record OpenStackSiteOptions
         if (AdminCloud is "") yield return "options.adminCloud is empty";
         if (BackupCloud is "") yield return "options.backupCloud is empty";
         if (BackupLimit <= TimeSpan.Zero) yield return "options.backupLimit must be positive";
+        if (DrillExternalNetwork is "") yield return "options.drillExternalNetwork is empty";
         if (Cloud is "") yield return "options.cloud is empty";
         if (CloudsFile is not null && !Path.IsPathFullyQualified(CloudsFile))
             yield return $"options.cloudsFile '{CloudsFile}' is no absolute path";

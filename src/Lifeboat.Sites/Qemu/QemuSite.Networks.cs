@@ -20,7 +20,9 @@ internal sealed partial class QemuSite : IMakesBubbles
         LogBubbleCreated(bubble, space.Name);
     }
 
-    public async Task<string> OpenWayInAsync(string bubble, string instance, int port, CancellationToken ct)
+    // Only this host reaches it, and that is less than whoever `from` names.
+    public async Task<string> OpenWayInAsync(string bubble, string instance, int port, string from,
+        CancellationToken ct)
     {
         if (port is < 1 or > 65535) throw new SiteException(SiteFault.Refused, $"{port} is not a TCP port");
         var space = SpaceOf(bubble);

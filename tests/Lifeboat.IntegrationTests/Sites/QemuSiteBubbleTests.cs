@@ -30,8 +30,8 @@ public sealed class QemuSiteBubbleTests(ITestOutputHelper output)
         // The copy has the port, but the witness is production's.
         Assert.Single(bench.Witness.History.Runs("guest"));
 
-        var way = await bubbles.OpenWayInAsync("drill", "vm1-copy", 8080, bench.Ct);
-        Assert.Equal(way, await bubbles.OpenWayInAsync("drill", "vm1-copy", 8080, bench.Ct));
+        var way = await bubbles.OpenWayInAsync("drill", "vm1-copy", 8080, "0.0.0.0/0", bench.Ct);
+        Assert.Equal(way, await bubbles.OpenWayInAsync("drill", "vm1-copy", 8080, "0.0.0.0/0", bench.Ct));
         output.WriteLine($"way in: {way}");
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(20) };
         http.DefaultRequestHeaders.ConnectionClose = true;

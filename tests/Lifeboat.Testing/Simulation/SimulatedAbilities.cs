@@ -16,8 +16,8 @@ internal sealed class SimulatedAbilities(SimulatedHost host) : IMakesBubbles, IM
         _bubbles.Add(bubble);
     }
 
-    public Task<string> OpenWayInAsync(string bubble, string instance, int port, CancellationToken ct) =>
-        Task.FromResult($"{bubble}/{instance}:{port}");
+    public Task<string> OpenWayInAsync(string bubble, string instance, int port, string from,
+        CancellationToken ct) => Task.FromResult($"{bubble}/{instance}:{port}");
 
     public async Task DeleteBubbleAsync(string bubble, CancellationToken ct)
     {

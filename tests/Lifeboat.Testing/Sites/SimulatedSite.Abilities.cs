@@ -47,8 +47,8 @@ public sealed partial class SimulatedSite
     public Task CreateBubbleAsync(string bubble, IReadOnlyList<InstanceDescription> members, CancellationToken ct) =>
         CallAsync(nameof(CreateBubbleAsync), bubble, () => _bubbles.TryAdd(bubble, new(StringComparer.Ordinal)), ct);
 
-    public Task<string> OpenWayInAsync(string bubble, string instance, int port, CancellationToken ct) =>
-        CallAsync(nameof(OpenWayInAsync), $"{bubble} {instance}:{port}", () =>
+    public Task<string> OpenWayInAsync(string bubble, string instance, int port, string from, CancellationToken ct) =>
+        CallAsync(nameof(OpenWayInAsync), $"{bubble} {instance}:{port}@{from}", () =>
         {
             if (!_bubbles.TryGetValue(bubble, out var ways))
                 throw new SiteException(SiteFault.NetworkUnknown, $"{Name}: there is no bubble '{bubble}'");

@@ -10,7 +10,8 @@ namespace Lifeboat.Sites.OpenStack.Building;
 
 /// <summary>
 /// Isolated networks for drills: each with the subnets of the one that it stands for, so that copies keep their
-/// addresses, and on no router, so that nothing leads out. They have the bubble's name in their own (I8).
+/// addresses, and on no router but that of a way in (<see cref="BubbleWays"/>), so that nothing leads out. They have
+/// the bubble's name in their own (I8).
 /// </summary>
 internal sealed class Bubbles(CloudClients cloud, NetworkBuilder networks, TimeProvider time)
 {
@@ -59,12 +60,13 @@ internal sealed class Bubbles(CloudClients cloud, NetworkBuilder networks, TimeP
     private async Task<IReadOnlyList<NeutronNetwork>> NamedAsync(string name, CancellationToken ct) =>
         [.. (await cloud.Neutron.NetworksAsync(ct)).Where(n => n.Name == name)];
 
-    private async Task<IReadOnlyList<NeutronNetwork>> OfAsync(string bubble, CancellationToken ct) =>
+    public async Task<IReadOnlyList<NeutronNetwork>> OfAsync(string bubble, CancellationToken ct) =>
         [.. (await cloud.Neutron.NetworksAsync(ct)).Where(n => n.Name.StartsWith(Name(bubble, ""),
             StringComparison.Ordinal))];
 
     /// <summary>A drill's network, which nothing else is to be put on.</summary>
     public static bool IsOne(NeutronNetwork network) => network.Name.StartsWith(Prefix, StringComparison.Ordinal);
 
-    private static string Name(string bubble, string network) => $"{Prefix}{bubble}/{network}";
+    /// <summary>Of whatever is made for a bubble.</summary>
+    public static string Name(string bubble, string network) => $"{Prefix}{bubble}/{network}";
 }

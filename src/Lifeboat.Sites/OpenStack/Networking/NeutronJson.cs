@@ -97,6 +97,8 @@ internal sealed record NewRoutesRequest(NewRoutes Router);
 
 internal sealed record NewFixedIpsRequest(NewFixedIps Port);
 
+internal sealed record PortHoldRequest(PortHold Port);
+
 internal sealed record SubnetDhcpRequest(SubnetDhcp Subnet);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -127,5 +129,6 @@ internal sealed record SubnetDhcpRequest(SubnetDhcp Subnet);
 [JsonSerializable(typeof(RouterInterface))]
 [JsonSerializable(typeof(NewRoutesRequest))]
 [JsonSerializable(typeof(NewFixedIpsRequest))]
+[JsonSerializable(typeof(PortHoldRequest))]
 [JsonSerializable(typeof(SubnetDhcpRequest))]
 internal sealed partial class NeutronJson : JsonSerializerContext;

@@ -138,6 +138,8 @@ internal sealed record NewRoutes(IReadOnlyList<NeutronRoute> Routes);
 
 internal sealed record NewFixedIps(IReadOnlyList<NeutronFixedIp> FixedIps);
 
+internal sealed record PortHold(bool PortSecurityEnabled, IReadOnlyList<string> SecurityGroups);
+
 internal sealed record SubnetDhcp(bool EnableDhcp);
 
 /// <summary>A subnet to be made. Null members are left to Neutron.</summary>
