@@ -105,8 +105,8 @@ internal sealed partial class OpenStackSite : IRestartsInstances, IMovesToNative
         {
             Bubble = bubble, BeforeServer = c => _volumes.DoubtAsync(request.Instance, c),
         };
-        // Servers share what is around them: two that are built at once would not see what the other one makes.
-        await HoldingAsync(_building, () => _builder.BuildAsync(order, ct), ct);
+        var placed = await HoldingAsync(_building, () => _builder.PlaceAsync(order, ct), ct);
+        await _builder.FinishAsync(order, placed, ct);
         await _volumes.MarkUsedAsync(filled.Values, ct);
     }
 

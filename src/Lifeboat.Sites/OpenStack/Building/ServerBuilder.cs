@@ -5,6 +5,7 @@ using Lifeboat.Sites.OpenStack.Compute;
 using Lifeboat.Sites.OpenStack.Describing;
 using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Sites.OpenStack.Mapping;
+using Lifeboat.Sites.OpenStack.Networking;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Sites.OpenStack.Building;
@@ -21,8 +22,12 @@ internal sealed partial class ServerBuilder(CloudClients cloud, NetworkBuilder n
     private readonly Surroundings _surroundings = new(cloud, networks, time);
     private readonly ServerWait _wait = new(cloud.Nova, time);
 
-    /// <exception cref="CloudException">BuildFailed, NoValidHost, QuotaExceeded, AddressTaken…</exception>
-    public async Task<NovaServer> BuildAsync(BuildOrder order, CancellationToken ct)
+    /// <summary>
+    /// Makes what is around the server and asks for it. Servers share what is around them: for one after the other,
+    /// since two at once would not see what the other one makes.
+    /// </summary>
+    /// <exception cref="CloudException">QuotaExceeded, AddressTaken…</exception>
+    public async Task<PlacedServer> PlaceAsync(BuildOrder order, CancellationToken ct)
     {
         var built = await networks.MakeAsync(order, ct);
         var groups = await _surroundings.SecurityGroupsAsync(order, ct);
@@ -37,10 +42,16 @@ internal sealed partial class ServerBuilder(CloudClients cloud, NetworkBuilder n
                 return await AskAsync(Request(order, key, together, [.. ports.Select(p => p.Id)]), c);
             },
             (s, c) => cloud.Nova.DeleteServerAsync(s.Id, c), time, ct);
-        var server = await _wait.UntilAsync(made.Id, "ACTIVE", limits.Build, ct);
-        await _surroundings.FloatingAddressesAsync(order, ports, ct);
+        return new PlacedServer(made.Id, ports);
+    }
+
+    /// <summary>Waits until it is ACTIVE and gives it its floating addresses.</summary>
+    /// <exception cref="CloudException">BuildFailed, NoValidHost, TooSlow…</exception>
+    public async Task FinishAsync(BuildOrder order, PlacedServer placed, CancellationToken ct)
+    {
+        var server = await _wait.UntilAsync(placed.Id, "ACTIVE", limits.Build, ct);
+        await _surroundings.FloatingAddressesAsync(order, placed.Ports, ct);
         LogBuilt(order.Instance, server.Id);
-        return server;
     }
 
     /// <summary>Removes the server, its ports and floating addresses; volumes stay. Removing what is gone
@@ -121,6 +132,9 @@ internal sealed partial class ServerBuilder(CloudClients cloud, NetworkBuilder n
     [LoggerMessage(EventIds.ServerBuilt, LogLevel.Information, "Built {Instance} as server {ServerId}")]
     private partial void LogBuilt(string instance, string serverId);
 }
+
+/// <summary>A server that was asked for.</summary>
+internal sealed record PlacedServer(string Id, IReadOnlyList<NeutronPort> Ports);
 
 /// <param name="Build">From asking to ACTIVE.</param>
 /// <param name="Stop">Until a server is stopped or gone.</param>
