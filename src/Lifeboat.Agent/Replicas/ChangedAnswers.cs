@@ -11,7 +11,7 @@ namespace Lifeboat.Agent.Replicas;
 internal sealed class ChangedAnswers(PointInTimeView view, ushort volume, long sizeBytes)
 {
     private readonly Lock _gate = new();
-    private (string Context, Task<IReadOnlyList<ChangedRange>?> Ranges)? _last;
+    private Answer? _last;
 
     /// <summary>The context is of this replica; whether it can be answered is seen when it is asked.</summary>
     public bool Offers(string context) =>
@@ -20,15 +20,15 @@ internal sealed class ChangedAnswers(PointInTimeView view, ushort volume, long s
     /// <returns>NotSupported: nobody knows any more.</returns>
     public NbdError Add(string context, long offset, long length, NbdExtents extents)
     {
-        var asked = RangesOf(context);
-        ((IAsyncResult)asked).AsyncWaitHandle.WaitOne();
-        if (!asked.IsCompletedSuccessfully)
+        var answer = AnswerTo(context);
+        // The connection has a thread of its own.
+        ((IAsyncResult)answer.Found).AsyncWaitHandle.WaitOne();
+        if (!answer.Found.IsCompletedSuccessfully)
         {
             lock (_gate) _last = null;
             return NbdError.Io;
         }
-        // Not awaited: the connection has a thread of its own, and it is done.
-        if (asked.Result is not { } ranges) return NbdError.NotSupported;
+        if (answer.Ranges is not { } ranges) return NbdError.NotSupported;
         var end = Math.Min(offset + length, sizeBytes);
         for (var at = FirstEndingAfter(ranges, offset); offset < end; at++)
         {
@@ -42,17 +42,10 @@ internal sealed class ChangedAnswers(PointInTimeView view, ushort volume, long s
         return NbdError.None;
     }
 
-    private Task<IReadOnlyList<ChangedRange>?> RangesOf(string context)
+    private Answer AnswerTo(string context)
     {
         lock (_gate)
-        {
-            if (_last is { } last && last.Context == context) return last.Ranges;
-            var asked = ChangedContext.TryParse(context, out var replica, out var sequence)
-                ? view.ChangesAsync(volume, replica, sequence, CancellationToken.None)
-                : Task.FromResult<IReadOnlyList<ChangedRange>?>(null);
-            _last = (context, asked);
-            return asked;
-        }
+            return _last is { } last && last.Context == context ? last : _last = new Answer(view, volume, context);
     }
 
     private static int FirstEndingAfter(IReadOnlyList<ChangedRange> ranges, long offset)
@@ -65,5 +58,25 @@ internal sealed class ChangedAnswers(PointInTimeView view, ushort volume, long s
             else high = middle;
         }
         return low;
+    }
+
+    private sealed class Answer
+    {
+        public Answer(PointInTimeView view, ushort volume, string context)
+        {
+            Context = context;
+            Found = FindAsync(view, volume);
+        }
+
+        public string Context { get; }
+        public Task Found { get; }
+        /// <summary>Once it is found; null: nobody knows any more.</summary>
+        public IReadOnlyList<ChangedRange>? Ranges { get; private set; }
+
+        private async Task FindAsync(PointInTimeView view, ushort volume)
+        {
+            if (ChangedContext.TryParse(Context, out var replica, out var sequence))
+                Ranges = await view.ChangesAsync(volume, replica, sequence, CancellationToken.None);
+        }
     }
 }
