@@ -208,19 +208,23 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
             (await A.Cloud.Cinder.BackupsAsync(Ct)).Any(b => b.Status == "creating"));
         A.Site.Kill("controller");
         await asked;
-        await Patience.UntilAsync("the point is whole all the same", async () => (await PointsAsync()).Count == 3);
-        await Patience.UntilAsync("its snapshot is gone", async () =>
-            (await A.CopiesAsync(Ct)).Count(c => c.EndsWith("available")) == 3
-            && (await A.CopiesAsync(Ct)).Count == 3);
+        // The command may ask once more when its first answer is lost, and has a point more then.
+        await Patience.UntilAsync("the point is whole all the same, and nothing of it is there besides", async () =>
+        {
+            var points = (await PointsAsync()).Count;
+            var copies = await A.CopiesAsync(Ct);
+            return points >= 3 && copies.Count == points && copies.All(c => c.EndsWith("available"));
+        });
     }
 
     // The full backup of the foreign backup's time and its increment are one chain; the first point stands alone.
     private async Task ThinAsync()
     {
+        var before = (await PointsAsync()).Count;
         await A.Site.MustAsync(["group", "policy", Group, "--retention", "10s"], Ct);
         await Patience.UntilAsync("what nothing builds on is gone at both sites", async () =>
-            (await PointsAsync()).Count == 2 && (await A.CopiesAsync(Ct)).Count == 2
-            && (await B.CopiesAsync(Ct)).Count == 2);
+            (await PointsAsync()).Count == before - 1 && (await A.CopiesAsync(Ct)).Count == before - 1
+            && (await B.CopiesAsync(Ct)).Count == before - 1);
         await B.Site.MustAsync(["drill", Group], Ct);
         await A.Site.MustAsync(["group", "delete", Group], Ct);
         await Patience.UntilAsync("nothing of the deleted group is left",
