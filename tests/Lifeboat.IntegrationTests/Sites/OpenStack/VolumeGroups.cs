@@ -193,7 +193,13 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         var foreign = await A.Cloud.Cinder.CreateBackupAsync($"{_name}-foreign", _loose.Id, snapshot.Id, false, Ct);
         await Patience.UntilAsync("a backup of somebody's", async () =>
             (await A.Cloud.Cinder.FindBackupAsync(foreign.Id, Ct))?.Status == "available");
-        await A.Cloud.Cinder.DeleteSnapshotAsync(snapshot.Id, Ct);
+        // It is said to be backed up for a moment longer than it is, and a removal is forgotten then.
+        await Patience.UntilAsync("somebody's snapshot is gone", async () =>
+        {
+            var left = await A.Cloud.Cinder.FindSnapshotAsync(snapshot.Id, Ct);
+            if (left?.Status == "available") await A.Cloud.Cinder.DeleteSnapshotAsync(snapshot.Id, Ct);
+            return left is null;
+        });
         await A.Site.MustAsync(["point", "create", Group], Ct);
         Assert.DoesNotContain(await A.Cloud.Cinder.BackupsAsync(Ct), b => b.IsIncremental);
         Assert.Equal(2, (await PointsAsync()).Count);
@@ -208,19 +214,23 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
             (await A.Cloud.Cinder.BackupsAsync(Ct)).Any(b => b.Status == "creating"));
         A.Site.Kill("controller");
         await asked;
-        await Patience.UntilAsync("the point is whole all the same", async () => (await PointsAsync()).Count == 3);
-        await Patience.UntilAsync("its snapshot is gone", async () =>
-            (await A.CopiesAsync(Ct)).Count(c => c.EndsWith("available")) == 3
-            && (await A.CopiesAsync(Ct)).Count == 3);
+        // The command may ask once more when its first answer is lost, and has a point more then.
+        await Patience.UntilAsync("the point is whole all the same, and nothing of it is there besides", async () =>
+        {
+            var points = (await PointsAsync()).Count;
+            var copies = await A.CopiesAsync(Ct);
+            return points >= 3 && copies.Count == points && copies.All(c => c.EndsWith("available"));
+        });
     }
 
     // The full backup of the foreign backup's time and its increment are one chain; the first point stands alone.
     private async Task ThinAsync()
     {
+        var before = (await PointsAsync()).Count;
         await A.Site.MustAsync(["group", "policy", Group, "--retention", "10s"], Ct);
         await Patience.UntilAsync("what nothing builds on is gone at both sites", async () =>
-            (await PointsAsync()).Count == 2 && (await A.CopiesAsync(Ct)).Count == 2
-            && (await B.CopiesAsync(Ct)).Count == 2);
+            (await PointsAsync()).Count == before - 1 && (await A.CopiesAsync(Ct)).Count == before - 1
+            && (await B.CopiesAsync(Ct)).Count == before - 1);
         await B.Site.MustAsync(["drill", Group], Ct);
         await A.Site.MustAsync(["group", "delete", Group], Ct);
         await Patience.UntilAsync("nothing of the deleted group is left",
