@@ -6,21 +6,6 @@ using Lifeboat.Sites.OpenStack.Http;
 
 namespace Lifeboat.Sites.OpenStack.BlockStorage;
 
-/// <param name="Status">`creating`, `available`, `backing-up`, `error`, ….</param>
-internal sealed record CinderSnapshot(string Id, string VolumeId, string Status, string? Name = null,
-    string? GroupSnapshotId = null);
-
-internal sealed record SnapshotAnswer(CinderSnapshot Snapshot);
-
-internal sealed record SnapshotPage(IReadOnlyList<CinderSnapshot> Snapshots,
-    IReadOnlyList<PageLink>? SnapshotsLinks = null) : ICloudPage<CinderSnapshot>
-{
-    [JsonIgnore]
-    public IReadOnlyList<CinderSnapshot> Items => Snapshots;
-    [JsonIgnore]
-    public string? Next => PageLink.Next(SnapshotsLinks);
-}
-
 /// <param name="Size">GiB, of the volume.</param>
 /// <param name="Status">`creating`, `available`, `restoring`, `deleting`, `error`, …; left out in the answer of who is
 /// asked to make one.</param>
@@ -76,8 +61,6 @@ internal sealed record GroupSnapshotPage(IReadOnlyList<CinderGroupSnapshot> Grou
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
-[JsonSerializable(typeof(SnapshotAnswer))]
-[JsonSerializable(typeof(SnapshotPage))]
 [JsonSerializable(typeof(BackupAnswer))]
 [JsonSerializable(typeof(BackupPage))]
 [JsonSerializable(typeof(BackupRecordAnswer))]

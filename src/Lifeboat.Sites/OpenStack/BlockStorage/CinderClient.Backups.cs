@@ -7,23 +7,6 @@ namespace Lifeboat.Sites.OpenStack.BlockStorage;
 
 internal sealed partial class CinderClient
 {
-    public Task<IReadOnlyList<CinderSnapshot>> SnapshotsAsync(CancellationToken ct) =>
-        session.ListAsync<SnapshotPage, CinderSnapshot>(Cinder, "snapshots/detail", Default.SnapshotPage, ct);
-
-    public async Task<CinderSnapshot?> FindSnapshotAsync(string id, CancellationToken ct) =>
-        (await session.FindAsync(Cinder, $"snapshots/{Uri.EscapeDataString(id)}", Default.SnapshotAnswer, ct))
-            ?.Snapshot;
-
-    /// <summary>One attempt; also of a volume in a server.</summary>
-    public async Task<CinderSnapshot> CreateSnapshotAsync(string name, string volume, CancellationToken ct) =>
-        (await session.PostAsync(Cinder, "snapshots", new JsonObject
-        {
-            ["snapshot"] = new JsonObject { ["volume_id"] = volume, ["name"] = name, ["force"] = true },
-        }, Default.JsonObject, Default.SnapshotAnswer, ct)).Snapshot;
-
-    public Task DeleteSnapshotAsync(string id, CancellationToken ct) =>
-        session.DeleteAsync(Cinder, $"snapshots/{Uri.EscapeDataString(id)}", ct);
-
     public async Task<CinderGroup?> FindGroupAsync(string id, CancellationToken ct) =>
         (await session.FindAsync(Cinder, $"groups/{Uri.EscapeDataString(id)}", Default.GroupAnswer, ct))?.Group;
 

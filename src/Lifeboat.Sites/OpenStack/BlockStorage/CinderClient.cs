@@ -91,7 +91,7 @@ internal sealed partial class CinderClient(CloudSession session)
     public async Task<CinderSnapshot?> FindSnapshotAsync(string id, CancellationToken ct) => (await session.FindAsync(
         Cinder, $"snapshots/{Uri.EscapeDataString(id)}", CinderJson.Default.SnapshotAnswer, ct))?.Snapshot;
 
-    /// <summary>One attempt, of a volume that no server has; whoever calls looks for it before.</summary>
+    /// <summary>One attempt; whoever calls looks for it before.</summary>
     public async Task<CinderSnapshot> CreateSnapshotAsync(NewSnapshot snapshot, CancellationToken ct) =>
         (await session.PostAsync(Cinder, "snapshots", new NewSnapshotRequest(snapshot),
             CinderJson.Default.NewSnapshotRequest, CinderJson.Default.SnapshotAnswer, ct)).Snapshot;

@@ -72,9 +72,11 @@ internal sealed record NewVolume(string Name, int Size, string? VolumeType = nul
     [property: JsonPropertyName("imageRef")] string? ImageRef = null, string? SourceVolid = null);
 
 /// <param name="Size">GiB.</param>
-/// <param name="Status">`creating`, `available`, `error`, `deleting`, ….</param>
+/// <param name="Status">`creating`, `available`, `backing-up`, `error`, `deleting`, ….</param>
+/// <param name="GroupSnapshotId">Of the snapshot of a group of Cinder's that it is part of.</param>
 internal sealed record CinderSnapshot(string Id, string VolumeId, string Status, int Size, string? Name = null,
-    DateTimeOffset? CreatedAt = null, IReadOnlyDictionary<string, string>? Metadata = null);
+    DateTimeOffset? CreatedAt = null, IReadOnlyDictionary<string, string>? Metadata = null,
+    string? GroupSnapshotId = null);
 
 internal sealed record SnapshotPage(IReadOnlyList<CinderSnapshot> Snapshots,
     IReadOnlyList<PageLink>? SnapshotsLinks = null) : ICloudPage<CinderSnapshot>
@@ -87,8 +89,9 @@ internal sealed record SnapshotPage(IReadOnlyList<CinderSnapshot> Snapshots,
 
 internal sealed record SnapshotAnswer(CinderSnapshot Snapshot);
 
+/// <param name="Force">Also of a volume in a server.</param>
 internal sealed record NewSnapshot(string VolumeId, string Name, string? Description = null,
-    IReadOnlyDictionary<string, string>? Metadata = null);
+    IReadOnlyDictionary<string, string>? Metadata = null, bool? Force = null);
 
 internal sealed record NewSnapshotRequest(NewSnapshot Snapshot);
 

@@ -187,7 +187,8 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     // Somebody backs the volume up besides: ours does not build on that.
     private async Task ForeignBackupAsync()
     {
-        var snapshot = await A.Cloud.Cinder.CreateSnapshotAsync($"{_name}-foreign", _loose.Id, Ct);
+        var snapshot = await A.Cloud.Cinder.CreateSnapshotAsync(
+            new NewSnapshot(_loose.Id, $"{_name}-foreign", Force: true), Ct);
         await Patience.UntilAsync("a snapshot of somebody's", async () =>
             (await A.Cloud.Cinder.FindSnapshotAsync(snapshot.Id, Ct))?.Status == "available");
         var foreign = await A.Cloud.Cinder.CreateBackupAsync($"{_name}-foreign", _loose.Id, snapshot.Id, false, Ct);
