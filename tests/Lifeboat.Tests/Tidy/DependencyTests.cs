@@ -10,6 +10,7 @@ public sealed class DependencyTests
     {
         ["Protection"] = [],
         ["Nbd"] = [],
+        ["Appliance"] = ["Nbd"],
         ["Qemu"] = [],
         ["Journaling"] = ["Protection"],
         ["Replication"] = ["Journaling"],

@@ -69,7 +69,10 @@ public sealed class DeclarationTests(ITestOutputHelper output)
         Assert.Empty((await sites.A.Client.ApplyAsync(request, Ct)).Changes);
         Assert.Equal(group.Version, (await sites.A.Client.GroupAsync("acme_shop", Ct)).Definition.Version);
         // What both sites need is at both; what is a's alone is not b's.
-        Assert.Equal(5, (await sites.B.Client.ApplyAsync(request, Ct)).Changes.Count);
+        // The policy may have come there by itself by now: paired sites level them.
+        var atB = await sites.B.Client.ApplyAsync(request, Ct);
+        Assert.Equal(5, atB.Changes.Count + atB.Unchanged);
+        Assert.InRange(atB.Unchanged, 0, 1);
         var again = await sites.B.Client.ApplyAsync(request, Ct);
         Assert.Equal((0, 5, 2), (again.Changes.Count, again.Unchanged, again.Notes.Count));
     }

@@ -58,7 +58,7 @@ public sealed class FlagFileConformance : QuiesceProviderConformance, IAsyncDisp
                 if (!File.Exists(rest)) File.Delete(resting);
                 else if (!File.Exists(resting) || File.ReadAllText(resting) != File.ReadAllText(rest))
                 {
-                    // Moved there whole: .NET locks what it copies to, and the provider that looks just then is refused.
+                    // Moved there whole: .NET locks what it copies to, and a provider that looks just then is refused.
                     File.Copy(rest, resting + ".new", overwrite: true);
                     File.Move(resting + ".new", resting, overwrite: true);
                 }

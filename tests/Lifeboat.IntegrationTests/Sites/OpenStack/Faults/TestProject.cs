@@ -126,8 +126,17 @@ internal sealed class TestProject : IAsyncDisposable
         var servers = await Cloud.Nova.ServersAsync(ct);
         var all = servers.Select(s => $"server {s.Name} {s.Id}").ToList();
         foreach (var server in servers)
-            all.AddRange((await Cloud.Nova.AttachmentsAsync(server.Id, ct))
-                .Select(a => $"attachment {server.Name} {a.VolumeId}"));
+        {
+            try
+            {
+                all.AddRange((await Cloud.Nova.AttachmentsAsync(server.Id, ct))
+                    .Select(a => $"attachment {server.Name} {a.VolumeId}"));
+            }
+            catch (CloudException e) when (e.Fault is CloudFault.NotFound)
+            {
+                all.Remove($"server {server.Name} {server.Id}"); // gone since it was listed
+            }
+        }
         all.AddRange((await Cloud.Cinder.VolumesAsync(ct)).Select(v => $"volume {v.Name} {v.Id}"));
         all.AddRange((await Cloud.Cinder.SnapshotsAsync(ct)).Select(s => $"snapshot {s.Name} {s.Id}"));
         all.AddRange((await Cloud.Neutron.PortsOfProjectAsync(ct)).Where(p => p.DeviceOwner != "network:dhcp")
