@@ -208,5 +208,5 @@ public sealed class StandingLife
 
     private static string Site => Testbed.Member["lifeboat-".Length..];
 
-    private static void Say(string what) => TestContext.Current.SendDiagnosticMessage(what);
+    private static void Say(string what) => TestContext.Current.TestOutputHelper?.WriteLine(what);
 }
