@@ -67,16 +67,16 @@ internal sealed class BlockLook
     private static IReadOnlyList<DirtyBitmap> MapsIn(JsonElement node) =>
         node.TryGetProperty("dirty-bitmaps", out var maps) ? [.. maps.EnumerateArray().Select(DirtyBitmap.Read)] : [];
 
-    // From the end of a block-stream until libvirt dismisses its job QEMU still lists the job's filter, with nothing below
-    // it; who asks for the nodes then is answered by a segfault (decision 0061). When a stream ends is QEMU's to say, so
-    // nobody asks from its beginning on.
+    // From the end of a block-stream until libvirt dismisses its job QEMU still lists the job's filter, with nothing
+    // below it; who asks for the nodes then is answered by a segfault (decision 0061). When a stream ends is QEMU's to
+    // say, so nobody asks from its beginning on.
     private static async Task RefuseStreamsAsync(QmpClient qmp, CancellationToken ct)
     {
         var streams = await qmp.ListAsync("query-block-jobs", null, j =>
             j.GetProperty("type").ValueEquals("stream") ? j.GetProperty("device").GetString() : null, ct);
         if (streams.Find(s => s is not null) is { } stream)
-            throw new TapException(TapFault.Refused, $"QEMU cannot be asked for its nodes while {stream}, a stream that "
-                + "is not ours, is listed");
+            throw new TapException(TapFault.Refused, $"QEMU cannot be asked for its nodes while {stream}, a stream "
+                + "that is not ours, is listed");
     }
 
     private static TapException Gone(string node) => new(TapFault.DiskNotFound, $"node {node} is gone");

@@ -38,8 +38,8 @@ internal sealed class EvacuationAlerts(EvacuationStore store, GroupStore groups,
         var failed = evacuation.Groups.Count(g => g.State is EvacueeState.Failed);
         return About(evacuation, AlertSeverity.Warning, ReasonCode.None,
             $"the evacuation of {evacuation.From} waits: wave {evacuation.Wave} of {evacuation.Waves} has ended, "
-            + $"{evacuation.Groups.Count(g => g.State is EvacueeState.Moved)} of {evacuation.Groups.Count} groups are moved"
-            + (failed > 0 ? $", {failed} could not be" : ""),
+            + $"{evacuation.Groups.Count(g => g.State is EvacueeState.Moved)} of {evacuation.Groups.Count} groups "
+            + "are moved" + (failed > 0 ? $", {failed} could not be" : ""),
             $"`lifeboat evacuation get {evacuation.Id}` shows what was done; `lifeboat evacuation continue "
             + $"{evacuation.Id}` begins the next wave.");
     }
@@ -57,8 +57,8 @@ internal sealed class EvacuationAlerts(EvacuationStore store, GroupStore groups,
             $"the evacuation of {evacuation.From} has ended, and {left.Count} of {evacuation.Groups.Count} groups were "
             + $"not moved: {string.Join(", ", left.Select(g => g.Group))}"
             + (first.Detail is { } why ? $"; {first.Group}: {why}" : ""),
-            $"`lifeboat evacuation get {evacuation.Id}` says why for each. Mend that, then move them: `lifeboat failover "
-            + "GROUP --planned`, or another evacuation, which leaves out what is here.");
+            $"`lifeboat evacuation get {evacuation.Id}` says why for each. Mend that, then move them: `lifeboat "
+            + "failover GROUP --planned`, or another evacuation, which leaves out what is here.");
     }
 
     private static Condition About(

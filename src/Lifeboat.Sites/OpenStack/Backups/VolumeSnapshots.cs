@@ -39,7 +39,8 @@ internal sealed class VolumeSnapshots(CloudClients cloud, CloudSession? admin, B
     private async Task<CinderSnapshot> MakeAsync(string name, string volume, CancellationToken ct) =>
         await MakeOnce.RunAsync(async c => (IReadOnlyList<CinderSnapshot>)
             [.. (await cloud.Cinder.SnapshotsAsync(c)).Where(s => s.Name == name && s.Status != "deleting")],
-            c => cloud.Cinder.CreateSnapshotAsync(new NewSnapshot(volume, name, Force: true), c), RemoveAsync, time, ct);
+            c => cloud.Cinder.CreateSnapshotAsync(new NewSnapshot(volume, name, Force: true), c), RemoveAsync, time,
+            ct);
 
     // All volumes of that group are snapshot, so it is to have ours and no more.
     private async Task<string?> GroupOfAsync(IEnumerable<string> volumes, CancellationToken ct)

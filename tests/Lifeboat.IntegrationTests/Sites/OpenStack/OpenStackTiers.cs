@@ -38,7 +38,8 @@ public sealed class OpenStackTiers(ITestOutputHelper output)
         await b.Site.MustAsync(["failover", ThreeTiers.Group], Ct);
         var run = (await b.Site.AskAsync<IReadOnlyList<RunInfo>>(["run", "list"], Ct)).Single();
         var report = (await b.Site.AskAsync<RunReport>(["report", "get", $"{run.Id}"], Ct)).Read();
-        Say($"failover of five: RPO {report.Rpo.Reached?.TotalSeconds:0.0} s, RTO {report.Rto.Reached?.TotalSeconds:0.0} s");
+        Say($"failover of five: RPO {report.Rpo.Reached?.TotalSeconds:0.0} s, "
+            + $"RTO {report.Rto.Reached?.TotalSeconds:0.0} s");
         Say($"DHCP servers are at {string.Join(", ", await TieredServers.CompareAsync(there, Ct))}");
         Say($"asked for at {string.Join(", ", await TieredServers.InOrderAsync(there, Ct))}");
         Assert.True(await RecordsAsync(there) >= records, "web1 does not have what it had");
