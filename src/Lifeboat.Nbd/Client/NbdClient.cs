@@ -55,11 +55,14 @@ public sealed partial class NbdClient : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         var goodbye = Task.CompletedTask;
-        if (await _sending.WaitAsync(TimeSpan.Zero) && !_reading.IsCompleted)
+        var sends = await _sending.WaitAsync(TimeSpan.Zero);
+        if (sends && !_reading.IsCompleted)
             goodbye = WriteAsync(new PendingRequest(Command.Disconnect, CommandFlags.None, 0, 0), default);
         // A server that does not read must not keep us: the goodbye leaves at once or not at all.
         Fail(new NbdException(NbdFault.Closed, "the client was disposed"));
         await goodbye;
+        // Who waits to send, or comes only now, is told so as well.
+        if (sends) _sending.Release();
         await _reading;
         await _stream.DisposeAsync();
         _socket.Dispose();

@@ -58,6 +58,20 @@ public sealed class HoldingAndClosingTests
         Assert.True(SpinWait.SpinUntil(() => fixture.Server.OldestUnansweredSince("disk") == 0, 5_000));
     }
 
+    // As a disk that is let go of while another task reads its gap.
+    [Fact]
+    public async Task A_request_that_comes_when_the_client_is_disposed_is_refused_and_does_not_wait()
+    {
+        await using var fixture = new NbdFixture(new MemoryExport("disk", 4096));
+        var client = await fixture.ConnectAsync(Ct);
+        await client.DisposeAsync();
+
+        var late = await Assert.ThrowsAsync<NbdException>(
+            () => client.ReadAsync(0, new byte[512], Ct).WaitAsync(TimeSpan.FromSeconds(5), Ct));
+
+        Assert.Equal(NbdFault.Closed, late.Fault);
+    }
+
     [Fact]
     public async Task Closing_wakes_a_connection_that_waits_for_its_client()
     {
