@@ -9,7 +9,6 @@ using Lifeboat.Protection.Instances;
 using Lifeboat.Sites;
 using Lifeboat.Sites.OpenStack;
 using Lifeboat.Sites.OpenStack.Networking;
-using Lifeboat.Testing.Nbd;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
@@ -200,24 +199,13 @@ public sealed class BubbleWayTests : IDisposable
 
     private StartRequest Request()
     {
-        var socket = Path.Combine(_folder, "view.sock");
-        _view = LastingStarter.Start(new ProcessStartInfo("qemu-nbd", ["-r", "-t", "-e", "8", "-f", "qcow2",
-            "-k", socket, "-x", "vda", Path.Combine(Testbed.Folder, "oracle.qcow2")]));
+        (_view, var socket) = OracleView.Serve(_folder);
         return new StartRequest
         {
             Instance = Copy,
             Bubble = Bubble,
-            Description = new InstanceDescription
-            {
-                Name = Name,
-                Cpus = 1,
-                MemoryMiB = 128,
-                Machine = "pc",
-                Disks = [new InstanceDisk("vda", "virtio", 0, 117_440_512, null)],
-                Nics = [new InstanceNic(Network, "virtio", Mac, Address)],
-                GuestAgent = true,
-            },
-            Disks = [new DiskSource("vda", null, socket, "vda", KeepWrites: false)],
+            Description = OracleView.Describe(Name, new InstanceNic(Network, "virtio", Mac, Address)),
+            Disks = [new DiskSource("vda", null, socket, OracleView.Export, KeepWrites: false)],
         };
     }
 }

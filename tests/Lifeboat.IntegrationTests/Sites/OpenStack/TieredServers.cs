@@ -11,7 +11,6 @@ using Lifeboat.Sites;
 using Lifeboat.Sites.OpenStack;
 using Lifeboat.Sites.OpenStack.Describing;
 using Lifeboat.Sites.OpenStack.Mapping;
-using Lifeboat.Testing.Nbd;
 using Lifeboat.Testing.Recovery;
 using Lifeboat.Testing.Sites;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -42,12 +41,10 @@ internal sealed class TieredServers : IDisposable
         await b.AcceptReplicaAsync(ThreeTiers.Group, new AcceptReplicaRequest(Seeded: false), ct);
         await a.StartSourceAsync(ThreeTiers.Group, ct);
         await a.SourceAsync(ThreeTiers.Group, ct);
-        var socket = Path.Combine(project.Folder, "view.sock");
-        var view = LastingStarter.Start(new ProcessStartInfo("qemu-nbd", ["-r", "-t", "-e", "16", "-f", "qcow2",
-            "-k", socket, "-x", "vda", Path.Combine(Testbed.Folder, "oracle.qcow2")]));
+        var (view, socket) = OracleView.Serve(project.Folder);
         var site = new OpenStackSite(new SiteSetting(project.Folder, Testbed.Written(project.Options())),
             TimeProvider.System, NullLoggerFactory.Instance);
-        var here = CloudSide.Of(b, site, socket, "vda");
+        var here = CloudSide.Of(b, site, socket, OracleView.Export);
         return new TieredServers(project, site, view, here, new Runner(new InMemoryRunStore(), here,
             _ => throw new InvalidOperationException("not asked"), StepCatalog.Shipped(), RunnerOptions.Default,
             Guid.NewGuid, TimeProvider.System, NullLogger<Runner>.Instance));
