@@ -37,7 +37,7 @@ public sealed class EvacuationRightsTests(PostgresFixture postgres)
                 RecoverySite = "b",
                 Members = [new MemberRequest(name)],
             }, Ct);
-            await EvacuationTests.UntilAsync(sites.B, $"{tenant}_shop", g => g.State is GroupState.Protected);
+            await EvacuationTests.UntilProtectedAsync(sites, $"{tenant}_shop");
         }
         using var http = new TokenHttp(sites.B);
         var anna = await http.UserAsync("anna", "acme", Right.View, Right.Failover);

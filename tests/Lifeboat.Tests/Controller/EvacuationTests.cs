@@ -154,7 +154,7 @@ public sealed class EvacuationTests
         await UntilAlertAsync(sites.B, a => a is [{ Severity: AlertSeverity.Critical } left]
             && left.Summary.Contains("2 of 3 groups were not moved: g1, g3", StringComparison.Ordinal));
         // The next one is about those that are left.
-        await UntilAsync(sites.B, "g1", g => g.State is GroupState.Protected);
+        await UntilProtectedAsync(sites, "g1");
         await UntilEndedAsync(sites.B, (await sites.B.Client.StartEvacuationAsync(new(), Ct)).Id);
         Assert.Equal("b", (await sites.B.Client.GroupAsync("g3", Ct)).Definition.PrimarySite);
         await UntilAlertAsync(sites.B, a => a.Count == 0);
@@ -203,7 +203,14 @@ public sealed class EvacuationTests
                 Members = [new MemberRequest(name)],
             }, Ct);
         }
-        foreach (var (name, _) in groups) await UntilAsync(sites.B, name, g => g.State is GroupState.Protected);
+        foreach (var (name, _) in groups) await UntilProtectedAsync(sites, name);
+    }
+
+    /// <summary>At both: the source learns of a point after the recovery site has it, and a plan asks both.</summary>
+    internal static async Task UntilProtectedAsync(TwoSites sites, string group)
+    {
+        await UntilAsync(sites.B, group, g => g.State is GroupState.Protected);
+        await UntilAsync(sites.A, group, g => g.State is GroupState.Protected);
     }
 
     internal static async Task<GroupInfo> UntilAsync(TestSite at, string group, Func<GroupInfo, bool> holds)
