@@ -100,7 +100,12 @@ internal static class GroupTable
 
     /// <summary>How the group's source learns what changed.</summary>
     public static string Source(Policy policy) => policy.Source == ChangeSource.Continuous
-        ? Show.Name(policy.Source) : $"{Show.Name(policy.Source)} every {Span.Text(policy.SourcePeriod)}";
+        ? Show.Name(policy.Source) : $"{Show.Name(policy.Source)} " + policy.SourceTrigger switch
+        {
+            MomentTrigger.Periodic => $"every {Span.Text(policy.SourcePeriod)}",
+            MomentTrigger.OnRequest => "on request",
+            MomentTrigger.OnShutdown => "on shutdown, and on request",
+        };
 
     private static string Moments(MomentsStatus moments) =>
         (moments.Last is { } last ? $"last {Show.Time(last)}, {Show.Bytes(moments.LastBytes)}" : "none yet")

@@ -99,6 +99,9 @@ internal static class Inputs
     public static Option<TimeSpan?> SourcePeriod() =>
         Duration("--source-period", "From one moment to the next, where the source is not continuous (default 1m)");
 
+    public static Option<MomentTrigger?> SourceTrigger() => Choice<MomentTrigger>("--source-trigger",
+        "When moments are taken, where the source is bitmap or snapshot-diff (default periodic)");
+
     /// <summary>One of the values, as they are written on the wire.</summary>
     public static Option<T?> Choice<T>(string name, string description) where T : struct, Enum => new(name)
     {

@@ -15,6 +15,7 @@ internal sealed class PolicyInputs
         Inputs.Duration("--checkpoint-interval", "How often a crash-consistent point is cut");
     private readonly Option<ChangeSource?> _source = Inputs.Source();
     private readonly Option<TimeSpan?> _period = Inputs.SourcePeriod();
+    private readonly Option<MomentTrigger?> _trigger = Inputs.SourceTrigger();
     private readonly Option<TimeSpan?> _quiesce = Inputs.Duration("--quiesce-interval",
         "How often the guests are quiesced; 0s: only on request");
     private readonly Option<TimeSpan?> _shared = Inputs.Duration("--shared-interval",
@@ -54,7 +55,7 @@ internal sealed class PolicyInputs
 
     public void AddTo(Command command)
     {
-        Option[] options = [_rpo, _rto, _interval, _source, _period, _quiesce, _shared, _limit, _label, _failure,
+        Option[] options = [_rpo, _rto, _interval, _source, _period, _trigger, _quiesce, _shared, _limit, _label, _failure,
             _retention, _outbox, _log, _cap, _windows, _zone, _priority, _drill,
             _drillZone];
         foreach (var option in options) command.Add(option);
@@ -67,6 +68,7 @@ internal sealed class PolicyInputs
         CheckpointInterval = parsed.GetValue(_interval),
         Source = parsed.GetValue(_source),
         SourcePeriod = parsed.GetValue(_period),
+        SourceTrigger = parsed.GetValue(_trigger),
         QuiesceInterval = parsed.GetValue(_quiesce),
         SharedInterval = parsed.GetValue(_shared),
         QuiesceLimit = parsed.GetValue(_limit),

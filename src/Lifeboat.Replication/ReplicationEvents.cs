@@ -38,6 +38,7 @@ internal static class ReplicationEvents
     public const int MomentDurable = 2051;
     public const int MomentGivenUp = 2052;
     public const int MomentLeft = 2053;
+    public const int RestUnknown = 2054;
     public const int ReceiverAccepted = 2100;
     public const int ReceiverRefused = 2101;
     public const int ReceiverEnded = 2102;

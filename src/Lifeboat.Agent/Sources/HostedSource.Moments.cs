@@ -20,17 +20,22 @@ internal sealed partial class HostedSource
         Path.Combine(parts.Paths.AgentState, "moments", group);
 
     // Overlays may take what the log of the outbox may, which a group that is read in moments hardly needs.
-    private static IMomentTap? MomentTap(SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, AgentParts parts) =>
+    private static IMomentTap? MomentTap(
+        SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, RestWatch rests, AgentParts parts) =>
         spec.Policy.Source switch
         {
             ChangeSource.Continuous => null,
-            ChangeSource.Bitmap => new QmpMomentTap(disks, parts.Heartbeat, OverlayFolder(parts, spec.Group),
+            ChangeSource.Bitmap => new QmpMomentTap(disks, rests, parts.Heartbeat,
+                new MomentPlaces(OverlayFolder(parts, spec.Group),
+                    Path.Combine(parts.Paths.Run, $"rest-{TapNames.KeyOf(spec.Group)}-")),
                 Math.Max(spec.Policy.OutboxLogBytes, OverlayBytesLeast), parts.Time,
                 parts.Logs.CreateLogger<QmpMomentTap>()),
-            ChangeSource.SnapshotDiff => new SnapshotMomentTap(RbdDisks.Of(spec, disks, parts)),
+            ChangeSource.SnapshotDiff => new SnapshotMomentTap(RbdDisks.Of(spec, disks, rests, parts)),
             ChangeSource.Backup => throw new ProblemException(ReasonCode.InvalidRequest,
                 $"group {spec.Group} is moved by backups of its cloud, not by an agent"),
         };
+
+    private static bool ReadsAtRest(Policy policy) => policy.SourceTrigger is not MomentTrigger.Periodic;
 
     private static MomentsStatus? StatusOf(MomentsSnapshot? moments) => moments is not { } m ? null
         : new MomentsStatus(m.Period, m.Last, m.LastBytes, m.UnderWay, m.Next, m.GivenUp, m.Failure);

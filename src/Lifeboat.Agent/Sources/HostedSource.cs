@@ -26,6 +26,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     private readonly GroupSource _source;
     private readonly IReadOnlyList<QmpDiskTap> _taps;
     private readonly IMomentTap? _moments;
+    private readonly RestWatch _rests;
     private readonly CancellationTokenSource _stop = new();
     private readonly QuiescedCheckpoint _quiesced;
     private readonly SemaphoreSlim _quiescing = new(1, 1);
@@ -41,7 +42,8 @@ internal sealed partial class HostedSource : IAsyncDisposable
         var disks = spec.Volumes.Select(v => (Volume: v, Tap: new QmpDiskTap(parts.Monitors.Of(v.QmpSocket),
             parts.Gateway, v, parts.Time, parts.Logs.CreateLogger<QmpDiskTap>()))).ToList();
         _taps = [.. disks.Select(d => d.Tap)];
-        _moments = MomentTap(spec, _taps, parts);
+        _rests = new RestWatch(spec, _taps, parts, ReadsAtRest(spec.Policy));
+        _moments = MomentTap(spec, _taps, _rests, parts);
         _source = new GroupSource(new GroupSourceOptions
         {
             Group = spec.Group,
@@ -52,7 +54,8 @@ internal sealed partial class HostedSource : IAsyncDisposable
             Target = spec.Target,
             Volumes = [.. disks.Select(d => new SourceDisk(d.Volume.Index, d.Volume.Name, d.Volume.SizeBytes,
                 _moments is null ? d.Tap : null))],
-            Moments = _moments is null ? null : new MomentOptions(_moments, spec.Policy.SourcePeriod),
+            Moments = _moments is null ? null : new MomentOptions(
+                _moments, spec.Policy.SourcePeriod, spec.Policy.SourceTrigger),
             Policy = spec.Policy,
             Budget = parts.Links.Of(spec.RecoverySite),
             Log = log,
@@ -133,7 +136,8 @@ internal sealed partial class HostedSource : IAsyncDisposable
     {
         Spec = Spec with { Policy = policy };
         _source.ChangeCheckpointInterval(policy.CheckpointInterval);
-        _source.ChangeMomentPeriod(policy.SourcePeriod);
+        _rests.Wanted = ReadsAtRest(policy);
+        _source.ChangeMoments(policy.SourcePeriod, policy.SourceTrigger);
         _source.Ship(policy);
         Interlocked.Exchange(ref _policyChanged, NewSignal()).TrySetResult();
     }
@@ -227,6 +231,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
         await _periodic;
         await _metering;
         if (_moments is not null) await _moments.DisposeAsync();
+        await _rests.DisposeAsync();
         foreach (var tap in _taps) await tap.DisposeAsync();
     }
 

@@ -13,6 +13,7 @@ public sealed record PolicyChange
     public TimeSpan? CheckpointInterval { get; init; }
     public ChangeSource? Source { get; init; }
     public TimeSpan? SourcePeriod { get; init; }
+    public MomentTrigger? SourceTrigger { get; init; }
     /// <summary>Zero: no longer by policy, only on request.</summary>
     public TimeSpan? QuiesceInterval { get; init; }
     /// <summary>Zero: points are shared on request only.</summary>
@@ -61,6 +62,7 @@ public sealed record PolicyChange
             CheckpointInterval = CheckpointInterval ?? policy.CheckpointInterval,
             Source = Source ?? policy.Source,
             SourcePeriod = SourcePeriod ?? policy.SourcePeriod,
+            SourceTrigger = SourceTrigger ?? policy.SourceTrigger,
             QuiesceInterval = QuiesceInterval switch
             {
                 null => policy.QuiesceInterval,

@@ -46,11 +46,12 @@ internal static class GroupRules
     private static IEnumerable<Condition> Rpo(Observation now, GroupInfo group)
     {
         if (group.State is not (GroupState.Protected or GroupState.Degraded or GroupState.Resyncing)) yield break;
-        if (now.Behind(group) is not { } behind || behind <= group.Definition.Policy.RpoTarget) yield break;
+        if (now.Behind(group) is not { } behind || group.Definition.Policy.RpoPromised is not { } target || behind <= target)
+            yield break;
         yield return About(group, AlertKind.RpoMissed, AlertSeverity.Critical,
             group.Reason is ReasonCode.None ? ReasonCode.LinkDown : group.Reason,
             $"a failover of group {group.Definition.Name} would lose {behind.TotalSeconds:0} s; the RPO target is "
-            + $"{group.Definition.Policy.RpoTarget.TotalSeconds:0} s",
+            + $"{target.TotalSeconds:0} s",
             $"`lifeboat group get {group.Definition.Name}` shows where writes wait: link, caps or the recovery site.")
             with { Patience = TimeSpan.Zero };
     }

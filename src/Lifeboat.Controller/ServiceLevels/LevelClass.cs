@@ -20,8 +20,8 @@ internal static class LevelClasses
         GroupState.Protected or GroupState.Degraded or GroupState.Resyncing => now.Behind(group) switch
         {
             null => LevelClass.Unknown,
-            { } behind when behind <= group.Definition.Policy.RpoTarget => LevelClass.Met,
-            _ => LevelClass.Missed,
+            { } behind when behind > group.Definition.Policy.RpoPromised => LevelClass.Missed,
+            _ => LevelClass.Met,
         },
     };
 }

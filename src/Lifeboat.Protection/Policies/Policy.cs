@@ -18,6 +18,8 @@ public sealed record Policy
     /// <summary>From one moment to the next where writes are not captured: what was written since may be lost.
     /// </summary>
     public TimeSpan SourcePeriod { get; init; } = TimeSpan.FromMinutes(1);
+    /// <summary>When moments are taken where writes are not captured.</summary>
+    public MomentTrigger SourceTrigger { get; init; } = MomentTrigger.Periodic;
     /// <summary>Application-consistent points; null: only on request.</summary>
     public TimeSpan? QuiesceInterval { get; init; }
     /// <summary>A point shared by all groups of the application is cut this often; null: only on request. The shortest
@@ -52,6 +54,10 @@ public sealed record Policy
     public string? DrillTimeZone { get; init; }
     /// <summary>How it fares beside other groups on a capped link.</summary>
     public LinkPriority Priority { get; init; }
+
+    /// <summary>What the RPO is held against; null: nothing, since nobody knows when the next moment is taken.</summary>
+    public TimeSpan? RpoPromised =>
+        Source == ChangeSource.Continuous || SourceTrigger == MomentTrigger.Periodic ? RpoTarget : null;
 
     /// <summary>When drills are due; null: only on request.</summary>
     public Calendar? Drills() => DrillCalendar is null ? null : Calendar.Parse(DrillCalendar, DrillTimeZone).Calendar;
@@ -104,8 +110,11 @@ public sealed record Policy
         if (Source == ChangeSource.Backup && SourcePeriod < BackupPeriodLeast)
             yield return $"policy.sourcePeriod is {SourcePeriod}; the least of a group that is moved by backups is "
                 + $"{BackupPeriodLeast}";
+        if (!Enum.IsDefined(SourceTrigger)) yield return $"policy.sourceTrigger {(int)SourceTrigger} is not known";
+        if (SourceTrigger != MomentTrigger.Periodic && Source is not (ChangeSource.Bitmap or ChangeSource.SnapshotDiff))
+            yield return "policy.sourceTrigger is for groups that are read in moments: source bitmap or snapshot-diff";
         if (Source == ChangeSource.Continuous) yield break;
-        if (RpoTarget < SourcePeriod)
+        if (RpoPromised is not null && RpoTarget < SourcePeriod)
             yield return $"policy.rpoTarget is {RpoTarget}, shorter than policy.sourcePeriod of {SourcePeriod}: "
                 + "it could never be met";
         if (SharedInterval is not null)

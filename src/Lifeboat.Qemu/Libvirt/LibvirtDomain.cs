@@ -31,6 +31,13 @@ internal sealed class LibvirtDomain : SafeHandle
         return domain != 0 ? new LibvirtDomain(connection, address, domain) : throw Failure(connection, address);
     }
 
+    public bool IsActive => LibvirtNative.IsActive(handle) switch
+    {
+        1 => true,
+        0 => false,
+        _ => throw Failure(_connection, _address),
+    };
+
     /// <summary>Starts it; one that runs is left alone.</summary>
     public void Start()
     {

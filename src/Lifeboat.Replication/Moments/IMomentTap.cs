@@ -27,6 +27,15 @@ public interface IMomentTap : IAsyncDisposable
     Task<IMoment> TakeAsync(Guid replica, CancellationToken ct);
 
     /// <summary>
+    /// Whether all instances of the group are shut down, so that nobody writes to its disks until one is started.
+    /// Asked each second where moments are taken at that.
+    /// </summary>
+    /// <returns>
+    /// Null: one may run. Else a mark, another one whenever an instance may have written since another mark was given.
+    /// </returns>
+    Task<string?> RestMarkAsync(CancellationToken ct);
+
+    /// <summary>
     /// Ends reads that are under way: they fail with a <see cref="TapException"/>. Never blocks, called at any time.
     /// </summary>
     void LetGo();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Checkpoints;
@@ -119,11 +120,18 @@ public sealed partial class GroupSource
         set { lock (_gate) _lastMoment = value; }
     }
 
+    private DateTimeOffset NextMoment()
+    {
+        var now = _time.GetUtcNow();
+        if (!_everTaken) return now;
+        var left = TimeSpan.FromSeconds((DueAt - _time.GetTimestamp()) / (double)_time.TimestampFrequency);
+        return left > TimeSpan.Zero ? now + left : now;
+    }
+
     private MomentsSnapshot? MomentsNow()
     {
         if (_moments is null) return null;
-        var left = TimeSpan.FromSeconds((DueAt - _time.GetTimestamp()) / (double)_time.TimestampFrequency);
-        var due = _everTaken && left > TimeSpan.Zero ? _time.GetUtcNow() + left : _time.GetUtcNow();
+        var due = Trigger is MomentTrigger.Periodic || !_everTaken ? NextMoment() : (DateTimeOffset?)null;
         var under = MomentUnderWay;
         return new MomentsSnapshot(MomentPeriod, LastMoment, Volatile.Read(ref _lastMomentBytes), under,
             Held is not null ? null : due, Volatile.Read(ref _momentsGivenUp), _momentFailure);

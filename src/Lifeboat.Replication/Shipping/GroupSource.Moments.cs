@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Moments;
@@ -34,15 +35,20 @@ public sealed partial class GroupSource
     private MomentAsk? _ask;
     private long _momentPeriodTicks, _takenAt, _momentRetryAt, _sessionOverAt, _momentsGivenUp, _lastMomentBytes;
     private bool _everTaken, _momentInStream;
+    private int _momentTrigger;
     private volatile string? _momentFailure;
+    private string? _takenAtRest;
     private DateTimeOffset? _momentUnderWay, _lastMoment;
 
-    /// <summary>Takes moments that often from now on.</summary>
-    public void ChangeMomentPeriod(TimeSpan period)
+    /// <summary>Takes moments when the policy says from now on.</summary>
+    public void ChangeMoments(TimeSpan period, MomentTrigger trigger)
     {
         Volatile.Write(ref _momentPeriodTicks, period.Ticks);
+        Volatile.Write(ref _momentTrigger, (int)trigger);
         _momentWanted.Set();
     }
+
+    private MomentTrigger Trigger => (MomentTrigger)Volatile.Read(ref _momentTrigger);
 
     private TimeSpan MomentPeriod => TimeSpan.FromTicks(Volatile.Read(ref _momentPeriodTicks));
 
@@ -55,7 +61,7 @@ public sealed partial class GroupSource
             var lost = NoteLost(stream);
             if (stream.IsGivenUp) await stream.ToTend.WaitAsync(MomentLook, _time, ct);
             else if (_work is { } work) await BringAsync(work, digests, ct);
-            else if (MomentIsDue(stream, lost)) await BeginMomentAsync(stream, ct);
+            else if (MomentIsDue(stream, lost) || await RestsAnewAsync(ct)) await BeginMomentAsync(stream, ct);
             else await _momentWanted.WaitAsync(UntilDue(), _time, ct);
         }
     }
@@ -72,12 +78,32 @@ public sealed partial class GroupSource
         return now >= _momentRetryAt && (lost || stream.InBatch || !_everTaken || now >= DueAt);
     }
 
-    private long DueAt => _takenAt + Ticks(MomentPeriod);
+    // One at each rest, and none while it lasts: nobody writes then.
+    private async Task<bool> RestsAnewAsync(CancellationToken ct) =>
+        Trigger is MomentTrigger.OnShutdown && _time.GetTimestamp() >= _momentRetryAt
+            && await RestMarkAsync(ct) is { } mark && mark != _takenAtRest;
+
+    private async Task<string?> RestMarkAsync(CancellationToken ct)
+    {
+        try
+        {
+            return await _moments!.Tap.RestMarkAsync(ct);
+        }
+        catch (TapException e)
+        {
+            LogRestUnknown(_options.Group, e.Fault, e.Message);
+            return null;
+        }
+    }
+
+    private long DueAt =>
+        Trigger is MomentTrigger.Periodic ? _takenAt + Ticks(MomentPeriod) : long.MaxValue;
 
     // Called when none is due.
     private TimeSpan UntilDue()
     {
         var due = Math.Max(_everTaken ? DueAt : 0, _momentRetryAt);
+        if (due == long.MaxValue) return MomentLook;
         var left = TimeSpan.FromSeconds((due - _time.GetTimestamp()) / (double)_time.TimestampFrequency);
         return left <= TimeSpan.Zero || left > MomentLook ? MomentLook : left > Tick ? left : Tick;
     }
@@ -88,13 +114,15 @@ public sealed partial class GroupSource
         ask?.Begin();
         try
         {
+            // Before: what is written from here on makes another rest of it.
+            var rest = Trigger is MomentTrigger.OnShutdown ? await RestMarkAsync(ct) : null;
             var moment = await TakeMomentAsync(ct);
             if (ask is not null && !await ask.Confirm())
             {
                 ask.Fail(ReasonCode.QuiesceFailed, "thawed before the moment");
                 ask = null;
             }
-            (_work, MomentUnderWay) = (new MomentWork(moment, stream, ask), moment.At);
+            (_work, MomentUnderWay) = (new MomentWork(moment, stream, ask, rest), moment.At);
             EnterMoment(stream, moment);
         }
         catch (TapException e)
@@ -211,6 +239,7 @@ public sealed partial class GroupSource
         _momentInStream = true;
         Volatile.Write(ref _lastMomentBytes, _sync.Moved);
         BehindSince = LastMoment = work.Moment.At;
+        _takenAtRest = work.Rest;
         _momentRetry.Reset();
         _return.Reset();
         LogMomentDurable(_options.Group, work.Moment.At, _sync.Kind, _sync.Moved, _sync.Examined);
@@ -262,6 +291,10 @@ public sealed partial class GroupSource
     [LoggerMessage(ReplicationEvents.MomentGivenUp, LogLevel.Warning,
         "A moment of {Group} was given up and will be taken anew: {Why}")]
     private partial void LogMomentGivenUp(string group, string why);
+
+    [LoggerMessage(ReplicationEvents.RestUnknown, LogLevel.Debug,
+        "Whether the instances of {Group} are shut down is not known: {Fault} {Detail}")]
+    private partial void LogRestUnknown(string group, TapFault fault, string detail);
 
     [LoggerMessage(ReplicationEvents.MomentLeft, LogLevel.Warning,
         "Something of a moment of {Group} was left behind until the next one: {Fault} {Detail}")]

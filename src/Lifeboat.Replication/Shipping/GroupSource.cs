@@ -71,6 +71,7 @@ public sealed partial class GroupSource
             .Select(v => new TapSlot(v, new Backoff(options.RetryMin, options.RetryMax, _chance)))];
         _moments = options.Moments;
         _momentPeriodTicks = options.Moments?.Period.Ticks ?? 0;
+        _momentTrigger = (int)(options.Moments?.Trigger ?? default);
         _momentRetry = new Backoff(options.RetryMin, options.RetryMax, _chance);
         _points = new PointLedger(time);
         _budget = options.Budget ?? new LinkBudget(time);

@@ -35,8 +35,10 @@ internal sealed record MomentAsk(IReadOnlyDictionary<string, Consistency> Quiesc
 }
 
 /// <summary>A moment on its way into a stream. Changed by the loop of moments alone.</summary>
-internal sealed class MomentWork(IMoment moment, CaptureStream stream, MomentAsk? ask)
+/// <param name="rest">Mark of the rest that it was taken at; null: instances ran, or nobody asked.</param>
+internal sealed class MomentWork(IMoment moment, CaptureStream stream, MomentAsk? ask, string? rest)
 {
+    public string? Rest => rest;
     public IMoment Moment => moment;
     public CaptureStream Stream => stream;
     public MomentAsk? Ask => ask;

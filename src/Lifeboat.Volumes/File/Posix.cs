@@ -52,6 +52,21 @@ internal static partial class Posix
         return descriptor < 0 ? null : new SafeFileHandle(descriptor, ownsHandle: true);
     }
 
+    /// <summary>`struct flock`, as 64-bit Linux has it.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct FileLock
+    {
+        public short Type, Whence;
+        public long Start, Length;
+        public int Process;
+    }
+
+    public const short LockToWrite = 1, Unlocked = 2;
+    public const int AskOpenLock = 36;
+
+    [LibraryImport("libc", EntryPoint = "fcntl64", SetLastError = true)]
+    public static partial int Control(SafeFileHandle file, int command, ref FileLock argument);
+
     public const int Terminate = 15;
 
     [LibraryImport("libc", EntryPoint = "kill")]

@@ -33,9 +33,11 @@ internal sealed class StorageDaemon : IAsyncDisposable
     /// <param name="blockdev">The node named `base`, as `--blockdev` takes it.</param>
     /// <param name="place">Path of the socket without its extension; a pid file stands beside.</param>
     /// <param name="writable">Else its image is only read.</param>
+    /// <param name="contexts">Of what the export is asked for block status.</param>
     /// <exception cref="StorageException">It cannot be started, or says why it does not serve the image.</exception>
     public static async Task<(StorageDaemon Daemon, NbdClient Client)> StartAsync(
-        string blockdev, string place, bool writable, TimeProvider time, CancellationToken ct)
+        string blockdev, string place, bool writable, TimeProvider time, CancellationToken ct,
+        IReadOnlyList<string>? contexts = null)
     {
         await EndPredecessorAsync(place, time);
         File.Delete(place + ".sock");
@@ -51,7 +53,7 @@ internal sealed class StorageDaemon : IAsyncDisposable
         var daemon = new StorageDaemon(Run(start), time);
         try
         {
-            return (daemon, await daemon.ConnectAsync(place + ".sock", ct));
+            return (daemon, await daemon.ConnectAsync(place + ".sock", contexts ?? [], ct));
         }
         catch
         {
@@ -81,7 +83,8 @@ internal sealed class StorageDaemon : IAsyncDisposable
         }
     }
 
-    private async Task<NbdClient> ConnectAsync(string socket, CancellationToken ct)
+    private async Task<NbdClient> ConnectAsync(
+        string socket, IReadOnlyList<string> contexts, CancellationToken ct)
     {
         var started = _time.GetTimestamp();
         while (true)
@@ -89,7 +92,7 @@ internal sealed class StorageDaemon : IAsyncDisposable
             try
             {
                 return await NbdClient.ConnectAsync(new UnixDomainSocketEndPoint(socket),
-                    new NbdClientOptions { Export = Export, Time = _time }, ct);
+                    new NbdClientOptions { Export = Export, MetaContexts = contexts, Time = _time }, ct);
             }
             catch (NbdException e)
             {

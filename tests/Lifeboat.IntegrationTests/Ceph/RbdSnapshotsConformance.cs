@@ -26,7 +26,7 @@ public sealed class RbdSnapshotsConformance(CephFixture ceph) : DiskSnapshotsCon
         return new RbdSnapshots([0, 1], _ => Task.FromResult<IReadOnlyList<RbdDisk>>(
         [
             .. new ushort[] { 0, 1 }.Select(v => new RbdDisk(v, access, CephCluster.Pool, null, Image(v))),
-        ]), (run, ct) => run(ct), _directory["s-"], TimeProvider.System);
+        ]), (run, ct) => run(ct), _ => Task.FromResult<string?>(null), _directory["s-"], TimeProvider.System);
     }
 
     protected override Task WriteAsync(ushort volume, int offset, int length) =>

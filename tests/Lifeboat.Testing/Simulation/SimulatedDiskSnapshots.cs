@@ -22,6 +22,11 @@ public sealed class SimulatedDiskSnapshots(IReadOnlyList<GuestDisk> disks, Func<
 
     public IReadOnlyList<ushort> Volumes { get; } = [.. disks.Select(d => (ushort)d.Index)];
 
+    /// <summary>Null: instances are never all shut down.</summary>
+    public Func<string?> Rest { get; init; } = static () => null;
+
+    public Task<string?> RestMarkAsync(CancellationToken ct) => Task.FromResult(Rest());
+
     public async Task<IReadOnlyList<string>> ListAsync(ushort volume, CancellationToken ct)
     {
         await step(ct);

@@ -43,6 +43,9 @@ public sealed class SimulatedMomentTap(SimulatedInstance instance, SimulatedProc
         return new Moment(this, at, drives, old);
     }
 
+    // Its disks are QEMU's: nobody reads them without one.
+    public Task<string?> RestMarkAsync(CancellationToken ct) => Task.FromResult<string?>(null);
+
     public void LetGo() => _reading.Cancel();
 
     public async Task DetachAsync(CancellationToken ct)

@@ -45,6 +45,28 @@ public sealed class ChangeSourceTests
         Assert.Single((Policy.Default with { SourcePeriod = TimeSpan.Zero }).Problems());
     }
 
+    [Theory]
+    [InlineData(MomentTrigger.Periodic, 1)]
+    [InlineData(MomentTrigger.OnRequest, 2)]
+    [InlineData(MomentTrigger.OnShutdown, 3)]
+    public void Numbers_of_triggers_never_change(MomentTrigger trigger, int number) =>
+        Assert.Equal(number, (int)trigger);
+
+    [Fact]
+    public void Moments_that_nobody_can_foretell_promise_no_rpo()
+    {
+        var asked = Moments with { SourceTrigger = MomentTrigger.OnRequest, RpoTarget = TimeSpan.FromSeconds(1) };
+        Assert.Empty(asked.Problems());
+        Assert.Null(asked.RpoPromised);
+        Assert.Equal(Moments.RpoTarget, Moments.RpoPromised);
+        Assert.True(asked.CanFollow(Moments));
+        Assert.Contains("policy.sourceTrigger", Assert.Single(
+            (Policy.Default with { SourceTrigger = MomentTrigger.OnShutdown }).Problems()));
+        var (policy, none) = new PolicyChange { SourceTrigger = MomentTrigger.OnShutdown }.Applied(Moments);
+        Assert.Empty(none);
+        Assert.Equal(MomentTrigger.OnShutdown, policy.SourceTrigger);
+    }
+
     [Fact]
     public void Another_period_is_taken_over_as_it_runs_and_another_source_is_another_one()
     {

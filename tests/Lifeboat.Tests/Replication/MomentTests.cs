@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Records;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Policies;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Checkpoints;
@@ -173,6 +174,60 @@ public sealed class MomentTests
         AssertPoints(least: 1);
         _world.Ask(() => _world.Source.StopAsync(uninstall: true, CancellationToken.None));
         Assert.True(_tap.Uninstalled);
+    }
+
+    [Fact]
+    public void On_request_the_first_moment_is_taken_at_once_and_each_other_one_when_it_is_asked_for()
+    {
+        _world.MomentTrigger = MomentTrigger.OnRequest;
+        _world.Start();
+        _world.Until(() => _tap.Forgets == 1, "the first moment is durable");
+        Write(20);
+        _world.For(TimeSpan.FromHours(2));
+        Assert.Equal(1, _tap.Forgets);
+        Assert.Null(_world.Status.Moments!.Next);
+        Assert.Equal(GroupSourcePhase.Streaming, _world.Status.Phase);
+
+        var made = _world.Ask(() =>
+            _world.Source.CheckpointAsync(Nothing, "consistent now", null, CancellationToken.None));
+        _world.Until(() => _world.Status.LastSealed?.Id == made.Point!.Id, "it is sealed");
+        Assert.Equal(2, _tap.Forgets);
+
+        // What the policy says is taken over as it runs.
+        _world.Source.ChangeMoments(TimeSpan.FromSeconds(10), MomentTrigger.Periodic);
+        Write(20);
+        _world.Until(() => _tap.Forgets == 4, "moments come by themselves");
+        AssertPoints(least: 4);
+    }
+
+    [Fact]
+    public void On_shutdown_a_moment_is_taken_at_each_rest_once_whatever_happens_to_link_and_image()
+    {
+        (_world.MomentTrigger, _tap.ReadsAtRest) = (MomentTrigger.OnShutdown, true);
+        _world.Start();
+        _world.Until(() => _tap.Forgets == 1, "the first moment is durable");
+        Write(20);
+        _world.For(TimeSpan.FromMinutes(10));
+        Assert.Equal(1, _tap.Forgets);
+
+        _tap.BreakNext = 2;
+        _tap.InstanceRuns = false;
+        _world.Until(() => _tap.Forgets == 2, "the moment of the rest is durable");
+        _world.For(TimeSpan.FromMinutes(10));
+        Assert.Equal(2, _tap.Forgets);
+
+        // It is started, writes and is shut down while the link is away.
+        _world.Network.Partition();
+        _tap.InstanceRuns = true;
+        Write(20);
+        _tap.InstanceRuns = false;
+        _world.For(TimeSpan.FromMinutes(5));
+        _world.Network.Heal();
+        _world.Until(() => _tap.Forgets == 3, "that rest has a moment too");
+        _world.For(TimeSpan.FromMinutes(10));
+        Assert.Equal(3, _tap.Forgets);
+        Assert.Equal((GroupSourcePhase.Streaming, ReasonCode.None), (_world.Status.Phase, _world.Status.Reason));
+        AssertPoints(least: 3);
     }
 
     private void GuestWrite(int volume, int offset)

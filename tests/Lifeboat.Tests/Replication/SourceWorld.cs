@@ -53,6 +53,7 @@ internal sealed class SourceWorld
     /// <summary>Its disks are read in moments; null: their writes are captured.</summary>
     public TestMomentTap? Moments { get; private set; }
     public TimeSpan MomentPeriod { get; set; } = TimeSpan.FromSeconds(10);
+    public MomentTrigger MomentTrigger { get; set; } = MomentTrigger.Periodic;
 
     /// <summary>From the next start on.</summary>
     public TestMomentTap UseMoments() =>
@@ -101,7 +102,7 @@ internal sealed class SourceWorld
             Target = Address,
             Volumes = [.. Taps.Select((t, i) =>
                 new SourceDisk((ushort)i, $"db.{i}", DiskBytes, Moments is null ? t : null))],
-            Moments = Moments is null ? null : new MomentOptions(Moments, MomentPeriod),
+            Moments = Moments is null ? null : new MomentOptions(Moments, MomentPeriod, MomentTrigger),
             Policy = Policy,
             Seed = Prng.NextUInt64(),
             RotateInterval = TimeSpan.FromSeconds(2),

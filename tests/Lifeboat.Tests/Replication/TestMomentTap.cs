@@ -15,6 +15,9 @@ internal sealed class TestMomentTap(byte[][] disks, TimeProvider time) : IMoment
 
     public byte[][] Disks => disks;
     public bool InstanceRuns { get; set; } = true;
+    public int GuestWrites { get; private set; }
+    /// <summary>Its disks can be read while the instance is shut down.</summary>
+    public bool ReadsAtRest { get; set; }
     /// <summary>So many moments lose their images at the first read.</summary>
     public int BreakNext { get; set; }
     public List<(DateTimeOffset At, byte[][] Content)> Taken { get; } = [];
@@ -25,6 +28,7 @@ internal sealed class TestMomentTap(byte[][] disks, TimeProvider time) : IMoment
     public void GuestWrite(int volume, int offset, ReadOnlySpan<byte> data)
     {
         data.CopyTo(disks[volume].AsSpan(offset));
+        GuestWrites++;
         if (_recording.Length == 0) return;
         for (var at = offset / Granularity; at <= (offset + data.Length - 1) / Granularity; at++)
             _recording[volume].Add(at);
@@ -52,6 +56,9 @@ internal sealed class TestMomentTap(byte[][] disks, TimeProvider time) : IMoment
         return Task.FromResult<IMoment>(moment);
     }
 
+    public Task<string?> RestMarkAsync(CancellationToken ct) =>
+        Task.FromResult(InstanceRuns ? null : $"{GuestWrites} writes");
+
     public void LetGo() => Open = 0;
 
     public Task DetachAsync(CancellationToken ct)
@@ -71,7 +78,7 @@ internal sealed class TestMomentTap(byte[][] disks, TimeProvider time) : IMoment
 
     private void Need()
     {
-        if (!InstanceRuns) throw new TapException(TapFault.InstanceGone, "the instance does not run");
+        if (!InstanceRuns && !ReadsAtRest) throw new TapException(TapFault.InstanceGone, "the instance does not run");
     }
 
     private sealed class Moment(TestMomentTap tap, DateTimeOffset at, byte[][] content, bool breaks) : IMoment

@@ -16,8 +16,10 @@ namespace Lifeboat.Agent.Capture.Moments;
 // FIX is one moment: of a single disk QEMU drains that disk; with several, all instances are paused for as long as it
 // takes to turn the devices, some milliseconds, and a pause is watched over by the watchdog: whoever dies in it, the
 // instances run on. The conversations with all monitors are open meanwhile, so nothing has to be connected in it.
-internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, HeartbeatPage watched, string folder,
-    long overlayBytesMax, TimeProvider time, ILogger<QmpMomentTap> logger) : IMomentTap
+//
+// Of instances that are shut down, where the policy wants it, the files are read instead (RestMoment).
+internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, RestWatch rests, HeartbeatPage watched,
+    MomentPlaces places, long overlayBytesMax, TimeProvider time, ILogger<QmpMomentTap> logger) : IMomentTap
 {
     private static readonly TimeSpan PauseLimit = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FlushLimit = TimeSpan.FromSeconds(10);
@@ -26,11 +28,14 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Hear
         [.. disks.Select(d => d.Monitor).Distinct().OrderBy(m => m.SocketPath, StringComparer.Ordinal)];
     private CancellationTokenSource _reading = new();
     private List<MomentReader> _readers = [];
+    private RestMoment? _rest;
 
     public async Task<IMoment> TakeAsync(Guid replica, CancellationToken ct)
     {
         await EndReadingAsync();
         EmptyFolder();
+        if (await rests.LookAsync(ct) is { InQemu: false } rest)
+            return _rest = await RestMoment.TakeAsync(disks, rest, places.Rest, time, ct);
         return await TalkToAllAsync(async talks =>
         {
             try
@@ -45,6 +50,13 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Hear
             }
         }, ct);
     }
+
+    public async Task<string?> RestMarkAsync(CancellationToken ct) => await rests.LookAsync(ct) switch
+    {
+        null => null,
+        { InQemu: true } rest => $"{rest.Runs}",
+        var rest => RestMoment.MarkOf(disks, rest),
+    };
 
     public void LetGo() => _reading.Cancel();
 
@@ -62,6 +74,7 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Hear
     {
         await EndReadingAsync();
         foreach (var disk in disks) await disk.UninstallAsync(ct);
+        await rests.ForgetAsync(ct);
     }
 
     /// <summary>Nobody may be back for long: the guests do not go on copying for an image that nobody reads.</summary>
@@ -158,8 +171,8 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Hear
     {
         try
         {
-            Directory.CreateDirectory(folder);
-            var path = Path.Combine(folder, name);
+            Directory.CreateDirectory(places.Overlays);
+            var path = Path.Combine(places.Overlays, name);
             using var file = File.OpenHandle(path, FileMode.Create, FileAccess.Write);
             RandomAccess.SetLength(file, sizeBytes);
             return path;
@@ -176,12 +189,12 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Hear
     {
         try
         {
-            if (!Directory.Exists(folder)) return;
-            foreach (var file in Directory.EnumerateFiles(folder)) File.Delete(file);
+            if (!Directory.Exists(places.Overlays)) return;
+            foreach (var file in Directory.EnumerateFiles(places.Overlays)) File.Delete(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new TapException(TapFault.Refused, $"{folder} cannot be emptied: {e.Message}", e);
+            throw new TapException(TapFault.Refused, $"{places.Overlays} cannot be emptied: {e.Message}", e);
         }
     }
 
@@ -196,6 +209,8 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Hear
         await _reading.CancelAsync();
         foreach (var reader in _readers) await reader.DisposeAsync();
         _readers = [];
+        if (_rest is { } rest) await rest.DisposeAsync();
+        _rest = null;
         _reading = new CancellationTokenSource();
     }
 

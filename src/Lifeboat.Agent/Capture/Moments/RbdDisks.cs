@@ -13,7 +13,7 @@ namespace Lifeboat.Agent.Capture.Moments;
 /// Asks QEMU which RBD images its disks are. How the cluster is reached is in `site.json` (`rbd`), else it is as QEMU
 /// itself does, which needs its configuration file and a key that this host has.
 /// </summary>
-internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, AgentParts parts)
+internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, RestWatch rests, AgentParts parts)
 {
     // Two at once were made in 0.5 to 0.8 s on a busy machine: the monitors commit the id of each.
     private static readonly TimeSpan PauseLimit = TimeSpan.FromSeconds(3);
@@ -22,16 +22,18 @@ internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, AgentParts parts
     private readonly IReadOnlyList<QemuMonitor> _monitors =
         [.. disks.Select(d => d.Monitor).Distinct().OrderBy(m => m.SocketPath, StringComparer.Ordinal)];
 
-    public static RbdSnapshots Of(SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, AgentParts parts)
+    public static RbdSnapshots Of(
+        SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, RestWatch rests, AgentParts parts)
     {
-        var images = new RbdDisks(disks, parts);
-        return new RbdSnapshots([.. disks.Select(d => d.Volume.Index)], images.LocateAsync, images.HoldAsync,
+        var images = new RbdDisks(disks, rests, parts);
+        return new RbdSnapshots([.. disks.Select(d => d.Volume.Index)], images.LocateAsync, images.HoldAsync, images.RestMarkAsync,
             Path.Combine(parts.Paths.Run, $"snap-{TapNames.KeyOf(spec.Group)}-"), parts.Time);
     }
 
     private async Task<IReadOnlyList<RbdDisk>> LocateAsync(CancellationToken ct)
     {
-        var settings = SiteConfiguration.Read(parts.Paths.Root).Rbd;
+        var settings = SettingsNow();
+        if (await RestAsync(ct) is { } rest) return AtRest(rest, settings);
         var found = new List<RbdDisk>();
         foreach (var monitor in _monitors)
         {
@@ -42,10 +44,32 @@ internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, AgentParts parts
         return found;
     }
 
+    private RbdSettings? SettingsNow() => SiteConfiguration.Read(parts.Paths.Root).Rbd;
+
+    private async Task<string?> RestMarkAsync(CancellationToken ct) =>
+        await rests.LookAsync(ct) is { } rest ? $"{rest.Runs}" : null;
+
+    private async Task<Rest?> RestAsync(CancellationToken ct) =>
+        await rests.LookAsync(ct) is { InQemu: false } rest ? rest : null;
+
+    private List<RbdDisk> AtRest(Rest rest, RbdSettings? settings) => [.. disks.Select(disk => Read(disk.Volume,
+        rest.Places.FirstOrDefault(p => p.Index == disk.Volume.Index)?.File ?? throw new TapException(
+            TapFault.InstanceGone, $"{disk.Volume.Name}: its instance is shut down, and this agent has not seen it run; "
+                + "start it once"), settings))];
+
     // All conversations are open before the first instance is paused, one inside the other.
-    private Task HoldAsync(Func<CancellationToken, Task> run, CancellationToken ct)
+    private async Task HoldAsync(Func<CancellationToken, Task> run, CancellationToken ct)
     {
-        return NextAsync(ImmutableList<QmpClient>.Empty);
+        if (await RestAsync(ct) is { } rest) await AtRestAsync(AtRest(rest, SettingsNow()));
+        else await NextAsync(ImmutableList<QmpClient>.Empty);
+
+        // Nobody has them open before and behind: nobody wrote in between.
+        async Task AtRestAsync(List<RbdDisk> images)
+        {
+            await RbdSnapshots.NobodyHasAsync(images, parts.Time, ct);
+            await run(ct);
+            await RbdSnapshots.NobodyHasAsync(images, parts.Time, ct);
+        }
 
         Task NextAsync(ImmutableList<QmpClient> open) => open.Count == _monitors.Count
             ? PausedAsync(open)

@@ -13,6 +13,9 @@ public interface IDiskSnapshots : IAsyncDisposable
     /// <summary>Numbers of the volumes in the group's journal.</summary>
     IReadOnlyList<ushort> Volumes { get; }
 
+    /// <summary>As <see cref="IMomentTap.RestMarkAsync"/>.</summary>
+    Task<string?> RestMarkAsync(CancellationToken ct);
+
     /// <summary>Names of a volume's snapshots, somebody else's among them, in no order.</summary>
     Task<IReadOnlyList<string>> ListAsync(ushort volume, CancellationToken ct);
 

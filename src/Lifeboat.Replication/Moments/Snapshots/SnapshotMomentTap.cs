@@ -57,6 +57,8 @@ public sealed class SnapshotMomentTap(IDiskSnapshots disks) : IMomentTap
         return new Moment(this, at, volumes, name);
     }
 
+    public Task<string?> RestMarkAsync(CancellationToken ct) => disks.RestMarkAsync(ct);
+
     public void LetGo() => _reading.Cancel();
 
     // The snapshots are what the next difference is made of.

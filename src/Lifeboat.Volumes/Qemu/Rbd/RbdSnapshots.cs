@@ -15,11 +15,12 @@ namespace Lifeboat.Volumes.Qemu.Rbd;
 /// Runs what it is given while no instance writes, and fails when one may have. Several images have no moment in common
 /// without it: a group snapshot of Ceph's (16.2) cannot be compared with another one.
 /// </param>
+/// <param name="rest">As <see cref="IDiskSnapshots.RestMarkAsync"/>.</param>
 /// <param name="place">What sockets and pid files of daemons begin with; short.</param>
 public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
     Func<CancellationToken, Task<IReadOnlyList<RbdDisk>>> locate,
-    Func<Func<CancellationToken, Task>, CancellationToken, Task> hold, string place, TimeProvider time)
-    : IDiskSnapshots
+    Func<Func<CancellationToken, Task>, CancellationToken, Task> hold, Func<CancellationToken, Task<string?>> rest,
+    string place, TimeProvider time) : IDiskSnapshots
 {
     // Listing a difference reads the metadata of each object: a terabyte takes a minute.
     private static readonly TimeSpan DiffLimit = TimeSpan.FromMinutes(30);
@@ -27,6 +28,23 @@ public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
     private IReadOnlyList<RbdDisk>? _disks;
 
     public IReadOnlyList<ushort> Volumes => volumes;
+
+    public Task<string?> RestMarkAsync(CancellationToken ct) => rest(ct);
+
+    /// <summary>Fails when somebody has one of them open, on whichever host.</summary>
+    /// <exception cref="TapException">Refused: who has it; or the cluster cannot be asked.</exception>
+    public static async Task NobodyHasAsync(IEnumerable<RbdDisk> disks, TimeProvider time, CancellationToken ct)
+    {
+        foreach (var disk in disks)
+        {
+            var told = await RunAsync(disk, null, d => ["status", "--format", "json", .. d], time, ct);
+            using var read = JsonDocument.Parse(told);
+            if (read.RootElement.GetProperty("watchers").EnumerateArray().FirstOrDefault() is
+                { ValueKind: JsonValueKind.Object } who)
+                throw new TapException(TapFault.Refused,
+                    $"{MarkOf(disk)} is open at {who.GetProperty("address").GetString()}: its instance is not shut down");
+        }
+    }
 
     public async Task<IReadOnlyList<string>> ListAsync(ushort volume, CancellationToken ct)
     {
@@ -126,12 +144,16 @@ public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
             ?? throw new TapException(TapFault.DiskNotFound, $"volume {volume} is not among the disks");
     }
 
-    private async Task<string> RunAsync(
-        RbdDisk disk, TimeSpan? limit, Func<string[], string[]> arguments, CancellationToken ct)
+    private Task<string> RunAsync(
+        RbdDisk disk, TimeSpan? limit, Func<string[], string[]> arguments, CancellationToken ct) =>
+        RunAsync(disk, limit, arguments, time, ct);
+
+    private static async Task<string> RunAsync(RbdDisk disk, TimeSpan? limit, Func<string[], string[]> arguments,
+        TimeProvider time, CancellationToken ct)
     {
         try
         {
-            return await ToolsOf(disk).RbdAsync(arguments(ImageOf(disk)), limit, ct);
+            return await new CephTools(disk.Access, time).RbdAsync(arguments(ImageOf(disk)), limit, ct);
         }
         catch (CephException e)
         {

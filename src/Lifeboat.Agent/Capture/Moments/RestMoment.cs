@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Nbd;
+using Lifeboat.Replication.Capture;
+using Lifeboat.Replication.Moments;
+using Lifeboat.Volumes.Qemu;
+
+namespace Lifeboat.Agent.Capture.Moments;
+
+/// <summary>
+/// The files of a group whose instances are all shut down. It is of the moment at which the first was opened, and stays
+/// so: once an instance is started every read fails, and the moment is given up.
+/// </summary>
+internal sealed class RestMoment : IMoment, IAsyncDisposable
+{
+    private readonly List<Image> _images = [];
+
+    private RestMoment(DateTimeOffset at) => At = at;
+
+    public DateTimeOffset At { get; }
+
+    // No change map has outlived its QEMU.
+    public IReadOnlyList<MomentVolume> Volumes => [.. _images.Select(i => new MomentVolume(i.Index,
+        i.SizeBytes, new GapMap(GapKind.Allocation, null), i))];
+
+    /// <param name="folder">What sockets and pid files of the daemons begin with; short.</param>
+    /// <exception cref="TapException">DiskNotFound or Refused: not all of them can be read at rest, and why.</exception>
+    public static async Task<RestMoment> TakeAsync(IReadOnlyList<QmpDiskTap> disks, Rest rest, string folder,
+        TimeProvider time, CancellationToken ct)
+    {
+        var moment = new RestMoment(time.GetUtcNow());
+        try
+        {
+            foreach (var disk in disks)
+            {
+                var place = PlaceOf(disk, rest);
+                moment._images.Add(new Image(disk.Volume.Index, await ImageAtRest.OpenAsync(
+                    place.File, place.Driver, $"{folder}{disk.Volume.Index}", time, ct)));
+            }
+            return moment;
+        }
+        catch
+        {
+            await moment.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Of all files.</summary>
+    public static string MarkOf(IReadOnlyList<QmpDiskTap> disks, Rest rest) => string.Join(' ',
+        disks.Select(d => ImageAtRest.MarkOf(PlaceOf(d, rest).File)).Prepend($"{rest.Runs}"));
+
+    public async Task CloseAsync(CancellationToken ct) => await DisposeAsync();
+
+    // Nothing is kept for the next one: it is compared.
+    public Task ForgetAsync(CancellationToken ct) => Task.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var image in _images) await image.DisposeAsync();
+        _images.Clear();
+    }
+
+    private static DiskPlace PlaceOf(QmpDiskTap disk, Rest rest)
+    {
+        var place = rest.Places.FirstOrDefault(p => p.Index == disk.Volume.Index)
+            ?? throw new TapException(TapFault.InstanceGone, $"{disk.Volume.Name}: its instance is shut down, and this "
+                + "agent has not seen it run; start it once");
+        return place.IsPlainFile ? place : throw new TapException(TapFault.Refused,
+            $"{disk.Volume.Name} is no raw or qcow2 file ({place.File}): it cannot be read while its instance is shut "
+            + "down. For raw RBD images there is --source snapshot-diff");
+    }
+
+    private sealed class Image(ushort index, ImageAtRest file) : IGapReader, IAsyncDisposable
+    {
+        private static readonly IReadOnlyList<NbdExtent> All = [new(long.MaxValue, NbdExtent.Dirty)];
+
+        public ushort Index => index;
+        public long SizeBytes => file.SizeBytes;
+
+        public async Task<IReadOnlyList<GapExtent>> GapAsync(
+            GapMap map, long offset, long length, CancellationToken ct) =>
+            GapExtents.Of(offset, All, await file.AllocationAsync(offset, length, ct));
+
+        public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct) =>
+            file.ReadAsync(offset, buffer, ct);
+
+        public ValueTask DisposeAsync() => file.DisposeAsync();
+    }
+}
