@@ -20,22 +20,28 @@ internal sealed partial class HostedSource
         Path.Combine(parts.Paths.AgentState, "moments", group);
 
     // Overlays may take what the log of the outbox may, which a group that is read in moments hardly needs.
-    private static IMomentTap? MomentTap(
-        SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, RestWatch rests, AgentParts parts) =>
-        spec.Policy.Source switch
+    private static (IMomentTap? Tap, RestWatch? Rests) MomentTap(
+        SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, AgentParts parts)
+    {
+        switch (spec.Policy.Source)
         {
-            ChangeSource.Continuous => null,
-            ChangeSource.Bitmap => new QmpMomentTap(disks, rests, parts.Heartbeat,
-                new MomentPlaces(OverlayFolder(parts, spec.Group),
-                    Path.Combine(parts.Paths.Run, $"rest-{TapNames.KeyOf(spec.Group)}-")),
-                Math.Max(spec.Policy.OutboxLogBytes, OverlayBytesLeast), parts.Time,
-                parts.Logs.CreateLogger<QmpMomentTap>()),
-            ChangeSource.SnapshotDiff => new SnapshotMomentTap(RbdDisks.Of(spec, disks, rests, parts)),
-            ChangeSource.Backup => throw new ProblemException(ReasonCode.InvalidRequest,
-                $"group {spec.Group} is moved by backups of its cloud, not by an agent"),
-        };
-
-    private static bool ReadsAtRest(Policy policy) => policy.SourceTrigger is not MomentTrigger.Periodic;
+            case ChangeSource.Continuous:
+                return (null, null);
+            case ChangeSource.Bitmap:
+                var places = new MomentPlaces(OverlayFolder(parts, spec.Group),
+                    Path.Combine(parts.Paths.Run, $"rest-{TapNames.KeyOf(spec.Group)}-"));
+                var rests = new RestWatch(spec, disks, parts);
+                return (new QmpMomentTap(disks, rests, parts.Heartbeat, places,
+                    Math.Max(spec.Policy.OutboxLogBytes, OverlayBytesLeast), parts.Time,
+                    parts.Logs.CreateLogger<QmpMomentTap>()), rests);
+            case ChangeSource.SnapshotDiff:
+                rests = new RestWatch(spec, disks, parts);
+                return (new SnapshotMomentTap(RbdDisks.Of(spec, disks, rests, parts)), rests);
+            default:
+                throw new ProblemException(ReasonCode.InvalidRequest,
+                    $"group {spec.Group} is moved by backups of its cloud, not by an agent");
+        }
+    }
 
     private static MomentsStatus? StatusOf(MomentsSnapshot? moments) => moments is not { } m ? null
         : new MomentsStatus(m.Period, m.Last, m.LastBytes, m.UnderWay, m.Next, m.GivenUp, m.Failure);

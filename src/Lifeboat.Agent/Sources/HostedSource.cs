@@ -26,7 +26,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     private readonly GroupSource _source;
     private readonly IReadOnlyList<QmpDiskTap> _taps;
     private readonly IMomentTap? _moments;
-    private readonly RestWatch _rests;
+    private readonly RestWatch? _rests;
     private readonly CancellationTokenSource _stop = new();
     private readonly QuiescedCheckpoint _quiesced;
     private readonly SemaphoreSlim _quiescing = new(1, 1);
@@ -42,8 +42,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
         var disks = spec.Volumes.Select(v => (Volume: v, Tap: new QmpDiskTap(parts.Monitors.Of(v.QmpSocket),
             parts.Gateway, v, parts.Time, parts.Logs.CreateLogger<QmpDiskTap>()))).ToList();
         _taps = [.. disks.Select(d => d.Tap)];
-        _rests = new RestWatch(spec, _taps, parts, ReadsAtRest(spec.Policy));
-        _moments = MomentTap(spec, _taps, _rests, parts);
+        (_moments, _rests) = MomentTap(spec, _taps, parts);
         _source = new GroupSource(new GroupSourceOptions
         {
             Group = spec.Group,
@@ -136,7 +135,6 @@ internal sealed partial class HostedSource : IAsyncDisposable
     {
         Spec = Spec with { Policy = policy };
         _source.ChangeCheckpointInterval(policy.CheckpointInterval);
-        _rests.Wanted = ReadsAtRest(policy);
         _source.ChangeMoments(policy.SourcePeriod, policy.SourceTrigger);
         _source.Ship(policy);
         Interlocked.Exchange(ref _policyChanged, NewSignal()).TrySetResult();
@@ -220,6 +218,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
     {
         var problems = await _source.StopAsync(uninstall, ct);
         await _stop.CancelAsync();
+        if (uninstall && _rests is not null) await _rests.ForgetAsync(ct);
         return problems;
     }
 
@@ -231,7 +230,7 @@ internal sealed partial class HostedSource : IAsyncDisposable
         await _periodic;
         await _metering;
         if (_moments is not null) await _moments.DisposeAsync();
-        await _rests.DisposeAsync();
+        if (_rests is not null) await _rests.DisposeAsync();
         foreach (var tap in _taps) await tap.DisposeAsync();
     }
 

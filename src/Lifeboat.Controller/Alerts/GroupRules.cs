@@ -42,12 +42,13 @@ internal static class GroupRules
         }
     }
 
-    // On purpose nothing is shipped while a group is suspended, and a group that is not protected has no RPO.
+    // On purpose nothing is shipped while a group is suspended, and a group that is not protected has no RPO; nor has
+    // one whose moments are taken when somebody asks.
     private static IEnumerable<Condition> Rpo(Observation now, GroupInfo group)
     {
         if (group.State is not (GroupState.Protected or GroupState.Degraded or GroupState.Resyncing)) yield break;
-        if (now.Behind(group) is not { } behind || group.Definition.Policy.RpoPromised is not { } target || behind <= target)
-            yield break;
+        if (now.Behind(group) is not { } behind || group.Definition.Policy.PromisedRpo() is not { } target
+            || behind <= target) yield break;
         yield return About(group, AlertKind.RpoMissed, AlertSeverity.Critical,
             group.Reason is ReasonCode.None ? ReasonCode.LinkDown : group.Reason,
             $"a failover of group {group.Definition.Name} would lose {behind.TotalSeconds:0} s; the RPO target is "

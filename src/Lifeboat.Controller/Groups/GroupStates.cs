@@ -58,7 +58,7 @@ internal static class GroupStates
         SourcePhase.Fenced => new(facts.MemberRunsHere ? GroupState.Diverged : GroupState.FailedOver,
             ReasonCode.PrimaryMoved, source.Detail ?? "the recovery site refused this source: another site is primary"),
         SourcePhase.Stopped => new(GroupState.Error, Because(source.Reason, ReasonCode.CaptureLost), source.Detail),
-        SourcePhase.Streaming when source.Lag > facts.Group.Policy.RpoPromised =>
+        SourcePhase.Streaming when source.Lag > facts.Group.Policy.PromisedRpo() =>
             new(GroupState.Degraded, Because(source.Reason, ReasonCode.LinkDown),
                 $"lag {source.Lag.TotalSeconds:0} s is over the RPO target"),
         SourcePhase.Streaming when source.LastSealed is null =>
@@ -95,7 +95,7 @@ internal static class GroupStates
         }
         if (replica.Reason is ReasonCode.ReplicaDamaged)
             return new(GroupState.Degraded, ReasonCode.ReplicaDamaged, replica.Detail);
-        return facts.Now - newest.CutAt > facts.Group.Policy.RpoPromised
+        return facts.Now - newest.CutAt > facts.Group.Policy.PromisedRpo()
             ? new(GroupState.Degraded, Because(replica.Reason, ReasonCode.Resync),
                 $"the newest point is of {newest.CutAt:u}: older than the RPO target")
             : new(GroupState.Protected, replica.Reason, replica.Detail);

@@ -20,7 +20,7 @@ internal static class LevelClasses
         GroupState.Protected or GroupState.Degraded or GroupState.Resyncing => now.Behind(group) switch
         {
             null => LevelClass.Unknown,
-            { } behind when behind > group.Definition.Policy.RpoPromised => LevelClass.Missed,
+            { } behind when behind > group.Definition.Policy.PromisedRpo() => LevelClass.Missed,
             _ => LevelClass.Met,
         },
     };

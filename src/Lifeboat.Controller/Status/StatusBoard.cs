@@ -65,7 +65,7 @@ internal sealed class StatusBoard(LocalSide here, GroupOverview groups, Recovery
         // What the source said of its points is no replica that could be opened here now.
         { Replica: null } when group.Definition.RecoverySite == here => Recoverable.No,
         { State: GroupState.FailingOver or GroupState.FailedOver or GroupState.Diverged } => Recoverable.No,
-        { Exposure: { } exposure } when exposure > group.Definition.Policy.RpoPromised => Recoverable.Late,
+        { Exposure: { } exposure } when exposure > group.Definition.Policy.PromisedRpo() => Recoverable.Late,
         _ => Recoverable.Yes,
     };
 

@@ -56,7 +56,7 @@ public sealed record Policy
     public LinkPriority Priority { get; init; }
 
     /// <summary>What the RPO is held against; null: nothing, since nobody knows when the next moment is taken.</summary>
-    public TimeSpan? RpoPromised =>
+    public TimeSpan? PromisedRpo() =>
         Source == ChangeSource.Continuous || SourceTrigger == MomentTrigger.Periodic ? RpoTarget : null;
 
     /// <summary>When drills are due; null: only on request.</summary>
@@ -114,7 +114,7 @@ public sealed record Policy
         if (SourceTrigger != MomentTrigger.Periodic && Source is not (ChangeSource.Bitmap or ChangeSource.SnapshotDiff))
             yield return "policy.sourceTrigger is for groups that are read in moments: source bitmap or snapshot-diff";
         if (Source == ChangeSource.Continuous) yield break;
-        if (RpoPromised is not null && RpoTarget < SourcePeriod)
+        if (PromisedRpo() is not null && RpoTarget < SourcePeriod)
             yield return $"policy.rpoTarget is {RpoTarget}, shorter than policy.sourcePeriod of {SourcePeriod}: "
                 + "it could never be met";
         if (SharedInterval is not null)

@@ -70,7 +70,7 @@ public static class RunReports
         var reached = picked.SourceLastSeen is { } seen ? NotNegative(Earlier(seen, run.BegunAt) - cut) : bound;
         var lastSeen = picked.SourceLastSeen is { } at ? $"was last seen at {at:u}" : "was not seen by this controller";
         return new(target, reached, bound, cut, picked.SourceLastSeen,
-            run.Before.Policy.RpoPromised is null || reached <= target,
+            run.Before.Policy.PromisedRpo() is null || reached <= target,
             $"Data up to {cut:u} (source clock); the source {lastSeen}. What it acknowledged between the cut and its "
             + $"end is missing: at most {bound.TotalSeconds:0.0} s, the time from the cut to the start of this run.");
     }

@@ -64,7 +64,7 @@ public sealed class RestTests : TwoAgents
         var status = await ProtectedQemu.WaitAsync(A, s => s.Moments!.GivenUp > 0);
         Assert.Equal(before, status.LastSealed!.Id);
         // What was begun is brought to its end, of the instance that runs.
-        await A.Client.PutSourceAsync(Spec(vm, MomentTrigger.OnShutdown, null), None);
+        await A.Client.PutSourceAsync(Spec(vm, MomentTrigger.OnShutdown, 64 << 20), None);
         status = await NextAsync(before);
         await AssertNewestIsTheDisksAsync(vm, status);
     }
@@ -120,6 +120,8 @@ public sealed class RestTests : TwoAgents
             Policy = spec.Policy with
             {
                 Source = ChangeSource.Bitmap, SourceTrigger = trigger, ShipBytesPerSecond = shipBytesPerSecond,
+                // What is read waits for the link.
+                OutboxBytes = shipBytesPerSecond is null ? Policy.Default.OutboxBytes : 4 << 20,
             },
         };
     }

@@ -18,27 +18,14 @@ namespace Lifeboat.IntegrationTests.Ceph;
 public sealed class RbdTests(CephFixture fixture) : TwoAgents
 {
     private static readonly CancellationToken None = CancellationToken.None;
+    private readonly string _images = $"moments-{Guid.NewGuid():n}";
 
     [Fact]
     public async Task What_differs_between_two_snapshots_is_sent_also_when_agent_and_instance_were_gone()
     {
         var ceph = fixture.Cluster;
         var others = await ceph.ImagesAsync(None);
-        for (var disk = 0; disk < 2; disk++)
-            await ceph.RbdAsync(["create", "--size", $"{ProtectedQemu.DiskBytes}B", Image(disk)], None);
-        await UseRbdAsync(ceph);
-        await using var vm = await ProtectedQemu.StartAsync(2, elsewhere: d => Drive(ceph, d));
-        await vm.Qemu.WriteAsync(0, 0x11, 1 << 20, 8 << 20);
-        var spec = vm.SourceSpec(B.Name, B.LinkAddress);
-        await B.Client.PutReplicaAsync(vm.ReplicaSpec(A.Name), None);
-        await A.Client.PutSourceAsync(spec with
-        {
-            Policy = spec.Policy with
-            {
-                Source = ChangeSource.SnapshotDiff, SourcePeriod = TimeSpan.FromHours(1),
-                RpoTarget = TimeSpan.FromHours(2),
-            },
-        }, None);
+        await using var vm = await ProtectAsync(ceph, MomentTrigger.Periodic);
         await AssertPointIsTheImagesAsync(ceph);
 
         // The same 64 KiB again and again, and 4 KiB elsewhere.
@@ -67,6 +54,51 @@ public sealed class RbdTests(CephFixture fixture) : TwoAgents
         Assert.Equal(others.Count + 4, (await ceph.ImagesAsync(None)).Count);
         await B.Client.DeleteReplicaAsync(ProtectedQemu.Group, None);
         Assert.Equal(others.Count + 2, (await ceph.ImagesAsync(None)).Count);
+    }
+
+    [Fact]
+    public async Task Images_of_an_instance_that_is_shut_down_make_a_point_unless_somebody_else_has_them()
+    {
+        var ceph = fixture.Cluster;
+        await using var vm = await ProtectAsync(ceph, MomentTrigger.OnShutdown);
+        var first = await ProtectedQemu.WaitAsync(A, s => s.LastSealed is not null && s.Moments!.UnderWay is null);
+        await vm.Qemu.WriteAsync(1, 0x22, 2 << 20, 64 << 10);
+        // It runs elsewhere, of which nobody tells this agent, as after a migration.
+        await using (await BareQemu.StartAsync(Directory.CreateDirectory(Path.Combine(A.Paths.Root, "vm")).FullName, 2,
+            ProtectedQemu.DiskBytes, elsewhere: d => Drive(ceph, d)))
+        {
+            await vm.Qemu.KillAsync();
+            var waits = await ProtectedQemu.WaitAsync(A, s => s.Moments!.GivenUp > 0);
+            Assert.Equal(first.LastSealed!.Id, waits.LastSealed!.Id);
+            Assert.Contains("its instance is not shut down", waits.Moments!.Failure, StringComparison.Ordinal);
+        }
+        var left = await ProtectedQemu.WaitAsync(A, s => s.LastSealed!.Id != first.LastSealed!.Id
+            && s.Moments!.UnderWay is null);
+        Assert.Equal((ResyncKind.ChangeMap, 64L << 10), (left.LastResync, left.Moments!.LastBytes));
+        await AssertPointIsTheImagesAsync(ceph);
+        await A.Client.DeleteSourceAsync(ProtectedQemu.Group, true, None);
+        await B.Client.DeleteReplicaAsync(ProtectedQemu.Group, None);
+        Assert.Empty(await SnapshotsAsync(ceph));
+    }
+
+    private async Task<ProtectedQemu> ProtectAsync(CephCluster ceph, MomentTrigger trigger)
+    {
+        for (var disk = 0; disk < 2; disk++)
+            await ceph.RbdAsync(["create", "--size", $"{ProtectedQemu.DiskBytes}B", Image(disk)], None);
+        await UseRbdAsync(ceph);
+        var vm = await ProtectedQemu.StartAsync(2, elsewhere: d => Drive(ceph, d));
+        await vm.Qemu.WriteAsync(0, 0x11, 1 << 20, 8 << 20);
+        var spec = vm.SourceSpec(B.Name, B.LinkAddress);
+        await B.Client.PutReplicaAsync(vm.ReplicaSpec(A.Name), None);
+        await A.Client.PutSourceAsync(spec with
+        {
+            Policy = spec.Policy with
+            {
+                Source = ChangeSource.SnapshotDiff, SourcePeriod = TimeSpan.FromHours(1), SourceTrigger = trigger,
+                RpoTarget = TimeSpan.FromHours(2),
+            },
+        }, None);
+        return vm;
     }
 
     private async Task UseRbdAsync(CephCluster ceph)
@@ -105,7 +137,7 @@ public sealed class RbdTests(CephFixture fixture) : TwoAgents
         await ProtectedQemu.WaitAsync(A, s => s.Moments!.UnderWay is null);
     }
 
-    private static async Task<List<string>> SnapshotsAsync(CephCluster ceph)
+    private async Task<List<string>> SnapshotsAsync(CephCluster ceph)
     {
         var names = new List<string>();
         for (var disk = 0; disk < 2; disk++)
@@ -117,8 +149,8 @@ public sealed class RbdTests(CephFixture fixture) : TwoAgents
         return names;
     }
 
-    private static string Image(int disk) => $"{CephCluster.Pool}/disk{disk}";
+    private string Image(int disk) => $"{CephCluster.Pool}/{_images}-{disk}";
 
-    private static string Drive(CephCluster ceph, int disk) =>
+    private string Drive(CephCluster ceph, int disk) =>
         $"rbd:{Image(disk)}:conf={ceph.ConfigurationFile}:id={CephCluster.User}";
 }

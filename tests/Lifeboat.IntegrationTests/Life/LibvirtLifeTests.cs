@@ -4,6 +4,7 @@ using Lifeboat.Agent.LibvirtGate;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.IntegrationTests.Libvirt;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Testing.Field;
@@ -52,6 +53,43 @@ public sealed class LibvirtLifeTests
         var runs = pair.Witness.History.Runs(Name);
         Assert.True(runs[^2].LastAcked()!.Value.N <= runs[^1].LastAtBoot, "a planned failover loses nothing");
         Assert.Equal("shut off", await libvirt.VirshAsync(ct, "domstate", Name));
+    }
+
+    [Fact]
+    public async Task A_domain_whose_policy_says_so_is_replicated_each_time_it_is_shut_down()
+    {
+        var ct = TestContext.Current.CancellationToken;
+        await using var libvirt = await PrivateLibvirt.StartAsync(ct);
+        await using var pair = await FieldPair.StartAsync(ct);
+        await StartGuestAsync(libvirt, pair, ct);
+        await pair.A.MustAsync(["instance", "adopt", Name, "--qmp", libvirt.Address(Name)], ct);
+        await pair.ProtectWithAsync(["group", "create", FieldPair.Group, "--instance", Name, "--recovery-site", "b",
+            "--source", "bitmap", "--source-trigger", "on-shutdown"], ct);
+
+        for (var round = 0; round < 2; round++)
+        {
+            var before = (await pair.A.AskAsync<GroupInfo>(["group", "get", FieldPair.Group], ct)).Source!.LastSealed!;
+            await libvirt.VirshAsync(ct, "destroy", Name);
+            var group = await pair.UntilAsync(pair.A, g => g.Source?.LastSealed is { } p && p.Id != before.Id, Boot, ct);
+            Assert.Equal(GroupState.Protected, group.State);
+            // All that it has acknowledged, ever.
+            var proof = await pair.ProveAsync(
+                pair.B, group.Source!.LastSealed!.Id, Name, new OracleExpectation { LostMax = 0 }, ct);
+            Assert.True(proof.Holds, string.Join('\n', proof.Lines()));
+            await libvirt.VirshAsync(ct, "start", Name);
+            await pair.Witness.History.WaitUntilAsync(h => h.Latest(Name) is { Acks.Count: > 20 } run
+                && run.Generation == round + 2, ct).WaitAsync(Boot, ct);
+        }
+        // No promise is broken by a guest that just runs.
+        await Task.Delay(TimeSpan.FromSeconds(4), ct);
+        Assert.Equal(GroupState.Protected, (await pair.B.AskAsync<GroupInfo>(
+            ["group", "get", FieldPair.Group], ct)).State);
+
+        var moved = await pair.B.AskAsync<RunInfo>(["failover", FieldPair.Group, "--planned"], ct);
+        Assert.Equal(RunState.Succeeded, moved.State);
+        await pair.Witness.History.WaitForAcksAsync(Name, 50, ct).WaitAsync(Boot, ct);
+        var runs = pair.Witness.History.Runs(Name);
+        Assert.True(runs[^2].LastAcked()!.Value.N <= runs[^1].LastAtBoot, "a planned failover loses nothing");
     }
 
     // As Nova does it, whose connection to libvirt goes through the gate.

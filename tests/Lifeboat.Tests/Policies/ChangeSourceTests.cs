@@ -57,8 +57,8 @@ public sealed class ChangeSourceTests
     {
         var asked = Moments with { SourceTrigger = MomentTrigger.OnRequest, RpoTarget = TimeSpan.FromSeconds(1) };
         Assert.Empty(asked.Problems());
-        Assert.Null(asked.RpoPromised);
-        Assert.Equal(Moments.RpoTarget, Moments.RpoPromised);
+        Assert.Null(asked.PromisedRpo());
+        Assert.Equal(Moments.RpoTarget, Moments.PromisedRpo());
         Assert.True(asked.CanFollow(Moments));
         Assert.Contains("policy.sourceTrigger", Assert.Single(
             (Policy.Default with { SourceTrigger = MomentTrigger.OnShutdown }).Problems()));

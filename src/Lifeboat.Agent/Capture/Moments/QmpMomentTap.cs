@@ -17,7 +17,7 @@ namespace Lifeboat.Agent.Capture.Moments;
 // takes to turn the devices, some milliseconds, and a pause is watched over by the watchdog: whoever dies in it, the
 // instances run on. The conversations with all monitors are open meanwhile, so nothing has to be connected in it.
 //
-// Of instances that are shut down, where the policy wants it, the files are read instead (RestMoment).
+// Of instances that are all shut down the files are read instead (RestMoment).
 internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, RestWatch rests, HeartbeatPage watched,
     MomentPlaces places, long overlayBytesMax, TimeProvider time, ILogger<QmpMomentTap> logger) : IMomentTap
 {
@@ -29,13 +29,15 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Rest
     private CancellationTokenSource _reading = new();
     private List<MomentReader> _readers = [];
     private RestMoment? _rest;
+    private RestLeft? _left;
 
     public async Task<IMoment> TakeAsync(Guid replica, CancellationToken ct)
     {
         await EndReadingAsync();
         EmptyFolder();
         if (await rests.LookAsync(ct) is { InQemu: false } rest)
-            return _rest = await RestMoment.TakeAsync(disks, rest, places.Rest, time, ct);
+            return _rest = await RestMoment.TakeAsync(disks, rest, places.Rest, (replica, _left), NoteLeft, time, ct);
+        _left = null;
         return await TalkToAllAsync(async talks =>
         {
             try
@@ -74,7 +76,6 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Rest
     {
         await EndReadingAsync();
         foreach (var disk in disks) await disk.UninstallAsync(ct);
-        await rests.ForgetAsync(ct);
     }
 
     /// <summary>Nobody may be back for long: the guests do not go on copying for an image that nobody reads.</summary>
@@ -203,6 +204,8 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Rest
         foreach (var reader in _readers)
             if (reader != next) await reader.DisposeAsync();
     }
+
+    private void NoteLeft(RestLeft left) => _left = left;
 
     private async Task EndReadingAsync()
     {

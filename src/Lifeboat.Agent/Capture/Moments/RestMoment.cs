@@ -6,6 +6,9 @@ using Lifeboat.Volumes.Qemu;
 
 namespace Lifeboat.Agent.Capture.Moments;
 
+/// <summary>What a replica has of instances that are shut down.</summary>
+internal sealed record RestLeft(Guid Replica, string Mark);
+
 /// <summary>
 /// The files of a group whose instances are all shut down. It is of the moment at which the first was opened, and stays
 /// so: once an instance is started every read fails, and the moment is given up.
@@ -13,21 +16,28 @@ namespace Lifeboat.Agent.Capture.Moments;
 internal sealed class RestMoment : IMoment, IAsyncDisposable
 {
     private readonly List<Image> _images = [];
+    private readonly RestLeft _will;
+    private readonly bool _unchanged;
+    private readonly Action<RestLeft> _forgotten;
 
-    private RestMoment(DateTimeOffset at) => At = at;
+    private RestMoment(DateTimeOffset at, RestLeft will, bool unchanged, Action<RestLeft> forgotten) =>
+        (At, _will, _unchanged, _forgotten) = (at, will, unchanged, forgotten);
 
     public DateTimeOffset At { get; }
 
-    // No change map has outlived its QEMU.
-    public IReadOnlyList<MomentVolume> Volumes => [.. _images.Select(i => new MomentVolume(i.Index,
-        i.SizeBytes, new GapMap(GapKind.Allocation, null), i))];
+    // No change map has outlived its QEMU: what the replica has not had of this very rest is compared.
+    public IReadOnlyList<MomentVolume> Volumes => [.. _images.Select(i => new MomentVolume(i.Index, i.SizeBytes,
+        new GapMap(_unchanged ? GapKind.Known : GapKind.Allocation, null, _unchanged ? 0 : null), i))];
 
     /// <param name="folder">What sockets and pid files of the daemons begin with; short.</param>
+    /// <param name="forgotten">Called when the replica has it.</param>
     /// <exception cref="TapException">DiskNotFound or Refused: not all of them can be read at rest, and why.</exception>
     public static async Task<RestMoment> TakeAsync(IReadOnlyList<QmpDiskTap> disks, Rest rest, string folder,
-        TimeProvider time, CancellationToken ct)
+        (Guid Replica, RestLeft? Has) now, Action<RestLeft> forgotten, TimeProvider time, CancellationToken ct)
     {
-        var moment = new RestMoment(time.GetUtcNow());
+        // Before anything is opened: a file that changes in between differs from its mark, and is read.
+        var will = new RestLeft(now.Replica, MarkOf(disks, rest));
+        var moment = new RestMoment(time.GetUtcNow(), will, will == now.Has, forgotten);
         try
         {
             foreach (var disk in disks)
@@ -51,8 +61,11 @@ internal sealed class RestMoment : IMoment, IAsyncDisposable
 
     public async Task CloseAsync(CancellationToken ct) => await DisposeAsync();
 
-    // Nothing is kept for the next one: it is compared.
-    public Task ForgetAsync(CancellationToken ct) => Task.CompletedTask;
+    public Task ForgetAsync(CancellationToken ct)
+    {
+        _forgotten(_will);
+        return Task.CompletedTask;
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -78,8 +91,11 @@ internal sealed class RestMoment : IMoment, IAsyncDisposable
         public long SizeBytes => file.SizeBytes;
 
         public async Task<IReadOnlyList<GapExtent>> GapAsync(
-            GapMap map, long offset, long length, CancellationToken ct) =>
-            GapExtents.Of(offset, All, await file.AllocationAsync(offset, length, ct));
+            GapMap map, long offset, long length, CancellationToken ct)
+        {
+            var allocation = await file.AllocationAsync(offset, length, ct);
+            return map.Kind is GapKind.Known ? [] : GapExtents.Of(offset, All, allocation);
+        }
 
         public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct) =>
             file.ReadAsync(offset, buffer, ct);

@@ -31,28 +31,23 @@ internal sealed partial class RestWatch : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _looking;
     private Dictionary<ushort, DiskPlace>? _places;
-    private volatile bool _wanted;
     private bool _ran = true;
     private int _runs;
 
-    public RestWatch(SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, AgentParts parts, bool wanted)
+    public RestWatch(SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, AgentParts parts)
     {
         _group = spec.Group;
         _volumes = spec.Volumes;
         _byMonitor = disks.ToLookup(d => d.Monitor, d => d.Volume);
         _file = new SpecFiles<NotedPlaces>(Path.Combine(parts.Paths.AgentState, "places"));
-        (_time, _logger, _wanted) = (parts.Time, parts.Logs.CreateLogger<RestWatch>(), wanted);
+        (_time, _logger) = (parts.Time, parts.Logs.CreateLogger<RestWatch>());
         _looking = LookOnAsync();
     }
 
-    /// <summary>The policy is one that takes moments of instances that are shut down.</summary>
-    public bool Wanted { set => _wanted = value; }
-
-    /// <returns>Null: one runs or may, or nobody has asked for it.</returns>
+    /// <returns>Null: one runs, or may.</returns>
     /// <exception cref="TapException">An instance cannot be asked.</exception>
     public async Task<Rest?> LookAsync(CancellationToken ct)
     {
-        if (!_wanted) return null;
         await _turn.WaitAsync(ct);
         try
         {
@@ -74,8 +69,13 @@ internal sealed partial class RestWatch : IAsyncDisposable
         }
     }
 
-    /// <summary>Nothing is known of the group any more.</summary>
-    public Task ForgetAsync(CancellationToken ct) => _file.DeleteAsync(_group, ct);
+    /// <summary>Ends, and keeps nothing of the group.</summary>
+    public async Task ForgetAsync(CancellationToken ct)
+    {
+        await _stop.CancelAsync();
+        await _looking;
+        await _file.DeleteAsync(_group, ct);
+    }
 
     public async ValueTask DisposeAsync()
     {

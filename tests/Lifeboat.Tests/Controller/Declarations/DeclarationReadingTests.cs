@@ -98,6 +98,7 @@ public sealed class DeclarationReadingTests
         TimeSpan span => span + TimeSpan.FromMilliseconds(7),
         Retention => Retention.Parse("all:1h,1m:1d").Retention,
         ChangeSource => ChangeSource.SnapshotDiff,
+        MomentTrigger => MomentTrigger.OnShutdown,
         QuiesceFailure => QuiesceFailure.Strict,
         LinkPriority => LinkPriority.Low,
         long bytes => bytes + 1,
