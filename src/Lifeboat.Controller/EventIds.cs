@@ -26,6 +26,7 @@ internal static class EventIds
     public const int LeaseLost = 5041;
     public const int DatabaseAway = 5042;
     public const int RunsWait = 5043;
+    public const int RunNotFitted = 5054;
     public const int Requested = 5046;
     public const int KeyNotTouched = 5047;
     public const int EventNotTold = 5048;

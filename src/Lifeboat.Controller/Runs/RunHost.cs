@@ -10,6 +10,7 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
+using Lifeboat.Sites;
 using Lifeboat.Recovery.Names;
 using Lifeboat.Recovery.Plans;
 using Lifeboat.Recovery.Runs;
@@ -140,7 +141,17 @@ internal sealed partial class RunHost : BackgroundService
     private async Task ThrowIfGapsAsync(GroupDefinition group, StartRunRequest request, CancellationToken ct)
     {
         if (request.DespiteGaps || (await _store.UnfinishedAsync(ct)).Any(r => r.Group == group.Name)) return;
-        var fit = await GroupFit.AskAsync(_here, group, request.Kind, Reprotects(group, request.Kind), ct);
+        SiteFit fit;
+        try
+        {
+            fit = await GroupFit.AskAsync(_here, group, request.Kind, Reprotects(group, request.Kind), ct);
+        }
+        catch (ProblemException e) when (e.Reason is ReasonCode.CloudUnavailable)
+        {
+            // Its steps wait for the cloud; whoever asks for a failover now is not to ask again and again.
+            LogNotFitted(group.Name, e.Message);
+            return;
+        }
         if (fit.Gaps.Count == 0) return;
         throw new ProblemException(ReasonCode.PlanGaps,
             $"the {RunRules.Name(request.Kind)} of group {group.Name} has {fit.Gaps.Count} gap(s) at site {_here.Name}",
@@ -325,6 +336,10 @@ internal sealed partial class RunHost : BackgroundService
     [LoggerMessage(EventIds.RunCrashed, LogLevel.Critical,
         "Run {Run} could not be carried on; it is taken up when the controller starts again")]
     private partial void LogRunCrashed(Exception cause, Guid run);
+
+    [LoggerMessage(EventIds.RunNotFitted, LogLevel.Warning,
+        "Whether the members of {Group} fit is not known and its run begins all the same: {Message}")]
+    private partial void LogNotFitted(string group, string message);
 
     [LoggerMessage(EventIds.RunRoundFailed, LogLevel.Error, "A look for runs that are to be carried out failed")]
     private partial void LogRoundFailed(Exception cause);

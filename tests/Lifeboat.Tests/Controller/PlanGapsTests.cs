@@ -4,6 +4,7 @@ using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
+using Lifeboat.Sites;
 using static Lifeboat.Tests.Controller.TwoSites;
 
 namespace Lifeboat.Tests.Controller;
@@ -46,6 +47,20 @@ public sealed class PlanGapsTests
         await RefusedAsync(ReasonCode.PlanGaps, () => sites.B.Client.StartRunAsync("shop", asked, Ct));
         var run = await sites.RunAsync(sites.B, asked with { DespiteGaps = true });
         Assert.True(run.State is RunState.Succeeded, $"{run.State} {run.Detail}");
+    }
+
+    [Fact]
+    public async Task A_cloud_that_is_away_when_a_run_is_asked_for_is_waited_for_by_its_steps()
+    {
+        await using var sites = await TwoSites.StartAsync();
+        await sites.ProtectAsync();
+        await UntilAsync(sites.B, GroupState.Protected);
+        sites.B.Site.FailNext(nameof(ISite.FitAsync), SiteFault.CloudUnavailable);
+        Assert.Equal(RunState.Succeeded, (await sites.RunAsync(sites.B, RunKind.TestFailover)).State);
+        // What will not pass by itself is said at once.
+        sites.B.Site.FailNext(nameof(ISite.FitAsync), SiteFault.CloudUnauthorised);
+        await RefusedAsync(ReasonCode.CloudUnauthorised, () => sites.B.Client.StartRunAsync("shop",
+            new StartRunRequest { Kind = RunKind.TestFailover }, Ct));
     }
 
     [Fact]

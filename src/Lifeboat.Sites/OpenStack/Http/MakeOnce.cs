@@ -32,6 +32,12 @@ internal static class MakeOnce
                 // After a lost answer there may be two by now; the next look keeps one.
                 if (attempt == 1) return made;
             }
+            catch (CloudException e) when (e.Fault is CloudFault.Conflict)
+            {
+                // Somebody of ours was faster: two volumes that go to one appliance, two controllers in a takeover.
+                if (await find(ct) is [var there, ..]) return there;
+                throw;
+            }
             catch (CloudException e) when (e.MaybeDone && attempt < AttemptsMax)
             {
                 // A service that lost its answer may still be about to write the thing down.

@@ -115,8 +115,9 @@ public sealed class OpenStackApiConformance
         var flavor = inventory.Flavors.First(f => f.Name == "oracle.volume").Id;
         // Two that must not share a host, where there is one host.
         var group = await cloud.Nova.CreateServerGroupAsync(name, "anti-affinity", null, Ct);
-        var first = await test.VolumeAsync("one", 1, "rbd", null, Ct);
-        var second = await test.VolumeAsync("two", 1, "rbd", null, Ct);
+        var image = inventory.Images.First(i => i.Name == "oracle").Id;
+        var first = await test.VolumeAsync("one", 1, "rbd", image, Ct);
+        var second = await test.VolumeAsync("two", 1, "rbd", image, Ct);
         await test.BuildAsync("one", flavor, [first], null, group.Id, Ct);
         var e = await FaultAsync(() => test.BuildAsync("two", flavor, [second], null, group.Id, Ct));
         Assert.Equal(CloudFault.NoValidHost, e.Fault);

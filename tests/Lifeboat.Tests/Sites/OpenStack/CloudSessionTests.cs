@@ -197,6 +197,25 @@ public sealed class CloudSessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_conflict_tells_of_is_looked_for_and_used_and_a_conflict_with_something_else_is_told()
+    {
+        const string make = "POST /volume/v3/" + FakeCloud.Project + "/volumes";
+        const string list = "GET /volume/v3/" + FakeCloud.Project + "/volumes/detail";
+        _cloud.On(make, FakeCloud.Json("", 409));
+        _cloud.On(list, FakeCloud.Json("""{"volumes": []}"""),
+            FakeCloud.Json("""{"volumes": [{"id": "v7", "size": 1, "status": "creating", "name": "ours"}]}"""),
+            FakeCloud.Json("""{"volumes": []}"""));
+        using var session = _cloud.Session();
+        var cinder = new CinderClient(session);
+        Task<CinderVolume> MakeAsync() => MakeOnce.RunAsync(ct => cinder.VolumesAsync("ours", ct),
+            ct => cinder.CreateVolumeAsync(new NewVolume("ours", 1), ct),
+            (v, ct) => cinder.DeleteVolumeAsync(v.Id, ct), TimeProvider.System, Ct);
+        Assert.Equal("v7", (await MakeAsync()).Id);
+        Assert.Equal(CloudFault.Conflict, (await Assert.ThrowsAsync<CloudException>(MakeAsync)).Fault);
+        Assert.Equal(2, _cloud.Asked(make).Count());
+    }
+
+    [Fact]
     public async Task Of_two_that_late_answers_made_the_younger_goes()
     {
         const string drop = "DELETE /volume/v3/" + FakeCloud.Project + "/volumes/v8";
