@@ -55,9 +55,8 @@ internal sealed class PolicyInputs
 
     public void AddTo(Command command)
     {
-        Option[] options = [_rpo, _rto, _interval, _source, _period, _trigger, _quiesce, _shared, _limit, _label, _failure,
-            _retention, _outbox, _log, _cap, _windows, _zone, _priority, _drill,
-            _drillZone];
+        Option[] options = [_rpo, _rto, _interval, _source, _period, _trigger, _quiesce, _shared, _limit, _label,
+            _failure, _retention, _outbox, _log, _cap, _windows, _zone, _priority, _drill, _drillZone];
         foreach (var option in options) command.Add(option);
     }
 

@@ -157,8 +157,8 @@ public sealed record UnprotectedDisk(string Instance, string Disk, long SizeByte
 /// <param name="Last">The newest that is durable at the recovery site; null: none so far.</param>
 /// <param name="LastBytes">Payload bytes that it moved.</param>
 /// <param name="UnderWay">The one that is being sent now.</param>
-/// <param name="Next">When the next one is due; null: none is until somebody asks for it, instances are shut down, or the
-/// group is resumed.</param>
+/// <param name="Next">When the next one is due; null: none is until somebody asks for it, instances are shut down, or
+/// the group is resumed.</param>
 /// <param name="GivenUp">How many were given up since the source began; their changes are in the next one.</param>
 /// <param name="Failure">Why the last one was given up; null: it was not.</param>
 public sealed record MomentsStatus(TimeSpan Period, DateTimeOffset? Last, long LastBytes, DateTimeOffset? UnderWay,

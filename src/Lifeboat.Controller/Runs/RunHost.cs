@@ -10,10 +10,10 @@ using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Plans;
-using Lifeboat.Sites;
 using Lifeboat.Recovery.Names;
 using Lifeboat.Recovery.Plans;
 using Lifeboat.Recovery.Runs;
+using Lifeboat.Sites;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 

@@ -55,7 +55,8 @@ public sealed record Policy
     /// <summary>How it fares beside other groups on a capped link.</summary>
     public LinkPriority Priority { get; init; }
 
-    /// <summary>What the RPO is held against; null: nothing, since nobody knows when the next moment is taken.</summary>
+    /// <summary>What the age of the newest point is held against; null: nothing, for nobody knows when the next moment
+    /// is taken.</summary>
     public TimeSpan? PromisedRpo() =>
         Source == ChangeSource.Continuous || SourceTrigger == MomentTrigger.Periodic ? RpoTarget : null;
 

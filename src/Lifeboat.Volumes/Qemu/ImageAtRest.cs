@@ -10,9 +10,9 @@ namespace Lifeboat.Volumes.Qemu;
 
 // Invariants
 //   It takes no lock, so an instance that is started is neither refused nor held up (I4).
-//   What a read gives back was in the file when it was opened: behind each read it is looked whether a QEMU has the file
-//   to write, on this host or another one, and whether it has been changed since. So all images of a group that were
-//   opened at rest are of one moment for as long as their reads succeed.
+//   What a read gives back was in the file when it was opened: behind each read it is looked whether a QEMU has the
+//   file to write, on this host or another one, and whether it has been changed since. So all images of a group that
+//   were opened at rest are of one moment for as long as their reads succeed.
 /// <summary>
 /// The image file of an instance that is shut down, read through a storage daemon of its own. Failures are
 /// <see cref="TapException"/>, Refused; from the moment that somebody starts the instance every read fails.

@@ -70,7 +70,8 @@ public sealed class LibvirtLifeTests
         {
             var before = (await pair.A.AskAsync<GroupInfo>(["group", "get", FieldPair.Group], ct)).Source!.LastSealed!;
             await libvirt.VirshAsync(ct, "destroy", Name);
-            var group = await pair.UntilAsync(pair.A, g => g.Source?.LastSealed is { } p && p.Id != before.Id, Boot, ct);
+            var group = await pair.UntilAsync(
+                pair.A, g => g.Source?.LastSealed is { } p && p.Id != before.Id, Boot, ct);
             Assert.Equal(GroupState.Protected, group.State);
             // All that it has acknowledged, ever.
             var proof = await pair.ProveAsync(

@@ -28,7 +28,7 @@ public sealed class EvacuationTests
         Assert.Empty(plan.Problems);
         Assert.Empty(await sites.B.Client.EvacuationsAsync(Ct));
 
-        var started = await sites.B.Client.StartEvacuationAsync(request, Ct);
+        var started = await StartAsync(sites.B, request);
         var ended = await UntilEndedAsync(sites.B, started.Id);
         Assert.True(ended.State is EvacuationState.Succeeded, Text(ended));
         Assert.All(ended.Groups, g => Assert.Equal(EvacueeState.Moved, g.State));
@@ -169,8 +169,7 @@ public sealed class EvacuationTests
         await UntilAsync(sites.B, "g1", g => g.State is GroupState.Degraded);
         var living = await RefusedAsync(ReasonCode.WrongState, () => sites.B.Client.StartEvacuationAsync(new(), Ct));
         Assert.Contains(living.Errors!, e => e.Contains("--source-is-dead", StringComparison.Ordinal));
-        var started = await sites.B.Client.StartEvacuationAsync(
-            new() { From = "a", SourceIsDead = true, Parallel = 1 }, Ct);
+        var started = await StartAsync(sites.B, new() { From = "a", SourceIsDead = true, Parallel = 1 });
         for (var restarts = 0; restarts < 3; restarts++)
         {
             await Task.Delay(700, Ct);
@@ -187,6 +186,20 @@ public sealed class EvacuationTests
                 .PeerRequests);
         }
         Assert.Equal(4, sites.B.Site.Boots);
+    }
+
+    // A refusal fails the test by all that it says.
+    private static async Task<EvacuationInfo> StartAsync(TestSite at, StartEvacuationRequest request)
+    {
+        try
+        {
+            return await at.Client.StartEvacuationAsync(request, Ct);
+        }
+        catch (ProblemException e)
+        {
+            Assert.Fail($"{e.Message}: {string.Join("; ", e.Errors ?? [])}");
+            throw;
+        }
     }
 
     internal static async Task ProtectAsync(TwoSites sites, params (string Name, string? Application)[] groups)

@@ -26,8 +26,8 @@ internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, RestWatch rests,
         SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, RestWatch rests, AgentParts parts)
     {
         var images = new RbdDisks(disks, rests, parts);
-        return new RbdSnapshots([.. disks.Select(d => d.Volume.Index)], images.LocateAsync, images.HoldAsync, images.RestMarkAsync,
-            Path.Combine(parts.Paths.Run, $"snap-{TapNames.KeyOf(spec.Group)}-"), parts.Time);
+        return new RbdSnapshots([.. disks.Select(d => d.Volume.Index)], images.LocateAsync, images.HoldAsync,
+            images.RestMarkAsync, Path.Combine(parts.Paths.Run, $"snap-{TapNames.KeyOf(spec.Group)}-"), parts.Time);
     }
 
     private async Task<IReadOnlyList<RbdDisk>> LocateAsync(CancellationToken ct)
@@ -54,8 +54,8 @@ internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, RestWatch rests,
 
     private List<RbdDisk> AtRest(Rest rest, RbdSettings? settings) => [.. disks.Select(disk => Read(disk.Volume,
         rest.Places.FirstOrDefault(p => p.Index == disk.Volume.Index)?.File ?? throw new TapException(
-            TapFault.InstanceGone, $"{disk.Volume.Name}: its instance is shut down, and this agent has not seen it run; "
-                + "start it once"), settings))];
+            TapFault.InstanceGone, $"{disk.Volume.Name}: its instance is shut down, and this agent has not seen it "
+                + "run; start it once"), settings))];
 
     // All conversations are open before the first instance is paused, one inside the other.
     private async Task HoldAsync(Func<CancellationToken, Task> run, CancellationToken ct)

@@ -31,7 +31,7 @@ internal sealed class RestMoment : IMoment, IAsyncDisposable
 
     /// <param name="folder">What sockets and pid files of the daemons begin with; short.</param>
     /// <param name="forgotten">Called when the replica has it.</param>
-    /// <exception cref="TapException">DiskNotFound or Refused: not all of them can be read at rest, and why.</exception>
+    /// <exception cref="TapException">DiskNotFound, Refused: not all of them can be read at rest, and why.</exception>
     public static async Task<RestMoment> TakeAsync(IReadOnlyList<QmpDiskTap> disks, Rest rest, string folder,
         (Guid Replica, RestLeft? Has) now, Action<RestLeft> forgotten, TimeProvider time, CancellationToken ct)
     {

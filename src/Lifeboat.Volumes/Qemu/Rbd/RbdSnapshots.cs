@@ -41,8 +41,8 @@ public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
             using var read = JsonDocument.Parse(told);
             if (read.RootElement.GetProperty("watchers").EnumerateArray().FirstOrDefault() is
                 { ValueKind: JsonValueKind.Object } who)
-                throw new TapException(TapFault.Refused,
-                    $"{MarkOf(disk)} is open at {who.GetProperty("address").GetString()}: its instance is not shut down");
+                throw new TapException(TapFault.Refused, $"{MarkOf(disk)} is open at "
+                    + $"{who.GetProperty("address").GetString()}: its instance is not shut down");
         }
     }
 
