@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Storage;
