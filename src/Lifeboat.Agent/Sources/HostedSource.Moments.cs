@@ -28,8 +28,8 @@ internal sealed partial class HostedSource
                 Math.Max(spec.Policy.OutboxLogBytes, OverlayBytesLeast), parts.Time,
                 parts.Logs.CreateLogger<QmpMomentTap>()),
             ChangeSource.SnapshotDiff => new SnapshotMomentTap(RbdDisks.Of(spec, disks, parts)),
-            ChangeSource.Backup => throw new ProblemException(ReasonCode.InvalidRequest,
-                $"group {spec.Group} is moved by backups of its cloud, not by an agent"),
+            ChangeSource.Backup or ChangeSource.PoolMirror => throw new ProblemException(ReasonCode.InvalidRequest,
+                $"group {spec.Group} is moved by its cloud, not by an agent"),
         };
 
     private static MomentsStatus? StatusOf(MomentsSnapshot? moments) => moments is not { } m ? null

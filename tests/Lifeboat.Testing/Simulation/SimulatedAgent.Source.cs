@@ -73,7 +73,7 @@ public sealed partial class SimulatedAgent
             {
                 Listed = (disk, bytes) => _world.Resyncs.Attached(_host, disk, bytes),
             }),
-        ChangeSource.Backup => throw new InvalidOperationException("no agent moves a group that backups move"),
+        ChangeSource.Backup or ChangeSource.PoolMirror => throw new InvalidOperationException("no agent moves a group that backups move"),
     };
 
     // The storage is reached over a network.
