@@ -24,9 +24,11 @@ public interface IMirrorsVolumes
     /// moment holds the guests meanwhile.</summary>
     /// <param name="volumes">Id of the volume by the name that the group has for it.</param>
     Task SnapshotImagesAsync(string snapshot, IReadOnlyDictionary<string, string> volumes, CancellationToken ct);
-    /// <summary>At the primary side; the other one follows with the next point. Removing what is gone succeeds.</summary>
+    /// <summary>At the primary side; the other one follows with the next point. Removing what is gone
+    /// succeeds.</summary>
     Task RemoveImageSnapshotsAsync(string snapshot, IReadOnlyCollection<string> ids, CancellationToken ct);
-    /// <summary>Has a volume carried to the other side as it is now, with the snapshot that the request names.</summary>
+    /// <summary>Has a volume carried to the other side as it is now, with the snapshot that the request
+    /// names.</summary>
     /// <param name="last">The volume is demoted with it: nobody writes to it here any more.</param>
     /// <returns>What the other side needs to look whether it has it.</returns>
     Task<VolumeBackup> CarryAsync(BackUpRequest request, bool last, CancellationToken ct);

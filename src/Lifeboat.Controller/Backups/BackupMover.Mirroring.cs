@@ -73,7 +73,7 @@ internal sealed partial class BackupMover
         if (!group.MovedByMirror) await AskAsync(Driver().ImportAsync(backup, ct));
         // It may take hours, the first time: who asked asks again.
         else if (await AskAsync(Mirror().LackAsync(backup, ct)) is { } lack)
-            throw new ProblemException(ReasonCode.RequestUnderWay, $"site {here}: {lack}");
+            throw new ProblemException(ReasonCode.CloudUnavailable, $"site {here}: {lack}");
     }
 
     private async Task RemoveStoredAsync(BackupPoint point, CancellationToken ct)

@@ -108,8 +108,8 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<
     private IEnumerable<GroupFault> Rules()
     {
         if (volumes is null && request.Policy?.IsMovedByCloud is true)
-            yield return Wrong("policy", "policy.source: backups and a pool's mirror move groups of volumes only, not of "
-                + "instances");
+            yield return Wrong("policy", "policy.source: backups and a pool's mirror move groups of volumes only, not "
+                + "of instances");
         foreach (var problem in request.Policy?.Problems() ?? []) yield return Wrong("policy", problem);
         foreach (var field in (request.Overrides ?? []).Except(PolicyFields.Names))
             yield return Wrong("overrides", $"overrides: a policy has no field '{field}'");

@@ -57,7 +57,7 @@ internal sealed partial class LocalSide
         using var alone = await locks.EnterAsync(group, ct);
         var definition = Require(group);
         if (!definition.MovedByCloud) await UninstallAsync(definition, ct);
-        // From here on the other side's can be mirrored to here. Whoever only ceases to be a source keeps its copy there.
+        // The other side's can be mirrored to here then. Whoever only ceases to be a source keeps its copy there.
         else if (definition.MovedByMirror && definition.PrimarySite != name) await mover.LetGoAsync(definition, ct);
         specs.RemoveSource(group);
     }

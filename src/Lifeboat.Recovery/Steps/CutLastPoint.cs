@@ -3,8 +3,8 @@ namespace Lifeboat.Recovery.Steps;
 
 /// <summary>
 /// Cuts the last point of a site whose volumes are mirrored: with it they are demoted, so that nothing can be written
-/// after it (I3); and waits until it is here. Needs: no server that runs has them. Repeated: the same point. Undone: the
-/// site makes them primary again, unless the group has left it.
+/// after it (I3); and waits until it is here. Needs: no server that runs has them. Repeated: the same point. Undone:
+/// the site makes them primary again, unless the group has left it.
 /// </summary>
 [Step("cut-last-point")]
 public sealed record CutLastPoint(string Site, TimeSpan Limit) : IUndoableStep

@@ -10,7 +10,7 @@ internal sealed partial class OpenStackSite : IMirrorsVolumes
     private static readonly Dictionary<string, string> Nobody = new(StringComparer.Ordinal);
 
     public Task<IReadOnlyList<string>> MirrorGapsAsync(CancellationToken ct) => AskAsync(async () =>
-        _mirror is null ? ["options.mirror is not set: it says which pool of Ceph rbd-mirror carries to the other cloud"]
+        _mirror is null ? ["options.mirror is not set: it says which pool of Ceph is mirrored to the other cloud"]
             : await _mirror.GapsAsync(_options.BackupCloud, ct));
 
     public Task<IReadOnlyDictionary<string, string>> MirrorFaultsAsync(IReadOnlyCollection<string> ids,

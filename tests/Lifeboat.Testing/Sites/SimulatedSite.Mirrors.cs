@@ -5,7 +5,8 @@ using Lifeboat.Sites;
 namespace Lifeboat.Testing.Sites;
 
 // A pool that is mirrored, by the rules of rbd-mirror: what is carried has the snapshots of before with it, a copy is
-// removed when its primary is let go of, one that is promoted is nobody's copy any more, nobody writes to a demoted one.
+// removed when its primary is let go of, one that is promoted is nobody's copy any more, and nothing is made of a
+// demoted one.
 public sealed partial class SimulatedSite : IMirrorsVolumes
 {
     private readonly SortedDictionary<string, MirroredImage> _images = new(StringComparer.Ordinal);

@@ -124,8 +124,8 @@ internal sealed class MirroredPool(RbdSettings settings, TimeProvider time)
     public async Task<long> DifferenceAsync(string image, string from, string? to, CancellationToken ct)
     {
         string[] until = to is null ? [] : ["--snap", to];
-        var said = await AskAsync(["diff", "--format", "json", "--from-snap", from, .. until, Of(image)], ct, LongLimit);
-        using var told = JsonDocument.Parse(said);
+        string[] asked = ["diff", "--format", "json", "--from-snap", from, .. until, Of(image)];
+        using var told = JsonDocument.Parse(await AskAsync(asked, ct, LongLimit));
         return told.RootElement.EnumerateArray().Sum(e => e.GetProperty("length").GetInt64());
     }
 

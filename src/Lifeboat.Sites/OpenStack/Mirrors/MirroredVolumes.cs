@@ -43,8 +43,8 @@ internal sealed partial class MirroredVolumes(CloudClients cloud, CloudSession? 
         foreach (var volume in volumes)
         {
             if (volume.VolumeType != options.VolumeType)
-                faults[volume.Id] = $"is of type '{volume.VolumeType}'; those of type '{options.VolumeType}' are in the "
-                    + "mirrored pool";
+                faults[volume.Id] = $"is of type '{volume.VolumeType}'; those of type '{options.VolumeType}' are in "
+                    + "the mirrored pool";
             else if (await pool.FindAsync(ImageOf(volume.Id), ct) is not { } image)
                 faults[volume.Id] = $"has no image {ImageOf(volume.Id)} in pool '{pool.Pool}'";
             else if (image.GlobalId is not null)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using Lifeboat.Testing.Field;
+using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 
 /// <summary>
-/// The pools `volumes` of both sites of the testbed as each other's mirror (image by image, so that nobody else's volume
-/// is carried), with one rbd-mirror of each site on this machine. All of it ends with the test.
+/// The pools `volumes` of both sites of the testbed as each other's mirror (image by image, so that nobody else's
+/// volume is carried), with one rbd-mirror of each site on this machine. All of it ends with the test.
 /// </summary>
 internal sealed class MirrorDaemons : IAsyncDisposable
 {
@@ -20,13 +20,14 @@ internal sealed class MirrorDaemons : IAsyncDisposable
     public static async Task<MirrorDaemons> StartAsync(CancellationToken ct)
     {
         if (!File.Exists("/usr/bin/rbd-mirror"))
-            Assert.Skip("rbd-mirror is not installed: kit/set-up --with-testbed installs it");
+            Assert.Skip("rbd-mirror is not installed: kit/set-up --with-ceph installs it");
         var daemons = new MirrorDaemons();
         try
         {
             foreach (var site in Sites) daemons.Configure(site);
             foreach (var site in Sites)
-                await daemons.RbdAsync(site, ["mirror", "pool", "enable", "--site-name", $"lb-{site}", Pool, "image"], ct);
+                await daemons.RbdAsync(site,
+                    ["mirror", "pool", "enable", "--site-name", $"lb-{site}", Pool, "image"], ct);
             var token = Path.Combine(daemons._folder, "token");
             await File.WriteAllTextAsync(token, await daemons.RbdAsync("a",
                 ["mirror", "pool", "peer", "bootstrap", "create", "--site-name", "lb-a", Pool], ct), ct);
@@ -70,7 +71,8 @@ internal sealed class MirrorDaemons : IAsyncDisposable
     public async Task<IReadOnlyList<string>> OursAsync(string site, CancellationToken ct)
     {
         var found = new List<string>();
-        foreach (var image in (await RbdAsync(site, ["ls", Pool], ct)).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        var all = (await RbdAsync(site, ["ls", Pool], ct)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        foreach (var image in all)
         {
             if (image.StartsWith("lifeboat-", StringComparison.Ordinal)) found.Add(image);
             else if ((await HostCommand.RunAsync("rbd", [.. As(site), "info", $"{Pool}/{image}"], ct)).Output
@@ -129,7 +131,7 @@ internal sealed class MirrorDaemons : IAsyncDisposable
     private async Task<string> RbdAsync(string site, IEnumerable<string> arguments, CancellationToken ct)
     {
         var answer = await HostCommand.RunAsync("rbd", [.. As(site), .. arguments], ct);
-        Assert.True(answer.ExitCode == 0, $"rbd {string.Join(' ', arguments)}: {answer.Output}");
+        Assert.True(answer.ExitCode == 0, $"rbd {string.Join(' ', arguments)}: {answer.Output} {answer.Errors}");
         return answer.Output;
     }
 }

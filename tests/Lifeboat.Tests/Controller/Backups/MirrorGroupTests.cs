@@ -115,13 +115,15 @@ public sealed class MirrorGroupTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Retention_and_a_deleted_group_leave_no_snapshot()
+    public async Task A_point_that_fails_and_a_deleted_group_leave_no_snapshot()
     {
-        await ProtectAsync(Policy.Default with { Retention = Retention.All(TimeSpan.FromSeconds(1)) });
+        await ProtectAsync();
         await UntilAsync(_sites.B, GroupState.Protected);
+        _sites.A.Site.FailNext(nameof(IMirrorsVolumes.CarryAsync), SiteFault.BuildFailed, afterEffect: true);
+        await RefusedAsync(ReasonCode.BuildFailed, CutAsync);
+        Assert.Equal(2, _sites.A.Site.MirrorSnapshots.Count());
         await CutAsync();
-        await UntilAsync(_sites.B, g => g.Replica is { Points: 1 });
-        await HoldsAsync(() => _sites.A.Site.MirrorSnapshots.Count() == 2);
+        Assert.Equal(4, _sites.A.Site.MirrorSnapshots.Count());
         await _sites.A.Client.DeleteGroupAsync("shop", Ct);
         await HoldsAsync(() => _sites.A.Site.Mirrored + _sites.B.Site.MirrorCopies == 0);
         Assert.Equal("one", _sites.A.Site.ContentOf(_data));
@@ -131,21 +133,21 @@ public sealed class MirrorGroupTests : IAsyncLifetime
     public async Task A_whole_pool_is_one_group_and_what_cannot_be_mirrored_is_said()
     {
         _sites.A.Site.MirrorFaults = new Dictionary<string, string> { [_logs] = "is a clone of images/x" };
-        var refused = await RefusedAsync(ReasonCode.InvalidRequest, () => ProtectAsync(null, "type:fast"));
+        var refused = await RefusedAsync(ReasonCode.InvalidRequest, () => ProtectAsync("type:fast"));
         Assert.Contains("clone of images/x", refused.Message);
         _sites.A.Site.MirrorFaults = new Dictionary<string, string>();
         _sites.B.Site.MirrorPeer = null;
         Assert.Contains("options.mirror", (await RefusedAsync(ReasonCode.NotAllowed, () => ProtectAsync())).Message);
         Assert.Equal(0, _sites.A.Site.Mirrored);
         _sites.B.Site.MirrorPeer = _sites.A.Site;
-        await ProtectAsync(null, "type:fast");
+        await ProtectAsync("type:fast");
         var group = await UntilAsync(_sites.B, GroupState.Protected);
         Assert.Equal(["shop.data", "shop.logs"], group.Definition.Volumes.Select(v => v.Name));
         await RefusedAsync(ReasonCode.InvalidRequest, () => _sites.A.Client.ChangePolicyAsync("shop",
             new PolicyChange { Source = ChangeSource.Backup }, Ct));
     }
 
-    private Task ProtectAsync(Policy? policy = null, params string[] volumes) =>
+    private Task ProtectAsync(params string[] volumes) =>
         _sites.A.Client.CreateGroupAsync(new CreateGroupRequest
         {
             Name = "shop",
@@ -155,7 +157,7 @@ public sealed class MirrorGroupTests : IAsyncLifetime
                 new MemberRequest("", Kind: MemberKind.VolumeOnly, Volumes: volumes.Length == 0 ? ["data", "logs"]
                     : volumes),
             ],
-            Policy = (policy ?? Policy.Default) with
+            Policy = Policy.Default with
             {
                 Source = ChangeSource.PoolMirror, SourcePeriod = TimeSpan.FromHours(1),
                 RpoTarget = TimeSpan.FromHours(2),
