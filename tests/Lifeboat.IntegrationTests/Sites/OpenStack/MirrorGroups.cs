@@ -105,8 +105,8 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
         await Daemons.KillAsync("b");
         var asked = A.Site.RunAsync(["point", "create", Group], Ct);
         await Patience.UntilAsync("a point waits for the mirror", async () =>
-            (await A.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct)).Source?.Moments?.UnderWay is not null);
-        await Task.Delay(TimeSpan.FromSeconds(3), Ct);
+            (await A.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct)).Source?.Detail?
+                .Contains("snapshot lifeboat-", StringComparison.Ordinal) is true);
         A.Site.Kill("controller");
         await asked;
         Assert.Equal(2, (await PointsAsync()).Count);

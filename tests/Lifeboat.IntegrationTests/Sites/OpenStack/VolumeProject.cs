@@ -126,7 +126,10 @@ internal sealed class VolumeProject : IAsyncDisposable
         var options = Testbed.OptionsOf(Site.Directory, _letter) with
         {
             Cloud = "project", CloudsFile = clouds, BackupCloud = Keeper,
-            Mirror = new MirrorOptions { VolumeType = "rbd", Host = $"{_letter}-compute@rbd#rbd" },
+            Mirror = new MirrorOptions
+            {
+                VolumeType = "rbd", Host = $"{_letter}-compute@rbd#rbd", ArrivalLimit = TimeSpan.FromSeconds(5),
+            },
         };
         var file = Path.Combine(Site.Directory, "site.json");
         var settings = JsonNode.Parse(await File.ReadAllTextAsync(file, ct))!.AsObject();
