@@ -6,8 +6,9 @@ namespace Lifeboat.Recovery.Steps;
 
 /// <summary>
 /// Promotes the mirrored images of the group here, as they were at the picked point, and makes them volumes of the
-/// cloud. Needs: the pin, all of them here whole, quotas. Effect: this side has parted from the other one. Repeated: what is
-/// promoted, or a volume already, stays. Not undone: two primary sides are worse than none; taken up again it goes on.
+/// cloud. Needs: the pin, all of them here whole, quotas. Effect: this side has parted from the other one. Repeated:
+/// what is promoted, or a volume already, stays. Not undone: two primary sides are worse than none; taken up again it
+/// goes on.
 /// </summary>
 /// <param name="Lost">The site that is left is presumed lost; else it has demoted them.</param>
 [Step("take-over-volumes")]

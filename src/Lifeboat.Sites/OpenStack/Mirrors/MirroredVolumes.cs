@@ -77,6 +77,15 @@ internal sealed partial class MirroredVolumes(CloudClients cloud, CloudSession? 
             return true;
         });
 
+    // A snapshot of ours is carried by the first of the mirror's that is younger.
+    private async Task<RbdSnapshot?> CarriedAsync(string image, string snapshot, bool last, CancellationToken ct)
+    {
+        var all = await pool.SnapshotsAsync(image, ct);
+        var ours = all.FirstOrDefault(s => s.IsUser && s.Name == snapshot) ?? throw new CloudException(
+            CloudFault.NotFound, $"image {image} has no snapshot {snapshot} any more: somebody removed it");
+        return all.LastOrDefault(s => s.Id > ours.Id && s.State == (last ? "demoted" : "primary"));
+    }
+
     public Task<VolumeBackup> CarryAsync(BackUpRequest request, bool last, CancellationToken ct) => AskAsync(async () =>
     {
         var image = await RequireAsync(request.VolumeId, ct);
@@ -99,40 +108,6 @@ internal sealed partial class MirroredVolumes(CloudClients cloud, CloudSession? 
             await ChangedAsync(image.Name, request, ct));
     });
 
-    /// <summary>Waits a while; what has not come by then has its reasons.</summary>
-    public Task<string?> LackAsync(VolumeBackup carried, CancellationToken ct) => AskAsync(async () =>
-    {
-        var start = time.GetTimestamp();
-        while (true)
-        {
-            var lack = await LackNowAsync(RecordOf(carried), ct);
-            if (lack is null || time.GetElapsedTime(start) >= options.ArrivalLimit) return lack;
-            await Task.Delay(Look, time, ct);
-        }
-    });
-
-    public Task<bool> LetGoAsync(IEnumerable<string> ids, CancellationToken ct) => AskAsync(async () =>
-    {
-        foreach (var id in ids)
-        {
-            if (await pool.FindAsync(ImageOf(id), ct) is not { } image) continue;
-            if (image.GlobalId is not null) await pool.DisableAsync(image, ct);
-            foreach (var snapshot in (await pool.SnapshotsAsync(image.Name, ct)).Where(IsOurs))
-                await pool.RemoveSnapshotAsync(image.Name, snapshot.Name, ct);
-            LogLetGo(image.Name);
-        }
-        return true;
-    });
-
-    // A snapshot of ours is carried by the first of the mirror's that is younger.
-    private async Task<RbdSnapshot?> CarriedAsync(string image, string snapshot, bool last, CancellationToken ct)
-    {
-        var all = await pool.SnapshotsAsync(image, ct);
-        var ours = all.FirstOrDefault(s => s.IsUser && s.Name == snapshot) ?? throw new CloudException(
-            CloudFault.NotFound, $"image {image} has no snapshot {snapshot} any more: somebody removed it");
-        return all.LastOrDefault(s => s.Id > ours.Id && s.State == (last ? "demoted" : "primary"));
-    }
-
     // Not worth a point: who asks is only told less.
     private async Task<long?> ChangedAsync(string image, BackUpRequest request, CancellationToken ct)
     {
@@ -147,6 +122,18 @@ internal sealed partial class MirroredVolumes(CloudClients cloud, CloudSession? 
         }
     }
 
+    /// <summary>Waits a while; what has not come by then has its reasons.</summary>
+    public Task<string?> LackAsync(VolumeBackup carried, CancellationToken ct) => AskAsync(async () =>
+    {
+        var start = time.GetTimestamp();
+        while (true)
+        {
+            var lack = await LackNowAsync(RecordOf(carried), ct);
+            if (lack is null || time.GetElapsedTime(start) >= options.ArrivalLimit) return lack;
+            await Task.Delay(Look, time, ct);
+        }
+    });
+
     private async Task<string?> LackNowAsync(MirrorRecord record, CancellationToken ct)
     {
         if (await pool.FindAsync(record.Image, ct) is not { } image || image.GlobalId != record.GlobalId)
@@ -158,6 +145,19 @@ internal sealed partial class MirroredVolumes(CloudClients cloud, CloudSession? 
             && (!record.Last || s.State == "demoted")) ? null
             : $"the copy of image {record.Image} is not whole yet at snapshot {record.Snapshot}";
     }
+
+    public Task<bool> LetGoAsync(IEnumerable<string> ids, CancellationToken ct) => AskAsync(async () =>
+    {
+        foreach (var id in ids)
+        {
+            if (await pool.FindAsync(ImageOf(id), ct) is not { } image) continue;
+            if (image.GlobalId is not null) await pool.DisableAsync(image, ct);
+            foreach (var snapshot in (await pool.SnapshotsAsync(image.Name, ct)).Where(IsOurs))
+                await pool.RemoveSnapshotAsync(image.Name, snapshot.Name, ct);
+            LogLetGo(image.Name);
+        }
+        return true;
+    });
 
     private async Task<RbdImage> RequireAsync(string id, CancellationToken ct) =>
         await pool.FindAsync(ImageOf(id), ct) ?? throw new CloudException(CloudFault.NotFound,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Lifeboat.Testing.Oracle;
 
@@ -59,11 +60,21 @@ internal sealed class MirrorDaemons : IAsyncDisposable
         _running[site] = process;
     }
 
-    public async Task KillAsync(string site)
+    // Not killed: it watches the other site's images, and for half a minute more no snapshot could be made of them.
+    public async Task StopAsync(string site)
     {
         if (!_running.Remove(site, out var process)) return;
-        process.Kill();
-        await process.WaitForExitAsync();
+        await HostCommand.RunAsync("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)],
+            CancellationToken.None);
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        try
+        {
+            await process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+        }
         process.Dispose();
     }
 
@@ -83,7 +94,7 @@ internal sealed class MirrorDaemons : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var site in _running.Keys.ToList()) await KillAsync(site);
+        foreach (var site in _running.Keys.ToList()) await StopAsync(site);
         foreach (var site in Sites)
         {
             // What a test that was cut short left: copies are nobody's without their primary.

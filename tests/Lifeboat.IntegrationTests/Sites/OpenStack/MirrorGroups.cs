@@ -102,7 +102,7 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
     // Nothing arrives, the controller is killed, and the point comes about all the same, once.
     private async Task KillWhileCarryingAsync()
     {
-        await Daemons.KillAsync("b");
+        await Daemons.StopAsync("b");
         var asked = A.Site.RunAsync(["point", "create", Group], Ct);
         await Patience.UntilAsync("a point waits for the mirror", async () =>
             (await A.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct)).Source?.Detail?
