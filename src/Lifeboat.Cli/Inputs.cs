@@ -91,7 +91,7 @@ internal static class Inputs
     {
         Description = "continuous: every write as it happens; bitmap: now and then what QEMU's bitmaps say changed; "
             + "snapshot-diff: now and then what differs between two snapshots of an RBD image; backup: the cloud's "
-            + "backups, of a group of volumes only",
+            + "backups, of a group of volumes only; pool-mirror: rbd-mirror, of such a group in a pool of Ceph",
         HelpName = "SOURCE",
         CustomParser = ParseSource,
     };

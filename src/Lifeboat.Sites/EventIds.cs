@@ -66,4 +66,7 @@ internal static class EventIds
     public const int BackupNotIncremental = 7200;
     public const int BackupForeignParent = 7201;
     public const int VolumeRestored = 7202;
+    public const int MirrorLetGo = 7210;
+    public const int MirrorTakenIn = 7211;
+    public const int MirrorBroughtBack = 7212;
 }

@@ -16,6 +16,7 @@ using Lifeboat.Volumes.Files;
 using Lifeboat.Volumes.Qemu;
 using Lifeboat.Volumes.Qemu.Rbd;
 using Microsoft.Extensions.Logging;
+using Lifeboat.Qemu.Ceph;
 using EngineVolume = Lifeboat.Replication.Replicas.ReplicaVolume;
 
 namespace Lifeboat.Agent.Replicas;

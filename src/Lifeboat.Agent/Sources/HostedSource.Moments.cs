@@ -39,7 +39,7 @@ internal sealed partial class HostedSource
                 return (new SnapshotMomentTap(RbdDisks.Of(spec, disks, rests, parts)), rests);
             default:
                 throw new ProblemException(ReasonCode.InvalidRequest,
-                    $"group {spec.Group} is moved by backups of its cloud, not by an agent");
+                    $"group {spec.Group} is moved by its cloud, not by an agent");
         }
     }
 

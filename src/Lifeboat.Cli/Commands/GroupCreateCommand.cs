@@ -19,8 +19,8 @@ internal sealed class GroupCreateCommand : LifeboatCommand
 
     private readonly Option<string[]> _volumes = new("--volume")
     {
-        Description = "Volume of the site's cloud, by name or id, for a group of volumes only, which the cloud's "
-            + "backups move; may be repeated",
+        Description = "Volume of the site's cloud, by name or id, or type:TYPE for all of that type, for a group of "
+            + "volumes only, which the cloud's backups move, or the mirror of their pool; may be repeated",
         DefaultValueFactory = _ => [],
     };
 
@@ -103,13 +103,18 @@ internal sealed class GroupCreateCommand : LifeboatCommand
         given.Source is null or ChangeSource.Continuous || given.RpoTarget is not null ? given
             : given with { RpoTarget = 2 * (given.SourcePeriod ?? Policy.Default.SourcePeriod) };
 
-    // A backup takes minutes at least, and is kept for longer than a journal.
-    private static PolicyChange ForVolumes(PolicyChange given) => given with
+    // A backup takes minutes at least, and is kept for longer than a journal. A mirror's point is a snapshot.
+    private static PolicyChange ForVolumes(PolicyChange given)
     {
-        Source = given.Source ?? ChangeSource.Backup,
-        SourcePeriod = given.SourcePeriod ?? TimeSpan.FromHours(1),
-        Retention = given.Retention ?? Retention.All(TimeSpan.FromDays(7)).ToString(),
-    };
+        var (period, kept) = given.Source is ChangeSource.PoolMirror
+            ? (TimeSpan.FromMinutes(5), TimeSpan.FromHours(4)) : (TimeSpan.FromHours(1), TimeSpan.FromDays(7));
+        return given with
+        {
+            Source = given.Source ?? ChangeSource.Backup,
+            SourcePeriod = given.SourcePeriod ?? period,
+            Retention = given.Retention ?? Retention.All(kept).ToString(),
+        };
+    }
 
     private List<MemberRequest> Members(ParseResult parsed)
     {

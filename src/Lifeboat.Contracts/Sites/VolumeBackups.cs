@@ -30,13 +30,15 @@ public sealed record RestoredMark(string Group, string Volume, long? Epoch, stri
 /// <param name="Parent">The backup that it may hold the difference to; null: a full one.</param>
 public sealed record BackUpRequest(string Name, string Volume, string VolumeId, string SnapshotId, string? Parent);
 
-/// <summary>A backup of one volume, in the storage that both clouds reach.</summary>
+/// <summary>A backup of one volume, in the storage that both clouds reach; or what its mirrored image holds at one
+/// point.</summary>
 /// <param name="Volume">The name that the group has for the volume.</param>
 /// <param name="Id">The same at both clouds.</param>
 /// <param name="Parent">The backup that this is the difference to; null: it is full.</param>
 /// <param name="Service">The driver that can read it, as the cloud calls it.</param>
 /// <param name="Record">All that another cloud needs to know of it, as the cloud wrote it.</param>
-/// <param name="StoredBytes">In the backup storage; null: the cloud does not tell.</param>
+/// <param name="StoredBytes">In the backup storage; of a mirrored image what differs from the point before; null: the
+/// cloud does not tell.</param>
 public sealed record VolumeBackup(string Volume, string VolumeId, string Id, string? Parent, int SizeGiB,
     string Service, string Record, long? StoredBytes);
 
@@ -54,9 +56,9 @@ public enum BackupPhase
     Asked = 1,
     /// <summary>Servers are brought to rest and snapshots made: cut short here, nothing of it can be used.</summary>
     Cutting = 2,
-    /// <summary>The snapshots are of one moment, and are being backed up.</summary>
+    /// <summary>The snapshots are of one moment, and are being backed up, or mirrored.</summary>
     Copying = 3,
-    /// <summary>The backups are made, and the other site is being told of them.</summary>
+    /// <summary>The backups are made, and the other site is being told of them; or looks whether it has them.</summary>
     Carrying = 4,
     /// <summary>Both clouds know it.</summary>
     Whole = 5,

@@ -76,7 +76,7 @@ internal sealed partial class BackupMover
         try
         {
             var ids = volumes.ToDictionary(v => v.Key, v => v.Value.Id, StringComparer.Ordinal);
-            snapshots = new(await AskAsync(Driver().SnapshotAsync(PrefixOf(point), ids, ct)), StringComparer.Ordinal);
+            snapshots = new(await SnapshotAsync(group, point, ids, ct), StringComparer.Ordinal);
         }
         finally
         {

@@ -3,6 +3,7 @@ using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Groups;
+using Lifeboat.Sites;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Backups;
@@ -20,10 +21,10 @@ internal sealed partial class BackupMover
         try
         {
             if (points.Find(theirs.Point.Id) is { Phase: BackupPhase.Whole }) return;
-            await RequireReadyAsync(ct);
+            await RequireReadyAsync(definition, ct);
             var point = theirs with { Phase = BackupPhase.Carrying, Pins = [] };
             points.Save(point);
-            foreach (var backup in point.Backups) await AskAsync(Driver().ImportAsync(backup, ct));
+            foreach (var backup in point.Backups) await TakeInAsync(definition, backup, ct);
             points.Save(point with { Phase = BackupPhase.Whole, Reason = ReasonCode.None, Detail = null });
             LogReceived(point.Point.Id, group, point.Backups.Count);
         }
@@ -60,21 +61,31 @@ internal sealed partial class BackupMover
         var made = new List<SiteVolume>();
         foreach (var backup in from.Backups)
         {
-            var volume = definition.Volumes.FirstOrDefault(v => v.Name == backup.Volume);
-            var disk = volume is null ? null
-                : definition.Members.Select(m => m.CloudDiskOf(volume)).FirstOrDefault(d => d is not null);
-            if (disk is null)
-                throw new ProblemException(ReasonCode.VolumeUnknown, $"{backup.Volume} is not in group {group}");
-            var name = copies ? $"lifeboat/{group}/{tag}/{disk.Disk}" : disk.Name ?? disk.Disk;
-            var mark = new RestoredMark(group, backup.Volume, copies ? null : definition.Epoch.Value, tag, false);
-            made.Add(await AskAsync(Driver().RestoreAsync(new RestoreRequest(backup, disk, name, mark), ct)));
+            var request = RequestOf(definition, backup, tag, copies);
+            made.Add(await AskAsync(definition.MovedByMirror ? Mirror().CloneAsync(request, ct)
+                : Driver().RestoreAsync(request, ct)));
             report((double)made.Count / from.Backups.Count);
         }
         return made;
     }
 
-    public Task RemoveRestoredAsync(string tag, CancellationToken ct) =>
-        AskAsync(Driver().RemoveRestoredAsync(tag, ct));
+    private static RestoreRequest RequestOf(GroupDefinition group, VolumeBackup backup, string tag, bool copies)
+    {
+        var volume = group.Volumes.FirstOrDefault(v => v.Name == backup.Volume);
+        var disk = volume is null ? null
+            : group.Members.Select(m => m.CloudDiskOf(volume)).FirstOrDefault(d => d is not null);
+        if (disk is null)
+            throw new ProblemException(ReasonCode.VolumeUnknown, $"{backup.Volume} is not in group {group.Name}");
+        var name = copies ? $"lifeboat/{group.Name}/{tag}/{disk.Disk}" : disk.Name ?? disk.Disk;
+        return new RestoreRequest(backup, disk, name,
+            new RestoredMark(group.Name, backup.Volume, copies ? null : group.Epoch.Value, tag, false));
+    }
+
+    public async Task RemoveRestoredAsync(string tag, CancellationToken ct)
+    {
+        await AskAsync(Driver().RemoveRestoredAsync(tag, ct));
+        if (site is IMirrorsVolumes mirror) await AskAsync(mirror.RemoveClonesAsync(tag, ct));
+    }
 
     /// <summary>What a run restored and is still there.</summary>
     public async Task<IReadOnlyList<SiteVolume>> RestoredAsync(string tag, CancellationToken ct) =>
@@ -86,7 +97,7 @@ internal sealed partial class BackupMover
             throw new ProblemException(ReasonCode.StaleEpoch, $"group {group.Name} is in epoch {group.Epoch}, site "
                 + $"{group.PrimarySite} is primary; {peer} tells of a point of epoch {theirs.Point.Epoch}");
         var faults = new List<string>();
-        if (!group.MovedByBackups) faults.Add("the group is not moved by backups");
+        if (!group.MovedByCloud) faults.Add("the group is moved by an agent");
         if (theirs.Group != group.Name || theirs.Site != peer) faults.Add($"the point is of {theirs.Group}");
         if (theirs.Backups.Count == 0) faults.Add("backups is empty");
         faults.AddRange(theirs.Backups.Where(b => group.Volumes.All(v => v.Name != b.Volume))

@@ -30,7 +30,7 @@ internal sealed partial class BackupMover
             return;
         }
         var definition = record.Definition;
-        var isSource = definition.MovedByBackups && definition.PrimarySite == here
+        var isSource = definition.MovedByCloud && definition.PrimarySite == here
             && specs.Source(group) is { Active: true };
         if (isSource) AskIfDue(definition);
         foreach (var point in points.Of(group).Where(p => p.Site == here && IsUnderWay(p)))
@@ -105,12 +105,12 @@ internal sealed partial class BackupMover
             if (point.Backups.Any(b => b.Volume == name)) continue;
             if (!volumes.TryGetValue(name, out var volume))
                 throw new ProblemException(ReasonCode.VolumeUnknown, $"{name} is not in group {group.Name} any more");
-            var parent = BackupChains.Parent(points.Of(group.Name), here, volume.Id);
-            var backup = await AskAsync(Driver().BackUpAsync(
-                new BackUpRequest(PrefixOf(point) + name, name, volume.Id, snapshot, parent), ct));
+            var backup = group.MovedByMirror ? await CarryAsync(point, name, volume.Id, snapshot, ct)
+                : await AskAsync(Driver().BackUpAsync(new BackUpRequest(PrefixOf(point) + name, name, volume.Id,
+                    snapshot, BackupChains.Parent(points.Of(group.Name), here, volume.Id)), ct));
             points.Save(point = point with { Backups = [.. point.Backups, backup], Reason = ReasonCode.None });
         }
-        await AskAsync(Driver().RemoveSnapshotsAsync(PrefixOf(point), ct));
+        if (!group.MovedByMirror) await AskAsync(Driver().RemoveSnapshotsAsync(PrefixOf(point), ct));
         point = point with { Phase = BackupPhase.Carrying, Snapshots = new Dictionary<string, string>() };
         points.Save(point);
         return point;
@@ -134,8 +134,8 @@ internal sealed partial class BackupMover
             // Its records may have been imported there before it failed here.
             if (failed.Backups.Count > 0 && other is not null && peers.Knows(other))
                 await DropThereAsync(other, failed, ct);
-            await AskAsync(Driver().RemoveBackupsAsync(PrefixOf(failed), [], ct));
-            await AskAsync(Driver().RemoveSnapshotsAsync(PrefixOf(failed), ct));
+            await RemoveStoredAsync(failed with { Backups = [] }, ct);
+            if (!IsMirrored(failed)) await AskAsync(Driver().RemoveSnapshotsAsync(PrefixOf(failed), ct));
             points.Save(failed with { Cleaned = true, Backups = [], Snapshots = new Dictionary<string, string>() });
         }
         catch (ProblemException e)
@@ -217,7 +217,7 @@ internal sealed partial class BackupMover
 
     private async Task RemoveHereAsync(BackupPoint point, CancellationToken ct)
     {
-        await AskAsync(Driver().RemoveBackupsAsync(PrefixOf(point), [.. point.Backups.Select(b => b.Id)], ct));
+        await RemoveStoredAsync(point, ct);
         points.Remove(point.Point.Id);
         LogRemoved(point.Point.Id, point.Group);
     }
@@ -227,9 +227,10 @@ internal sealed partial class BackupMover
     {
         await AskAgainAsync(group, async () =>
         {
+            if (groups.Find(group)?.Definition is { MovedByMirror: true } mirrored) await LetGoAsync(mirrored, ct);
             foreach (var point in points.Of(group).Reverse())
             {
-                await AskAsync(Driver().RemoveSnapshotsAsync(PrefixOf(point), ct));
+                if (!IsMirrored(point)) await AskAsync(Driver().RemoveSnapshotsAsync(PrefixOf(point), ct));
                 await RemoveHereAsync(point, ct);
             }
         }, ct);

@@ -19,7 +19,8 @@ using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Backups;
 
-// Moves volume-only groups: their points are backups that the clouds make and read, and no agent has anything of them.
+// Moves volume-only groups: their points are backups that the clouds make and read, or snapshots that their storages
+// mirror (BackupMover.Mirroring), and no agent has anything of them.
 //
 //   ASKED ─► CUTTING: servers at rest, snapshots, servers go on ─► COPYING: one backup after the other
 //              │ cut short, not at rest, no snapshot                │ failed, quota
@@ -35,20 +36,20 @@ internal sealed partial class BackupMover(string here, ISite site, GroupStore gr
 {
     private readonly ConcurrentDictionary<string, SemaphoreSlim> _importing = new(StringComparer.Ordinal);
 
-    public bool Moves(string group) => groups.Find(group) is { } record && record.Definition.MovedByBackups;
+    public bool Moves(string group) => groups.Find(group) is { } record && record.Definition.MovedByCloud;
 
     /// <exception cref="ProblemException">NotAllowed: the site cannot back volumes up, or not as it is set up.
     /// </exception>
-    public async Task RequireReadyAsync(CancellationToken ct)
+    public async Task RequireReadyAsync(GroupDefinition group, CancellationToken ct)
     {
-        var gaps = await AskAsync(Driver().BackupGapsAsync(ct));
+        var gaps = await AskAsync(group.MovedByMirror ? Mirror().MirrorGapsAsync(ct) : Driver().BackupGapsAsync(ct));
         if (gaps.Count > 0)
             throw new ProblemException(ReasonCode.NotAllowed, $"site {here}: {gaps[0]}", null, gaps);
     }
 
     /// <summary>Those that can be restored, oldest first.</summary>
     public IReadOnlyList<RecoveryPoint> Points(string group) =>
-        [.. points.Of(group).Where(p => p.Phase is BackupPhase.Whole).Select(Shown)];
+        [.. points.Of(group).Where(p => p.Phase is BackupPhase.Whole && IsHere(p)).Select(Shown)];
 
     /// <exception cref="ProblemException">PointUnknown.</exception>
     public void Pin(string group, PinRequest request)
@@ -97,7 +98,8 @@ internal sealed partial class BackupMover(string here, ISite site, GroupStore gr
             Attaches = all.Count,
             LastSealed = last is null ? null : Shown(last),
             Suspension = definition.Suspension is { } s && s.Holds(now) ? s : null,
-            Moments = new MomentsStatus(definition.Policy.SourcePeriod, last?.Point.CutAt, 0, under?.Point.CutAt,
+            Moments = new MomentsStatus(definition.Policy.SourcePeriod, last?.Point.CutAt,
+                last?.Backups.Sum(b => b.StoredBytes) ?? 0, under?.Point.CutAt,
                 NextAt(definition, all), all.Count(p => p.Phase is BackupPhase.Failed), failed?.Detail),
             Volumes = [.. definition.Volumes.Select(v => new VolumeStatus(v.Name, true, null, v.SizeBytes))],
         };

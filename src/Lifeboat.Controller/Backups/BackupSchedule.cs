@@ -33,9 +33,9 @@ internal sealed partial class BackupSchedule(BackupMover mover, GroupStore group
 
     private List<string> Due()
     {
-        var moved = groups.Now().Values.Where(r => !r.Removed && r.Definition.MovedByBackups)
+        var moved = groups.Now().Values.Where(r => !r.Removed && r.Definition.MovedByCloud)
             .Select(r => r.Definition.Name).ToList();
-        var left = groups.Now().Values.Any(r => r.Removed && r.Definition.MovedByBackups) ? points.Groups() : [];
+        var left = groups.Now().Values.Any(r => r.Removed && r.Definition.MovedByCloud) ? points.Groups() : [];
         return
         [
             .. moved.Union(left, StringComparer.Ordinal).Where(g => leases.TryHold(LeaseName.Group(g))

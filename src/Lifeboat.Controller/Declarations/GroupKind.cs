@@ -37,7 +37,7 @@ internal sealed class GroupKind(GroupStore groups, GroupPlanner planner) : IDecl
     public IEnumerable<ExportedDocument> Export(DeclarationWork work) =>
         from record in groups.All()
         let of = record.Definition
-        where !record.Removed && !of.MovedByBackups && of.PrimarySite == work.Site && work.Caller.Sees(of.Tenant)
+        where !record.Removed && !of.MovedByCloud && of.PrimarySite == work.Site && work.Caller.Sees(of.Tenant)
         select Document(of);
 
     public static string ShortName(string full) => full[(full.IndexOf('_', StringComparison.Ordinal) + 1)..];

@@ -33,7 +33,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
             var (group, plan) = (declared.GetValueOrDefault(name), plans.GetValueOrDefault(name));
             if (there.TryGetValue(name, out var now))
             {
-                if (now.MovedByBackups)
+                if (now.MovedByCloud)
                     (group?.Fields ?? plan!.Fields).Fault("", $"group {name} is of volumes only, and not declared in "
                         + "files", ReasonCode.WrongState);
                 else if (edits.IsOwn(now)) Edit(making, now, group, plan);
@@ -67,7 +67,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
     private void Prune(DeclarationWork work, Dictionary<string, GroupDefinition> there, ICollection<string> declared)
     {
         foreach (var group in there.Values.Where(g => work.Caller.Sees(g.Tenant) && work.Prunes("Group", g.Tenant)
-            && !g.MovedByBackups && g.PrimarySite == work.Site && !declared.Contains(g.Name)).ToList())
+            && !g.MovedByCloud && g.PrimarySite == work.Site && !declared.Contains(g.Name)).ToList())
         {
             if (!work.MayDeleteGroups)
                 work.FaultOfFiles($"group {group.Name} is not in the files; to delete it with its replica and all its "
@@ -328,7 +328,7 @@ internal sealed class GroupPlanner(GroupStore groups, PolicyStore policies, Peer
             .ToDictionary(i => i.Name, i => i.Tenant, StringComparer.Ordinal);
         private readonly Dictionary<string, DeclaredGroup> _taken = new(StringComparer.Ordinal);
         private readonly Dictionary<string, GroupDefinition> _groupOf = there.Values
-            .Where(g => !g.MovedByBackups && !work.GoneGroups.Contains(g.Name))
+            .Where(g => !g.MovedByCloud && !work.GoneGroups.Contains(g.Name))
             .SelectMany(g => g.Members.Select(m => (m.Instance, g)))
             .DistinctBy(m => m.Instance).ToDictionary(m => m.Instance, m => m.g, StringComparer.Ordinal);
 

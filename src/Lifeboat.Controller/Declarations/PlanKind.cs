@@ -61,7 +61,7 @@ internal sealed class PlanKind(GroupStore groups) : IDeclaredKind
         from record in groups.All()
         let of = record.Definition
         where !record.Removed && of.PrimarySite == work.Site && work.Caller.Sees(of.Tenant)
-            && !of.MovedByBackups
+            && !of.MovedByCloud
             && (of.Checks.Count > 0 || of.Dns is not null || of.Members.Any(m => m.BootOrder != 0))
         select new ExportedDocument(Kind,
         [

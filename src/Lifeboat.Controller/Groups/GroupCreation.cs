@@ -28,8 +28,9 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
 {
     public async Task<GroupDefinition> CreateAsync(CreateGroupRequest request, CancellationToken ct)
     {
-        request = AsVolumes(request);
-        var (found, volumes) = await CheckAsync(request, ct);
+        var volumes = VolumeMembers.IsAsked(request) ? await VolumesAsync(ct) : null;
+        request = AsVolumes(request, volumes);
+        var found = await CheckAsync(request, volumes, ct);
         var bytes = request.Members.Sum(m => m.Kind is MemberKind.VolumeOnly
             ? VolumeMembers.Define(request.Name, m.Volumes!, volumes!).Volumes.Sum(v => v.SizeBytes)
             : Replicated(m, found[m.Instance]).Sum(d => d.SizeBytes));
@@ -38,8 +39,15 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
     }
 
     // What the members are decides on what moves them.
-    private static CreateGroupRequest AsVolumes(CreateGroupRequest request) => !VolumeMembers.IsAsked(request) ? request
-        : request with { Policy = (request.Policy ?? Policy.Default) with { Source = ChangeSource.Backup } };
+    private static CreateGroupRequest AsVolumes(CreateGroupRequest request, IReadOnlyList<SiteVolume>? volumes)
+    {
+        if (volumes is null) return request;
+        var policy = request.Policy ?? Policy.Default;
+        return VolumeMembers.Expanded(request, volumes) with
+        {
+            Policy = policy.IsMovedByCloud ? policy : policy with { Source = ChangeSource.Backup },
+        };
+    }
 
     private async Task<GroupDefinition> CreateAsync(CreateGroupRequest request,
         Dictionary<string, SiteInstance> found, IReadOnlyList<SiteVolume>? volumes, CancellationToken ct)
@@ -84,20 +92,36 @@ internal sealed class GroupCreation(LocalSide here, PeerDirectory peers, GroupSt
         }
     }
 
-    private async Task<(Dictionary<string, SiteInstance> Found, IReadOnlyList<SiteVolume>? Volumes)> CheckAsync(
-        CreateGroupRequest request, CancellationToken ct)
+    private async Task<Dictionary<string, SiteInstance>> CheckAsync(CreateGroupRequest request,
+        IReadOnlyList<SiteVolume>? volumes, CancellationToken ct)
     {
-        var volumes = VolumeMembers.IsAsked(request) ? await VolumesAsync(ct) : null;
+        var unmirrored = volumes is null ? null : await UnmirroredAsync(request, volumes, ct);
         var faults = new GroupFaults(request, here.Name, peers.Knows,
             g => groups.Find(g) is { Removed: false } record ? record.Definition : null, groups.WithMember,
-            p => policies.Find(p)?.Policy, groups.All, volumes);
+            p => policies.Find(p)?.Policy, groups.All, volumes, unmirrored);
         var found = new Dictionary<string, SiteInstance>();
         foreach (var member in volumes is null ? request.Members ?? [] : [])
         {
             if (await instances.FindAsync(member.Instance, ct) is { } instance) found[member.Instance] = instance;
         }
         faults.ThrowIfAny(found);
-        return (found, volumes);
+        return found;
+    }
+
+    // Asked only where there is somebody to ask: a site that mirrors nothing says so when the group begins.
+    private async Task<IReadOnlyDictionary<string, string>?> UnmirroredAsync(CreateGroupRequest request,
+        IReadOnlyList<SiteVolume> volumes, CancellationToken ct)
+    {
+        if (request.Policy?.Source is not ChangeSource.PoolMirror) return null;
+        if (here.Ability<IMirrorsVolumes>() is not { } mirror)
+            throw new ProblemException(ReasonCode.NotAllowed, $"the driver of site {here.Name} knows no storage that "
+                + "mirrors volumes", "Such groups are of clouds.");
+        if (await SiteProblem.AskAsync(mirror.MirrorGapsAsync(ct)) is { Count: > 0 } gaps)
+            throw new ProblemException(ReasonCode.NotAllowed, $"site {here.Name}: {gaps[0]}", null, gaps);
+        var named = request.Members.SelectMany(m => m.Volumes ?? []).ToHashSet(StringComparer.Ordinal);
+        return await SiteProblem.AskAsync(mirror.MirrorFaultsAsync(
+            [.. volumes.Where(v => named.Contains(v.Id) || v.Name is not null && named.Contains(v.Name))
+                .Select(v => v.Id)], ct));
     }
 
     private Task<IReadOnlyList<SiteVolume>> VolumesAsync(CancellationToken ct) =>

@@ -20,9 +20,11 @@ internal sealed record GroupFault(ReasonCode Reason, string Place, string Text);
 /// <param name="named">The named policy of that full name.</param>
 /// <param name="all">Every group that this site knows.</param>
 /// <param name="volumes">Of the site, where the group is one of volumes only; null: it is one of instances.</param>
+/// <param name="unmirrored">Why some of them cannot be mirrored, by id, where that is asked for.</param>
 internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<string, bool> knownSite,
     Func<string, GroupDefinition?> group, Func<string, GroupDefinition?> groupOf, Func<string, Policy?> named,
-    Func<IEnumerable<GroupRecord>> all, IReadOnlyList<SiteVolume>? volumes = null)
+    Func<IEnumerable<GroupRecord>> all, IReadOnlyList<SiteVolume>? volumes = null,
+    IReadOnlyDictionary<string, string>? unmirrored = null)
 {
     /// <exception cref="ProblemException">With the fault's own reason when there is one only.</exception>
     public void ThrowIfAny(IReadOnlyDictionary<string, SiteInstance> found)
@@ -41,7 +43,7 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<
     /// <param name="found">The instances that there are, of those that are named.</param>
     public IEnumerable<GroupFault> All(IReadOnlyDictionary<string, SiteInstance> found) =>
         Names().Concat(volumes is null ? Members(found) : VolumeMembers.Faults(request, volumes,
-            all().Where(r => !r.Removed).Select(r => r.Definition))).Concat(Rules());
+            all().Where(r => !r.Removed).Select(r => r.Definition), unmirrored)).Concat(Rules());
 
     private IEnumerable<GroupFault> Names()
     {
@@ -105,8 +107,9 @@ internal sealed class GroupFaults(CreateGroupRequest request, string here, Func<
 
     private IEnumerable<GroupFault> Rules()
     {
-        if (volumes is null && request.Policy?.Source is ChangeSource.Backup)
-            yield return Wrong("policy", "policy.source: backups move groups of volumes only, not of instances");
+        if (volumes is null && request.Policy?.IsMovedByCloud is true)
+            yield return Wrong("policy", "policy.source: backups and a pool's mirror move groups of volumes only, not "
+                + "of instances");
         foreach (var problem in request.Policy?.Problems() ?? []) yield return Wrong("policy", problem);
         foreach (var field in (request.Overrides ?? []).Except(PolicyFields.Names))
             yield return Wrong("overrides", $"overrides: a policy has no field '{field}'");

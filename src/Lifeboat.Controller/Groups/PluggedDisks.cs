@@ -34,7 +34,7 @@ internal sealed partial class PluggedDisks(string here, ISite site, GroupStore g
         if (_looked is { } last && time.GetElapsedTime(last) < Every) return;
         _looked = time.GetTimestamp();
         var all = groups.All().Where(r => !r.Removed && r.Definition.PrimarySite == here
-            && !r.Definition.MovedByBackups).Select(r => r.Definition);
+            && !r.Definition.MovedByCloud).Select(r => r.Definition);
         foreach (var group in all) await LookAsync(group, ct);
     }
 

@@ -37,7 +37,7 @@ internal sealed class PointCatalog(LocalSide here, SpecStore specs, PeerDirector
         var definition = here.Require(group);
         var primary = definition.PrimarySite;
         var checkpoint = new CheckpointRequest(request.Quiesce, CleanShutdown: false, request.Label,
-            definition.MovedByBackups ? BackupLimit : SealLimit);
+            definition.MovedByCloud ? BackupLimit : SealLimit);
         if (request.Label is { Length: > 200 })
             throw new ProblemException(ReasonCode.InvalidRequest, "label has at most 200 characters");
         return primary == here.Name

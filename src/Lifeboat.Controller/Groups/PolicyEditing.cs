@@ -19,8 +19,9 @@ internal sealed class PolicyEditing(GroupEdits edits, PolicyStore policies)
         var faults = new List<string>();
         var (start, follows) = Following(now, change, faults);
         var (policy, problems) = change.Applied(start);
-        if (policy.Source is ChangeSource.Backup != now.MovedByBackups)
-            faults.Add("policy.source: what moves a group does not change; backups move groups of volumes only");
+        if (policy.Source != now.Policy.Source && (policy.IsMovedByCloud || now.MovedByCloud))
+            faults.Add("policy.source: what moves a group does not change; backups and a pool's mirror move groups of "
+                + "volumes only");
         faults.AddRange([.. problems, .. QuiesceProblems(now, policy)]);
         if (faults.Count > 0)
             throw new ProblemException(ReasonCode.InvalidRequest, $"the policy of group {group} would have faults",
@@ -63,7 +64,7 @@ internal sealed class PolicyEditing(GroupEdits edits, PolicyStore policies)
 
     // Servers that have the volumes of a volume-only group come and go.
     private static IEnumerable<string> QuiesceProblems(GroupDefinition group, Policy policy) => QuiesceProblems(
-        group.MovedByBackups ? [.. policy.Quiesce.All.Select(r => r.Instance)]
+        group.MovedByCloud ? [.. policy.Quiesce.All.Select(r => r.Instance)]
             : [.. group.Members.Select(m => m.Instance)], policy);
 
     // What the agent would refuse is told here, with everything else.

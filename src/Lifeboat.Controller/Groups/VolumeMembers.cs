@@ -13,16 +13,34 @@ namespace Lifeboat.Controller.Groups;
 /// </summary>
 internal static class VolumeMembers
 {
+    private const string OfType = "type:";
+
     public static bool IsAsked(CreateGroupRequest request) =>
         (request.Members ?? []).Any(m => m.Kind is MemberKind.VolumeOnly);
+
+    /// <summary>The request with all volumes of a type in place of `type:TYPE`; a type that has none stays.</summary>
+    public static CreateGroupRequest Expanded(CreateGroupRequest request, IReadOnlyList<SiteVolume> all) =>
+        request with { Members = [.. request.Members.Select(m => m with { Volumes = [.. Expanded(m.Volumes, all)] })] };
+
+    private static IEnumerable<string> Expanded(IReadOnlyList<string>? wanted, IReadOnlyList<SiteVolume> all)
+    {
+        foreach (var text in wanted ?? [])
+        {
+            var of = !text.StartsWith(OfType, StringComparison.Ordinal) ? []
+                : all.Where(v => v.Type == text[OfType.Length..]).Select(v => v.Id).ToList();
+            if (of.Count == 0) yield return text;
+            foreach (var id in of) yield return id;
+        }
+    }
 
     /// <summary>As the member is called: the group's own name, without its tenant's.</summary>
     public static string NameOf(string group) => group[(group.IndexOf('_', StringComparison.Ordinal) + 1)..];
 
     /// <param name="all">The volumes of the site.</param>
     /// <param name="groups">Every group that this site knows.</param>
+    /// <param name="unmirrored">Why some cannot be mirrored, by id; null: they are not to be.</param>
     public static IEnumerable<GroupFault> Faults(CreateGroupRequest request, IReadOnlyList<SiteVolume> all,
-        IEnumerable<GroupDefinition> groups)
+        IEnumerable<GroupDefinition> groups, IReadOnlyDictionary<string, string>? unmirrored = null)
     {
         if (request.Members is not [var member])
         {
@@ -35,13 +53,13 @@ internal static class VolumeMembers
         if (request.Checks is { Count: > 0 }) yield return Wrong("checks", "nothing runs that checks could ask");
         if (request.Dns is not null) yield return Wrong("dns", "names lead to instances, and this group has none");
         if (request.Application is not null)
-            yield return Wrong("application", "backups share no cuts with other groups");
+            yield return Wrong("application", "groups of volumes share no cuts with other groups");
         if (member.Volumes is not { Count: > 0 } volumes)
         {
             yield return Wrong("members/0/volumes", "volumes is empty; name at least one, or give its id");
             yield break;
         }
-        var known = groups.Where(g => g.MovedByBackups).ToList();
+        var known = groups.Where(g => g.MovedByCloud).ToList();
         var taken = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (index, text) in volumes.Index())
         {
@@ -53,8 +71,12 @@ internal static class VolumeMembers
                 yield return Wrong(place, $"{found.Count} volumes are called '{text}'; name it by its id: "
                     + string.Join(", ", found.Select(v => v.Id)));
             else
+            {
                 foreach (var problem in Problems(found[0], taken, known))
                     yield return new(problem.Reason, place, $"volume '{text}' {problem.Text}");
+                if (unmirrored?.GetValueOrDefault(found[0].Id) is { } why)
+                    yield return Wrong(place, $"volume '{text}' {why}");
+            }
         }
     }
 

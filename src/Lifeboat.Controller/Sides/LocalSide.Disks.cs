@@ -48,7 +48,7 @@ internal sealed partial class LocalSide
     // Its replica is opened anew for it, which instances that run from a view of it would not survive.
     private async Task MakeRoomAsync(GroupDefinition group, CancellationToken ct)
     {
-        if (group.MovedByBackups || group.RecoverySite != name
+        if (group.MovedByCloud || group.RecoverySite != name
             || specs.Replica(group.Name) is not { Active: true } replica
             || replica.Spec.PrimarySite != group.PrimarySite) return;
         var known = replica.Spec.Volumes.Select(v => v.Index).ToHashSet();

@@ -16,7 +16,7 @@ internal sealed partial class LocalSide
     {
         using var alone = await locks.EnterAsync(group, ct);
         var definition = RequireRecoverySite(group);
-        var held = request.Seeded && !definition.MovedByBackups && !IsAccepted(definition)
+        var held = request.Seeded && !definition.MovedByCloud && !IsAccepted(definition)
             && await HoldAsync(definition, request, ct);
         await AcceptAsync(definition, request.Seeded, held, ct);
     }
@@ -28,9 +28,9 @@ internal sealed partial class LocalSide
     private async Task AcceptAsync(GroupDefinition definition, bool seeded, bool held, CancellationToken ct)
     {
         var group = definition.Name;
-        if (definition.MovedByBackups)
+        if (definition.MovedByCloud)
         {
-            await mover.RequireReadyAsync(ct);
+            await mover.RequireReadyAsync(definition, ct);
             if (!IsAccepted(definition))
                 specs.SaveReplica(new(MovedSpecOf(definition), definition.Epoch, Active: true));
             return;
@@ -94,7 +94,7 @@ internal sealed partial class LocalSide
             || replica.Spec.Retention.Equals(group.Policy.Retention)) return;
         var spec = replica.Spec with { Retention = group.Policy.Retention };
         specs.SaveReplica(replica with { Spec = spec });
-        if (group.MovedByBackups) return;
+        if (group.MovedByCloud) return;
         await agent.PutReplicaAsync(spec, ct);
     }
 
@@ -109,8 +109,8 @@ internal sealed partial class LocalSide
     public async Task ScrubAsync(string group, CancellationToken ct)
     {
         var definition = Require(group);
-        if (definition.MovedByBackups)
-            throw new ProblemException(ReasonCode.WrongState, $"group {group} is moved by backups: Lifeboat has no "
+        if (definition.MovedByCloud)
+            throw new ProblemException(ReasonCode.WrongState, $"group {group} is moved by its cloud: Lifeboat has no "
                 + "replica of it to read through", "A drill restores a point.");
         if (specs.Replica(group) is not { Active: true })
         {
@@ -180,7 +180,7 @@ internal sealed partial class LocalSide
 
     public Task<ViewInfo> OpenViewAsync(string group, ViewRequest request, CancellationToken ct) =>
         mover.Moves(group) ? throw new ProblemException(ReasonCode.WrongState,
-                $"a point of group {group} is backups of its cloud and cannot be opened", "A drill restores it.")
+                $"a point of group {group} is its cloud's and cannot be opened", "A drill restores it.")
             : agent.OpenViewAsync(group, request, ct);
 
     public Task CloseViewAsync(string group, string view, CancellationToken ct) =>

@@ -19,9 +19,10 @@ internal sealed partial class LocalSide
             throw new ProblemException(ReasonCode.PrimaryMoved,
                 $"site {definition.PrimarySite} is primary for group {group}, not {name}");
         }
-        if (definition.MovedByBackups)
+        if (definition.MovedByCloud)
         {
-            await mover.RequireReadyAsync(ct);
+            await mover.RequireReadyAsync(definition, ct);
+            if (definition.MovedByMirror) await mover.BeginMirrorAsync(definition, ct);
             specs.SaveSource(MovedSpec(definition), active: true);
         }
         else
@@ -47,7 +48,7 @@ internal sealed partial class LocalSide
         groups.Save(new GroupRecord(next, Removed: false));
         var spec = source.Spec with { Suspension = suspension };
         specs.SaveSource(spec, active: true);
-        if (!next.MovedByBackups) await agents.Of(spec.Host).PutSourceAsync(spec, ct);
+        if (!next.MovedByCloud) await agents.Of(spec.Host).PutSourceAsync(spec, ct);
         return next;
     }
 
@@ -55,7 +56,9 @@ internal sealed partial class LocalSide
     {
         using var alone = await locks.EnterAsync(group, ct);
         var definition = Require(group);
-        if (!definition.MovedByBackups) await UninstallAsync(definition, ct);
+        if (!definition.MovedByCloud) await UninstallAsync(definition, ct);
+        // The other side's can be mirrored to here then. Whoever only ceases to be a source keeps its copy there.
+        else if (definition.MovedByMirror && definition.PrimarySite != name) await mover.LetGoAsync(definition, ct);
         specs.RemoveSource(group);
     }
 

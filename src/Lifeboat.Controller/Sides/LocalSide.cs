@@ -97,7 +97,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
 
     private async Task EndAsync(GroupDefinition removed, CancellationToken ct)
     {
-        if (removed.MovedByBackups)
+        if (removed.MovedByCloud)
         {
             // Its backups go by and by, see BackupMover.
             specs.RemoveSource(removed.Name);
@@ -132,7 +132,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
             // The change maps stay: should the move be rolled back, only what changed has to be sent.
             if (source.Active) LogFenced(group.Name, group.PrimarySite, group.Epoch);
             specs.SaveSource(source.Spec, active: false);
-            if (group.MovedByBackups) return;
+            if (group.MovedByCloud) return;
             await agents.Of(source.Spec.Host).DeleteSourceAsync(group.Name, uninstall: false, ct);
         }
         else if (source.Spec.RecoverySite == group.RecoverySite
@@ -146,7 +146,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
                 Moves = group.SourceMoves,
             };
             specs.SaveSource(spec, active: true);
-            if (group.MovedByBackups) return;
+            if (group.MovedByCloud) return;
             await agents.Of(spec.Host).PutSourceAsync(spec, ct);
         }
     }
@@ -155,7 +155,7 @@ internal sealed partial class LocalSide(string name, ISite site, AgentClient age
     // another spec would make the agent open the replica anew, under the instances that run from its views.
     private async Task RaiseEpochAsync(GroupDefinition group, CancellationToken ct)
     {
-        if (group.MovedByBackups) return;
+        if (group.MovedByCloud) return;
         try
         {
             await agent.RaiseEpochAsync(group.Name, new EpochRequest(group.Epoch, group.SourceMoves), ct);

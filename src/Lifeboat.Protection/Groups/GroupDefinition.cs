@@ -58,9 +58,12 @@ public sealed record GroupDefinition
     /// <summary>Set by an unplanned failover, cleared by the next move; null: both sides have one history.</summary>
     public GroupFork? Fork { get; init; }
 
-    /// <summary>Its mover is the cloud's backup: no agent has anything of it.</summary>
+    /// <summary>Its mover is the cloud's backup, or its storage: no agent has anything of it.</summary>
     [JsonIgnore]
-    public bool MovedByBackups => Policy.Source is ChangeSource.Backup;
+    public bool MovedByCloud => Policy.IsMovedByCloud;
+    /// <summary>Of those the ones that the storage mirrors.</summary>
+    [JsonIgnore]
+    public bool MovedByMirror => Policy.Source is ChangeSource.PoolMirror;
 
     /// <summary>The site of the two that the other one is.</summary>
     public string Other(string site) => site == PrimarySite ? RecoverySite : PrimarySite;

@@ -47,8 +47,8 @@ internal static class GroupDefinitionRules
         if (group.Members.Count == 0) yield return "members is empty";
         if (group.Members.DistinctBy(m => m.Instance).Count() != group.Members.Count)
             yield return "members: an instance twice";
-        if (group.MovedByBackups != group.Members.Any(m => m.Kind is MemberKind.VolumeOnly))
-            yield return "policy.source is backup where the members are volumes only, and nowhere else";
+        if (group.MovedByCloud != group.Members.Any(m => m.Kind is MemberKind.VolumeOnly))
+            yield return "policy.source is backup or pool-mirror where the members are volumes only, and nowhere else";
         if (group.Members.Any(m => m.Kind is MemberKind.VolumeOnly) && group.Members.Count > 1)
             yield return "members: a volume-only group has one, which is its volumes";
         foreach (var member in group.Members)

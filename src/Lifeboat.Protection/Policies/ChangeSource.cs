@@ -12,4 +12,7 @@ public enum ChangeSource
     SnapshotDiff = 3,
     /// <summary>Not at all: the cloud backs the volumes of a volume-only group up, and carries what changed.</summary>
     Backup = 4,
+    /// <summary>Not at all: the storage that the volumes of a volume-only group are in mirrors them itself (Ceph's
+    /// rbd-mirror).</summary>
+    PoolMirror = 5,
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json.Serialization;
 using Lifeboat.Protection.Links;
 
 namespace Lifeboat.Protection.Policies;
@@ -8,6 +9,8 @@ public sealed record Policy
 {
     public static readonly Policy Default = new();
     private static readonly TimeSpan BackupPeriodLeast = TimeSpan.FromMinutes(1);
+    // A point takes its volumes' writers a moment, and the storage some seconds.
+    private static readonly TimeSpan MirrorPeriodLeast = TimeSpan.FromSeconds(15);
 
     public TimeSpan RpoTarget { get; init; } = TimeSpan.FromSeconds(15);
     public TimeSpan RtoTarget { get; init; } = TimeSpan.FromMinutes(15);
@@ -15,6 +18,9 @@ public sealed record Policy
     public TimeSpan CheckpointInterval { get; init; } = TimeSpan.FromSeconds(2);
     /// <summary>How the source learns what changed.</summary>
     public ChangeSource Source { get; init; } = ChangeSource.Continuous;
+    /// <summary>A cloud or its storage moves the data, and no agent: only groups of volumes can be so.</summary>
+    [JsonIgnore]
+    public bool IsMovedByCloud => Source is ChangeSource.Backup or ChangeSource.PoolMirror;
     /// <summary>From one moment to the next where writes are not captured: what was written since may be lost.
     /// </summary>
     public TimeSpan SourcePeriod { get; init; } = TimeSpan.FromMinutes(1);
@@ -112,8 +118,12 @@ public sealed record Policy
             yield return $"policy.sourcePeriod is {SourcePeriod}; the least of a group that is moved by backups is "
                 + $"{BackupPeriodLeast}";
         if (!Enum.IsDefined(SourceTrigger)) yield return $"policy.sourceTrigger {(int)SourceTrigger} is not known";
-        if (SourceTrigger != MomentTrigger.Periodic && Source is not (ChangeSource.Bitmap or ChangeSource.SnapshotDiff))
+        if (SourceTrigger != MomentTrigger.Periodic && Source is not (ChangeSource.Bitmap or
+            ChangeSource.SnapshotDiff))
             yield return "policy.sourceTrigger is for groups that are read in moments: source bitmap or snapshot-diff";
+        if (Source == ChangeSource.PoolMirror && SourcePeriod < MirrorPeriodLeast)
+            yield return $"policy.sourcePeriod is {SourcePeriod}; the least of a group that a pool's mirror moves is "
+                + $"{MirrorPeriodLeast}";
         if (Source == ChangeSource.Continuous) yield break;
         if (PromisedRpo() is not null && RpoTarget < SourcePeriod)
             yield return $"policy.rpoTarget is {RpoTarget}, shorter than policy.sourcePeriod of {SourcePeriod}: "

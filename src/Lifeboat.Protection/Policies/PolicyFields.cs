@@ -45,9 +45,9 @@ public static class PolicyFields
     /// <param name="fields">Names that are not known (to this version) are passed over.</param>
     public static Policy Taken(Policy named, Policy group, IEnumerable<string> fields)
     {
-        // What moves a group is of its nature: whoever follows neither becomes one that backups move, nor ceases to be.
-        var isMoved = group.Source is ChangeSource.Backup;
-        var source = named.Source is ChangeSource.Backup == isMoved ? named.Source : group.Source;
+        // What moves a group is of its nature: whoever follows neither becomes one that its cloud moves, nor ceases
+        // to be, nor is moved in another way.
+        var source = named.IsMovedByCloud || group.IsMovedByCloud ? group.Source : named.Source;
         var taken = named with { Quiesce = group.Quiesce, Source = source };
         foreach (var field in fields.Where(ByName.ContainsKey)) taken = With(taken, field, Of(group, field));
         return taken;

@@ -23,7 +23,8 @@ public static class RecoveryPlan
     /// The recovery site has a replica of this epoch, so that a failback need not begin with reprotect.
     /// </param>
     public static IReadOnlyList<PlannedStep> For(RunKind kind, GroupDefinition group, RunInput input,
-        bool protectedNow) => group.MovedByBackups ? VolumePlan.For(kind, group, input, protectedNow) : kind switch
+        bool protectedNow) => group.MovedByMirror ? MirrorPlan.For(kind, group, input, protectedNow)
+        : group.MovedByCloud ? VolumePlan.For(kind, group, input, protectedNow) : kind switch
     {
         RunKind.TestFailover => [.. Drill(input)],
         RunKind.Failover => [.. Failover(Roles.Of(group), input)],

@@ -27,7 +27,7 @@ internal static class VolumePlan
         RunKind.Resolve => [],
     };
 
-    private static IEnumerable<PlannedStep> Drill(RunInput input)
+    internal static IEnumerable<PlannedStep> Drill(RunInput input)
     {
         yield return new(new PickPoint(input.PointId));
         yield return new(new RestoreVolumes(Copies: true));
@@ -64,7 +64,7 @@ internal static class VolumePlan
         yield return new(new CommitMove(), Barrier: true);
     }
 
-    private static IEnumerable<PlannedStep> Reprotect(Roles before)
+    internal static IEnumerable<PlannedStep> Reprotect(Roles before)
     {
         yield return new(new CheckPeer(before.Primary, before.Recovery));
         yield return new(new RaiseEpoch(before.Again(), before, [before.Recovery, before.Primary]));

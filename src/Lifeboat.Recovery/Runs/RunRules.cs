@@ -116,7 +116,8 @@ public static class RunRules
         && run.Steps.Any(s => BringsUp(s.Name) && s.Done);
 
     /// <summary>After this step the group is where the run runs.</summary>
-    public static bool BringsUp(string step) => step is "start-instances" or "restore-volumes";
+    public static bool BringsUp(string step) => step is "start-instances" or "restore-volumes"
+        or "take-over-volumes";
 
     /// <summary>A step that could not be undone, and without that nothing before it is: the site that a failover leaves
     /// is presumed dead, so there is nobody to give the group back to while its instances may run here. Taken up again

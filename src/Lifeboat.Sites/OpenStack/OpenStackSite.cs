@@ -15,6 +15,7 @@ using Lifeboat.Sites.OpenStack.Filling;
 using Lifeboat.Sites.OpenStack.Guests;
 using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Sites.OpenStack.Mapping;
+using Lifeboat.Sites.OpenStack.Mirrors;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Sites.OpenStack;
@@ -37,6 +38,7 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
     private readonly VolumeSnapshots _snapshots;
     private readonly VolumeBackups _backups;
     private readonly VolumeRestores _restores;
+    private readonly MirroredVolumes? _mirror;
     private readonly NetworkBuilder _networks;
     private readonly ServerBuilder _builder;
     private readonly VolumeBuilder _volumes;
@@ -82,6 +84,10 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _snapshots = new VolumeSnapshots(_cloud, _backupSession, backupLimits, time);
         _backups = new VolumeBackups(_cloud, _backupSession, backupLimits, time, logs.CreateLogger<VolumeBackups>());
         _restores = new VolumeRestores(_cloud, _options.Map, backupLimits, time, logs.CreateLogger<VolumeRestores>());
+        if (_options.Mirror is { } mirror)
+            _mirror = new MirroredVolumes(_cloud, _backupSession, mirror,
+                new MirroredPool(_options.Volumes[mirror.VolumeType].Rbd!, time), _options.VolumeLimit, time,
+                logs.CreateLogger<MirroredVolumes>());
         _bubbles = new Bubbles(_cloud, _networks, time);
         _ways = new BubbleWays(_cloud, _options.DrillExternalNetwork, time);
         _guests = new ServerGuests(_options.Libvirt, time, logs.CreateLogger<ServerGuests>());

@@ -3,6 +3,7 @@ using Lifeboat.Qemu.Libvirt;
 using Lifeboat.Sites.OpenStack.Appliances;
 using Lifeboat.Sites.OpenStack.Filling;
 using Lifeboat.Sites.OpenStack.Mapping;
+using Lifeboat.Sites.OpenStack.Mirrors;
 using Lifeboat.Sites.OpenStack.Standing;
 
 namespace Lifeboat.Sites.OpenStack;
@@ -25,11 +26,14 @@ public sealed record OpenStackSiteOptions
     public string? AdminCloud { get; init; }
     /// <summary>
     /// As whom records of backups are exported and imported: another name in `clouds.yaml`, of an administrator in this
-    /// same project; null: nobody, so that volume-only groups cannot be made. Nothing else is done with it.
+    /// same project, and mirrored images are taken into Cinder; null: nobody, so that volume-only groups cannot be
+    /// made. Nothing else is done with it.
     /// </summary>
     public string? BackupCloud { get; init; }
     /// <summary>From asking for a backup of a volume, or for its restore, until that is whole.</summary>
     public TimeSpan BackupLimit { get; init; } = TimeSpan.FromHours(12);
+    /// <summary>The pool that rbd-mirror carries to the other cloud; null: none.</summary>
+    public MirrorOptions? Mirror { get; init; }
     /// <summary>
     /// Name or id of the external network that ways into drills lead from; null: the only one that there is.
     /// </summary>
@@ -79,6 +83,7 @@ public sealed record OpenStackSiteOptions
         foreach (var problem in Appliances?.Problems() ?? []) yield return $"options.appliances: {problem}";
         if (Appliances is null && Volumes.FirstOrDefault(v => v.Value.Appliance).Key is { } written)
             yield return $"options.volumes.{written} is written by appliances, and options.appliances is missing";
+        foreach (var problem in Mirror?.Problems(Volumes) ?? []) yield return $"options.mirror.{problem}";
         foreach (var problem in Standing?.Problems(Volumes) ?? []) yield return $"options.standing.{problem}";
     }
 }

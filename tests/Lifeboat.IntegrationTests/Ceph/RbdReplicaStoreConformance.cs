@@ -8,6 +8,7 @@ using Lifeboat.Volumes.Qemu;
 using Lifeboat.Volumes.Qemu.Rbd;
 
 namespace Lifeboat.IntegrationTests.Ceph;
+using Lifeboat.Qemu.Ceph;
 
 [Collection(CephTests.Name)]
 public sealed class RbdReplicaStoreConformance(CephFixture ceph) : DaemonStoreConformance, IAsyncDisposable

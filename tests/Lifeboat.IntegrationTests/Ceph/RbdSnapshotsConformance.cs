@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Qemu.Ceph;
 using Lifeboat.Replication.Moments.Snapshots;
 using Lifeboat.Testing.Ceph;
 using Lifeboat.Testing.Oracle;

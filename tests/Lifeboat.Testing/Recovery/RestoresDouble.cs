@@ -24,6 +24,9 @@ public sealed class RestoresDouble(params string[] volumes) : IRestoresVolumes
         return Task.FromResult<IReadOnlyList<SiteVolume>>([.. There]);
     }
 
+    public Task<IReadOnlyList<SiteVolume>> TakeOverAsync(string group, Guid point, string tag, bool lost,
+        CancellationToken ct) => RestoreAsync(group, point, tag, copies: false, _ => { }, ct);
+
     public Task RemoveRestoredAsync(string tag, CancellationToken ct)
     {
         if (!Clings) There.RemoveAll(v => v.Restored!.Tag == tag);

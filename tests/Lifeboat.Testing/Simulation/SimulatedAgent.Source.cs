@@ -73,7 +73,8 @@ public sealed partial class SimulatedAgent
             {
                 Listed = (disk, bytes) => _world.Resyncs.Attached(_host, disk, bytes),
             }),
-        ChangeSource.Backup => throw new InvalidOperationException("no agent moves a group that backups move"),
+        ChangeSource.Backup or ChangeSource.PoolMirror =>
+            throw new InvalidOperationException("no agent moves a group that its cloud moves"),
     };
 
     // The storage is reached over a network.

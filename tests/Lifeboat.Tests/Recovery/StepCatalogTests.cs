@@ -13,10 +13,11 @@ public sealed class StepCatalogTests
     public void Names_of_steps_are_stored_with_runs_and_never_change() => Assert.Equal(
     [
         "accept-replica", "acknowledge-fork", "check-both-sites", "check-peer", "check-restored-gone", "check-traces",
-        "check-volumes", "check-winner", "close-view", "commit", "create-bubble", "cut-clean-point", "delete-bubble",
-        "hold-open", "keep-state", "move-to-native", "open-kept", "open-view", "open-ways", "pick-point",
-        "raise-epoch", "remove-restored", "restore-volumes", "shut-down-instances", "start-instances", "start-source",
-        "stop-copies", "stop-instances", "stop-source", "unpin-point", "update-dns", "verify", "wait-sealed",
+        "check-volumes", "check-winner", "close-view", "commit", "create-bubble", "cut-clean-point", "cut-last-point",
+        "delete-bubble", "hold-open", "keep-state", "move-to-native", "open-kept", "open-view", "open-ways",
+        "pick-point", "raise-epoch", "remove-restored", "restore-volumes", "shut-down-instances", "start-instances",
+        "start-source", "stop-copies", "stop-instances", "stop-source", "take-over-volumes", "unpin-point",
+        "update-dns", "verify", "wait-sealed",
     ], StepCatalog.Shipped().Names.Order(StringComparer.Ordinal));
 
     [Theory]

@@ -91,6 +91,19 @@ public sealed class VolumeStepTests
         string.Join(' ', RecoveryPlan.For(kind, Books, RunInput.None, protectedNow: true)
             .Select(p => StepCatalog.NameOf(p.Step))));
 
+    [Theory]
+    [InlineData(RunKind.TestFailover, "pick-point restore-volumes check-volumes remove-restored unpin-point "
+        + "check-restored-gone")]
+    [InlineData(RunKind.Failover, "pick-point raise-epoch take-over-volumes check-volumes unpin-point commit")]
+    [InlineData(RunKind.PlannedFailover, "check-both-sites cut-last-point pick-point raise-epoch take-over-volumes "
+        + "check-volumes stop-source unpin-point commit")]
+    [InlineData(RunKind.Reprotect, "check-peer raise-epoch stop-source accept-replica start-source wait-sealed")]
+    public void Groups_of_a_mirrored_pool_have_recipes_of_their_own(RunKind kind, string steps) => Assert.Equal(steps,
+        string.Join(' ', RecoveryPlan.For(kind, Books with
+        {
+            Policy = Books.Policy with { Source = ChangeSource.PoolMirror },
+        }, RunInput.None, protectedNow: true).Select(p => StepCatalog.NameOf(p.Step))));
+
     [Fact]
     public void The_site_that_is_left_by_a_failover_is_not_asked_and_there_is_no_fork()
     {

@@ -14,7 +14,7 @@ public sealed class DependencyTests
         ["Qemu"] = [],
         ["Journaling"] = ["Protection"],
         ["Replication"] = ["Journaling"],
-        ["Volumes"] = ["Nbd", "Replication"],
+        ["Volumes"] = ["Nbd", "Qemu", "Replication"],
         ["Contracts"] = ["Protection"],
         ["Quiescing"] = ["Protection", "Qemu"],
         ["Sites"] = ["Contracts", "Nbd", "Qemu"],

@@ -40,7 +40,7 @@ internal sealed partial class VolumeRestores(CloudClients cloud, RecoveryMap map
             ? new RestoredMark(group, name, EpochOf(epoch), tag, Whole: false) : null;
     }
 
-    private static string Described(RestoredMark mark) => Begun + string.Join(' ', mark.Tag, mark.Group, mark.Volume,
+    internal static string Described(RestoredMark mark) => Begun + string.Join(' ', mark.Tag, mark.Group, mark.Volume,
         Text(mark.Epoch));
 
     // A copy for a drill is of no epoch; the text is there all the same, over what the restore brought along.
@@ -173,7 +173,7 @@ internal sealed partial class VolumeRestores(CloudClients cloud, RecoveryMap map
     ];
 
     // The one that counts is written last.
-    private static IEnumerable<(string Key, string Value)> MarksOf(RestoredMark mark, string id) =>
+    internal static IEnumerable<(string Key, string Value)> MarksOf(RestoredMark mark, string id) =>
     [
         (GroupKey, mark.Group), (VolumeKey, mark.Volume), (EpochKey, Text(mark.Epoch)), (TagKey, mark.Tag),
         (WholeKey, id),

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Qemu.Ceph;
+
 namespace Lifeboat.Volumes.Qemu.Rbd;
 
 /// <summary>A disk of an instance that is an image in a Ceph cluster.</summary>

@@ -7,6 +7,7 @@ using Lifeboat.Replication.Replicas;
 using Lifeboat.Volumes.Files;
 
 namespace Lifeboat.Volumes.Qemu.Rbd;
+using Lifeboat.Qemu.Ceph;
 
 // Making one:  mark volume.rbd.new, durable -> image, its seed -> mark renamed to volume.rbd
 // Removing:    mark renamed to volume.rbd.new -> image removed -> mark removed

@@ -5,6 +5,7 @@ using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Moments.Snapshots;
 
 namespace Lifeboat.Volumes.Qemu.Rbd;
+using Lifeboat.Qemu.Ceph;
 
 /// <summary>
 /// Snapshots of RBD images that instances run on. The librbd in QEMU makes them, asked by way of the image, so they

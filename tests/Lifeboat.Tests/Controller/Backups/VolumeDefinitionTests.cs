@@ -40,7 +40,7 @@ public sealed class VolumeDefinitionTests
         }), p => p.Contains("not described"));
         var text = JsonSerializer.Serialize(Books, ContractJson.Options);
         var read = JsonSerializer.Deserialize<GroupDefinition>(text, ContractJson.Options)!;
-        Assert.True(read.MovedByBackups);
+        Assert.True(read.MovedByCloud);
         Assert.Equal("id-a", read.Members[0].CloudDiskOf(read.Volumes.Single())!.VolumeId);
     }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-namespace Lifeboat.Volumes.Qemu.Rbd;
+namespace Lifeboat.Qemu.Ceph;
 
 /// <summary>
 /// Unreachable: no answer in time, wrong key, no configuration file, or no tools; NotFound: pool, image or snapshot;

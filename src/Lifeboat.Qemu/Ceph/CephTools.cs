@@ -3,12 +3,12 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 
-namespace Lifeboat.Volumes.Qemu.Rbd;
+namespace Lifeboat.Qemu.Ceph;
 
 // Processes and not librbd in ours: a cluster that hangs takes a process with it that can be killed, and neither the
 // library's threads nor its memory are the agent's.
 /// <summary>One cluster, by the tools of `ceph-common`.</summary>
-internal sealed class CephTools(CephAccess access, TimeProvider time)
+public sealed class CephTools(CephAccess access, TimeProvider time)
 {
     // Beyond what the tools themselves wait for the monitors: to start, and to say that nobody answered.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using Lifeboat.Contracts.Agents;
+using Lifeboat.Contracts.Api;
+using Lifeboat.Protection;
+using Lifeboat.Protection.Plans;
+using Lifeboat.Protection.RecoveryPoints;
+using Lifeboat.Sites.OpenStack.BlockStorage;
+using Lifeboat.Testing.Field;
+using Lifeboat.Testing.Oracle;
+
+namespace Lifeboat.IntegrationTests.Sites.OpenStack;
+
+/// <summary>
+/// Groups that the mirror of their pool moves, between two real clouds with a real rbd-mirror each, by the command
+/// alone: a server that writes has both volumes. Ends with figures, for the documentation.
+/// </summary>
+public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
+{
+    private const string Group = "ledger";
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
+    private readonly string _name = $"mir-{Guid.NewGuid().ToString("n")[..6]}";
+    private readonly string _folder = Directory.CreateTempSubdirectory("mir-").FullName;
+    private VolumeProject? _a, _b;
+    private MirrorDaemons? _daemons;
+    private TestServer? _server;
+
+    private static CancellationToken Ct => TestContext.Current.CancellationToken;
+    private VolumeProject A => _a!;
+    private VolumeProject B => _b!;
+    private MirrorDaemons Daemons => _daemons!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _a = await VolumeProject.MakeAsync("a", _name, Ct);
+        _b = await VolumeProject.MakeAsync("b", _name, Ct);
+        _daemons = await MirrorDaemons.StartAsync(Ct);
+        await A.Site.PairWithAsync(B.Site, Ct);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null) await _server.DisposeAsync();
+        if (_b is not null) await _b.DisposeAsync();
+        if (_a is not null) await _a.DisposeAsync();
+        if (_daemons is not null) await _daemons.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact(Timeout = 30 * 60 * 1000)]
+    public async Task A_pool_is_mirrored_drilled_taken_over_from_a_dead_site_and_comes_home()
+    {
+        await BuildAsync();
+        await ProtectAsync();
+        await CutAsync();
+        await KillWhileCarryingAsync();
+        await DrillAsync();
+        await FailOverAsync();
+        await ComeHomeAsync();
+        await A.Site.MustAsync(["group", "delete", Group], Ct);
+        await Patience.UntilAsync("nothing is mirrored any more, and no copy is left", async () =>
+            (await Daemons.OursAsync("a", Ct)).Count + (await Daemons.OursAsync("b", Ct)).Count == 0);
+    }
+
+    private async Task BuildAsync()
+    {
+        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
+        var project = await A.Cloud.InventoryAsync(Ct);
+        var root = await _server.VolumeAsync("root", 1, "rbd", project.Images.First(i => i.Name == "oracle").Id, Ct);
+        var fast = await _server.VolumeAsync("fast", 1, "rbd", null, Ct);
+        await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle.volume").Id, [root, fast], null,
+            null, Ct, tagged: false);
+        await Patience.UntilAsync("the guest agent answers",
+            async () => (await AskGuestAsync("guest-ping")).ExitCode == 0);
+        await Task.Delay(TimeSpan.FromSeconds(5), Ct);
+    }
+
+    private async Task ProtectAsync()
+    {
+        var start = Stopwatch.GetTimestamp();
+        await A.Site.MustAsync(["group", "create", Group, "--recovery-site", "b", "--quiesce-limit", "30s",
+            "--source", "pool-mirror", "--source-period", "1h", "--volume", "type:rbd"], Ct);
+        var group = await A.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
+        Say("first point", start);
+        Assert.Equal(2, group.Definition.Volumes.Count());
+        Assert.Equal(2, (await Daemons.OursAsync("b", Ct)).Count);
+    }
+
+    private async Task CutAsync()
+    {
+        await Task.Delay(TimeSpan.FromSeconds(5), Ct);
+        var start = Stopwatch.GetTimestamp();
+        var cut = await A.Site.AskAsync<CheckpointResult>(["point", "create", Group, "--label", "second"], Ct);
+        var told = (await A.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct)).Source!.Moments!;
+        Say($"second point (sealed {cut.Sealed}, guests held {cut.Frozen?.TotalSeconds:0.0} s, {told.LastBytes} bytes)",
+            start);
+        Assert.True(told.LastBytes is > 0 and < 256 << 20);
+        Assert.Equal(Consistency.Application, (await PointsAsync()).Single(p => p.Id == cut.Point.Id).Consistency);
+        Assert.Contains("thawed", (await AskGuestAsync("guest-fsfreeze-status")).Output);
+    }
+
+    // Nothing arrives, the controller is killed, and the point comes about all the same, once.
+    private async Task KillWhileCarryingAsync()
+    {
+        await Daemons.StopAsync("b");
+        var asked = A.Site.RunAsync(["point", "create", Group], Ct);
+        await Patience.UntilAsync("a point waits for the mirror", async () =>
+            (await A.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct)).Source?.Detail?
+                .Contains("snapshot lifeboat-", StringComparison.Ordinal) is true);
+        A.Site.Kill("controller");
+        Assert.Equal(2, (await PointsAsync()).Count);
+        Daemons.Start("b");
+        var start = Stopwatch.GetTimestamp();
+        // The command asks once more when its first answer is lost, and has a point more then.
+        await asked;
+        await Patience.UntilAsync("the point is whole all the same", async () => (await PointsAsync()).Count >= 3);
+        Say("point whole after rbd-mirror is back", start);
+    }
+
+    private async Task DrillAsync()
+    {
+        var start = Stopwatch.GetTimestamp();
+        await B.Site.MustAsync(["drill", Group], Ct);
+        Say("drill", start);
+        Assert.Empty(await B.Cloud.Cinder.VolumesAsync(Ct));
+        // The copies, and no clone.
+        var left = await Daemons.OursAsync("b", Ct);
+        Assert.Equal(2, left.Count);
+        Assert.DoesNotContain(left, i => i.StartsWith("lifeboat-", StringComparison.Ordinal));
+    }
+
+    // The controller of the site that is left to is killed in the middle too.
+    private async Task FailOverAsync()
+    {
+        A.Site.KillEverything();
+        var start = Stopwatch.GetTimestamp();
+        var asked = B.Site.RunAsync(["failover", Group, "--source-is-dead"], Ct);
+        await Patience.UntilAsync("an image is being taken into Cinder", async () =>
+            (await B.Cloud.Cinder.VolumesAsync(Ct)).Count > 0);
+        B.Site.Kill("controller");
+        await asked;
+        await Patience.UntilAsync("the failover goes on to its end", async () => (await RunsAsync(B))
+            .Any(r => r.Kind is RunKind.Failover && r.State is RunState.Succeeded));
+        Say("failover, the controller killed in it", start);
+        await ProveAsync(B);
+    }
+
+    // A planned move home takes what was written meanwhile along.
+    private async Task ComeHomeAsync()
+    {
+        await A.Site.StartAsync(Ct);
+        var before = (await A.Cloud.Cinder.VolumesAsync(Ct)).Select(v => v.Id).ToHashSet();
+        var fast = Assert.Single(await B.Cloud.Cinder.VolumesAsync($"{_name}-fast", Ct));
+        await B.WriteAsync(fast, 0x77, Ct);
+        var start = Stopwatch.GetTimestamp();
+        await B.Site.MustAsync(["reprotect", Group], Ct);
+        Say("reprotect", start);
+        start = Stopwatch.GetTimestamp();
+        await A.Site.MustAsync(["failback", Group], Ct);
+        Say("failback", start);
+        var home = (await A.Cloud.Cinder.VolumesAsync(Ct)).Where(v => !before.Contains(v.Id)).ToList();
+        Assert.Equal(2, home.Count);
+        Assert.Equal(0x77, await PatternAsync(A, home.Single(v => v.Name == $"{_name}-fast")));
+        Assert.Equal(await DigestAsync(B, fast), await DigestAsync(A, home.Single(v => v.Name == $"{_name}-fast")));
+        // Of before the failover: the server has them still, and goes on.
+        Assert.Equal("in-use", (await A.Cloud.Cinder.VolumesAsync(Ct)).First(v => before.Contains(v.Id)).Status);
+        Assert.Equal(0, (await AskGuestAsync("guest-ping")).ExitCode);
+    }
+
+    private async Task ProveAsync(VolumeProject at)
+    {
+        var made = (await at.Cloud.Cinder.VolumesAsync(Ct)).ToDictionary(v => v.Name![(_name.Length + 1)..]);
+        Assert.Equal(["fast", "root"], made.Keys.Order());
+        Assert.All(made.Values, v => Assert.Equal("available", v.Status));
+        Assert.Equal("true", made["root"].Bootable);
+        await at.ExportAsync(made["root"], Path.Combine(_folder, "db.vda.img"), Ct);
+        await at.ExportAsync(made["fast"], Path.Combine(_folder, "db.vdb.img"), Ct);
+        var proof = await OracleChecker.CheckAsync(await PartitionedDisk.OracleImagesAsync(_folder, Ct),
+            new OracleExpectation { MustEndWithMark = true, WorkDirectory = _folder }, Ct);
+        Assert.True(proof.Holds, string.Join("; ", proof.Lines()));
+        output.WriteLine(string.Join("; ", proof.Lines()));
+    }
+
+    private async Task<byte> PatternAsync(VolumeProject at, CinderVolume volume)
+    {
+        await using var file = File.OpenRead(await at.ExportAsync(volume, Path.Combine(_folder, "one.raw"), Ct));
+        file.Position = 3 << 20;
+        return (byte)file.ReadByte();
+    }
+
+    private async Task<string> DigestAsync(VolumeProject at, CinderVolume volume)
+    {
+        await using var file = File.OpenRead(await at.ExportAsync(volume, Path.Combine(_folder, "one.raw"), Ct));
+        return Convert.ToHexString(await System.Security.Cryptography.SHA256.HashDataAsync(file, Ct));
+    }
+
+    private async Task<HostCommand> AskGuestAsync(string what) => await HostCommand.RunAsync("virsh", ["-q", "-c",
+        $"qemu+unix:///system?socket={Path.Combine(Testbed.FolderOf("a"), "libvirt", "libvirt-sock")}",
+        "qemu-agent-command", (await A.Cloud.Nova.ServersAsync(Ct)).Single().Id, $$"""{"execute":"{{what}}"}"""], Ct);
+
+    private Task<IReadOnlyList<RecoveryPoint>> PointsAsync() =>
+        B.Site.AskAsync<IReadOnlyList<RecoveryPoint>>(["point", "list", Group], Ct);
+
+    private static Task<IReadOnlyList<RunInfo>> RunsAsync(VolumeProject at) =>
+        at.Site.AskAsync<IReadOnlyList<RunInfo>>(["run", "list"], Ct);
+
+    private void Say(string what, long start) =>
+        output.WriteLine($"{what}: {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s");
+}
