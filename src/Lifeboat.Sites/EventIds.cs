@@ -66,4 +66,6 @@ internal static class EventIds
     public const int BackupNotIncremental = 7200;
     public const int BackupForeignParent = 7201;
     public const int VolumeRestored = 7202;
+    public const int ProjectPrepared = 7210;
+    public const int ProjectRemoved = 7211;
 }
