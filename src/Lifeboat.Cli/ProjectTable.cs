@@ -19,7 +19,7 @@ internal static class ProjectTable
         ("tags", kept.Project.Tags.Count > 0 ? string.Join(", ", kept.Project.Tags) : null),
         ("enabled", kept.Project.Enabled ? "yes" : "no"),
         .. kept.Project.Grants.Select(g => (g.Role, (string?)$"{Show.Name(g.Kind)} {g.Name} of {g.Domain}")),
-        .. kept.Project.Quotas.Select(q => ($"{Show.Name(q.Service)}.{q.Resource}", (string?)Limit(q.Limit))),
+        .. kept.Project.Quotas.Select(q => ($"{Show.Name(q.Area)}.{q.Resource}", (string?)Limit(q.Limit))),
         .. kept.Project.Untold.Select(u => ("not told", (string?)u)),
     ]);
 

@@ -44,8 +44,8 @@ public enum GranteeKind { User = 1, Group = 2 }
 /// <param name="Name">Of a user or group of <paramref name="Domain"/>.</param>
 public sealed record ProjectGrant(string Role, GranteeKind Kind, string Name, string Domain);
 
-public enum QuotaService { Compute = 1, Volumes = 2, Networks = 3 }
+public enum QuotaArea { Compute = 1, Volumes = 2, Networks = 3 }
 
 /// <param name="Resource">As the service calls it, e.g. `cores`, `gigabytes_ssd`, `floatingip`.</param>
 /// <param name="Limit">-1: none.</param>
-public sealed record ProjectQuota(QuotaService Service, string Resource, long Limit);
+public sealed record ProjectQuota(QuotaArea Area, string Resource, long Limit);

@@ -24,9 +24,9 @@ internal sealed class Needs
         .ToDictionary(p => p.Key, p => p.Value.Sum, StringComparer.Ordinal);
 
     /// <summary>All that is asked of quotas.</summary>
-    public QuotaNeeds Quotas => new(Asked(QuotaService.Compute, _compute).Concat(Asked(QuotaService.Volumes, _volumes))
-        .Concat(Asked(QuotaService.Networks, _networks))
-        .Concat(_sizes.Select(s => (Key: (QuotaService.Volumes, "per_volume_gigabytes"), Sum: (long)s.GiB)))
+    public QuotaNeeds Quotas => new(Asked(QuotaArea.Compute, _compute).Concat(Asked(QuotaArea.Volumes, _volumes))
+        .Concat(Asked(QuotaArea.Networks, _networks))
+        .Concat(_sizes.Select(s => (Key: (QuotaArea.Volumes, "per_volume_gigabytes"), Sum: (long)s.GiB)))
         .GroupBy(w => w.Key).ToDictionary(g => g.Key, g => g.Max(w => w.Sum)));
 
     public void Server(int vcpus, int memoryMiB)
@@ -142,7 +142,7 @@ internal sealed class Needs
     private void Take(SortedDictionary<string, Wanted> from, string what, long count) =>
         from.GetValueOrDefault(what)?.Add(Who, -count);
 
-    private static IEnumerable<((QuotaService, string) Key, long Sum)> Asked(QuotaService service,
+    private static IEnumerable<((QuotaArea, string) Key, long Sum)> Asked(QuotaArea service,
         SortedDictionary<string, Wanted> wanted) =>
         wanted.Where(w => w.Value.Sum > 0).Select(w => ((service, w.Key), w.Value.Sum));
 

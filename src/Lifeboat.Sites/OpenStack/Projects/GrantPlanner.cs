@@ -100,11 +100,12 @@ internal sealed class GrantPlanner(KeystoneClient keystone, RecoveryMap told)
         if (!_found.TryGetValue((grant.Kind, name, there.Id), out var found))
             _found[(grant.Kind, name, there.Id)] = found = await keystone.FindAsync(grant.Kind, name, there.Id, ct);
         if (found is null)
-            _gaps.Add((who, isTold ? $"there is no {word} '{name}' in domain '{domain}' here, which options.map.{option}"
-                + " says" : $"there is no {word} of that name in domain '{domain}' here: make it, say which one it is "
+            _gaps.Add((who, isTold ? $"there is no {word} '{name}' in domain '{domain}' here, which "
+                + $"options.map.{option} says" : $"there is no {word} of that name in domain '{domain}' here: make it, say which one it is "
                 + $"(options.map.{option}), or null there to leave it out"));
         var shown = Who(grant.Kind, name, domain);
-        return found is null ? null : (found, shown == who ? shown : $"{shown} (there: {grant.Name} of {grant.Domain})");
+        if (found is null) return null;
+        return (found, shown == who ? shown : $"{shown} (there: {grant.Name} of {grant.Domain})");
     }
 
     // Whoever it is: without a role in the project this site could do nothing there.

@@ -31,7 +31,7 @@ internal sealed partial class ProjectBuilder(CloudSession admin, TimeProvider ti
         foreach (var grant in draft.Grants)
             await _keystone.GrantAsync(project.Id, grant.Kind, grant.Grantee, grant.Role, ct);
         var quotas = new ProjectQuotas(admin);
-        foreach (var service in draft.Quotas.GroupBy(q => q.Service))
+        foreach (var service in draft.Quotas.GroupBy(q => q.Area))
             await quotas.SetAsync(service.Key, project.Id, service.ToDictionary(q => q.Resource, q => q.Limit), ct);
         if (Made.IsBegun(project.Description))
             await _keystone.DescribeProjectAsync(project.Id, Made.Finish(Made.Note(project.Description)), ct);

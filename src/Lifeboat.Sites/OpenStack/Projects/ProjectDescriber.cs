@@ -56,7 +56,8 @@ internal static class ProjectDescriber
         }
         var inherited = assignments.Count(a => a.Scope.InheritedTo is not null);
         if (inherited > 0)
-            untold.Add($"{inherited.ToString(CultureInfo.InvariantCulture)} role(s) that it gives to projects below it");
+            untold.Add($"{inherited.ToString(CultureInfo.InvariantCulture)} role(s) that it gives to projects "
+                + "below it");
         return
         [
             .. assignments.Where(a => a.Scope.InheritedTo is null).Select(Grant).OfType<ProjectGrant>().Distinct()
@@ -78,7 +79,7 @@ internal static class ProjectDescriber
         CloudSession? asker, List<string> untold, CancellationToken ct)
     {
         var all = new List<ProjectQuota>();
-        foreach (var service in Enum.GetValues<QuotaService>())
+        foreach (var service in Enum.GetValues<QuotaArea>())
         {
             var told = await UnlessForbiddenAsync(() => new ProjectQuotas(member).ReadAsync(service, project, ct));
             if (told is null && asker is not null)
@@ -86,7 +87,7 @@ internal static class ProjectDescriber
             if (told is null) untold.Add($"quotas of {QuotaProposals.Name(service)}: told to administrators only");
             else all.AddRange(told.Select(q => new ProjectQuota(service, q.Key, q.Value.Limit)));
         }
-        return [.. all.OrderBy(q => q.Service).ThenBy(q => q.Resource, StringComparer.Ordinal)];
+        return [.. all.OrderBy(q => q.Area).ThenBy(q => q.Resource, StringComparer.Ordinal)];
     }
 
     private static async Task<T?> UnlessForbiddenAsync<T>(Func<Task<T>> ask) where T : class

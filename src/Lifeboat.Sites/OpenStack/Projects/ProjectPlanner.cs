@@ -59,12 +59,12 @@ internal sealed class ProjectPlanner(CloudSession admin, CloudSession member, Cl
         : Made.IsBegun(found.Description) ? ProjectState.Begun
         : Made.IsOurs(found.Description) ? ProjectState.Made : ProjectState.Foreign;
 
-    private async Task<Dictionary<QuotaService, IReadOnlyDictionary<string, CloudQuota>>> QuotasHereAsync(
+    private async Task<Dictionary<QuotaArea, IReadOnlyDictionary<string, CloudQuota>>> QuotasHereAsync(
         string? project, CancellationToken ct)
     {
         var quotas = new ProjectQuotas(admin);
-        var here = new Dictionary<QuotaService, IReadOnlyDictionary<string, CloudQuota>>();
-        foreach (var service in Enum.GetValues<QuotaService>())
+        var here = new Dictionary<QuotaArea, IReadOnlyDictionary<string, CloudQuota>>();
+        foreach (var service in Enum.GetValues<QuotaArea>())
             here[service] = await quotas.ReadAsync(service, project, ct);
         return here;
     }

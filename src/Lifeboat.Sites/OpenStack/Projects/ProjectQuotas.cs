@@ -11,44 +11,44 @@ internal sealed class ProjectQuotas(CloudSession session)
 {
     /// <param name="project">Its id; null: what a new one gets.</param>
     /// <exception cref="CloudException">Forbidden: this user is not told.</exception>
-    public async Task<IReadOnlyDictionary<string, CloudQuota>> ReadAsync(QuotaService service, string? project,
+    public async Task<IReadOnlyDictionary<string, CloudQuota>> ReadAsync(QuotaArea service, string? project,
         CancellationToken ct)
     {
         // What a new one gets is asked of any that there is.
         var id = project ?? (await session.TokenAsync(ct)).ProjectId;
         var answer = await session.GetAsync(Api(service), $"{Path(service, id)}" + (service, project) switch
         {
-            (QuotaService.Compute, null) or (QuotaService.Volumes, null) => "/defaults",
-            (QuotaService.Networks, null) => "/default",
-            (QuotaService.Compute, _) => "/detail",
-            (QuotaService.Volumes, _) => "?usage=true",
-            (QuotaService.Networks, _) => "/details",
+            (QuotaArea.Compute, null) or (QuotaArea.Volumes, null) => "/defaults",
+            (QuotaArea.Networks, null) => "/default",
+            (QuotaArea.Compute, _) => "/detail",
+            (QuotaArea.Volumes, _) => "?usage=true",
+            (QuotaArea.Networks, _) => "/details",
         }, QuotaJson.Default.QuotasAnswer, ct);
-        var used = service is QuotaService.Networks ? "used" : "in_use";
+        var used = service is QuotaArea.Networks ? "used" : "in_use";
         return (answer.QuotaSet ?? answer.Quota ?? []).Where(q => q.Value.ValueKind is JsonValueKind.Object
             or JsonValueKind.Number).ToDictionary(q => q.Key, q => q.Value.ValueKind is JsonValueKind.Object
                 ? CloudQuota.Read(q.Value, used) : new CloudQuota(q.Value.GetInt64(), 0), StringComparer.Ordinal);
     }
 
     /// <summary>What is not named stays as it is.</summary>
-    public Task SetAsync(QuotaService service, string project, Dictionary<string, long> limits,
+    public Task SetAsync(QuotaArea service, string project, Dictionary<string, long> limits,
         CancellationToken ct) => session.ChangeAsync(Api(service), HttpMethod.Put, Path(service, project),
-            service is QuotaService.Networks ? new QuotasRequest(null, limits) : new QuotasRequest(limits, null),
+            service is QuotaArea.Networks ? new QuotasRequest(null, limits) : new QuotasRequest(limits, null),
             QuotaJson.Default.QuotasRequest, ct);
 
     /// <summary>Those of a new project again.</summary>
-    public Task ResetAsync(QuotaService service, string project, CancellationToken ct) =>
+    public Task ResetAsync(QuotaArea service, string project, CancellationToken ct) =>
         session.DeleteAsync(Api(service), Path(service, project), ct);
 
-    private static CloudApi Api(QuotaService service) => service switch
+    private static CloudApi Api(QuotaArea service) => service switch
     {
-        QuotaService.Compute => CloudApi.Compute,
-        QuotaService.Volumes => CloudApi.BlockStorage,
-        QuotaService.Networks => CloudApi.Network,
+        QuotaArea.Compute => CloudApi.Compute,
+        QuotaArea.Volumes => CloudApi.BlockStorage,
+        QuotaArea.Networks => CloudApi.Network,
     };
 
-    private static string Path(QuotaService service, string project) =>
-        (service is QuotaService.Networks ? "quotas/" : "os-quota-sets/") + Uri.EscapeDataString(project);
+    private static string Path(QuotaArea service, string project) =>
+        (service is QuotaArea.Networks ? "quotas/" : "os-quota-sets/") + Uri.EscapeDataString(project);
 }
 
 internal sealed record QuotasAnswer(Dictionary<string, JsonElement>? QuotaSet = null,

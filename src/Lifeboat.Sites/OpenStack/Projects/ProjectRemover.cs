@@ -69,11 +69,12 @@ internal sealed partial class ProjectRemover(CloudSession admin, ILogger<Project
         if (target.Found is not { } project) return;
         var remains = await RemainsAsync(target, ct);
         if (remains.State is ProjectState.Foreign)
-            throw new SiteException(SiteFault.Refused, $"project '{project.Name}' was not made by Lifeboat, so it stays");
+            throw new SiteException(SiteFault.Refused,
+                $"project '{project.Name}' was not made by Lifeboat, so it stays");
         if (remains.Holds.Count > 0)
             throw new SiteException(SiteFault.Refused,
                 $"project '{project.Name}' is not empty: {string.Join("; ", remains.Holds)}");
-        foreach (var service in Enum.GetValues<QuotaService>())
+        foreach (var service in Enum.GetValues<QuotaArea>())
             await new ProjectQuotas(admin).ResetAsync(service, project.Id, ct);
         // Neutron makes it one by itself, and does not hear of the project's end.
         foreach (var group in await ItemsAsync(CloudApi.Network, "security-groups?project_id=", "security_groups",
@@ -104,7 +105,7 @@ internal sealed partial class ProjectRemover(CloudSession admin, ILogger<Project
     private async Task<IReadOnlyList<string>> CountedAsync(string project, CancellationToken ct)
     {
         var counted = new List<string>();
-        foreach (var service in Enum.GetValues<QuotaService>())
+        foreach (var service in Enum.GetValues<QuotaArea>())
             counted.AddRange((await new ProjectQuotas(admin).ReadAsync(service, project, ct))
                 .Where(q => q.Value.Used > 0 && !NotCounted.Contains(q.Key))
                 .Select(q => $"{q.Value.Used.ToString(CultureInfo.InvariantCulture)} {q.Key}, as "

@@ -22,14 +22,14 @@ internal static class QuotaProposals
     /// <param name="here">What the project has, or what a new one gets.</param>
     /// <param name="typeHere">The name of a volume type of the other cloud at this one.</param>
     public static QuotaProposal Of(IReadOnlyList<ProjectQuota> theirs, QuotaNeeds needs,
-        IReadOnlyDictionary<QuotaService, IReadOnlyDictionary<string, CloudQuota>> here, RecoveryMap told,
+        IReadOnlyDictionary<QuotaArea, IReadOnlyDictionary<string, CloudQuota>> here, RecoveryMap told,
         Func<string, string> typeHere)
     {
         var raises = new List<ProjectQuota>();
         var (changes, gaps, unknown, larger) = (new List<ProjectChange>(), new List<string>(), new List<string>(),
             new List<string>());
         var described = theirs.Select(q => q with { Resource = Resource(q, typeHere) })
-            .GroupBy(q => (q.Service, q.Resource)).ToDictionary(g => g.Key, Sum);
+            .GroupBy(q => (q.Area, q.Resource)).ToDictionary(g => g.Key, Sum);
         foreach (var name in told.Quotas.Keys.Where(n => !here.Any(s => s.Value.Keys.Any(r =>
             Name(s.Key, r) == n))))
             gaps.Add($"options.map.quotas has '{name}', which this cloud does not know");
@@ -47,8 +47,8 @@ internal static class QuotaProposals
             if (told.Quotas.TryGetValue(name, out var said))
             {
                 if (said >= 0 && said < Math.Max(needed, has.Used))
-                    gaps.Add($"quota {name}: options.map.quotas says {Text(said)}, {Text(has.Used)} are in use here and "
-                        + $"{Text(Math.Max(needed - has.Used, 0))} more are needed by what is recovered here");
+                    gaps.Add($"quota {name}: options.map.quotas says {Text(said)}, {Text(has.Used)} are in use here "
+                        + $"and {Text(Math.Max(needed - has.Used, 0))} more are needed by what is recovered here");
                 wanted = said;
             }
             if (Larger(has.Limit, wanted) == has.Limit)
@@ -67,19 +67,19 @@ internal static class QuotaProposals
         return new QuotaProposal(raises, changes, gaps, notes);
     }
 
-    public static string Name(QuotaService service) => service switch
+    public static string Name(QuotaArea service) => service switch
     {
-        QuotaService.Compute => "compute",
-        QuotaService.Volumes => "volumes",
-        QuotaService.Networks => "networks",
+        QuotaArea.Compute => "compute",
+        QuotaArea.Volumes => "volumes",
+        QuotaArea.Networks => "networks",
     };
 
-    public static string Name(QuotaService service, string resource) => $"{Name(service)}.{resource}";
+    public static string Name(QuotaArea service, string resource) => $"{Name(service)}.{resource}";
 
     public static string Text(long limit) => limit < 0 ? "no limit" : limit.ToString(CultureInfo.InvariantCulture);
 
     private static string Resource(ProjectQuota quota, Func<string, string> typeHere) =>
-        quota.Service is QuotaService.Volumes && OfTypes.FirstOrDefault(p =>
+        quota.Area is QuotaArea.Volumes && OfTypes.FirstOrDefault(p =>
             quota.Resource.StartsWith(p, StringComparison.Ordinal)) is { } prefix
             ? prefix + typeHere(quota.Resource[prefix.Length..]) : quota.Resource;
 
@@ -91,15 +91,15 @@ internal static class QuotaProposals
 }
 
 /// <summary>What servers ask of quotas.</summary>
-internal sealed record QuotaNeeds(IReadOnlyDictionary<(QuotaService Service, string Resource), long> All)
+internal sealed record QuotaNeeds(IReadOnlyDictionary<(QuotaArea Area, string Resource), long> All)
 {
-    public static readonly QuotaNeeds None = new(new Dictionary<(QuotaService, string), long>());
+    public static readonly QuotaNeeds None = new(new Dictionary<(QuotaArea, string), long>());
 
-    public IEnumerable<(QuotaService Service, string Resource)> Keys => All.Keys;
+    public IEnumerable<(QuotaArea Area, string Resource)> Keys => All.Keys;
 
-    public long Of(QuotaService service, string resource) => All.GetValueOrDefault((service, resource));
+    public long Of(QuotaArea service, string resource) => All.GetValueOrDefault((service, resource));
 
     /// <summary>Enough for either.</summary>
     public QuotaNeeds Or(QuotaNeeds other) => new(Keys.Union(other.Keys).ToDictionary(k => k,
-        k => Math.Max(Of(k.Service, k.Resource), other.Of(k.Service, k.Resource))));
+        k => Math.Max(Of(k.Area, k.Resource), other.Of(k.Area, k.Resource))));
 }
