@@ -36,8 +36,7 @@ internal static class ProjectInputs
             [var only] => only,
             [] => throw new ProblemException(ReasonCode.ProjectUnknown,
                 "this site has no description of another site's project",
-                "It is kept of clouds whose groups are recovered here; `lifeboat project refresh --from SITE` takes it "
-                + "now."),
+                "It is kept of paired sites that are clouds; `lifeboat project refresh --from SITE` takes it now."),
             _ => throw new ProblemException(ReasonCode.InvalidRequest,
                 $"projects of several sites are kept here: {string.Join(", ", sites)}", "Say which one (--from)."),
         };

@@ -45,7 +45,10 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
         routes.MapPost("/peer/v1/policies", (HttpContext http, PolicyExchange theirs) =>
             policies.Answer(RequestGate.Peer(http), theirs));
         routes.MapGet("/peer/v1/project", (HttpContext http, CancellationToken ct) =>
-            projects.TellAsync(RequestGate.Peer(http), ct));
+        {
+            RequestGate.Peer(http);
+            return projects.TellAsync(ct);
+        });
         routes.MapGet("/peer/v1/statuses", (HttpContext http, CancellationToken ct) =>
             here.StatusesAsync(RequestGate.Peer(http), ct));
         routes.MapPut("/peer/v1/trust", (HttpContext http, TrustNotice notice) =>

@@ -8,7 +8,6 @@ using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
-using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Recovery;
 using Lifeboat.Sites;
@@ -18,21 +17,14 @@ namespace Lifeboat.Controller.Projects;
 /// <summary>Projects of other sites as they were described, and the one of this site that is made like them.</summary>
 internal sealed class ProjectCatalog(LocalSide here, GroupStore groups, PeerDirectory peers, ProjectStore store)
 {
-    /// <summary>What a peer may know of the project that this site is.</summary>
-    /// <exception cref="ProblemException">NotAllowed: nothing of this site is recovered there.</exception>
-    public async Task<PeerProject> TellAsync(string peer, CancellationToken ct)
-    {
-        if (!Between(here.Name, peer).Any())
-            throw new ProblemException(ReasonCode.NotAllowed,
-                $"no group of site {here.Name} is recovered to {peer}, so it is not told of the project");
-        return new PeerProject(here.Ability<IMakesProjects>() is { } site
-            ? await SiteProblem.AskAsync(site.DescribeProjectAsync(ct)) : null);
-    }
+    /// <summary>What a paired site is told of the project that this one is: before there is any group too, since
+    /// the first one may need the project there.</summary>
+    public async Task<PeerProject> TellAsync(CancellationToken ct) =>
+        new(here.Ability<IMakesProjects>() is { } site ? await SiteProblem.AskAsync(site.DescribeProjectAsync(ct))
+            : null);
 
-    /// <summary>Sites whose groups are recovered here.</summary>
-    public IReadOnlyList<string> Left() => [.. groups.Now().Values.Where(r => !r.Removed
-        && r.Definition.RecoverySite == here.Name).Select(r => r.Definition.PrimarySite).Distinct().Where(peers.Knows)
-        .Order(StringComparer.Ordinal)];
+    /// <summary>Sites that this one is paired with.</summary>
+    public IReadOnlyList<string> Sites() => [.. peers.All.Select(p => p.Name)];
 
     /// <summary>Asks a site for the description of its project now, and keeps it.</summary>
     /// <returns>Null: it is no project of a cloud.</returns>
@@ -53,8 +45,8 @@ internal sealed class ProjectCatalog(LocalSide here, GroupStore groups, PeerDire
         ?? throw new ProblemException(ReasonCode.ProjectUnknown, version is null
             ? $"site {here.Name} has no description of the project of site {site}"
             : $"site {here.Name} has no version {version} of the project of site {site}",
-            "It is kept of clouds whose groups are recovered here, and looked at every few minutes; "
-            + $"`lifeboat project refresh {site}` does it now, and says what is in the way.");
+            "It is kept of paired sites that are clouds, and looked at every few minutes; "
+            + $"`lifeboat project refresh --from {site}` does it now, and says what is in the way.");
 
     public Task<ProjectPlan> PlanAsync(string site, ProjectRequest request, CancellationToken ct) =>
         SiteProblem.AskAsync(Driver().PlanProjectAsync(Order(site, request), ct));
@@ -107,10 +99,6 @@ internal sealed class ProjectCatalog(LocalSide here, GroupStore groups, PeerDire
     private IEnumerable<string> Users() => groups.Now().Values.Where(r => !r.Removed
         && (r.Definition.RecoverySite == here.Name || r.Definition.PrimarySite == here.Name))
         .Select(r => r.Definition.Name);
-
-    private IEnumerable<GroupDefinition> Between(string primary, string recovery) => groups.Now().Values
-        .Where(r => !r.Removed && r.Definition.PrimarySite == primary && r.Definition.RecoverySite == recovery)
-        .Select(r => r.Definition);
 
     private IMakesProjects Driver() => here.Ability<IMakesProjects>() ?? throw new ProblemException(
         ReasonCode.NotAllowed, $"site {here.Name} is no project of a cloud");

@@ -10,8 +10,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Controller.Projects;
 
-/// <summary>Keeps what the projects are like whose groups are recovered here, for when they cannot be asked any
-/// more.</summary>
+/// <summary>Keeps what the projects of paired sites are like, for when those cannot be asked any more.</summary>
 internal sealed partial class ProjectKeeper(ISite site, ProjectCatalog catalog, PeerTruce truce, ILeases leases,
     TimeProvider time, ILogger<ProjectKeeper> logger) : BackgroundService
 {
@@ -46,7 +45,7 @@ internal sealed partial class ProjectKeeper(ISite site, ProjectCatalog catalog, 
     private async Task LookAsync(CancellationToken ct)
     {
         if (!leases.TryHold(LeaseName.Site("projects"))) return;
-        foreach (var left in catalog.Left())
+        foreach (var left in catalog.Sites())
         {
             if (_asked.TryGetValue(left, out var last) && time.GetElapsedTime(last) < Every) continue;
             if (await truce.HoldsAsync(left, ct)) continue;
@@ -63,10 +62,12 @@ internal sealed partial class ProjectKeeper(ISite site, ProjectCatalog catalog, 
         }
     }
 
-    // A site that is away is said by others; the same words again are not said again.
+    // A site that is away is said by others, one of an earlier release knows no such question, and the same words are
+    // not said again.
     private void Say(string left, ProblemException problem)
     {
-        if (problem.Reason is ReasonCode.PeerUnreachable || _said.GetValueOrDefault(left) == problem.Message) return;
+        if (problem.Reason is ReasonCode.PeerUnreachable or ReasonCode.PathUnknown
+            || _said.GetValueOrDefault(left) == problem.Message) return;
         _said[left] = problem.Message;
         LogNotTaken(left, problem.Reason, problem.Message);
     }

@@ -22,8 +22,8 @@ public sealed class ProjectTests : IAsyncLifetime
     [Fact]
     public async Task What_a_project_is_like_is_kept_in_versions_and_made_with_its_site_gone()
     {
-        await RefusedAsync(ReasonCode.NotAllowed, () => _sites.B.Client.RefreshProjectAsync("a", Ct));
-        await RefusedAsync(ReasonCode.ProjectUnknown, () => _sites.B.Client.ProjectAsync("a", null, Ct));
+        await RefusedAsync(ReasonCode.SiteUnknown, () => _sites.B.Client.RefreshProjectAsync("c", Ct));
+        await RefusedAsync(ReasonCode.ProjectUnknown, () => _sites.B.Client.ProjectAsync("c", null, Ct));
         await _sites.ProtectAsync();
         var first = await TakenAsync();
         Assert.Equal(1, first.Version);

@@ -14,7 +14,7 @@ internal static partial class ApiOperations
         new($"GET {Project}", "project", "What the project of another site is like, or was in an earlier version.",
             ProjectUnknown),
         new($"POST {Project}/refresh", "refreshProject", "Has a project described anew at its site, now.",
-            SiteUnknown, ProjectUnknown, PeerUnreachable, NotAllowed, CloudUnavailable, CloudUnauthorised),
+            SiteUnknown, ProjectUnknown, PeerUnreachable, CloudUnavailable, CloudUnauthorised),
         new($"POST {Project}/plan", "planProject",
             "What would be made at this cloud for a project like that one: itself, roles, quotas; and every gap.",
             ProjectUnknown, NotAllowed, CloudUnavailable, CloudUnauthorised)

@@ -123,12 +123,13 @@ internal sealed class ProjectSide : IAsyncDisposable
         Directory.Delete(Folder, recursive: true);
     }
 
-    /// <summary>What Neutron keeps of a project that is gone, or nobody should have left.</summary>
+    /// <summary>What Neutron keeps of a project that is gone. All are asked for: a list of one project's makes the
+    /// default one first.</summary>
     public async Task<IReadOnlyList<string>> SecurityGroupsAsync(string project, CancellationToken ct)
     {
-        var groups = await Admin.GetAsync(CloudApi.Network, $"security-groups?project_id={project}",
-            CinderJson.Default.JsonObject, ct);
-        return [.. groups["security_groups"]!.AsArray().Select(g => g!["id"]!.GetValue<string>())];
+        var groups = await Admin.GetAsync(CloudApi.Network, "security-groups", CinderJson.Default.JsonObject, ct);
+        return [.. groups["security_groups"]!.AsArray().Where(g => $"{g!["project_id"]}" == project)
+            .Select(g => g!["id"]!.GetValue<string>())];
     }
 
     private async Task EmptyAsync(string project, CancellationToken ct)
