@@ -101,7 +101,8 @@ internal sealed class GrantPlanner(KeystoneClient keystone, RecoveryMap told)
             _found[(grant.Kind, name, there.Id)] = found = await keystone.FindAsync(grant.Kind, name, there.Id, ct);
         if (found is null)
             _gaps.Add((who, isTold ? $"there is no {word} '{name}' in domain '{domain}' here, which "
-                + $"options.map.{option} says" : $"there is no {word} of that name in domain '{domain}' here: make it, say which one it is "
+                + $"options.map.{option} says"
+                : $"there is no {word} of that name in domain '{domain}' here: make it, say which one it is "
                 + $"(options.map.{option}), or null there to leave it out"));
         var shown = Who(grant.Kind, name, domain);
         if (found is null) return null;
