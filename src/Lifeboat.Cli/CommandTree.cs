@@ -22,6 +22,7 @@ internal static class CommandTree
         ["point"] = "Recovery points and views of them",
         ["run"] = "Runs of recovery plans",
         ["evacuation"] = "Moves of a site's groups to this one, in waves",
+        ["project"] = "The project of a cloud, made here like the one of another site",
         ["report"] = "Reports of runs",
         ["event"] = "What happens at this site",
         ["operation"] = "Changes that nobody waits for",

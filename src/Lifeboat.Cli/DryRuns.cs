@@ -16,7 +16,8 @@ internal static class DryRuns
         "evacuation get", "evacuation list",
         "event watch", "export", "followup list", "group digest", "group divergence", "group get", "group list",
         "group sla", "instance list", "link get", "man", "openapi", "operation get", "operation list", "plan get",
-        "plan list", "point digest", "point list", "policy get", "policy list", "quiesce list", "report get",
+        "plan list", "point digest", "point list", "policy get", "policy list", "project get", "project list",
+        "project plan", "quiesce list", "report get",
         "run get", "run list", "site get", "status", "tenant get", "tenant list", "token list",
         "usage report", "user get", "user list",
     };

@@ -17,7 +17,7 @@ public static class ProblemStatus
             or ReasonCode.HostUnknown or ReasonCode.PathUnknown or ReasonCode.OperationUnknown
             or ReasonCode.FollowUpUnknown or ReasonCode.PricesUnknown or ReasonCode.PolicyUnknown
             or ReasonCode.TenantUnknown or ReasonCode.UserUnknown or ReasonCode.TokenUnknown
-            or ReasonCode.EvacuationUnknown => 404,
+            or ReasonCode.EvacuationUnknown or ReasonCode.ProjectUnknown => 404,
         ReasonCode.MethodNotAllowed => 405,
         ReasonCode.Conflict or ReasonCode.GroupExists or ReasonCode.InstanceExists or ReasonCode.RunInProgress
             or ReasonCode.WrongSite or ReasonCode.WrongState or ReasonCode.StaleEpoch or ReasonCode.PrimaryMoved

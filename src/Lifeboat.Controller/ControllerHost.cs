@@ -185,6 +185,7 @@ public static class ControllerHost
         app.Services.GetRequiredService<SeedEndpoints>().Map(routes);
         app.Services.GetRequiredService<RunEndpoints>().Map(routes);
         app.Services.GetRequiredService<EvacuationEndpoints>().Map(routes);
+        app.Services.GetRequiredService<ProjectEndpoints>().Map(routes);
         app.Services.GetRequiredService<AlertEndpoints>().Map(routes);
         app.Services.GetRequiredService<EventEndpoints>().Map(routes);
         app.Services.GetRequiredService<OperationEndpoints>().Map(routes);

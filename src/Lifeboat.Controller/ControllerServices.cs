@@ -20,6 +20,7 @@ using Lifeboat.Controller.Names;
 using Lifeboat.Controller.Notifications;
 using Lifeboat.Controller.Peers;
 using Lifeboat.Controller.Policies;
+using Lifeboat.Controller.Projects;
 using Lifeboat.Controller.Pruning;
 using Lifeboat.Controller.Runs;
 using Lifeboat.Controller.Schedules;
@@ -84,6 +85,8 @@ internal static class ControllerServices
         services.AddHostedService(p => p.GetRequiredService<RunHost>());
         services.AddHostedService<Reconciler>();
         services.AddSingleton<NamesBehind>().AddHostedService(p => p.GetRequiredService<NamesBehind>());
+        services.AddSingleton<ProjectStore>().AddSingleton<ProjectCatalog>().AddSingleton<ProjectEndpoints>()
+            .AddHostedService<ProjectKeeper>();
         services.AddSingleton<StandingBook>().AddHostedService<StandingKeeper>();
         services.AddHostedService<SharedPointSchedule>();
         services.AddSingleton(p => p.GetRequiredService<SiteConfiguration>().Retention ?? RecordRetention.Default);

@@ -79,4 +79,6 @@ internal static class EventIds
     public const int StandingLookFailed = 5101;
     public const int StandingRemoved = 5102;
     public const int StandingNotRemoved = 5103;
+    public const int ProjectNotTaken = 5140;
+    public const int ProjectLookFailed = 5141;
 }

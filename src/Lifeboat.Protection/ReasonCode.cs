@@ -89,6 +89,7 @@ public enum ReasonCode
     PricesUnknown = 125,
     PolicyUnknown = 126,
     EvacuationUnknown = 127,
+    ProjectUnknown = 128,
     CloudUnavailable = 140,
     CloudUnauthorised = 141,
     CloudQuotaExceeded = 142,

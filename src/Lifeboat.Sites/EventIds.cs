@@ -69,4 +69,6 @@ internal static class EventIds
     public const int MirrorLetGo = 7210;
     public const int MirrorTakenIn = 7211;
     public const int MirrorBroughtBack = 7212;
+    public const int ProjectPrepared = 7220;
+    public const int ProjectRemoved = 7221;
 }

@@ -7,6 +7,7 @@ using Lifeboat.Controller.Groups;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller.Identity;
 using Lifeboat.Controller.Peers;
+using Lifeboat.Controller.Projects;
 using Lifeboat.Controller.Sides;
 using Lifeboat.Controller.Storage;
 using Lifeboat.Protection;
@@ -23,7 +24,8 @@ namespace Lifeboat.Controller.Api;
 /// between it and this site, and instances only as members of them.
 /// </summary>
 internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles boot,
-    CertificateRotation certificates, Exchange exchange, PolicyLevelling policies, BackupMover mover)
+    CertificateRotation certificates, Exchange exchange, PolicyLevelling policies, BackupMover mover,
+    ProjectCatalog projects)
 {
     private const string Group = "/peer/v1/groups/{group}";
 
@@ -42,6 +44,11 @@ internal sealed class PeerEndpoints(LocalSide here, GroupStore groups, BootFiles
             exchange.AnswerAsync(RequestGate.Peer(http), theirs, ct));
         routes.MapPost("/peer/v1/policies", (HttpContext http, PolicyExchange theirs) =>
             policies.Answer(RequestGate.Peer(http), theirs));
+        routes.MapGet("/peer/v1/project", (HttpContext http, CancellationToken ct) =>
+        {
+            RequestGate.Peer(http);
+            return projects.TellAsync(ct);
+        });
         routes.MapGet("/peer/v1/statuses", (HttpContext http, CancellationToken ct) =>
             here.StatusesAsync(RequestGate.Peer(http), ct));
         routes.MapPut("/peer/v1/trust", (HttpContext http, TrustNotice notice) =>

@@ -111,6 +111,9 @@ internal sealed class PeerSide(string site, PeerClient client) : ISiteSide
     public Task<PolicyExchange> PoliciesAsync(PolicyExchange mine, CancellationToken ct) =>
         client.AskAsync<PolicyExchange>(HttpMethod.Post, "peer/v1/policies", mine, TimeSpan.Zero, ct);
 
+    public Task<PeerProject> ProjectAsync(CancellationToken ct) =>
+        client.AskAsync<PeerProject>(HttpMethod.Get, "peer/v1/project", null, SourceLimit, ct);
+
     public Task<BootFileState> BootFileAsync(string digest, CancellationToken ct) =>
         client.AskAsync<BootFileState>(HttpMethod.Get, $"peer/v1/boot/{digest}", null, TimeSpan.Zero, ct);
 

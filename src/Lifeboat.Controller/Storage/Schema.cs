@@ -156,6 +156,11 @@ internal static class Schema
             body TEXT NOT NULL) STRICT;
         CREATE INDEX backup_points_by_group ON backup_points(name, sequence);
         """,
+        // What projects of other sites are like, newest versions; times in milliseconds.
+        """
+        CREATE TABLE projects(name TEXT NOT NULL, version INTEGER NOT NULL, taken_at INTEGER NOT NULL,
+            seen_at INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY(name, version)) STRICT;
+        """,
     ];
 
     // Up to which number events were removed, so that who resumes is told.

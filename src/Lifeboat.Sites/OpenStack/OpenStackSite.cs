@@ -16,6 +16,7 @@ using Lifeboat.Sites.OpenStack.Guests;
 using Lifeboat.Sites.OpenStack.Http;
 using Lifeboat.Sites.OpenStack.Mapping;
 using Lifeboat.Sites.OpenStack.Mirrors;
+using Lifeboat.Sites.OpenStack.Projects;
 using Microsoft.Extensions.Logging;
 
 namespace Lifeboat.Sites.OpenStack;
@@ -62,11 +63,18 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _options = ReadOptions(setting.Options);
         var search = CloudsSearch.OfThisProcess(_options.CloudsFile);
         var service = _options.ServiceCloud is { } name ? CloudsFile.Read(search, name) : null;
-        _session = new CloudSession(CloudsFile.Read(search, _options.Cloud), service, CloudHttpOptions.Default, time,
-            logs);
+        _login = CloudsFile.Read(search, _options.Cloud);
+        _session = new CloudSession(_login, service, CloudHttpOptions.Default, time, logs);
         _cloud = new CloudClients(_session);
         _adminSession = _options.AdminCloud is not { } admin ? null
             : new CloudSession(CloudsFile.Read(search, admin), null, CloudHttpOptions.Default, time, logs);
+        if (_options.ProjectCloud is { } maker)
+        {
+            _projectSession = new CloudSession(CloudsFile.Read(search, maker), null, CloudHttpOptions.Default, time,
+                logs);
+            _projectBuilder = new ProjectBuilder(_projectSession, time, logs.CreateLogger<ProjectBuilder>());
+            _projectRemover = new ProjectRemover(_projectSession, logs.CreateLogger<ProjectRemover>());
+        }
         var limits = new BuildLimits(_options.BuildLimit, _options.StopLimit, _options.VolumeLimit);
         _networks = new NetworkBuilder(_cloud, time, logs.CreateLogger<NetworkBuilder>());
         _builder = new ServerBuilder(_cloud, _networks, limits, time, logs.CreateLogger<ServerBuilder>());
@@ -157,6 +165,8 @@ internal sealed partial class OpenStackSite : ISite, IDisposable
         _session.Dispose();
         _adminSession?.Dispose();
         _backupSession?.Dispose();
+        _projectSession?.Dispose();
+        _preparing.Dispose();
         _building.Dispose();
         _appliances?.Dispose();
         foreach (var gate in _gates.Values) gate.Dispose();

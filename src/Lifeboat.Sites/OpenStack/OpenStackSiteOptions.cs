@@ -30,6 +30,11 @@ public sealed record OpenStackSiteOptions
     /// made. Nothing else is done with it.
     /// </summary>
     public string? BackupCloud { get; init; }
+    /// <summary>
+    /// As whom the project itself is made here, with roles and quotas: another name in `clouds.yaml`, of an
+    /// administrator of the cloud; null: nobody, so that it has to be there. Nothing else is done with it.
+    /// </summary>
+    public string? ProjectCloud { get; init; }
     /// <summary>From asking for a backup of a volume, or for its restore, until that is whole.</summary>
     public TimeSpan BackupLimit { get; init; } = TimeSpan.FromHours(12);
     /// <summary>The pool that rbd-mirror carries to the other cloud; null: none.</summary>
@@ -67,6 +72,9 @@ public sealed record OpenStackSiteOptions
     {
         if (AdminCloud is "") yield return "options.adminCloud is empty";
         if (BackupCloud is "") yield return "options.backupCloud is empty";
+        if (ProjectCloud is "") yield return "options.projectCloud is empty";
+        foreach (var (quota, limit) in Map.Quotas.Where(q => q.Value < -1))
+            yield return $"options.map.quotas.{quota} is {limit}; -1 is no limit, and less is none";
         if (BackupLimit <= TimeSpan.Zero) yield return "options.backupLimit must be positive";
         if (DrillExternalNetwork is "") yield return "options.drillExternalNetwork is empty";
         if (Cloud is "") yield return "options.cloud is empty";

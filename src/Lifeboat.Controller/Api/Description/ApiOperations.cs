@@ -10,7 +10,10 @@ namespace Lifeboat.Controller.Api.Description;
 internal static partial class ApiOperations
 {
     public static FrozenDictionary<string, ApiOperation> All { get; } =
-        new[] { Site, Instances, Groups, Points, Runs, Alerts, Quiesces, Access, Usage, Policies, Evacuations }
+        new[]
+        {
+            Site, Instances, Groups, Points, Runs, Alerts, Quiesces, Access, Usage, Policies, Evacuations, Projects,
+        }
             .SelectMany(o => o)
             .ToFrozenDictionary(o => o.Key, StringComparer.Ordinal);
 

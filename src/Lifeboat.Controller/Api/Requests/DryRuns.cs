@@ -22,7 +22,7 @@ internal sealed class DryRuns(IServiceProvider services)
     {
         "createPolicy", "changeNamedPolicy", "settlePolicy", "deletePolicy", "changePolicy", "changePlan",
         "createTenant", "changeTenant", "deleteTenant", "createUser", "grant", "revoke", "deleteUser",
-        "putAlertTarget", "changeLink", "startEvacuation",
+        "putAlertTarget", "changeLink", "startEvacuation", "prepareProject", "removeProject",
     }.ToFrozenSet(StringComparer.Ordinal);
 
     private IReadOnlyDictionary<string, RouteEndpoint>? _shows;

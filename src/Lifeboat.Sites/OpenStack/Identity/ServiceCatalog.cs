@@ -7,6 +7,9 @@ namespace Lifeboat.Sites.OpenStack.Identity;
 /// <summary>Where the services of a cloud are, by type, region and interface.</summary>
 internal sealed class ServiceCatalog(IReadOnlyList<CatalogEntry> services)
 {
+    /// <summary>Types of all services that the cloud has.</summary>
+    public IEnumerable<string> Types => services.Select(s => s.Type).Distinct(StringComparer.Ordinal);
+
     /// <exception cref="CloudException">ServiceMissing: with what there is instead.</exception>
     public Uri Endpoint(CloudApi service, CloudSettings cloud)
     {

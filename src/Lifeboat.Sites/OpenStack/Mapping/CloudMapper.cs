@@ -27,7 +27,10 @@ internal static class CloudMapper
         if (cloud.Appliance is { } appliance) needs.Appliance(appliance);
         return new PlanMapping(mapped,
             [.. SiteFit.Said(mapped.SelectMany(m => m.Gaps.Select(g => (m.Instance, g)))), .. needs.Gaps(cloud)],
-            needs.Pools);
+            needs.Pools)
+        {
+            Quotas = needs.Quotas,
+        };
     }
 
     /// <summary>An instance of a site that is no cloud, as if it were a server of one.</summary>

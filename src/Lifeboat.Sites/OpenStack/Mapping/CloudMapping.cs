@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Sites.OpenStack.Projects;
+
 namespace Lifeboat.Sites.OpenStack.Mapping;
 
 internal enum MappedKind
@@ -77,6 +79,9 @@ internal sealed record ServerMapping(string Instance, IReadOnlyList<MappedThing>
 internal sealed record PlanMapping(IReadOnlyList<ServerMapping> Servers, IReadOnlyList<string> Gaps,
     IReadOnlyDictionary<string, long> Pools)
 {
+    /// <summary>What all of them together ask of quotas, besides what is here of them already.</summary>
+    public QuotaNeeds Quotas { get; init; } = QuotaNeeds.None;
+
     public IEnumerable<string> Notes => SiteFit.Said(Servers.SelectMany(s => s.Things.Select(t => t.Proposal)
         .OfType<string>().Concat(s.Notes).Select(n => (s.Instance, n))));
 }

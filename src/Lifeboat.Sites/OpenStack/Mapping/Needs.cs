@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Globalization;
+using Lifeboat.Contracts.Sites;
 using Lifeboat.Sites.OpenStack.Describing;
 using Lifeboat.Sites.OpenStack.Http;
+using Lifeboat.Sites.OpenStack.Projects;
 
 namespace Lifeboat.Sites.OpenStack.Mapping;
 
@@ -20,6 +22,12 @@ internal sealed class Needs
 
     public IReadOnlyDictionary<string, long> Pools => _pools.Where(p => p.Value.Sum > 0)
         .ToDictionary(p => p.Key, p => p.Value.Sum, StringComparer.Ordinal);
+
+    /// <summary>All that is asked of quotas.</summary>
+    public QuotaNeeds Quotas => new(Asked(QuotaArea.Compute, _compute).Concat(Asked(QuotaArea.Volumes, _volumes))
+        .Concat(Asked(QuotaArea.Networks, _networks))
+        .Concat(_sizes.Select(s => (Key: (QuotaArea.Volumes, "per_volume_gigabytes"), Sum: (long)s.GiB)))
+        .GroupBy(w => w.Key).ToDictionary(g => g.Key, g => g.Max(w => w.Sum)));
 
     public void Server(int vcpus, int memoryMiB)
     {
@@ -133,6 +141,10 @@ internal sealed class Needs
 
     private void Take(SortedDictionary<string, Wanted> from, string what, long count) =>
         from.GetValueOrDefault(what)?.Add(Who, -count);
+
+    private static IEnumerable<((QuotaArea, string) Key, long Sum)> Asked(QuotaArea service,
+        SortedDictionary<string, Wanted> wanted) =>
+        wanted.Where(w => w.Value.Sum > 0).Select(w => ((service, w.Key), w.Value.Sum));
 
     private static string Text(IEnumerable<string> who, FormattableString text) =>
         $"{string.Join(", ", who)}: {text.ToString(CultureInfo.InvariantCulture)}";

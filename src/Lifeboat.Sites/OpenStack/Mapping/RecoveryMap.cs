@@ -19,4 +19,17 @@ public sealed record RecoveryMap
     public IReadOnlyDictionary<string, string> AvailabilityZones { get; init; } = new Dictionary<string, string>();
     /// <summary>Networks (their names at the other cloud) where servers get other addresses than they had.</summary>
     public IReadOnlyList<string> NewAddresses { get; init; } = [];
+
+    /// <summary>For a project that is made here: who users of the other cloud are (`NAME`, or `DOMAIN/NAME`), on both
+    /// sides; null: gets no role here.</summary>
+    public IReadOnlyDictionary<string, string?> Users { get; init; } = new Dictionary<string, string?>();
+    /// <summary>As <see cref="Users"/>.</summary>
+    public IReadOnlyDictionary<string, string?> Groups { get; init; } = new Dictionary<string, string?>();
+    /// <summary>Null: is given to nobody here.</summary>
+    public IReadOnlyDictionary<string, string?> Roles { get; init; } = new Dictionary<string, string?>();
+    /// <summary>Of users and groups.</summary>
+    public IReadOnlyDictionary<string, string> Domains { get; init; } = new Dictionary<string, string>();
+    /// <summary>What a quota is here instead of what it is there and what is needed, by `SERVICE.RESOURCE`
+    /// (`compute.cores`, `volumes.gigabytes`, `networks.floatingip`); -1: no limit. Not below what there is.</summary>
+    public IReadOnlyDictionary<string, long> Quotas { get; init; } = new Dictionary<string, long>();
 }

@@ -131,7 +131,9 @@ internal sealed class FakeCloud : IAsyncDisposable
                 {"type": "volumev3", "name": "cinder", "endpoints": [{"id": "e2", "interface": "public",
                   "region": "one", "region_id": "one", "url": "{{{Url}}}/volume/v3/{{{Project}}}"}]},
                 {"type": "network", "name": "neutron", "endpoints": [{"id": "e3", "interface": "public",
-                  "region": "one", "region_id": "one", "url": "{{{Url}}}/network"}]}]}}
+                  "region": "one", "region_id": "one", "url": "{{{Url}}}/network"}]},
+                {"type": "identity", "name": "keystone", "endpoints": [{"id": "e4", "interface": "public",
+                  "region": "one", "region_id": "one", "url": "{{{Url}}}"}]}]}}
             """, 201, ("X-Subject-Token", $"token-{number}"))(context);
     }
 }
