@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Net;
 using System.Net.Sockets;
 using Lifeboat.Agent;
 using Lifeboat.Contracts;
@@ -7,6 +6,7 @@ using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Controller;
 using Lifeboat.Protection;
+using Lifeboat.Testing;
 
 namespace Lifeboat.IntegrationTests.Agents;
 
@@ -20,7 +20,7 @@ internal sealed class AgentSite : IAsyncDisposable
     {
         Name = name;
         Paths = new SitePaths(Directory.CreateTempSubdirectory("lb-").FullName);
-        SiteInitializer.Init(Paths.Root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}");
+        SiteInitializer.Init(Paths.Root, name, $"127.0.0.1:{FreePort.Next()}", $"127.0.0.1:{FreePort.Next()}");
         LinkAddress = SiteConfiguration.Read(Paths.Root).LinkListen;
         Client = new AgentClient(Paths.AgentSocket);
     }
@@ -71,12 +71,5 @@ internal sealed class AgentSite : IAsyncDisposable
         await StopAsync();
         Client.Dispose();
         Directory.Delete(Paths.Root, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 }

@@ -6,6 +6,7 @@ using System.Text;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Controller.Alerts;
 using Lifeboat.Protection;
+using Lifeboat.Testing;
 
 namespace Lifeboat.IntegrationTests.Alerts;
 
@@ -33,7 +34,7 @@ public sealed class MailTests
     public async Task A_server_that_is_not_there_may_come_back_and_one_without_TLS_is_refused()
     {
         var nobody = await Assert.ThrowsAsync<DeliveryException>(() =>
-            new MailSender().SendAsync(Target($"127.0.0.1:{FreePort()}"), null, Message("x"), Ct));
+            new MailSender().SendAsync(Target($"127.0.0.1:{FreePort.Next()}"), null, Message("x"), Ct));
         Assert.True(nobody.WorthRetrying);
         await using var server = await MailServer.StartAsync(Ct);
         var open = Target(server.Address) with { Security = MailSecurity.StartTls };
@@ -65,13 +66,6 @@ public sealed class MailTests
         LastSeen = TimeProvider.System.GetUtcNow(),
     });
 
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
-
     private sealed class MailServer : IAsyncDisposable
     {
         private const string End = "------------ END MESSAGE ------------";
@@ -83,7 +77,7 @@ public sealed class MailTests
 
         public static async Task<MailServer> StartAsync(CancellationToken ct)
         {
-            var port = FreePort();
+            var port = FreePort.Next();
             var server = new MailServer(Process.Start(new ProcessStartInfo("/usr/bin/python3",
                 [
                     "-u", "-m", "aiosmtpd", "-n", "-l", $"127.0.0.1:{port}",

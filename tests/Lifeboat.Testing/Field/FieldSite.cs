@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Agents;
@@ -40,13 +38,8 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
     /// <param name="options">Further options of `site init`.</param>
     public async Task InitAsync(IEnumerable<string> options, CancellationToken ct)
     {
-        // Both are held while both are chosen, so they differ.
-        using var controller = FreePort();
-        using var link = FreePort();
-        var (here, there) = ($"{controller.LocalEndpoint}", $"{link.LocalEndpoint}");
-        await MustAsync(
-            ["site", "init", "--name", name, "--controller-listen", here, "--link-listen", there,
-                .. options], ct);
+        await MustAsync(["site", "init", "--name", name, "--controller-listen", $"127.0.0.1:{FreePort.Next()}",
+            "--link-listen", $"127.0.0.1:{FreePort.Next()}", .. options], ct);
     }
 
     public Task StartAsync(CancellationToken ct) => MustAsync(["site", "start"], ct);
@@ -54,8 +47,7 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
     /// <summary>One more controller of the site, which starts; used as the site is.</summary>
     public async Task<FieldSite> AddControllerAsync(string controller, CancellationToken ct)
     {
-        using (var port = FreePort())
-            await MustAsync(["controller", "add", controller, "--listen", $"{port.LocalEndpoint}"], ct);
+        await MustAsync(["controller", "add", controller, "--listen", $"127.0.0.1:{FreePort.Next()}"], ct);
         var added = new FieldSite(name, Paths.OfController(controller).Root);
         await added.StartAsync(ct);
         return added;
@@ -176,13 +168,6 @@ public sealed class FieldSite(string name, string directory) : IAsyncDisposable
             if (told.Output.Trim() is { Length: > 0 } name) found.Add(name);
         }
         return found;
-    }
-
-    private static TcpListener FreePort()
-    {
-        var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return listener;
     }
 
     private bool IsOurs(int pid) => CommandLine(pid).Contains(directory, StringComparison.Ordinal);

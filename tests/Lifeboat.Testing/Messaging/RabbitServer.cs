@@ -18,7 +18,7 @@ public sealed class RabbitServer : IAsyncDisposable
     private const string Program = "/usr/lib/rabbitmq/bin/rabbitmq-server", Mapper = "/usr/bin/epmd";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
     private readonly string _directory;
-    private readonly int _mapperPort = FreePort(), _nodePort = FreePort();
+    private readonly int _mapperPort = FreePort.Next(), _nodePort = FreePort.Next();
     private Process? _mapper, _process;
 
     private RabbitServer(string directory) => _directory = directory;
@@ -27,7 +27,7 @@ public sealed class RabbitServer : IAsyncDisposable
     public static string? Missing =>
         File.Exists(Program) && File.Exists(Mapper) ? null : "RabbitMQ is not installed (rabbitmq-server)";
 
-    public int Port { get; } = FreePort();
+    public int Port { get; } = FreePort.Next();
     public string Password { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
     /// <summary>For `notifications.url` of a site.</summary>
     public string Url => $"rabbit://{User}@127.0.0.1:{Port}/";
@@ -139,11 +139,4 @@ public sealed class RabbitServer : IAsyncDisposable
 
     private string Log() => Directory.Exists(Path.Combine(_directory, "log")) ? string.Join('\n',
         Directory.GetFiles(Path.Combine(_directory, "log")).Select(File.ReadAllText)) : "";
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
-    }
 }

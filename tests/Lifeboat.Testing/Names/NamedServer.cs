@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using Lifeboat.Testing.Field;
 using Lifeboat.Testing.Oracle;
@@ -29,13 +27,7 @@ public sealed class NamedServer : IAsyncDisposable
 
     public static async Task<NamedServer> StartAsync(CancellationToken ct)
     {
-        int port;
-        using (var probe = new TcpListener(IPAddress.Loopback, 0))
-        {
-            probe.Start();
-            port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        }
-        var server = new NamedServer(Directory.CreateTempSubdirectory("lb-named-").FullName, port);
+        var server = new NamedServer(Directory.CreateTempSubdirectory("lb-named-").FullName, FreePort.Next());
         await server.WriteAsync(ct);
         await server.StartAgainAsync(ct);
         return server;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Collections.Concurrent;
-using System.Net;
 using System.Net.Sockets;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Contracts.Sites;
@@ -8,6 +7,7 @@ using Lifeboat.Controller;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Testing.Recovery;
 using Lifeboat.Testing.Sites;
+using Lifeboat.Testing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -56,11 +56,11 @@ internal sealed class TestSite : IAsyncDisposable
         string? database = null, Action<SitePaths>? found = null)
     {
         var root = Directory.CreateTempSubdirectory("lb-" + name).FullName;
-        SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort()}", $"127.0.0.1:{FreePort()}", advertise, database);
+        SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort.Next()}", $"127.0.0.1:{FreePort.Next()}", advertise, database);
         found?.Invoke(new SitePaths(root));
         var site = new TestSite(root, SiteConfiguration.Read(root) with
         {
-            ControllerMetricsListen = $"127.0.0.1:{FreePort()}",
+            ControllerMetricsListen = $"127.0.0.1:{FreePort.Next()}",
         }, network);
         site._agent = await FakeAgent.StartAsync(site.Agent, site.Paths.AgentSocket, site.AgentRequests);
         await site.StartControllerAsync();
@@ -70,7 +70,7 @@ internal sealed class TestSite : IAsyncDisposable
     /// <summary>One more controller, as `lifeboat controller add` makes it; it runs in this process too.</summary>
     public async Task<(ControllerClient Client, WebApplication Controller)> AddControllerAsync(string controller)
     {
-        var configuration = new ControllerConfiguration(controller, $"127.0.0.1:{FreePort()}");
+        var configuration = new ControllerConfiguration(controller, $"127.0.0.1:{FreePort.Next()}");
         var place = SiteInitializer.AddController(Paths.Root, configuration, TimeProvider.System);
         var added = await ControllerHost.StartAsync(place, SiteConfiguration.Read(place.Root), (_, _, _, _) => Site,
             TimeProvider.System, TestContext.Current.CancellationToken);
@@ -80,7 +80,7 @@ internal sealed class TestSite : IAsyncDisposable
     /// <summary>One more agent, as `lifeboat agent add` makes it.</summary>
     public async Task<AgentDouble> AddHostAsync(string host)
     {
-        var configuration = new AgentConfiguration(host, $"127.0.0.1:{FreePort()}");
+        var configuration = new AgentConfiguration(host, $"127.0.0.1:{FreePort.Next()}");
         var place = SiteInitializer.AddAgent(Paths.Root, configuration, TimeProvider.System);
         var agent = new AgentDouble(Name, configuration.LinkListen, _network, TimeProvider.System, Guid.NewGuid);
         await StartHostAsync(host, agent, place);
@@ -141,12 +141,5 @@ internal sealed class TestSite : IAsyncDisposable
         foreach (var agent in _further.Values) await agent.DisposeAsync();
         Client.Dispose();
         Directory.Delete(Paths.Root, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        return ((IPEndPoint)probe.LocalEndpoint).Port;
     }
 }

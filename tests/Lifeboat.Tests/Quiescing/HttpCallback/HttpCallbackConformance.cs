@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Lifeboat.Quiescing;
+using Lifeboat.Testing;
 
 namespace Lifeboat.Tests.Quiescing.HttpCallback;
 
@@ -19,7 +20,7 @@ public sealed class HttpCallbackConformance : QuiesceProviderConformance, IAsync
 
     public HttpCallbackConformance()
     {
-        var port = FreePort();
+        var port = FreePort.Next();
         _url = $"http://127.0.0.1:{port}/quiesce/";
         _listener.Prefixes.Add(_url);
         _listener.Start();
@@ -61,7 +62,7 @@ public sealed class HttpCallbackConformance : QuiesceProviderConformance, IAsync
     [Fact]
     public async Task A_service_that_is_away_is_unreachable()
     {
-        Identity("away", new { url = $"http://127.0.0.1:{FreePort()}/", token = Token, secret = Secret });
+        Identity("away", new { url = $"http://127.0.0.1:{FreePort.Next()}/", token = Token, secret = Secret });
         Assert.Equal(ProviderFault.Unreachable, (await FailAsync("away")).Fault);
     }
 
@@ -71,13 +72,6 @@ public sealed class HttpCallbackConformance : QuiesceProviderConformance, IAsync
         await _serving;
         _listener.Close();
         Directory.Delete(_directory, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-        socket.Start();
-        return ((IPEndPoint)socket.LocalEndpoint).Port;
     }
 
     private void Identity(string name, object identity)

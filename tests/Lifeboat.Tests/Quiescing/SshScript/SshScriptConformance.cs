@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
-using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Lifeboat.Quiescing;
+using Lifeboat.Testing;
 
 namespace Lifeboat.Tests.Quiescing.SshScript;
 
@@ -24,11 +24,7 @@ public sealed class SshScriptConformance : QuiesceProviderConformance, IDisposab
             Run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", At(key));
         File.Copy(At("client.pub"), At("authorized"));
         _hostKey = Run("ssh-keygen", "-lf", At("host.pub")).Split(' ')[1];
-        using (var free = new TcpListener(IPAddress.Loopback, 0))
-        {
-            free.Start();
-            _port = ((IPEndPoint)free.LocalEndpoint).Port;
-        }
+        _port = FreePort.Next();
         if (Environment.UserName == "root") Directory.CreateDirectory("/run/sshd");
         File.WriteAllText(At("config"), $"""
             ListenAddress 127.0.0.1:{_port}
