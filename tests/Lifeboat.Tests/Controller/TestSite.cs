@@ -56,7 +56,8 @@ internal sealed class TestSite : IAsyncDisposable
         string? database = null, Action<SitePaths>? found = null)
     {
         var root = Directory.CreateTempSubdirectory("lb-" + name).FullName;
-        SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort.Next()}", $"127.0.0.1:{FreePort.Next()}", advertise, database);
+        SiteInitializer.Init(root, name, $"127.0.0.1:{FreePort.Next()}", $"127.0.0.1:{FreePort.Next()}", advertise,
+            database);
         found?.Invoke(new SitePaths(root));
         var site = new TestSite(root, SiteConfiguration.Read(root) with
         {
