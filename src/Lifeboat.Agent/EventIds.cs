@@ -42,6 +42,7 @@ internal static class EventIds
     public const int MomentNotCleaned = 4063;
     public const int DeadManContinued = 4064;
     public const int RestNotLooked = 4065;
+    public const int PlacesNotNoted = 4066;
     public const int Requested = 4080;
     public const int DeadManThawedBySteps = 4070;
     public const int QuiesceHeld = 4071;

@@ -61,6 +61,9 @@ public sealed class ImageAtRest : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends the daemon that a killed process left at this place.</summary>
+    public static Task EndLeftAsync(string place, TimeProvider time) => StorageDaemon.EndPredecessorAsync(place, time);
+
     /// <summary>The mark of a file that is not opened.</summary>
     public static string MarkOf(string path) => Look(path).ToString();
 

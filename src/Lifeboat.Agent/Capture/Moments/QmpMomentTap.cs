@@ -65,6 +65,7 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Rest
     public async Task DetachAsync(CancellationToken ct)
     {
         await EndReadingAsync();
+        await RestMoment.EndLeftAsync(disks, places.Rest, time);
         foreach (var monitor in _monitors)
             await monitor.TalkAsync(async qmp =>
             {

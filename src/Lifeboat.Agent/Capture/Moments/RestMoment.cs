@@ -44,7 +44,7 @@ internal sealed class RestMoment : IMoment, IAsyncDisposable
             {
                 var place = PlaceOf(disk, rest);
                 moment._images.Add(new Image(disk.Volume.Index, await ImageAtRest.OpenAsync(
-                    place.File, place.Driver, $"{folder}{disk.Volume.Index}", time, ct)));
+                    place.File, place.Driver, PlaceOfDaemon(disk, folder), time, ct)));
             }
             return moment;
         }
@@ -53,6 +53,12 @@ internal sealed class RestMoment : IMoment, IAsyncDisposable
             await moment.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Whoever was killed while it read left daemons behind, and there may be no rest for long.</summary>
+    public static async Task EndLeftAsync(IReadOnlyList<QmpDiskTap> disks, string folder, TimeProvider time)
+    {
+        foreach (var disk in disks) await ImageAtRest.EndLeftAsync(PlaceOfDaemon(disk, folder), time);
     }
 
     /// <summary>Of all files.</summary>
@@ -72,6 +78,8 @@ internal sealed class RestMoment : IMoment, IAsyncDisposable
         foreach (var image in _images) await image.DisposeAsync();
         _images.Clear();
     }
+
+    private static string PlaceOfDaemon(QmpDiskTap disk, string folder) => $"{folder}{disk.Volume.Index}";
 
     private static DiskPlace PlaceOf(QmpDiskTap disk, Rest rest)
     {

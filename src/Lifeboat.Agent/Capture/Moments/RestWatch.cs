@@ -98,7 +98,7 @@ internal sealed partial class RestWatch : IAsyncDisposable
             {
                 return;
             }
-            catch (Exception e) when (e is TapException or StorageException)
+            catch (TapException e)
             {
                 LogNotLooked(_group, e.Message);
                 await Task.Delay(LookEvery, _time, CancellationToken.None);
@@ -143,18 +143,38 @@ internal sealed partial class RestWatch : IAsyncDisposable
     {
         if (places.TrueForAll(p => _places!.GetValueOrDefault(p.Index) == p)) return;
         foreach (var place in places) _places![place.Index] = place;
-        await _file.SaveAsync(_group, new NotedPlaces(_group, [.. _places!.Values]), ct);
+        try
+        {
+            await _file.SaveAsync(_group, new NotedPlaces(_group, [.. _places!.Values]), ct);
+        }
+        catch (StorageException e)
+        {
+            LogNotNoted(_group, e.Message);
+        }
     }
 
+    // What cannot be read was not noted: the instances have to be seen to run once more.
     private async Task<Dictionary<ushort, DiskPlace>> LoadAsync(CancellationToken ct)
     {
-        var noted = (await _file.LoadAsync(ct)).FirstOrDefault(n => n.Group == _group);
-        return (noted?.Places ?? []).Where(p => _volumes.Any(v => v.Index == p.Index)).ToDictionary(p => p.Index);
+        try
+        {
+            var noted = (await _file.LoadAsync(ct)).FirstOrDefault(n => n.Group == _group);
+            return (noted?.Places ?? []).Where(p => _volumes.Any(v => v.Index == p.Index)).ToDictionary(p => p.Index);
+        }
+        catch (Exception e) when (e is StorageException or JsonException)
+        {
+            LogNotNoted(_group, e.Message);
+            return [];
+        }
     }
 
     private enum Look { Runs, InQemu, Off }
 
     private sealed record NotedPlaces(string Group, IReadOnlyList<DiskPlace> Places);
+
+    [LoggerMessage(EventIds.PlacesNotNoted, LogLevel.Warning, "Where the disks of {Group} lie is not kept over a "
+        + "restart of the agent: {Reason}")]
+    private partial void LogNotNoted(string group, string reason);
 
     [LoggerMessage(EventIds.RestNotLooked, LogLevel.Debug,
         "Whether the instances of {Group} are shut down could not be seen: {Reason}")]
