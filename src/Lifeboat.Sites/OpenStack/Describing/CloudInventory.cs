@@ -73,7 +73,7 @@ internal sealed class CloudClients(CloudSession session)
         var services = Neutron.ServicePortsAsync(ct);
         var security = Neutron.SecurityGroupsAsync(ct);
         var floating = Neutron.FloatingIpsAsync(ct);
-        var networkQuotas = Neutron.QuotasAsync(ct);
+        var networkQuotas = NetworkQuotasAsync();
         var images = Glance.ImagesAsync(ct);
         await Task.WhenAll(flavors, keypairs, groups, zones, limits, types, defaultType, volumeQuotas, networks,
             subnets, routers, services, security, floating, networkQuotas, images);
@@ -99,6 +99,13 @@ internal sealed class CloudClients(CloudSession session)
             FreeAddresses = await FreeAddressesAsync(await networks, ct),
             Images = await images,
         };
+
+        // A project's group `default` is made when its groups are listed for the first time, and counts.
+        async Task<IReadOnlyDictionary<string, CloudQuota>?> NetworkQuotasAsync()
+        {
+            await security;
+            return await Neutron.QuotasAsync(ct);
+        }
     }
 
     /// <summary>Of pools, as far as this user is told.</summary>
