@@ -83,7 +83,8 @@ public sealed class CommandTreeTests
         var all = new PolicyChange
         {
             RpoTarget = TimeSpan.Zero, RtoTarget = TimeSpan.Zero, CheckpointInterval = TimeSpan.Zero,
-            Source = ChangeSource.Bitmap, SourcePeriod = TimeSpan.Zero, QuiesceInterval = TimeSpan.Zero,
+            Source = ChangeSource.Bitmap, SourcePeriod = TimeSpan.Zero, SourceTrigger = MomentTrigger.OnRequest,
+            QuiesceInterval = TimeSpan.Zero,
             SharedInterval = TimeSpan.Zero, QuiesceLimit = TimeSpan.Zero, QuiesceLabel = "",
             OnQuiesceFailure = QuiesceFailure.Strict, Retention = "", OutboxBytes = 0, OutboxLogBytes = 0, ShipCap = "",
             ShipWindows = [], ShipTimeZone = "", Priority = default(Lifeboat.Protection.Links.LinkPriority),
