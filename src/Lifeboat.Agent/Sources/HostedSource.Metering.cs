@@ -9,7 +9,7 @@ internal sealed partial class HostedSource
     private readonly SourceMeter _meter;
     private readonly Task _metering;
 
-    public SourceTotals Totals() => _meter.Totals(_source.Snapshot());
+    public SourceTotals Totals() => _meter.Tell(_source.Snapshot());
 
     /// <summary>Counters of groups that outlive their sources.</summary>
     public static string MeterFolder(AgentParts parts) => Path.Combine(parts.Paths.AgentState, "meters");

@@ -10,6 +10,7 @@ namespace Lifeboat.Agent.Sources;
 /// Counters of a group that go on where the source before left them: the engine's begin at zero with every source.
 /// Kept every five seconds in a file that is replaced and not flushed: it outlives the agent's process, and one that a
 /// power failure took is followed by counters with another id. It stays when the source ends, for whoever asks later.
+/// What is told to who bills by it is kept first: they find no less after the agent was killed.
 /// </summary>
 internal sealed class SourceMeter
 {
@@ -19,6 +20,7 @@ internal sealed class SourceMeter
 
     private readonly string _path;
     private readonly SourceTotals _before;
+    private readonly Lock _gate = new();
     private SourceTotals? _saved;
 
     private SourceMeter(string path, SourceTotals before) => (_path, _before) = (path, before);
@@ -49,18 +51,31 @@ internal sealed class SourceMeter
         WireBytes = _before.WireBytes + now.WireBytes,
     };
 
+    /// <summary>The counters for somebody else, kept before they are told as far as they can be.</summary>
+    public SourceTotals Tell(SourceSnapshot now)
+    {
+        var totals = Totals(now);
+        Save(totals);
+        return totals;
+    }
+
     /// <returns>Why it could not be kept; null: it was, or there was nothing new.</returns>
     public string? Save(SourceSnapshot now) => Save(Totals(now));
 
     private string? Save(SourceTotals totals)
     {
-        if (totals == _saved) return null;
         try
         {
-            File.WriteAllBytes(_path + ".new", JsonSerializer.SerializeToUtf8Bytes(totals, ContractJson.Options));
-            File.Move(_path + ".new", _path, overwrite: true);
-            _saved = totals;
-            return null;
+            lock (_gate)
+            {
+                // Of two at once the later one stays.
+                if (_saved is { } saved && totals.CapturedBytes <= saved.CapturedBytes
+                    && totals.ShippedBytes <= saved.ShippedBytes && totals.WireBytes <= saved.WireBytes) return null;
+                File.WriteAllBytes(_path + ".new", JsonSerializer.SerializeToUtf8Bytes(totals, ContractJson.Options));
+                File.Move(_path + ".new", _path, overwrite: true);
+                _saved = totals;
+                return null;
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
