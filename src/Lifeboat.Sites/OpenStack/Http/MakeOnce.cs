@@ -32,7 +32,7 @@ internal static class MakeOnce
                 // After a lost answer there may be two by now; the next look keeps one.
                 if (attempt == 1) return made;
             }
-            catch (CloudException e) when (e.Fault is CloudFault.Conflict)
+            catch (CloudException e) when (e.Fault is CloudFault.Conflict or CloudFault.AddressTaken)
             {
                 // Somebody of ours was faster: two volumes that go to one appliance, two controllers in a takeover.
                 if (await find(ct) is [var there, ..]) return there;
