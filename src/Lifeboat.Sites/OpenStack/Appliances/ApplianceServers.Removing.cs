@@ -53,10 +53,23 @@ internal sealed partial class ApplianceServers
     {
         var number = ApplianceMarks.NumberOf(server);
         var used = server.Status == "BUILD" || _chosen.Any(c => c.Value == number)
-            || (await _cloud.Nova.AttachmentsAsync(server.Id, ct)).Count > 0;
+            || await HasVolumesAsync(server.Id, ct);
         if (used || !_lastUsed.TryGetValue(server.Id, out var last))
             _lastUsed[server.Id] = last = _time.GetTimestamp();
         return !used && (ApplianceMarks.IsLost(server) || _time.GetElapsedTime(last) >= _settings.Keep);
+    }
+
+    // One that is gone by now has none.
+    private async Task<bool> HasVolumesAsync(string server, CancellationToken ct)
+    {
+        try
+        {
+            return (await _cloud.Nova.AttachmentsAsync(server, ct)).Count > 0;
+        }
+        catch (CloudException e) when (e.Fault is CloudFault.NotFound)
+        {
+            return false;
+        }
     }
 
     // Deleting the server takes its volumes out of it, whatever state it is in.
