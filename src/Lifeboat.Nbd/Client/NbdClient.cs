@@ -55,11 +55,14 @@ public sealed partial class NbdClient : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         var goodbye = Task.CompletedTask;
+        var disposed = new NbdException(NbdFault.Closed, "the client was disposed");
         var sends = await _sending.WaitAsync(TimeSpan.Zero);
+        // Before the goodbye: a server hangs up upon it, and the reader would take that for a lost connection.
+        _pending.Close(disposed);
         if (sends && !_reading.IsCompleted)
             goodbye = WriteAsync(new PendingRequest(Command.Disconnect, CommandFlags.None, 0, 0), default);
         // A server that does not read must not keep us: the goodbye leaves at once or not at all.
-        Fail(new NbdException(NbdFault.Closed, "the client was disposed"));
+        Fail(disposed);
         await goodbye;
         // Who waits to send, or comes only now, is told so as well.
         if (sends) _sending.Release();
