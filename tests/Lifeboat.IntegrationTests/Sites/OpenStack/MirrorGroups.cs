@@ -7,7 +7,6 @@ using Lifeboat.Protection.Plans;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Sites.OpenStack.BlockStorage;
 using Lifeboat.Testing.Field;
-using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 
@@ -20,7 +19,6 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
     private const string Group = "ledger";
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
     private readonly string _name = $"mir-{Guid.NewGuid().ToString("n")[..6]}";
-    private readonly string _folder = Directory.CreateTempSubdirectory("mir-").FullName;
     private VolumeProject? _a, _b;
     private MirrorDaemons? _daemons;
     private TestServer? _server;
@@ -44,7 +42,6 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
         if (_b is not null) await _b.DisposeAsync();
         if (_a is not null) await _a.DisposeAsync();
         if (_daemons is not null) await _daemons.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact(Timeout = 30 * 60 * 1000)]
@@ -71,7 +68,7 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
         await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle.volume").Id, [root, fast], null,
             null, Ct, tagged: false);
         await Patience.UntilAsync("the guest agent answers",
-            async () => (await AskGuestAsync("guest-ping")).ExitCode == 0);
+            async () => (await A.AskGuestAsync("guest-ping", Ct)).ExitCode == 0);
         await Task.Delay(TimeSpan.FromSeconds(5), Ct);
     }
 
@@ -96,7 +93,7 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
             start);
         Assert.True(told.LastBytes is > 0 and < 256 << 20);
         Assert.Equal(Consistency.Application, (await PointsAsync()).Single(p => p.Id == cut.Point.Id).Consistency);
-        Assert.Contains("thawed", (await AskGuestAsync("guest-fsfreeze-status")).Output);
+        Assert.Contains("thawed", (await A.AskGuestAsync("guest-fsfreeze-status", Ct)).Output);
     }
 
     // Nothing arrives, the controller is killed, and the point comes about all the same, once.
@@ -142,7 +139,8 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
         await Patience.UntilAsync("the failover goes on to its end", async () => (await RunsAsync(B))
             .Any(r => r.Kind is RunKind.Failover && r.State is RunState.Succeeded));
         Say("failover, the controller killed in it", start);
-        await ProveAsync(B);
+        var made = await B.ProveAsync(output, Ct);
+        Assert.Equal(["fast", "root"], made.Keys.Order());
     }
 
     // A planned move home takes what was written meanwhile along.
@@ -160,43 +158,13 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
         Say("failback", start);
         var home = (await A.Cloud.Cinder.VolumesAsync(Ct)).Where(v => !before.Contains(v.Id)).ToList();
         Assert.Equal(2, home.Count);
-        Assert.Equal(0x77, await PatternAsync(A, home.Single(v => v.Name == $"{_name}-fast")));
-        Assert.Equal(await DigestAsync(B, fast), await DigestAsync(A, home.Single(v => v.Name == $"{_name}-fast")));
+        Assert.Equal(0x77, await A.PatternAsync(home.Single(v => v.Name == $"{_name}-fast"), Ct));
+        Assert.Equal(await B.DigestAsync(fast, Ct),
+            await A.DigestAsync(home.Single(v => v.Name == $"{_name}-fast"), Ct));
         // Of before the failover: the server has them still, and goes on.
         Assert.Equal("in-use", (await A.Cloud.Cinder.VolumesAsync(Ct)).First(v => before.Contains(v.Id)).Status);
-        Assert.Equal(0, (await AskGuestAsync("guest-ping")).ExitCode);
+        Assert.Equal(0, (await A.AskGuestAsync("guest-ping", Ct)).ExitCode);
     }
-
-    private async Task ProveAsync(VolumeProject at)
-    {
-        var made = (await at.Cloud.Cinder.VolumesAsync(Ct)).ToDictionary(v => v.Name![(_name.Length + 1)..]);
-        Assert.Equal(["fast", "root"], made.Keys.Order());
-        Assert.All(made.Values, v => Assert.Equal("available", v.Status));
-        Assert.Equal("true", made["root"].Bootable);
-        await at.ExportAsync(made["root"], Path.Combine(_folder, "db.vda.img"), Ct);
-        await at.ExportAsync(made["fast"], Path.Combine(_folder, "db.vdb.img"), Ct);
-        var proof = await OracleChecker.CheckAsync(await PartitionedDisk.OracleImagesAsync(_folder, Ct),
-            new OracleExpectation { MustEndWithMark = true, WorkDirectory = _folder }, Ct);
-        Assert.True(proof.Holds, string.Join("; ", proof.Lines()));
-        output.WriteLine(string.Join("; ", proof.Lines()));
-    }
-
-    private async Task<byte> PatternAsync(VolumeProject at, CinderVolume volume)
-    {
-        await using var file = File.OpenRead(await at.ExportAsync(volume, Path.Combine(_folder, "one.raw"), Ct));
-        file.Position = 3 << 20;
-        return (byte)file.ReadByte();
-    }
-
-    private async Task<string> DigestAsync(VolumeProject at, CinderVolume volume)
-    {
-        await using var file = File.OpenRead(await at.ExportAsync(volume, Path.Combine(_folder, "one.raw"), Ct));
-        return Convert.ToHexString(await System.Security.Cryptography.SHA256.HashDataAsync(file, Ct));
-    }
-
-    private async Task<HostCommand> AskGuestAsync(string what) => await HostCommand.RunAsync("virsh", ["-q", "-c",
-        $"qemu+unix:///system?socket={Path.Combine(Testbed.FolderOf("a"), "libvirt", "libvirt-sock")}",
-        "qemu-agent-command", (await A.Cloud.Nova.ServersAsync(Ct)).Single().Id, $$"""{"execute":"{{what}}"}"""], Ct);
 
     private Task<IReadOnlyList<RecoveryPoint>> PointsAsync() =>
         B.Site.AskAsync<IReadOnlyList<RecoveryPoint>>(["point", "list", Group], Ct);

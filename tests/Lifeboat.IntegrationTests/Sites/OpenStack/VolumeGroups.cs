@@ -7,7 +7,6 @@ using Lifeboat.Protection.Plans;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Sites.OpenStack.BlockStorage;
 using Lifeboat.Testing.Field;
-using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 
@@ -21,7 +20,6 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     // A full backup reads whole volumes, and packs them.
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
     private readonly string _name = $"lb-vol-{Guid.NewGuid().ToString("n")[..6]}";
-    private readonly string _folder = Directory.CreateTempSubdirectory("lb-vol-").FullName;
     private VolumeProject? _a, _b;
     private TestServer? _server;
     private CinderVolume _loose = null!;
@@ -42,7 +40,6 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         if (_server is not null) await _server.DisposeAsync();
         if (_b is not null) await _b.DisposeAsync();
         if (_a is not null) await _a.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact(Timeout = 30 * 60 * 1000)]
@@ -91,7 +88,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle.volume").Id, [root, fast], null,
             null, Ct, tagged: false);
         await Patience.UntilAsync("the guest agent answers",
-            async () => (await AskGuestAsync("guest-ping")).ExitCode == 0);
+            async () => (await A.AskGuestAsync("guest-ping", Ct)).ExitCode == 0);
         await Task.Delay(TimeSpan.FromSeconds(5), Ct);
     }
 
@@ -116,12 +113,8 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         Assert.Equal(Consistency.Application, point.Consistency);
         Assert.True((await A.Cloud.Cinder.BackupsAsync(Ct)).Count(b => b.IsIncremental) == 3, "it is no increment");
         Assert.DoesNotContain(await A.CopiesAsync(Ct), c => c.StartsWith("snapshot", StringComparison.Ordinal));
-        Assert.Contains("thawed", (await AskGuestAsync("guest-fsfreeze-status")).Output);
+        Assert.Contains("thawed", (await A.AskGuestAsync("guest-fsfreeze-status", Ct)).Output);
     }
-
-    private async Task<HostCommand> AskGuestAsync(string what) => await HostCommand.RunAsync("virsh", ["-q", "-c",
-        $"qemu+unix:///system?socket={Path.Combine(Testbed.FolderOf("a"), "libvirt", "libvirt-sock")}",
-        "qemu-agent-command", (await A.Cloud.Nova.ServersAsync(Ct)).Single().Id, $$"""{"execute":"{{what}}"}"""], Ct);
 
     private async Task DrillAsync()
     {
@@ -141,7 +134,10 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         var run = (await B.Site.AskAsync<IReadOnlyList<RunInfo>>(["run", "list"], Ct))
             .Where(r => r.Kind is RunKind.Failover).MaxBy(r => r.CreatedAt)!;
         Assert.Equal("b", (await B.Site.AskAsync<RunReport>(["report", "get", $"{run.Id}"], Ct)).Read().PrimaryAfter);
-        await ProveAsync(B);
+        var made = await B.ProveAsync(output, Ct);
+        Assert.Equal(["fast", "loose", "root"], made.Keys.Order());
+        Assert.Equal("nfs", made["loose"].VolumeType);
+        Assert.Equal(0x5a, await B.PatternAsync(made["loose"], Ct));
     }
 
     // A planned move home takes what was written meanwhile along.
@@ -157,32 +153,9 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         await A.Site.MustAsync(["failback", Group], Ct);
         Say("failback", start);
         var home = (await A.Cloud.Cinder.VolumesAsync($"{_name}-loose", Ct)).Single(v => v.Id != _loose.Id);
-        Assert.Equal(0x77, await PatternAsync(A, home));
+        Assert.Equal(0x77, await A.PatternAsync(home, Ct));
         // Of before the failover, and left alone.
-        Assert.Equal(0x5a, await PatternAsync(A, _loose));
-    }
-
-    private async Task ProveAsync(VolumeProject at)
-    {
-        var made = (await at.Cloud.Cinder.VolumesAsync(Ct)).ToDictionary(v => v.Name![(_name.Length + 1)..]);
-        Assert.Equal(["fast", "loose", "root"], made.Keys.Order());
-        Assert.All(made.Values, v => Assert.Equal("available", v.Status));
-        Assert.Equal("true", made["root"].Bootable);
-        Assert.Equal("nfs", made["loose"].VolumeType);
-        Assert.Equal(0x5a, await PatternAsync(at, made["loose"]));
-        await at.ExportAsync(made["root"], Path.Combine(_folder, "db.vda.img"), Ct);
-        await at.ExportAsync(made["fast"], Path.Combine(_folder, "db.vdb.img"), Ct);
-        var proof = await OracleChecker.CheckAsync(await PartitionedDisk.OracleImagesAsync(_folder, Ct),
-            new OracleExpectation { MustEndWithMark = true, WorkDirectory = _folder }, Ct);
-        Assert.True(proof.Holds, string.Join("; ", proof.Lines()));
-        output.WriteLine(string.Join("; ", proof.Lines()));
-    }
-
-    private async Task<byte> PatternAsync(VolumeProject at, CinderVolume volume)
-    {
-        await using var file = File.OpenRead(await at.ExportAsync(volume, Path.Combine(_folder, "one.raw"), Ct));
-        file.Position = 3 << 20;
-        return (byte)file.ReadByte();
+        Assert.Equal(0x5a, await A.PatternAsync(_loose, Ct));
     }
 
     // Somebody backs the volume up besides: ours does not build on that.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lifeboat.Contracts;
@@ -81,6 +82,45 @@ internal sealed class VolumeProject : IAsyncDisposable
     public Task WriteAsync(CinderVolume volume, byte pattern, CancellationToken ct) => HostCommand.MustAsync("qemu-io",
         ["-c", $"write -P {pattern.ToString(CultureInfo.InvariantCulture)} 1M 4M", "--image-opts", ImageOf(volume)],
         ct);
+
+    /// <summary>What <see cref="WriteAsync"/> wrote last, as it lies in the volume.</summary>
+    public async Task<byte> PatternAsync(CinderVolume volume, CancellationToken ct)
+    {
+        await using var file = File.OpenRead(await ExportAsync(volume, Scratch("one.raw"), ct));
+        file.Position = 3 << 20;
+        return (byte)file.ReadByte();
+    }
+
+    public async Task<string> DigestAsync(CinderVolume volume, CancellationToken ct)
+    {
+        await using var file = File.OpenRead(await ExportAsync(volume, Scratch("one.raw"), ct));
+        return Convert.ToHexString(await SHA256.HashDataAsync(file, ct));
+    }
+
+    /// <summary>Asks the agent in the project's only server, through libvirt.</summary>
+    public async Task<HostCommand> AskGuestAsync(string what, CancellationToken ct) =>
+        await HostCommand.RunAsync("virsh", ["-q", "-c",
+            $"qemu+unix:///system?socket={Path.Combine(Testbed.FolderOf(_letter), "libvirt", "libvirt-sock")}",
+            "qemu-agent-command", (await Cloud.Nova.ServersAsync(ct)).Single().Id, $$"""{"execute":"{{what}}"}"""], ct);
+
+    /// <summary>
+    /// The project's volumes by their names; root and fast are the disks of an oracle that was at an
+    /// application-consistent point, and hold what it was told is written.
+    /// </summary>
+    public async Task<IReadOnlyDictionary<string, CinderVolume>> ProveAsync(
+        ITestOutputHelper output, CancellationToken ct)
+    {
+        var made = (await Cloud.Cinder.VolumesAsync(ct)).ToDictionary(v => v.Name![(Name.Length + 1)..]);
+        Assert.All(made.Values, v => Assert.Equal("available", v.Status));
+        Assert.Equal("true", made["root"].Bootable);
+        await ExportAsync(made["root"], Scratch("db.vda.img"), ct);
+        await ExportAsync(made["fast"], Scratch("db.vdb.img"), ct);
+        var proof = await OracleChecker.CheckAsync(await PartitionedDisk.OracleImagesAsync(Scratch(), ct),
+            new OracleExpectation { MustEndWithMark = true, WorkDirectory = Scratch() }, ct);
+        Assert.True(proof.Holds, string.Join("; ", proof.Lines()));
+        output.WriteLine(string.Join("; ", proof.Lines()));
+        return made;
+    }
 
     /// <summary>Snapshots and backups in the project, by name and status.</summary>
     public async Task<IReadOnlyList<string>> CopiesAsync(CancellationToken ct) =>
@@ -177,6 +217,9 @@ internal sealed class VolumeProject : IAsyncDisposable
                 await pool.RemoveSnapshotAsync(image.Name, snapshot.Name, ct);
         }
     }
+
+    private string Scratch(string file = "") =>
+        Path.Combine(Directory.CreateDirectory(Path.Combine(Site.Directory, "scratch")).FullName, file);
 
     private string ImageOf(CinderVolume volume) => volume.VolumeType == "nfs"
         ? $"driver=qcow2,file.driver=file,file.filename={Inside}/srv/volumes/volume-{volume.Id}"
