@@ -4,11 +4,11 @@ using System.Text.Json;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Qemu;
+using Lifeboat.Qemu.Ceph;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Volumes.Qemu.Rbd;
 
 namespace Lifeboat.Agent.Capture.Moments;
-using Lifeboat.Qemu.Ceph;
 
 /// <summary>
 /// Asks QEMU which RBD images its disks are. How the cluster is reached is in `site.json` (`rbd`), else it is as QEMU

@@ -122,6 +122,10 @@ internal sealed class VolumeProject : IAsyncDisposable
         return made;
     }
 
+    /// <summary>Of the volume's image in Ceph, by whomever.</summary>
+    public Task<IReadOnlyList<RbdSnapshot>> SnapshotsOfImageAsync(CinderVolume volume, CancellationToken ct) =>
+        Pool().SnapshotsAsync($"volume-{volume.Id}", ct);
+
     /// <summary>Snapshots and backups in the project, by name and status.</summary>
     public async Task<IReadOnlyList<string>> CopiesAsync(CancellationToken ct) =>
     [
@@ -175,6 +179,7 @@ internal sealed class VolumeProject : IAsyncDisposable
         var settings = JsonNode.Parse(await File.ReadAllTextAsync(file, ct))!.AsObject();
         settings["driver"] = "openstack";
         settings["options"] = JsonSerializer.SerializeToNode(options, ContractJson.Options);
+        settings["rbd"] = JsonSerializer.SerializeToNode(Ceph, ContractJson.Options);
         await File.WriteAllTextAsync(file, settings.ToJsonString(), ct);
         await Site.StartAsync(ct);
     }
@@ -204,10 +209,7 @@ internal sealed class VolumeProject : IAsyncDisposable
     private async Task LetGoAsync(CancellationToken ct)
     {
         var volumes = (await Cloud.Cinder.VolumesAsync(ct)).Where(v => v.VolumeType == "rbd").Select(v => v.Id);
-        var pool = new MirroredPool(new RbdSettings
-        {
-            Pool = "volumes", User = "cinder", ConfigurationFile = Path.Combine(Site.Directory, "ceph.conf"),
-        }, TimeProvider.System);
+        var pool = Pool();
         foreach (var volume in volumes)
         {
             if (await pool.FindAsync($"volume-{volume}", ct) is not { } image) continue;
@@ -217,6 +219,13 @@ internal sealed class VolumeProject : IAsyncDisposable
                 await pool.RemoveSnapshotAsync(image.Name, snapshot.Name, ct);
         }
     }
+
+    private RbdSettings Ceph => new()
+    {
+        Pool = "volumes", User = "cinder", ConfigurationFile = Path.Combine(Site.Directory, "ceph.conf"),
+    };
+
+    private MirroredPool Pool() => new(Ceph, TimeProvider.System);
 
     private string Scratch(string file = "") =>
         Path.Combine(Directory.CreateDirectory(Path.Combine(Site.Directory, "scratch")).FullName, file);
