@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Lifeboat.Journaling.Storage;
+using Lifeboat.Qemu.Ceph;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Testing.Ceph;
 using Lifeboat.Tests.Volumes.Qemu;
@@ -8,7 +9,6 @@ using Lifeboat.Volumes.Qemu;
 using Lifeboat.Volumes.Qemu.Rbd;
 
 namespace Lifeboat.IntegrationTests.Ceph;
-using Lifeboat.Qemu.Ceph;
 
 [Collection(CephTests.Name)]
 public sealed class RbdReplicaStoreConformance(CephFixture ceph) : DaemonStoreConformance, IAsyncDisposable

@@ -27,8 +27,8 @@ internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, RestWatch rests,
         SourceSpec spec, IReadOnlyList<QmpDiskTap> disks, RestWatch rests, AgentParts parts)
     {
         var images = new RbdDisks(disks, rests, parts);
-        return new RbdSnapshots([.. disks.Select(d => d.Volume.Index)], images.LocateAsync, images.HoldAsync,
-            images.RestMarkAsync, Path.Combine(parts.Paths.Run, $"snap-{TapNames.KeyOf(spec.Group)}-"), parts.Time);
+        return new RbdSnapshots([.. disks.Select(d => d.Volume.Index)], images.LocateAsync, images.NotedAsync,
+            images.HoldAsync, images.RestMarkAsync, Path.Combine(parts.Paths.Run, $"snap-{TapNames.KeyOf(spec.Group)}-"), parts.Time);
     }
 
     private async Task<IReadOnlyList<RbdDisk>> LocateAsync(CancellationToken ct)
@@ -43,6 +43,13 @@ internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, RestWatch rests,
                 found.Add(Read(disk.Volume, BlockNode.FileOf(blocks, disk.Volume.Device), settings));
         }
         return found;
+    }
+
+    private async Task<IReadOnlyList<RbdDisk>> NotedAsync(CancellationToken ct)
+    {
+        var (places, settings) = (await rests.PlacesAsync(ct), SettingsNow());
+        return [.. disks.Select(d => (d.Volume, Place: places.FirstOrDefault(p => p.Index == d.Volume.Index)))
+            .Where(d => d.Place is not null).Select(d => Read(d.Volume, d.Place!.File, settings))];
     }
 
     private RbdSettings? SettingsNow() => SiteConfiguration.Read(parts.Paths.Root).Rbd;

@@ -69,6 +69,21 @@ internal sealed partial class RestWatch : IAsyncDisposable
         }
     }
 
+    /// <summary>Where disks were seen last, by this agent or the one before.</summary>
+    public async Task<IReadOnlyList<DiskPlace>> PlacesAsync(CancellationToken ct)
+    {
+        await _turn.WaitAsync(ct);
+        try
+        {
+            _places ??= await LoadAsync(ct);
+            return [.. _places.Values];
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     /// <summary>Ends, and keeps nothing of the group.</summary>
     public async Task ForgetAsync(CancellationToken ct)
     {

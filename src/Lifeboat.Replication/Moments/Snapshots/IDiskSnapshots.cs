@@ -16,7 +16,10 @@ public interface IDiskSnapshots : IAsyncDisposable
     /// <summary>As <see cref="IMomentTap.RestMarkAsync"/>.</summary>
     Task<string?> RestMarkAsync(CancellationToken ct);
 
-    /// <summary>Names of a volume's snapshots, somebody else's among them, in no order.</summary>
+    /// <summary>
+    /// Names of a volume's snapshots, somebody else's among them, in no order. Of a volume that somebody has deleted:
+    /// those that are left of it.
+    /// </summary>
     Task<IReadOnlyList<string>> ListAsync(ushort volume, CancellationToken ct);
 
     /// <summary>

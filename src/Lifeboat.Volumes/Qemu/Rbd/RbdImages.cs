@@ -3,11 +3,11 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Lifeboat.Qemu.Ceph;
 using Lifeboat.Replication.Replicas;
 using Lifeboat.Volumes.Files;
 
 namespace Lifeboat.Volumes.Qemu.Rbd;
-using Lifeboat.Qemu.Ceph;
 
 // Making one:  mark volume.rbd.new, durable -> image, its seed -> mark renamed to volume.rbd
 // Removing:    mark renamed to volume.rbd.new -> image removed -> mark removed

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json;
 using Lifeboat.Journaling.Storage;
+using Lifeboat.Qemu.Ceph;
 using Lifeboat.Replication.Capture;
 using Lifeboat.Replication.Moments.Snapshots;
 
 namespace Lifeboat.Volumes.Qemu.Rbd;
-using Lifeboat.Qemu.Ceph;
 
 /// <summary>
 /// Snapshots of RBD images that instances run on. The librbd in QEMU makes them, asked by way of the image, so they
 /// hold what the guest has written into its cache.
 /// </summary>
 /// <param name="locate">Where the disks of all volumes are now. Failures are <see cref="TapException"/>.</param>
+/// <param name="noted">Where they were seen last, be their instance gone for good; of the others nothing.</param>
 /// <param name="hold">
 /// Runs what it is given while no instance writes, and fails when one may have. Several images have no moment in common
 /// without it: a group snapshot of Ceph's (16.2) cannot be compared with another one.
@@ -20,6 +21,7 @@ using Lifeboat.Qemu.Ceph;
 /// <param name="place">What sockets and pid files of daemons begin with; short.</param>
 public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
     Func<CancellationToken, Task<IReadOnlyList<RbdDisk>>> locate,
+    Func<CancellationToken, Task<IReadOnlyList<RbdDisk>>> noted,
     Func<Func<CancellationToken, Task>, CancellationToken, Task> hold, Func<CancellationToken, Task<string?>> rest,
     string place, TimeProvider time) : IDiskSnapshots
 {
@@ -49,9 +51,17 @@ public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
 
     public async Task<IReadOnlyList<string>> ListAsync(ushort volume, CancellationToken ct)
     {
-        var told = await RunAsync(await DiskAsync(volume, ct), null, d => ["snap", "ls", "--format", "json", .. d], ct);
-        using var read = JsonDocument.Parse(told);
-        return [.. read.RootElement.EnumerateArray().Select(s => s.GetProperty("name").GetString()!)];
+        var disk = await DiskAsync(volume, ct);
+        try
+        {
+            return await NamesAsync(disk, ImageOf(disk), ct);
+        }
+        catch (TapException e) when (e.Fault is TapFault.DiskNotFound)
+        {
+            var left = new List<string>();
+            foreach (var deleted in await DeletedAsync(disk, ct)) left.AddRange(await NamesAsync(disk, deleted, ct));
+            return left;
+        }
     }
 
     public async Task<DateTimeOffset> TakeAsync(string name, CancellationToken ct)
@@ -82,19 +92,8 @@ public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
     public async Task RemoveAsync(ushort volume, string name, CancellationToken ct)
     {
         var disk = await DiskAsync(volume, ct);
-        try
-        {
-            await ToolsOf(disk).RbdAsync(["snap", "rm", "--no-progress", .. ImageOf(disk), "--snap", name],
-                RemoveLimit, ct);
-        }
-        catch (CephException e) when (e.Fault == CephFault.NotFound)
-        {
-            // It is gone.
-        }
-        catch (CephException e)
-        {
-            throw Failed(e);
-        }
+        if (await TryRemoveAsync(disk, ImageOf(disk), name, ct)) return;
+        foreach (var deleted in await DeletedAsync(disk, ct)) await TryRemoveAsync(disk, deleted, name, ct);
     }
 
     public async Task<IReadOnlyList<GapExtent>> DiffAsync(
@@ -137,12 +136,46 @@ public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
         {
             _disks = await locate(ct);
         }
-        catch (TapException) when (_disks is not null)
+        catch (TapException)
         {
             // Where they were.
+            _disks ??= await noted(ct);
+            if (_disks.All(d => d.Volume != volume)) throw;
         }
-        return _disks!.FirstOrDefault(d => d.Volume == volume)
+        return _disks.FirstOrDefault(d => d.Volume == volume)
             ?? throw new TapException(TapFault.DiskNotFound, $"volume {volume} is not among the disks");
+    }
+
+    // Cinder deletes an image that has snapshots into the trash, where they keep its data.
+    /// <returns>Arguments that name them.</returns>
+    private async Task<IReadOnlyList<string[]>> DeletedAsync(RbdDisk disk, CancellationToken ct)
+    {
+        string[] pool = ["--pool", disk.Pool, .. disk.Namespace is { } space ? ["--namespace", space] : (string[])[]];
+        var told = await RunAsync(disk, null, _ => ["trash", "ls", "--format", "json", .. pool], ct);
+        using var read = JsonDocument.Parse(told);
+        return [.. read.RootElement.EnumerateArray().Where(i => i.GetProperty("name").GetString() == disk.Image)
+            .Select(i => (string[])[.. pool, "--image-id", i.GetProperty("id").GetString()!])];
+    }
+
+    private async Task<IReadOnlyList<string>> NamesAsync(RbdDisk disk, string[] image, CancellationToken ct)
+    {
+        var told = await RunAsync(disk, null, _ => ["snap", "ls", "--format", "json", .. image], ct);
+        using var read = JsonDocument.Parse(told);
+        return [.. read.RootElement.EnumerateArray().Select(s => s.GetProperty("name").GetString()!)];
+    }
+
+    /// <returns>False: it is not there.</returns>
+    private async Task<bool> TryRemoveAsync(RbdDisk disk, string[] image, string name, CancellationToken ct)
+    {
+        try
+        {
+            await RunAsync(disk, RemoveLimit, _ => ["snap", "rm", "--no-progress", .. image, "--snap", name], ct);
+            return true;
+        }
+        catch (TapException e) when (e.Fault is TapFault.DiskNotFound)
+        {
+            return false;
+        }
     }
 
     private Task<string> RunAsync(
@@ -168,8 +201,6 @@ public sealed class RbdSnapshots(IReadOnlyList<ushort> volumes,
         CephFault.NotFound => TapFault.DiskNotFound,
         CephFault.Exists or CephFault.Busy or CephFault.Full or CephFault.Refused => TapFault.Refused,
     }, e.Message, e);
-
-    private CephTools ToolsOf(RbdDisk disk) => new(disk.Access, time);
 
     private static RbdMark MarkOf(RbdDisk disk) => new(disk.Pool, disk.Namespace, disk.Image);
 

@@ -57,9 +57,7 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
         await OnRequestAsync();
         await OnShutdownAsync();
         await MoveAsync();
-        await B.Site.MustAsync(["group", "delete", Group], Ct);
-        await Patience.UntilAsync("no snapshot of ours is left on the images", async () =>
-            (await A.SnapshotsOfImageAsync(_root, Ct)).Count + (await A.SnapshotsOfImageAsync(_fast, Ct)).Count == 0);
+        await DeleteAsync();
     }
 
     private async Task BuildAsync()
@@ -121,6 +119,30 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
         await UntilAnswersAsync(B);
         Assert.Equal("SHUTOFF", (await A.Cloud.Nova.FindServerAsync(_id, Ct))!.Status);
         Assert.Equal("ACTIVE", Assert.Single(await B.Cloud.Nova.ServersAsync(Ct)).Status);
+        await B.Site.MustAsync(["reprotect", Group], Ct);
+        await B.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
+    }
+
+    // The tenant removes server and volumes without a word to us; Ceph keeps what has snapshots in its trash.
+    private async Task DeleteAsync()
+    {
+        var wait = new ServerWait(B.Cloud.Nova, TimeProvider.System);
+        foreach (var server in await B.Cloud.Nova.ServersAsync(Ct))
+        {
+            await B.Cloud.Nova.DeleteServerAsync(server.Id, Ct);
+            await wait.UntilGoneAsync(server.Id, Patience.Limit, Ct);
+        }
+        var volumes = await B.Cloud.Cinder.VolumesAsync(Ct);
+        foreach (var volume in volumes) await B.Cloud.Cinder.DeleteVolumeAsync(volume.Id, Ct);
+        await Patience.UntilAsync("Cinder has no volume any more", async () =>
+            (await B.Cloud.Cinder.VolumesAsync(Ct)).Count == 0);
+        foreach (var volume in volumes) Assert.NotEmpty(await B.SnapshotsInTrashAsync(volume, Ct));
+        B.Site.Kill("agent");
+        await Patience.UntilAsync("the group can be deleted", async () =>
+            (await B.Site.RunAsync(["group", "delete", Group], Ct)).ExitCode == 0);
+        foreach (var volume in volumes) Assert.Empty(await B.SnapshotsInTrashAsync(volume, Ct));
+        await Patience.UntilAsync("no snapshot of ours is left on the images", async () =>
+            (await A.SnapshotsOfImageAsync(_root, Ct)).Count + (await A.SnapshotsOfImageAsync(_fast, Ct)).Count == 0);
     }
 
     private static Task UntilAnswersAsync(VolumeProject at) => Patience.UntilAsync("the guest agent answers",

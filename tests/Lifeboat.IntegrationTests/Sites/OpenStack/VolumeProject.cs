@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lifeboat.Contracts;
 using Lifeboat.Contracts.Sites;
+using Lifeboat.Qemu.Ceph;
 using Lifeboat.Sites.OpenStack.BlockStorage;
 using Lifeboat.Sites.OpenStack.Clouds;
 using Lifeboat.Sites.OpenStack.Compute;
@@ -125,6 +126,20 @@ internal sealed class VolumeProject : IAsyncDisposable
     /// <summary>Of the volume's image in Ceph, by whomever.</summary>
     public Task<IReadOnlyList<RbdSnapshot>> SnapshotsOfImageAsync(CinderVolume volume, CancellationToken ct) =>
         Pool().SnapshotsAsync($"volume-{volume.Id}", ct);
+
+    /// <summary>Of a volume that Cinder has deleted, whose image lies in the trash of the pool.</summary>
+    public async Task<IReadOnlyList<string>> SnapshotsInTrashAsync(CinderVolume volume, CancellationToken ct)
+    {
+        var tools = new CephTools(new CephAccess(Ceph.ConfigurationFile, Ceph.User, TimeSpan.FromSeconds(60)),
+            TimeProvider.System);
+        async Task<JsonArray> AskAsync(params string[] arguments) => JsonNode.Parse(await tools.RbdAsync(
+            [.. arguments, "--format", "json", "--pool", Ceph.Pool], null, ct))!.AsArray();
+        var left = new List<string>();
+        foreach (var image in await AskAsync("trash", "ls"))
+            if ($"{image!["name"]}" == $"volume-{volume.Id}")
+                left.AddRange((await AskAsync("snap", "ls", "--image-id", $"{image["id"]}")).Select(s => $"{s!["name"]}"));
+        return left;
+    }
 
     /// <summary>Snapshots and backups in the project, by name and status.</summary>
     public async Task<IReadOnlyList<string>> CopiesAsync(CancellationToken ct) =>
