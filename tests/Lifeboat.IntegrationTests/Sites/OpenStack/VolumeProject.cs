@@ -43,7 +43,8 @@ internal sealed class VolumeProject : IAsyncDisposable
     public string Name { get; }
     public string Id { get; private set; } = "";
     public FieldSite Site { get; }
-    public CloudClients Cloud => new(_session!);
+    public CloudSession Session => _session!;
+    public CloudClients Cloud => new(Session);
     private string Inside => "/proc/" + File.ReadAllText(Path.Combine(Testbed.FolderOf(_letter), "init.pid"))
         .Split(' ')[0].Trim() + "/root";
 
