@@ -31,6 +31,7 @@ internal sealed partial class QmpDiskTap
     private async Task<Attachment> AttachAsync(
         QmpClient qmp, CaptureConnection connection, Guid replica, CancellationToken ct)
     {
+        await DiskCheck.ThrowIfOtherAsync(qmp, volume, ct);
         var lastNumber = await CleanAsync(qmp, ct);
         await SetShimAsync(qmp, ct);
         var node = await BlockNode.FindAsync(qmp, volume.Device, ct);

@@ -30,6 +30,7 @@ internal sealed partial class QmpDiskTap
     public async Task<PreparedMoment> PrepareMomentAsync(QmpClient qmp, Guid replica,
         Func<string, long, string> overlay, Action unlink, CancellationToken ct)
     {
+        await DiskCheck.ThrowIfOtherAsync(qmp, volume, ct);
         var last = await CleanAsync(qmp, ct);
         var blocks = await qmp.ExecuteAsync("query-block", null, ct);
         var node = BlockNode.Find(blocks, volume.Device);

@@ -43,6 +43,7 @@ internal sealed partial class QmpDiskTap
     private async Task<string> DiskNodeAsync(QmpClient qmp, CancellationToken ct)
     {
         if (_attached is { } attached) return attached.Node;
+        await DiskCheck.ThrowIfOtherAsync(qmp, volume, ct);
         var node = await BlockNode.FindAsync(qmp, volume.Device, ct);
         if (!node.Name.StartsWith(_names.DevicePrefix, StringComparison.Ordinal)) return node.Name;
         await CleanAsync(qmp, ct);

@@ -42,7 +42,17 @@ public sealed record SourceSpec
 /// <param name="Device">Device id or qdev path as `query-block` shows it; the agent finds the format node below
 /// it.</param>
 public sealed record SourceVolume(ushort Index, string Name, string Instance, string QmpSocket, string Device,
-    long SizeBytes);
+    long SizeBytes)
+{
+    /// <summary>Null: whatever disk is under that name is the volume.</summary>
+    public DiskIdentity? Identity { get; init; }
+}
+
+/// <summary>Which disk is meant, be another one under the name that it had.</summary>
+/// <param name="Serial">Of the device; null: it says nothing.</param>
+/// <param name="Image">What lies at the bottom of its image, a path or POOL/IMAGE in Ceph; null: it says
+/// nothing.</param>
+public sealed record DiskIdentity(string? Serial, string? Image);
 
 /// <param name="GuestAgentSocket">qemu-ga socket; null when the guest has none.</param>
 public sealed record SourceInstance(string Name, string QmpSocket, string? GuestAgentSocket);

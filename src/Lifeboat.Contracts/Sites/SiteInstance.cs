@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json.Serialization;
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Protection.Instances;
 
 namespace Lifeboat.Contracts.Sites;
@@ -27,7 +29,13 @@ public sealed record SiteInstance(string Name, InstancePower Power, bool Adopted
 /// file, or of what is no file `json:` and its options, as QEMU takes both; else null.</param>
 /// <param name="SizeBytes">Virtual size in bytes.</param>
 /// <param name="Native">False while it still reads from a point-in-time view.</param>
-public sealed record SiteDisk(string Name, string Device, string? File, string? Format, long SizeBytes, bool Native);
+public sealed record SiteDisk(string Name, string Device, string? File, string? Format, long SizeBytes, bool Native)
+{
+    /// <summary>Where another disk may come under the device's name; null: none does. Not told: it names files of
+    /// hosts.</summary>
+    [JsonIgnore]
+    public DiskIdentity? Identity { get; init; }
+}
 
 /// <summary>A disk of a running instance that its site has no record of.</summary>
 /// <param name="Problem">Why it cannot be protected; null: it can.</param>

@@ -181,6 +181,9 @@ internal sealed partial class LocalSide
                 $"{instance.Name} has no disk {volume.Disk} any more");
         // The agent looks for itself how long it is now; the group may know an older size.
         return new SourceVolume(volume.Index, volume.Name, instance.Name, instance.QmpSocket, disk.Device,
-            volume.SizeBytes);
+            volume.SizeBytes)
+        {
+            Identity = disk.Identity,
+        };
     }
 }

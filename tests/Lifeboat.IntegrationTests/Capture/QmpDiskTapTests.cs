@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Text.Json.Nodes;
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Replication.Capture;
 
 namespace Lifeboat.IntegrationTests.Capture;
@@ -25,6 +26,28 @@ public sealed class QmpDiskTapTests
 
         Assert.Equal(GapKind.Allocation, gap.Kind);
         Assert.InRange(moved, 256 << 10, 512 << 10);
+        await AssertSameAsync(fixture, 0, image);
+    }
+
+    [Fact]
+    public async Task A_disk_that_took_the_place_of_the_volume_is_left_alone_until_its_own_is_back()
+    {
+        await using var fixture = await TapFixture.StartAsync(disks: 2);
+        await using var agent = fixture.NewAgent();
+        var image = new MirroredImage(TapFixture.DiskBytes);
+        var own = new DiskIdentity(null, Path.Combine(fixture.Directory, "disk0.raw"));
+
+        await using var moved = agent.Tap(1, identity: own);
+        var refused = await Assert.ThrowsAsync<TapException>(() => moved.AttachAsync(image, fixture.Replica, None));
+
+        Assert.Equal(TapFault.Refused, refused.Fault);
+        Assert.Contains($"disk1.raw, not {own.Image}", refused.Message);
+        await using var tap = agent.Tap(0, identity: own);
+        await SyncAsync(tap, image, fixture.Replica);
+        // Also with what is ours above it.
+        await using var again = agent.Tap(0, identity: own);
+        await tap.DetachAsync(None);
+        await again.AttachAsync(image, fixture.Replica, None);
         await AssertSameAsync(fixture, 0, image);
     }
 

@@ -65,9 +65,11 @@ internal sealed class TapAgent(TapFixture fixture, string gatewaySocket) : IAsyn
         Path.Combine(fixture.Directory, "pull.sock"),
         QmpOptions.Default, TimeProvider.System);
 
-    public QmpDiskTap Tap(int disk, string? device = null, long size = TapFixture.DiskBytes) => new(_monitor, _gateway,
-        new SourceVolume((ushort)disk, $"vm.disk{disk}", "vm", fixture.Qemu.QmpSocket, device ?? $"front{disk}", size),
-        TimeProvider.System, NullLogger<QmpDiskTap>.Instance);
+    public QmpDiskTap Tap(int disk, string? device = null, long size = TapFixture.DiskBytes,
+        DiskIdentity? identity = null) => new(_monitor, _gateway,
+            new SourceVolume((ushort)disk, $"vm.disk{disk}", "vm", fixture.Qemu.QmpSocket, device ?? $"front{disk}",
+                size) { Identity = identity },
+            TimeProvider.System, NullLogger<QmpDiskTap>.Instance);
 
     public async ValueTask DisposeAsync()
     {

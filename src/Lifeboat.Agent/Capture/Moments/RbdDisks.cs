@@ -28,7 +28,8 @@ internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, RestWatch rests,
     {
         var images = new RbdDisks(disks, rests, parts);
         return new RbdSnapshots([.. disks.Select(d => d.Volume.Index)], images.LocateAsync, images.NotedAsync,
-            images.HoldAsync, images.RestMarkAsync, Path.Combine(parts.Paths.Run, $"snap-{TapNames.KeyOf(spec.Group)}-"), parts.Time);
+            images.HoldAsync, images.RestMarkAsync,
+            Path.Combine(parts.Paths.Run, $"snap-{TapNames.KeyOf(spec.Group)}-"), parts.Time);
     }
 
     private async Task<IReadOnlyList<RbdDisk>> LocateAsync(CancellationToken ct)
@@ -38,8 +39,13 @@ internal sealed class RbdDisks(IReadOnlyList<QmpDiskTap> disks, RestWatch rests,
         var found = new List<RbdDisk>();
         foreach (var monitor in _monitors)
         {
-            var blocks = await monitor.TalkAsync(qmp => qmp.ExecuteAsync("query-block", null, ct), ct);
-            foreach (var disk in disks.Where(d => d.Monitor == monitor))
+            var mine = disks.Where(d => d.Monitor == monitor).ToList();
+            var blocks = await monitor.TalkAsync(async qmp =>
+            {
+                foreach (var disk in mine) await DiskCheck.ThrowIfOtherAsync(qmp, disk.Volume, ct);
+                return await qmp.ExecuteAsync("query-block", null, ct);
+            }, ct);
+            foreach (var disk in mine)
                 found.Add(Read(disk.Volume, BlockNode.FileOf(blocks, disk.Volume.Device), settings));
         }
         return found;

@@ -127,6 +127,7 @@ internal sealed partial class RestWatch : IAsyncDisposable
         {
             var (status, places) = await monitor.TalkAsync(async qmp =>
             {
+                foreach (var volume in volumes) await DiskCheck.ThrowIfOtherAsync(qmp, volume, ct);
                 var told = await qmp.ExecuteAsync("query-status", null, ct);
                 var blocks = await qmp.ExecuteAsync("query-block", null, ct);
                 return (told.GetProperty("status").GetString(), volumes.ConvertAll(v => DiskPlace.Read(blocks, v)));

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Sites;
 using Lifeboat.Protection.Instances;
 using Lifeboat.Qemu;
@@ -24,8 +25,8 @@ internal sealed partial class ServerGuests(string? libvirt, TimeProvider time, I
         libvirt is null ? null : new LibvirtAddress(libvirt, server).ToString();
 
     /// <summary>
-    /// The instance with the names under which its monitor has its disks. A disk whose serial is that of no volume is
-    /// the one without a volume: made by Nova from the image.
+    /// The instance with the names under which its monitor has its disks. Volumes are known by their serials; the one
+    /// without a volume, made by Nova from the image, by what it is called where there are others of Nova's.
     /// </summary>
     public async Task<SiteInstance> WithDevicesAsync(SiteInstance instance, string server, CancellationToken ct)
     {
@@ -37,7 +38,11 @@ internal sealed partial class ServerGuests(string? libvirt, TimeProvider time, I
             return instance with
             {
                 Disks = [.. instance.Disks.Select(d => DeviceOf(d, instance.Description, read) is { } found
-                    ? d with { Device = found.Record.Device, SizeBytes = found.Description.SizeBytes } : d)],
+                    ? d with
+                    {
+                        Device = found.Record.Device, SizeBytes = found.Description.SizeBytes,
+                        Identity = IdentityOf(found),
+                    } : d)],
             };
         }
         catch (Exception e) when (e is QmpException or SiteException)
@@ -65,13 +70,21 @@ internal sealed partial class ServerGuests(string? libvirt, TimeProvider time, I
         }
     }
 
-    private static ReadDisk? DeviceOf(SiteDisk disk, InstanceDescription description, IReadOnlyList<ReadDisk> read)
+    internal static ReadDisk? DeviceOf(SiteDisk disk, InstanceDescription description, IReadOnlyList<ReadDisk> read)
     {
         var volumes = description.Disks.Select(d => d.Serial).OfType<string>().ToList();
         var serial = description.Disks.FirstOrDefault(d => d.Name == disk.Name)?.Serial;
-        return serial is not null ? read.FirstOrDefault(r => r.Description.Serial == serial)
-            : read.Where(r => volumes.All(v => v != r.Description.Serial)).ToList() is [var only] ? only : null;
+        if (serial is not null) return read.FirstOrDefault(r => r.Description.Serial == serial);
+        var local = read.Where(r => volumes.All(v => v != r.Description.Serial)).ToList();
+        return local is [var only] ? only : local.Where(IsRoot).ToList() is [var root] ? root : null;
     }
+
+    private static DiskIdentity IdentityOf(ReadDisk disk) => disk.Description.Serial is { } serial
+        ? new DiskIdentity(serial, null) : new DiskIdentity(null, disk.Image.Length > 0 ? disk.Image : null);
+
+    // Nova's names, in files as in Ceph and LVM; beside it may be `disk.rescue`, `disk.eph0`, `disk.swap`.
+    private static bool IsRoot(ReadDisk disk) => disk.Image.EndsWith("/disk", StringComparison.Ordinal)
+        || disk.Image.EndsWith("_disk", StringComparison.Ordinal);
 
     [LoggerMessage(EventIds.MonitorSilent, LogLevel.Warning,
         "The monitor of {Instance} cannot be asked for its disks: {Reason}")]

@@ -2,6 +2,7 @@
 using System.Text.Json;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Instances;
+using Lifeboat.Qemu;
 using Lifeboat.Sites.Qemu.Instances;
 
 namespace Lifeboat.Sites.Qemu.Adopting;
@@ -84,7 +85,8 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
         var image = inserted.GetProperty("image");
         return new Found(Text(entry, "device"), qdev, path, type, bus, await NumberAsync(path, "bootindex", ct),
             await tree.PciAddressAsync(path, ct), unit, await tree.TextAsync(path, "serial", ct),
-            image.GetProperty("virtual-size").GetInt64(), FileOf(Text(image, "filename")), Text(inserted, "drv"));
+            image.GetProperty("virtual-size").GetInt64(), ImageSource.Read(Text(image, "filename")),
+            Text(inserted, "drv"));
     }
 
     private ReadDisk Finish(Found disk, int order, HashSet<string> taken)
@@ -98,25 +100,18 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
         var device = disk.Drive.Length > 0 ? disk.Drive : disk.Qdev;
         return new ReadDisk(
             new InstanceDisk(name, disk.Bus, order, disk.SizeBytes, disk.Serial.Length > 0 ? disk.Serial : null),
-            new DiskRecord(name, DiskPlace.File, disk.File, disk.Format, null, null, disk.SizeBytes, device));
+            new DiskRecord(name, DiskPlace.File, FileOf(disk.Image), disk.Format, null, null, disk.SizeBytes, device),
+            disk.Image.Name);
     }
 
     private async Task<int> NumberAsync(string path, string property, CancellationToken ct) =>
         await tree.GetAsync(path, property, ct) is { ValueKind: JsonValueKind.Number } number
             && number.TryGetInt32(out var value) ? value : -1;
 
-    // `a.raw`, `json:{"driver":"raw","file":{"driver":"file","filename":"a.raw"}}`, or something that is no local file.
-    private string? FileOf(string filename)
+    private string? FileOf(ImageSource image)
     {
-        if (filename.StartsWith("json:", StringComparison.Ordinal))
-        {
-            using var json = JsonDocument.Parse(filename["json:".Length..]);
-            var node = json.RootElement;
-            while (node.TryGetProperty("file", out var below) && below.ValueKind == JsonValueKind.Object) node = below;
-            filename = Text(node, "driver") is "file" or "host_device" ? Text(node, "filename") : "";
-        }
-        if (filename.Length == 0) return null;
-        var path = absolute(filename);
+        if (image is not { Driver: null or "file" or "host_device", Name.Length: > 0 }) return null;
+        var path = absolute(image.Name);
         return File.Exists(path) ? path : null;
     }
 
@@ -132,5 +127,5 @@ internal sealed class DiskReader(ObjectTree tree, string instance, Func<string, 
             ? value.GetString()! : "";
 
     private sealed record Found(string Drive, string Qdev, string Path, string Type, string Bus, int BootIndex,
-        int PciAddress, int Unit, string Serial, long SizeBytes, string? File, string Format);
+        int PciAddress, int Unit, string Serial, long SizeBytes, ImageSource Image, string Format);
 }

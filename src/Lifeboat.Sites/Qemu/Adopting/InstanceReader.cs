@@ -117,4 +117,5 @@ internal sealed record ReadInstance(HostProcess Process, InstanceDescription Des
     IReadOnlyList<DiskRecord> Disks, string Monitor = "");
 
 /// <param name="Problem">Why it cannot be protected; null: it can.</param>
-internal sealed record ReadDisk(InstanceDisk Description, DiskRecord Record, string? Problem = null);
+/// <param name="Image">What lies at the bottom of its image, seen from this host or not.</param>
+internal sealed record ReadDisk(InstanceDisk Description, DiskRecord Record, string Image, string? Problem = null);

@@ -2,6 +2,7 @@
 using System.Text.Json.Nodes;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
+using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
 using Lifeboat.Sites.OpenStack.BlockStorage;
 using Lifeboat.Testing.Field;
@@ -20,6 +21,7 @@ public sealed class RescuedServers(ITestOutputHelper output) : IAsyncLifetime
     private readonly string _folder = Directory.CreateTempSubdirectory("lb-rescue-").FullName;
     private VolumeProject? _a, _b;
     private TestServer? _server;
+    private readonly List<string> _images = [];
     private string _id = "";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
@@ -36,6 +38,7 @@ public sealed class RescuedServers(ITestOutputHelper output) : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         if (_server is not null) await _server.DisposeAsync();
+        foreach (var image in _images) await A.Cloud.Glance.DeleteImageAsync(image, CancellationToken.None);
         if (_b is not null) await _b.DisposeAsync();
         if (_a is not null) await _a.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
@@ -50,10 +53,14 @@ public sealed class RescuedServers(ITestOutputHelper output) : IAsyncLifetime
         await A.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
         var asks = new ServerAsks(A.Cloud, A.Session);
         await CutAsync();
-        Say("rescue: " + await asks.ActAsync(_id, "rescue", new JsonObject(), "RESCUE"));
-        await UntilAnswersAsync();
-        await Task.Delay(TimeSpan.FromSeconds(15), Ct);
-        await SayGroupAsync();
+        Say("rescue: " + await asks.ActAsync(_id, "rescue",
+            new JsonObject { ["rescue_image_ref"] = await ImageAsync() }, "RESCUE"));
+        // Nova starts it with the rescue image in the first place, its root in the second, and without its volumes.
+        var rescued = await A.Site.UntilGroupAsync(Group, g => g.State is GroupState.Degraded
+            && g.Source?.Detail?.Contains("in its place", StringComparison.Ordinal) is true, Patience.Limit,
+            TimeProvider.System, Ct);
+        await Task.Delay(TimeSpan.FromSeconds(10), Ct);
+        Say(rescued.Source!.Detail!);
         await ProveNewestAsync("while it is rescued");
         Say("unrescue: " + await asks.ActAsync(_id, "unrescue", null, "ACTIVE"));
         await WholeAsync("after the rescue");
@@ -73,6 +80,22 @@ public sealed class RescuedServers(ITestOutputHelper output) : IAsyncLifetime
         _id = (await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle").Id, [fast], null, null, Ct,
             project.Images.First(i => i.Name == "oracle").Id, tagged: false)).Id;
         await UntilAnswersAsync();
+    }
+
+    // As long as the root, so that nothing but what it is tells them apart.
+    private async Task<string> ImageAsync()
+    {
+        var file = Path.Combine(_folder, "rescue.qcow2");
+        await HostCommand.MustAsync("qemu-img",
+            ["convert", "-O", "qcow2", "-c", Path.Combine(Testbed.Folder, "oracle.qcow2"), file], Ct);
+        await HostCommand.MustAsync("qemu-img", ["resize", file, "1G"], Ct);
+        var image = await A.Cloud.Glance.CreateImageAsync(new JsonObject
+        {
+            ["name"] = $"{_name}-rescue", ["disk_format"] = "qcow2", ["container_format"] = "bare",
+        }, Ct);
+        _images.Add(image.Id);
+        await A.Cloud.Glance.UploadAsync(image.Id, await File.ReadAllBytesAsync(file, Ct), Ct);
+        return image.Id;
     }
 
     private async Task WholeAsync(string when)

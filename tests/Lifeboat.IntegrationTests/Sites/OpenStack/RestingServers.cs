@@ -12,8 +12,8 @@ using Lifeboat.Testing.Oracle;
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 
 /// <summary>
-/// A server of a real cloud whose volumes are read when its tenant asks, and when it is shut down, by the command alone.
-/// Ends with figures, for the documentation.
+/// A server of a real cloud whose volumes are read when its tenant asks, and when it is shut down, by the command
+/// alone. Ends with figures, for the documentation.
 /// </summary>
 public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
 {
@@ -76,7 +76,7 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
     {
         var start = Stopwatch.GetTimestamp();
         var cut = await A.Site.AskAsync<CheckpointResult>(["point", "create", Group, "--quiesce"], Ct);
-        Say($"a point on request (guest frozen {cut.Frozen?.TotalSeconds:0.0} s, {await LastBytesAsync()} bytes)", start);
+        Say($"a point on request (frozen {cut.Frozen?.TotalSeconds:0.0} s, {await LastBytesAsync()} bytes)", start);
         Assert.True(cut.Point.Consistency == Consistency.Application, cut.Point.Note);
         Assert.Contains("thawed", (await A.AskGuestAsync("guest-fsfreeze-status", Ct)).Output);
         await B.Site.MustAsync(["point", "export", Group, "--point", $"{cut.Point.Id}", "--to", _folder], Ct);
@@ -85,7 +85,8 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
         Assert.True(proof.Holds, string.Join("; ", proof.Lines()));
         // It writes all the while.
         await Task.Delay(TimeSpan.FromSeconds(5), Ct);
-        Assert.Equal(cut.Point.Id, (await A.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct)).Source!.LastSealed!.Id);
+        var group = await A.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct);
+        Assert.Equal(cut.Point.Id, group.Source!.LastSealed!.Id);
     }
 
     private async Task OnShutdownAsync()

@@ -138,7 +138,8 @@ internal sealed class VolumeProject : IAsyncDisposable
         var left = new List<string>();
         foreach (var image in await AskAsync("trash", "ls"))
             if ($"{image!["name"]}" == $"volume-{volume.Id}")
-                left.AddRange((await AskAsync("snap", "ls", "--image-id", $"{image["id"]}")).Select(s => $"{s!["name"]}"));
+                left.AddRange((await AskAsync("snap", "ls", "--image-id", $"{image["id"]}"))
+                    .Select(s => $"{s!["name"]}"));
         return left;
     }
 
