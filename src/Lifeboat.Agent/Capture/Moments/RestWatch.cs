@@ -127,10 +127,14 @@ internal sealed partial class RestWatch : IAsyncDisposable
         {
             var (status, places) = await monitor.TalkAsync(async qmp =>
             {
-                foreach (var volume in volumes) await DiskCheck.ThrowIfOtherAsync(qmp, volume, ct);
                 var told = await qmp.ExecuteAsync("query-status", null, ct);
                 var blocks = await qmp.ExecuteAsync("query-block", null, ct);
-                return (told.GetProperty("status").GetString(), volumes.ConvertAll(v => DiskPlace.Read(blocks, v)));
+                var found = volumes.ConvertAll(v => DiskPlace.Read(blocks, v));
+                // Another disk lies elsewhere; each second it is not asked for more than that.
+                foreach (var (place, volume) in found.Zip(volumes))
+                    if (_places!.GetValueOrDefault(place.Index) != place)
+                        await DiskCheck.ThrowIfOtherAsync(qmp, volume, ct);
+                return (told.GetProperty("status").GetString(), found);
             }, ct);
             await NoteAsync(places, ct);
             return status == "shutdown" ? Look.InQemu : Look.Runs;
