@@ -97,8 +97,12 @@ internal sealed class PolicyKind(PolicyStore store, PolicyFollowers followers, E
     }
 
     private Task SaveAsync(StoredPolicy? before, StoredPolicy wanted, IEnumerable<string> said) =>
-        store.TrySave(before, PolicyMerging.Edited(before, wanted, said, writer)) ? Task.CompletedTask
-            : throw SiteText.Changed($"policy {wanted.Name}");
+        store.TrySave(before, PolicyMerging.Edited(before, wanted, said, writer)) || IsThere(wanted)
+            ? Task.CompletedTask : throw SiteText.Changed($"policy {wanted.Name}");
+
+    // Paired sites level their policies: it may have come from the other one since it was planned.
+    private bool IsThere(StoredPolicy wanted) => !wanted.Removed && store.Find(wanted.Name) is { } now
+        && FieldChanges.Between(Shown(now), Shown(wanted.Description, wanted.Policy)).Count == 0;
 
     private static bool WillLeave(GroupDefinition group, DeclarationWork work) => work.GoneGroups.Contains(group.Name)
         || work.Of<DeclaredGroup>().Any(d => d.FullName == group.Name && d.PolicyName != group.Follows?.Policy);
