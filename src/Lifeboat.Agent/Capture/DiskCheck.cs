@@ -28,18 +28,20 @@ internal static class DiskCheck
         CancellationToken ct)
     {
         var (serial, image) = (volume.Identity!.Serial, volume.Identity.Image);
-        if (serial is not null && await SerialAsync(qmp, entry, ct) is { Length: > 0 } there && there != serial)
-            throw Other(volume, $"the disk with serial {there}, not {serial}");
+        // Without one it is another disk too: in a rescue the root stands where a volume was.
+        if (serial is not null && await SerialAsync(qmp, entry, ct) is { } there && there != serial)
+            throw Other(volume, $"the disk with serial '{there}', not '{serial}'");
         if (image is not null && entry.TryGetProperty("inserted", out var inserted)
             && ImageSource.Read(inserted.GetProperty("image").GetProperty("filename").GetString()!).Name is
                 { Length: > 0 } file && file != image)
             throw Other(volume, $"{file}, not {image}");
     }
 
-    private static async Task<string> SerialAsync(QmpClient qmp, JsonElement entry, CancellationToken ct)
+    /// <returns>Empty: it was given none; null: this kind of device has none.</returns>
+    private static async Task<string?> SerialAsync(QmpClient qmp, JsonElement entry, CancellationToken ct)
     {
         const string backend = "/virtio-backend";
-        if (!entry.TryGetProperty("qdev", out var qdev) || qdev.GetString() is not { Length: > 0 } path) return "";
+        if (!entry.TryGetProperty("qdev", out var qdev) || qdev.GetString() is not { Length: > 0 } path) return null;
         if (path.EndsWith(backend, StringComparison.Ordinal)) path = path[..^backend.Length];
         try
         {
@@ -50,7 +52,7 @@ internal static class DiskCheck
         }
         catch (QmpException e) when (e.Fault == QmpFault.Refused)
         {
-            return ""; // a kind of device that has none
+            return null;
         }
     }
 

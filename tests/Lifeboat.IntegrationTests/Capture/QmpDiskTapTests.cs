@@ -42,6 +42,9 @@ public sealed class QmpDiskTapTests
 
         Assert.Equal(TapFault.Refused, refused.Fault);
         Assert.Contains($"disk1.raw, not {own.Image}", refused.Message);
+        await using var unnamed = agent.Tap(1, identity: new DiskIdentity("volume-1", null));
+        refused = await Assert.ThrowsAsync<TapException>(() => unnamed.AttachAsync(image, fixture.Replica, None));
+        Assert.Contains("serial '', not 'volume-1'", refused.Message);
         await using var tap = agent.Tap(0, identity: own);
         await SyncAsync(tap, image, fixture.Replica);
         // Also with what is ours above it.
