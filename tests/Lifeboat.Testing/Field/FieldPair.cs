@@ -134,6 +134,27 @@ public sealed class FieldPair : IAsyncDisposable
     public Task<GroupInfo> UntilAsync(FieldSite site, Func<GroupInfo, bool> holds, TimeSpan limit,
         CancellationToken ct) => site.UntilGroupAsync(Group, holds, limit, Time, ct);
 
+    /// <summary>Waits until one run of a guest has so many more durable records than now.</summary>
+    /// <exception cref="FieldException">It had not within the limit; says what is known of it.</exception>
+    public async Task UntilAckedAsync(OracleVm vm, ulong run, long more, TimeSpan limit, CancellationToken ct)
+    {
+        long Last(WitnessHistory history) =>
+            history.Runs(vm.Options.Name).First(r => r.Run == run).LastAcked()?.N ?? 0;
+        var start = Last(Witness.History);
+        try
+        {
+            await Witness.History.WaitUntilAsync(h => Last(h) >= start + more, ct).WaitAsync(limit, ct);
+        }
+        catch (TimeoutException e)
+        {
+            throw new FieldException($"run {run:x16} of {vm.Options.Name} went from record {start} to "
+                + $"{Last(Witness.History)} within {limit.TotalSeconds:0} s, not by {more}\n"
+                + string.Join('\n', [.. Witness.History.Runs(vm.Options.Name).Select(r => $"  {r.Run:x16} booted "
+                    + $"{r.BootedAt:T}, stopped {r.Stopped:T}, last record {r.LastAcked()?.N} at {r.LastAcked()?.At:T}"),
+                    .. await vm.LookAsync(ct), .. A.Warnings(), .. B.Warnings()]), e);
+        }
+    }
+
     /// <summary>Takes the disks of a point out of a site with the product's command and lets the oracle judge
     /// them.</summary>
     public Task<OracleProof> ProveAsync(FieldSite site, Guid point, OracleVm vm, OracleExpectation expectation,

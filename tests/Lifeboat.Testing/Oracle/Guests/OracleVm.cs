@@ -100,6 +100,16 @@ public sealed class OracleVm : IAsyncDisposable
 
     public string Console() => File.Exists(Options.ConsoleLog) ? File.ReadAllText(Options.ConsoleLog) : "";
 
+    /// <summary>What QEMU and the guest's console say, for whoever asks why the guest is silent.</summary>
+    public async Task<IReadOnlyList<string>> LookAsync(CancellationToken ct)
+    {
+        var told = new List<string> { $"  QEMU ended: {Ending()} {Complaints()}" };
+        if (Running)
+            foreach (var command in new[] { "query-status", "query-block-jobs", "query-block" })
+                told.Add($"  {command}: {await AskMonitorAsync(command, null, ct)}");
+        return [.. told, .. Console().Split('\n').TakeLast(20).Select(line => $"  console: {line.Trim()}")];
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (Running) _process.Kill();
