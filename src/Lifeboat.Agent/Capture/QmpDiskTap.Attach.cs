@@ -21,7 +21,7 @@ internal sealed partial class QmpDiskTap
         }
         catch (Exception e) when (e is QmpException { Fault: QmpFault.Refused or QmpFault.Timeout } or TapException)
         {
-            connection.LetGo("the attach failed");
+            connection.Dismiss();
             await CleanAsync(qmp, ct);
             await TakeShimAsync(qmp, ct);
             throw;
@@ -177,12 +177,16 @@ internal sealed partial class QmpDiskTap
         return last;
     }
 
-    // Not by force: that frees before it drains. A ready mirror that is asked to end drains first; one that has failed
-    // ends when it is resumed, and has taken no write since.
+    // Not by force: that frees before it drains. A ready mirror that is asked to end drains first. One that has failed
+    // takes no more writes, and ends when it is resumed; but one that it took before may still be under way at a slow
+    // disk. A transaction of nothing drains them all: decision 0064. The three go together, so that no write fails
+    // after the first and before the last, which only the mirror of a killed agent's disk at rest could do.
     private async Task EndJobAsync(QmpClient qmp, string job, CancellationToken ct)
     {
-        await RefusableAsync(qmp.ExecuteAsync("block-job-resume", new JsonObject { ["device"] = job }, ct));
-        await RefusableAsync(qmp.ExecuteAsync("block-job-cancel", new JsonObject { ["device"] = job }, ct));
+        var drained = qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = new JsonArray() }, ct);
+        var resumed = RefusableAsync(qmp.ExecuteAsync("block-job-resume", new JsonObject { ["device"] = job }, ct));
+        var ended = RefusableAsync(qmp.ExecuteAsync("block-job-cancel", new JsonObject { ["device"] = job }, ct));
+        await Task.WhenAll(drained, resumed, ended);
         var started = time.GetTimestamp();
         while ((await OurJobsAsync(qmp, ct)).Contains(job))
         {

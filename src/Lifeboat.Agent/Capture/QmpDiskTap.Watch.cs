@@ -55,12 +55,13 @@ internal sealed partial class QmpDiskTap
             var ended = await Task.WhenAny(
                 attachment.Connection.Ended, Task.Delay(Timeout.InfiniteTimeSpan, tick.Token));
             if (ended == attachment.Connection.Ended) break;
+            if (attachment.Ended.IsCompleted) continue; // dismissed: whoever did lets go of it
             switch (await WatchOnceAsync(attachment))
             {
                 case TapEnd.Unplugged:
                     if (attachment.EndAs(TapEnd.Unplugged)) LogEnded(volume.Name, TapEnd.Unplugged, "taken out");
                     return;
-                case TapEnd.MirrorFailed:
+                case TapEnd.MirrorFailed when !attachment.Ended.IsCompleted:
                     attachment.Connection.LetGo("its mirror has ended");
                     break;
             }

@@ -41,7 +41,8 @@ internal sealed partial class QmpDiskTap(
 
     public async Task<GapMap> AttachAsync(ICaptureSink sink, Guid replica, CancellationToken ct)
     {
-        LetGo();
+        var before = _attached;
+        Dismiss(before, TapEnd.LetGo);
         await ClosePullAsync();
         var connection = gateway.Open(volume.Name, SizeBytes, sink);
         try
@@ -59,6 +60,10 @@ internal sealed partial class QmpDiskTap(
             await ClosePullAsync();
             throw;
         }
+        finally
+        {
+            before?.Connection.LetGo("attached anew");
+        }
     }
 
     public async Task ForgetGapAsync(CancellationToken ct)
@@ -75,15 +80,20 @@ internal sealed partial class QmpDiskTap(
     public async Task DetachAsync(CancellationToken ct)
     {
         if (_attached is not { } attached) return;
-        // The connection goes first: ending a job drains the disk, and nothing may wait for a gateway then.
-        attached.EndAs(TapEnd.Detached);
-        attached.Connection.LetGo("detached");
-        await ClosePullAsync();
-        await monitor.TalkAsync(async qmp =>
+        Dismiss(attached, TapEnd.Detached);
+        try
         {
-            await CleanAsync(qmp, ct);
-            await TakeShimAsync(qmp, ct);
-        }, ct);
+            await ClosePullAsync();
+            await monitor.TalkAsync(async qmp =>
+            {
+                await CleanAsync(qmp, ct);
+                await TakeShimAsync(qmp, ct);
+            }, ct);
+        }
+        finally
+        {
+            attached.Connection.LetGo("detached");
+        }
         _attached = null;
     }
 
@@ -96,11 +106,10 @@ internal sealed partial class QmpDiskTap(
 
     public async Task UninstallAsync(CancellationToken ct)
     {
-        _attached?.EndAs(TapEnd.Detached);
-        _attached?.Connection.LetGo("uninstalled");
-        await ClosePullAsync();
+        Dismiss(_attached, TapEnd.Detached);
         try
         {
+            await ClosePullAsync();
             await monitor.TalkAsync(async qmp =>
             {
                 await CleanAsync(qmp, ct);
@@ -118,6 +127,10 @@ internal sealed partial class QmpDiskTap(
         {
             // No QEMU, no traces.
         }
+        finally
+        {
+            _attached?.Connection.LetGo("uninstalled");
+        }
         _attached = null;
         LogUninstalled(volume.Name);
     }
@@ -127,6 +140,13 @@ internal sealed partial class QmpDiskTap(
         LetGo();
         await ClosePullAsync();
         if (_attached is { } attached) await attached.Watching;
+    }
+
+    // Before its job is ended: that drains the disk, so its writes have to be answered, and none may fail meanwhile.
+    private static void Dismiss(Attachment? attached, TapEnd end)
+    {
+        attached?.EndAs(end);
+        attached?.Connection.Dismiss();
     }
 
     private Attachment Attached() => _attached

@@ -98,6 +98,13 @@ internal sealed class BareQemu : IAsyncDisposable
         Assert.DoesNotContain("rror", answer.GetString());
     }
 
+    /// <summary>Returns when the write is under way.</summary>
+    public Task BeginWriteAsync(int disk, long offset, long length) =>
+        AskAsync("human-monitor-command", new JsonObject
+        {
+            ["command-line"] = $"qemu-io {Front(disk)} \"aio_write {offset} {length}\"",
+        });
+
     /// <summary>Takes a SCSI disk out, as `device_del` does; its node stays.</summary>
     public async Task UnplugAsync(int disk)
     {

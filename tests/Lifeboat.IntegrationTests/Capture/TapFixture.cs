@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json.Nodes;
 using Lifeboat.Agent.Capture;
 using Lifeboat.Agent.Capture.Gateway;
 using Lifeboat.Contracts.Agents;
@@ -27,6 +28,22 @@ internal sealed class TapFixture : IAsyncDisposable
     {
         var directory = System.IO.Directory.CreateTempSubdirectory("lb-tap").FullName;
         return new TapFixture(directory, await BareQemu.StartAsync(directory, disks, sizeBytes));
+    }
+
+    /// <summary>A disk that remembers nothing and takes so long for each write.</summary>
+    public static async Task<TapFixture> StartSlowAsync(long sizeBytes, TimeSpan each)
+    {
+        var directory = System.IO.Directory.CreateTempSubdirectory("lb-tap").FullName;
+        var image = new JsonObject
+        {
+            ["file"] = new JsonObject
+            {
+                ["driver"] = "null-co", ["size"] = sizeBytes, ["latency-ns"] = (long)each.TotalNanoseconds,
+            },
+        };
+        // In an option of the command line a comma is written twice.
+        var text = "json:" + image.ToJsonString().Replace(",", ",,", StringComparison.Ordinal);
+        return new TapFixture(directory, await BareQemu.StartAsync(directory, 1, sizeBytes, elsewhere: _ => text));
     }
 
     /// <summary>The disk is an overlay over a base image with content, as after a failover from a view.</summary>
