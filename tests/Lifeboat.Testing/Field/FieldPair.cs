@@ -147,11 +147,11 @@ public sealed class FieldPair : IAsyncDisposable
         }
         catch (TimeoutException e)
         {
+            var runs = Witness.History.Runs(vm.Options.Name).Select(r => $"  {r.Run:x16} booted {r.BootedAt:T}, "
+                + $"stopped {r.Stopped:T}, last record {r.LastAcked()?.N} at {r.LastAcked()?.At:T}");
             throw new FieldException($"run {run:x16} of {vm.Options.Name} went from record {start} to "
-                + $"{Last(Witness.History)} within {limit.TotalSeconds:0} s, not by {more}\n"
-                + string.Join('\n', [.. Witness.History.Runs(vm.Options.Name).Select(r => $"  {r.Run:x16} booted "
-                    + $"{r.BootedAt:T}, stopped {r.Stopped:T}, last record {r.LastAcked()?.N} at {r.LastAcked()?.At:T}"),
-                    .. await vm.LookAsync(ct), .. A.Warnings(), .. B.Warnings()]), e);
+                + $"{Last(Witness.History)} within {limit.TotalSeconds:0} s, not by {more}\n" + string.Join('\n',
+                    [.. runs, .. await vm.LookAsync(ct), .. A.Warnings(), .. B.Warnings()]), e);
         }
     }
 

@@ -57,8 +57,8 @@ internal sealed class CaptureConnection(
     public NbdError Trim(long offset, long length, bool fua) => Zero(offset, length, NbdZeroFlags.None);
 
     /// <summary>
-    /// From now on nothing is kept and all is answered: so a mirror can be ended in QEMU that no write of the guest fails
-    /// at (decision 0064). What has ended stays so. To be followed by <see cref="LetGo"/>.
+    /// From now on nothing is kept and all is answered, so that no write of the guest fails while its mirror is ended
+    /// (decision 0064). What has ended stays so. To be followed by <see cref="LetGo"/>.
     /// </summary>
     public void Dismiss()
     {
