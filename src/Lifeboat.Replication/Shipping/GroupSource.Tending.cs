@@ -13,6 +13,7 @@ public sealed partial class GroupSource
 {
     private static readonly TimeSpan ReturnLook = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan TrimEvery = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan ForgetAgainAfter = TimeSpan.FromSeconds(5);
     private BatchClose? _batchEnd;
     private long _rotatedAt, _rotatedPoint, _trimmedAt;
 
@@ -25,6 +26,7 @@ public sealed partial class GroupSource
         while (true)
         {
             await ForgetGapsAsync(stream, ct);
+            await ForgetKeptGapsAsync(stream, ct);
             BeginResend(stream);
             await AttachMissingAsync(stream, ct);
             TellSync(stream);
@@ -98,6 +100,7 @@ public sealed partial class GroupSource
         var first = slot.Sink is null;
         slot.Pull = null;
         slot.Pulled = false;
+        slot.ForgetAt = null;
         NoteSize(stream, slot, slot.Tap.SizeBytes);
         var sequence = stream.SequenceBefore(slot.Disk.Index, out var nothing);
         var sink = slot.Sink = stream.BeginVolume(slot.Disk.Index);
@@ -189,15 +192,7 @@ public sealed partial class GroupSource
         {
             slot.Pulled = false;
             slot.Lost = [];
-            if (!moved) continue;
-            try
-            {
-                await slot.Tap.ForgetGapAsync(ct);
-            }
-            catch (TapException e)
-            {
-                LogGapKept(_options.Group, slot.Disk.Name, e.Fault, e.Message);
-            }
+            if (moved) await ForgetGapAsync(slot, ct);
         }
         _batchEnd = null;
         _arriving = false;
@@ -207,6 +202,28 @@ public sealed partial class GroupSource
         BehindSince = null;
         SetState(GroupSourcePhase.Streaming, ReasonCode.None, null);
         TellEnded(_sync);
+    }
+
+    private async Task ForgetGapAsync(TapSlot slot, CancellationToken ct)
+    {
+        try
+        {
+            await slot.Tap.ForgetGapAsync(ct);
+            slot.ForgetAt = null;
+        }
+        catch (TapException e)
+        {
+            // A busy monitor. What stays is sent again by the next attach, and of a first sync that is the whole disk.
+            slot.ForgetAt = _time.GetTimestamp() + Ticks(ForgetAgainAfter);
+            LogGapKept(_options.Group, slot.Disk.Name, e.Fault, e.Message);
+        }
+    }
+
+    private async Task ForgetKeptGapsAsync(CaptureStream stream, CancellationToken ct)
+    {
+        foreach (var slot in _slots)
+            if (slot is { ForgetAt: { } at, Sink: { } sink } && at <= _time.GetTimestamp() && stream.IsOpen(sink))
+                await ForgetGapAsync(slot, ct);
     }
 
     // After a sealed point the maps hold much that the recovery site has: a fresh one keeps the next gap small.
@@ -327,7 +344,8 @@ public sealed partial class GroupSource
     private partial void LogGapForgotten(string group, long end);
 
     [LoggerMessage(ReplicationEvents.GapKept, LogLevel.Warning,
-        "Gap of volume {Volume} of {Group} could not be dropped and will be sent again: {Fault} {Detail}")]
+        "Gap of volume {Volume} of {Group} could not be dropped, which is tried again; a new attach before that sends "
+        + "it once more: {Fault} {Detail}")]
     private partial void LogGapKept(string group, string volume, TapFault fault, string detail);
 
     [LoggerMessage(ReplicationEvents.MapNotRotated, LogLevel.Warning,

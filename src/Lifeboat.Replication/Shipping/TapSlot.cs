@@ -26,6 +26,8 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
     public GapPull? Pull { get; set; }
     /// <summary>Its gap is in the open batch: to be forgotten once that is durable, and not otherwise.</summary>
     public bool Pulled { get; set; }
+    /// <summary>When to forget its gap, which is durable, once more; null: nothing of it is left.</summary>
+    public long? ForgetAt { get; set; }
     /// <summary>What the recovery site has lost: the next pull brings it too, until its batch is durable.</summary>
     public IReadOnlyList<GapExtent> Lost { get; set; } = [];
     /// <summary>Its change map says not all that the recovery site lacks, until a compare of it is durable.</summary>
@@ -59,6 +61,7 @@ internal sealed class TapSlot(SourceDisk disk, Backoff backoff)
         Sink = null;
         Pull = null;
         Pulled = false;
+        ForgetAt = null;
         Lost = [];
         RetryAt = 0;
         RotatedAtBytes = 0;

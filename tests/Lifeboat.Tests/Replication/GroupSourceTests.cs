@@ -106,6 +106,26 @@ public sealed class GroupSourceTests
     }
 
     [Fact]
+    public void A_gap_that_could_not_be_forgotten_is_forgotten_later_and_not_sent_again()
+    {
+        foreach (var tap in _world.Taps) tap.ForgetsToFail = 2;
+        _world.Start();
+        _world.UntilStreaming();
+        _world.UntilEqual();
+        Assert.All(_world.Taps, t => Assert.Equal(0, t.Forgets));
+        _world.Until(() => Array.TrueForAll(_world.Taps, t => t.Forgets > 0), "it is tried again");
+        _world.Write(10);
+        var before = _world.Site.DataBytes;
+        _world.RestartAgent();
+        _world.UntilStreaming();
+        _world.UntilEqual();
+
+        // Of a first sync all of the disk would come again.
+        Assert.Equal(SyncKind.ChangeMap, _world.Status.LastSync);
+        Assert.InRange(_world.Site.DataBytes - before, 1, 20 * 4096);
+    }
+
+    [Fact]
     public void Small_places_of_a_gap_are_read_together_and_near_ones_asked_about_with_one_question()
     {
         _world.Start();

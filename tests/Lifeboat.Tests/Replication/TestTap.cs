@@ -22,6 +22,8 @@ internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
     public Func<Task>? BeforeLook { get; set; }
     public int Attaches { get; private set; }
     public int Forgets { get; private set; }
+    /// <summary>So many times the next gaps cannot be forgotten.</summary>
+    public int ForgetsToFail { get; set; }
     public int Rotations { get; private set; }
     public bool Uninstalled { get; private set; }
     public long BytesRead { get; private set; }
@@ -115,6 +117,7 @@ internal sealed class TestTap(byte[] disk, int granularity = 4096) : IDiskTap
     public Task ForgetGapAsync(CancellationToken ct)
     {
         Need();
+        if (ForgetsToFail-- > 0) throw new TapException(TapFault.Refused, "the monitor is busy");
         Forgets++;
         _maps.RemoveAll(m => !m.Enabled);
         return Task.CompletedTask;
