@@ -5,7 +5,6 @@ using Lifeboat.Contracts.Api;
 using Lifeboat.Protection;
 using Lifeboat.Protection.Plans;
 using Lifeboat.Protection.RecoveryPoints;
-using Lifeboat.Sites.OpenStack.BlockStorage;
 using Lifeboat.Testing.Field;
 
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
@@ -18,36 +17,32 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
 {
     private const string Group = "ledger";
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
-    private readonly string _name = $"mir-{Guid.NewGuid().ToString("n")[..6]}";
-    private VolumeProject? _a, _b;
+    private ProjectPair? _pair;
     private MirrorDaemons? _daemons;
-    private TestServer? _server;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
-    private VolumeProject A => _a!;
-    private VolumeProject B => _b!;
+    private ProjectPair Pair => _pair!;
+    private VolumeProject A => Pair.A;
+    private VolumeProject B => Pair.B;
     private MirrorDaemons Daemons => _daemons!;
 
     public async ValueTask InitializeAsync()
     {
-        _a = await VolumeProject.MakeAsync("a", _name, Ct);
-        _b = await VolumeProject.MakeAsync("b", _name, Ct);
+        _pair = await ProjectPair.MakeAsync("mir", Ct);
         _daemons = await MirrorDaemons.StartAsync(Ct);
-        await A.Site.PairWithAsync(B.Site, Ct);
     }
 
     public async ValueTask DisposeAsync()
     {
-        if (_server is not null) await _server.DisposeAsync();
-        if (_b is not null) await _b.DisposeAsync();
-        if (_a is not null) await _a.DisposeAsync();
+        if (_pair is not null) await _pair.DisposeAsync();
         if (_daemons is not null) await _daemons.DisposeAsync();
     }
 
     [Fact(Timeout = 30 * 60 * 1000)]
     public async Task A_pool_is_mirrored_drilled_taken_over_from_a_dead_site_and_comes_home()
     {
-        await BuildAsync();
+        await Pair.BuildVolumeServerAsync(Ct);
+        await Task.Delay(TimeSpan.FromSeconds(5), Ct);
         await ProtectAsync();
         await CutAsync();
         await KillWhileCarryingAsync();
@@ -57,19 +52,6 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
         await A.Site.MustAsync(["group", "delete", Group], Ct);
         await Patience.UntilAsync("nothing is mirrored any more, and no copy is left", async () =>
             (await Daemons.OursAsync("a", Ct)).Count + (await Daemons.OursAsync("b", Ct)).Count == 0);
-    }
-
-    private async Task BuildAsync()
-    {
-        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
-        var project = await A.Cloud.InventoryAsync(Ct);
-        var root = await _server.VolumeAsync("root", 1, "rbd", project.Images.First(i => i.Name == "oracle").Id, Ct);
-        var fast = await _server.VolumeAsync("fast", 1, "rbd", null, Ct);
-        await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle.volume").Id, [root, fast], null,
-            null, Ct, tagged: false);
-        await Patience.UntilAsync("the guest agent answers",
-            async () => (await A.AskGuestAsync("guest-ping", Ct)).ExitCode == 0);
-        await Task.Delay(TimeSpan.FromSeconds(5), Ct);
     }
 
     private async Task ProtectAsync()
@@ -148,7 +130,7 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
     {
         await A.Site.StartAsync(Ct);
         var before = (await A.Cloud.Cinder.VolumesAsync(Ct)).Select(v => v.Id).ToHashSet();
-        var fast = Assert.Single(await B.Cloud.Cinder.VolumesAsync($"{_name}-fast", Ct));
+        var fast = Assert.Single(await B.Cloud.Cinder.VolumesAsync($"{Pair.Name}-fast", Ct));
         await B.WriteAsync(fast, 0x77, Ct);
         var start = Stopwatch.GetTimestamp();
         await B.Site.MustAsync(["reprotect", Group], Ct);
@@ -158,16 +140,15 @@ public sealed class MirrorGroups(ITestOutputHelper output) : IAsyncLifetime
         Say("failback", start);
         var home = (await A.Cloud.Cinder.VolumesAsync(Ct)).Where(v => !before.Contains(v.Id)).ToList();
         Assert.Equal(2, home.Count);
-        Assert.Equal(0x77, await A.PatternAsync(home.Single(v => v.Name == $"{_name}-fast"), Ct));
+        Assert.Equal(0x77, await A.PatternAsync(home.Single(v => v.Name == $"{Pair.Name}-fast"), Ct));
         Assert.Equal(await B.DigestAsync(fast, Ct),
-            await A.DigestAsync(home.Single(v => v.Name == $"{_name}-fast"), Ct));
+            await A.DigestAsync(home.Single(v => v.Name == $"{Pair.Name}-fast"), Ct));
         // Of before the failover: the server has them still, and goes on.
         Assert.Equal("in-use", (await A.Cloud.Cinder.VolumesAsync(Ct)).First(v => before.Contains(v.Id)).Status);
         Assert.Equal(0, (await A.AskGuestAsync("guest-ping", Ct)).ExitCode);
     }
 
-    private Task<IReadOnlyList<RecoveryPoint>> PointsAsync() =>
-        B.Site.AskAsync<IReadOnlyList<RecoveryPoint>>(["point", "list", Group], Ct);
+    private Task<IReadOnlyList<RecoveryPoint>> PointsAsync() => Pair.PointsAsync(Group, Ct);
 
     private static Task<IReadOnlyList<RunInfo>> RunsAsync(VolumeProject at) =>
         at.Site.AskAsync<IReadOnlyList<RunInfo>>(["run", "list"], Ct);

@@ -4,7 +4,6 @@ using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection.Groups;
 using Lifeboat.Protection.RecoveryPoints;
-using Lifeboat.Sites.OpenStack.BlockStorage;
 using Lifeboat.Testing.Field;
 using Lifeboat.Testing.Oracle;
 
@@ -17,38 +16,28 @@ namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 public sealed class RescuedServers(ITestOutputHelper output) : IAsyncLifetime
 {
     private const string Group = "desk";
-    private readonly string _name = $"rsc-{Guid.NewGuid().ToString("n")[..6]}";
-    private readonly string _folder = Directory.CreateTempSubdirectory("lb-rescue-").FullName;
-    private VolumeProject? _a, _b;
-    private TestServer? _server;
     private readonly List<string> _images = [];
+    private ProjectPair? _pair;
     private string _id = "";
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
-    private VolumeProject A => _a!;
-    private VolumeProject B => _b!;
+    private ProjectPair Pair => _pair!;
+    private VolumeProject A => Pair.A;
 
-    public async ValueTask InitializeAsync()
-    {
-        _a = await VolumeProject.MakeAsync("a", _name, Ct);
-        _b = await VolumeProject.MakeAsync("b", _name, Ct);
-        await A.Site.PairWithAsync(B.Site, Ct);
-    }
+    public async ValueTask InitializeAsync() => _pair = await ProjectPair.MakeAsync("rsc", Ct);
 
     public async ValueTask DisposeAsync()
     {
-        if (_server is not null) await _server.DisposeAsync();
+        if (_pair is null) return;
         foreach (var image in _images) await A.Cloud.Glance.DeleteImageAsync(image, CancellationToken.None);
-        if (_b is not null) await _b.DisposeAsync();
-        if (_a is not null) await _a.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        await _pair.DisposeAsync();
     }
 
     [Fact(Timeout = 20 * 60 * 1000)]
     public async Task No_point_has_a_disk_that_took_the_place_of_the_servers_own()
     {
         await BuildAsync();
-        await A.Site.MustAsync(["group", "create", Group, "--instance", $"{_name}-db", "--recovery-site", "b",
+        await A.Site.MustAsync(["group", "create", Group, "--instance", $"{Pair.Name}-db", "--recovery-site", "b",
             "--checkpoint-interval", "2s"], Ct);
         await A.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
         var asks = new ServerAsks(A.Cloud, A.Session);
@@ -74,24 +63,23 @@ public sealed class RescuedServers(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task BuildAsync()
     {
-        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
         var project = await A.Cloud.InventoryAsync(Ct);
-        var fast = await _server.VolumeAsync("fast", 1, "rbd", null, Ct);
-        _id = (await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle").Id, [fast], null, null, Ct,
-            project.Images.First(i => i.Name == "oracle").Id, tagged: false)).Id;
-        await UntilAnswersAsync();
+        var fast = await Pair.Servers.VolumeAsync("fast", 1, "rbd", null, Ct);
+        _id = (await Pair.Servers.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle").Id, [fast], null,
+            null, Ct, project.Images.First(i => i.Name == "oracle").Id, tagged: false)).Id;
+        await A.UntilGuestAnswersAsync(Ct);
     }
 
     // As long as the root, so that nothing but what it is tells them apart.
     private async Task<string> ImageAsync()
     {
-        var file = Path.Combine(_folder, "rescue.qcow2");
+        var file = Path.Combine(Pair.Folder, "rescue.qcow2");
         await HostCommand.MustAsync("qemu-img",
             ["convert", "-O", "qcow2", "-c", Path.Combine(Testbed.Folder, "oracle.qcow2"), file], Ct);
         await HostCommand.MustAsync("qemu-img", ["resize", file, "1G"], Ct);
         var image = await A.Cloud.Glance.CreateImageAsync(new JsonObject
         {
-            ["name"] = $"{_name}-rescue", ["disk_format"] = "qcow2", ["container_format"] = "bare",
+            ["name"] = $"{Pair.Name}-rescue", ["disk_format"] = "qcow2", ["container_format"] = "bare",
         }, Ct);
         _images.Add(image.Id);
         await A.Cloud.Glance.UploadAsync(image.Id, await File.ReadAllBytesAsync(file, Ct), Ct);
@@ -100,12 +88,12 @@ public sealed class RescuedServers(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task WholeAsync(string when)
     {
-        await UntilAnswersAsync();
+        await A.UntilGuestAnswersAsync(Ct);
         var group = await A.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Patience.Limit, TimeProvider.System, Ct);
         Say($"{when}: {group.Source!.LastResync}, moved {group.Source.ResyncMovedBytes} of "
             + $"{group.Source.ResyncExaminedBytes} bytes");
         var cut = await CutAsync();
-        await ProveAsync($"{cut.Point.Id}", mustEndWithMark: true, when);
+        Say($"{when}: {await Pair.ProveAsync(Group, cut.Point.Id, mustEndWithMark: true, Ct)}");
     }
 
     private async Task<CheckpointResult> CutAsync()
@@ -117,18 +105,8 @@ public sealed class RescuedServers(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task ProveNewestAsync(string when)
     {
-        var points = await B.Site.AskAsync<IReadOnlyList<RecoveryPoint>>(["point", "list", Group], Ct);
-        await ProveAsync($"{points.MaxBy(p => p.Sequence)!.Id}", mustEndWithMark: false, when);
-    }
-
-    private async Task ProveAsync(string point, bool mustEndWithMark, string when)
-    {
-        foreach (var file in Directory.GetFiles(_folder)) File.Delete(file);
-        await B.Site.MustAsync(["point", "export", Group, "--point", point, "--to", _folder], Ct);
-        var proof = await OracleChecker.CheckAsync(await PartitionedDisk.OracleImagesAsync(_folder, Ct),
-            new OracleExpectation { MustEndWithMark = mustEndWithMark, WorkDirectory = _folder }, Ct);
-        Say($"{when}: {string.Join("; ", proof.Lines())}");
-        Assert.True(proof.Holds, $"{when}: {string.Join("; ", proof.Lines())}");
+        var newest = (await Pair.PointsAsync(Group, Ct)).MaxBy(p => p.Sequence)!;
+        Say($"{when}: {await Pair.ProveAsync(Group, newest.Id, mustEndWithMark: false, Ct)}");
     }
 
     private async Task SayGroupAsync()
@@ -137,9 +115,6 @@ public sealed class RescuedServers(ITestOutputHelper output) : IAsyncLifetime
         Say($"{group.State}: {group.Source?.Phase} {group.Source?.Reason} {group.Source?.Detail}; "
             + string.Join("; ", (group.Source?.Volumes ?? []).Select(v => $"{v}")));
     }
-
-    private Task UntilAnswersAsync() => Patience.UntilAsync("the guest agent answers",
-        async () => (await A.AskGuestAsync("guest-ping", Ct)).ExitCode == 0);
 
     private void Say(string line) => output.WriteLine(line);
 }

@@ -4,10 +4,8 @@ using System.Security.Cryptography;
 using Lifeboat.Contracts.Agents;
 using Lifeboat.Contracts.Api;
 using Lifeboat.Protection.RecoveryPoints;
-using Lifeboat.Sites.OpenStack.BlockStorage;
 using Lifeboat.Sites.OpenStack.Compute;
 using Lifeboat.Testing.Field;
-using Lifeboat.Testing.Oracle;
 
 namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 
@@ -19,38 +17,28 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
 {
     private const string Group = "bench";
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(6);
-    private readonly string _name = $"rst-{Guid.NewGuid().ToString("n")[..6]}";
-    private readonly string _folder = Directory.CreateTempSubdirectory("lb-rest-").FullName;
-    private VolumeProject? _a, _b;
-    private TestServer? _server;
-    private CinderVolume _root = null!, _fast = null!;
-    private string _id = "";
+    private ProjectPair? _pair;
+    private VolumeServer _server = null!;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
-    private VolumeProject A => _a!;
-    private VolumeProject B => _b!;
+    private ProjectPair Pair => _pair!;
+    private VolumeProject A => Pair.A;
+    private VolumeProject B => Pair.B;
 
-    public async ValueTask InitializeAsync()
-    {
-        _a = await VolumeProject.MakeAsync("a", _name, Ct);
-        _b = await VolumeProject.MakeAsync("b", _name, Ct);
-        await A.Site.PairWithAsync(B.Site, Ct);
-    }
+    public async ValueTask InitializeAsync() => _pair = await ProjectPair.MakeAsync("rst", Ct);
 
     public async ValueTask DisposeAsync()
     {
-        if (_server is not null) await _server.DisposeAsync();
-        if (_b is not null) await _b.DisposeAsync();
-        if (_a is not null) await _a.DisposeAsync();
-        Directory.Delete(_folder, recursive: true);
+        if (_pair is not null) await _pair.DisposeAsync();
     }
 
     [Fact(Timeout = 20 * 60 * 1000)]
     public async Task Points_come_on_request_and_of_what_a_shut_down_server_left_and_a_planned_move_loses_nothing()
     {
-        await BuildAsync();
+        _server = await Pair.BuildVolumeServerAsync(Ct);
+        await Task.Delay(TimeSpan.FromSeconds(5), Ct);
         var start = Stopwatch.GetTimestamp();
-        await A.Site.MustAsync(["group", "create", Group, "--instance", $"{_name}-db", "--recovery-site", "b",
+        await A.Site.MustAsync(["group", "create", Group, "--instance", $"{Pair.Name}-db", "--recovery-site", "b",
             "--source", "snapshot-diff", "--source-trigger", "on-shutdown"], Ct);
         await A.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
         Say("protected", start);
@@ -60,18 +48,6 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
         await DeleteAsync();
     }
 
-    private async Task BuildAsync()
-    {
-        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
-        var project = await A.Cloud.InventoryAsync(Ct);
-        _root = await _server.VolumeAsync("root", 1, "rbd", project.Images.First(i => i.Name == "oracle").Id, Ct);
-        _fast = await _server.VolumeAsync("fast", 1, "rbd", null, Ct);
-        _id = (await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle.volume").Id, [_root, _fast],
-            null, null, Ct, tagged: false)).Id;
-        await UntilAnswersAsync(A);
-        await Task.Delay(TimeSpan.FromSeconds(5), Ct);
-    }
-
     private async Task OnRequestAsync()
     {
         var start = Stopwatch.GetTimestamp();
@@ -79,10 +55,7 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
         Say($"a point on request (frozen {cut.Frozen?.TotalSeconds:0.0} s, {await LastBytesAsync()} bytes)", start);
         Assert.True(cut.Point.Consistency == Consistency.Application, cut.Point.Note);
         Assert.Contains("thawed", (await A.AskGuestAsync("guest-fsfreeze-status", Ct)).Output);
-        await B.Site.MustAsync(["point", "export", Group, "--point", $"{cut.Point.Id}", "--to", _folder], Ct);
-        var proof = await OracleChecker.CheckAsync(await PartitionedDisk.OracleImagesAsync(_folder, Ct),
-            new OracleExpectation { MustEndWithMark = true, WorkDirectory = _folder }, Ct);
-        Assert.True(proof.Holds, string.Join("; ", proof.Lines()));
+        await Pair.ProveAsync(Group, cut.Point.Id, mustEndWithMark: true, Ct);
         // It writes all the while.
         await Task.Delay(TimeSpan.FromSeconds(5), Ct);
         var group = await A.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct);
@@ -93,21 +66,20 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
     {
         var wait = new ServerWait(A.Cloud.Nova, TimeProvider.System);
         var before = await PointsAsync();
-        await A.Cloud.Nova.StopServerAsync(_id, Ct);
-        await wait.UntilAsync(_id, "SHUTOFF", Patience.Limit, Ct);
+        await A.Cloud.Nova.StopServerAsync(_server.Id, Ct);
+        await wait.UntilAsync(_server.Id, "SHUTOFF", Patience.Limit, Ct);
         var start = Stopwatch.GetTimestamp();
         RecoveryPoint? left = null;
         await Patience.UntilAsync("a point of what the server left", async () =>
             (left = (await PointsAsync()).SingleOrDefault(p => before.All(b => b.Id != p.Id))) is not null);
         Say($"the point of what the server left ({await LastBytesAsync()} bytes)", start);
-        foreach (var file in Directory.GetFiles(_folder)) File.Delete(file);
-        await B.Site.MustAsync(["point", "export", Group, "--point", $"{left!.Id}", "--to", _folder], Ct);
-        Assert.Equal(await A.DigestAsync(_root, Ct), await DigestAsync("*.vda.img"));
-        Assert.Equal(await A.DigestAsync(_fast, Ct), await DigestAsync("*.vdb.img"));
+        await Pair.ExportAsync(Group, left!.Id, Ct);
+        Assert.Equal(await A.DigestAsync(_server.Root, Ct), await DigestAsync("*.vda.img"));
+        Assert.Equal(await A.DigestAsync(_server.Fast, Ct), await DigestAsync("*.vdb.img"));
         start = Stopwatch.GetTimestamp();
-        await A.Cloud.Nova.StartServerAsync(_id, Ct);
-        await wait.UntilAsync(_id, "ACTIVE", Patience.Limit, Ct);
-        await UntilAnswersAsync(A);
+        await A.Cloud.Nova.StartServerAsync(_server.Id, Ct);
+        await wait.UntilAsync(_server.Id, "ACTIVE", Patience.Limit, Ct);
+        await A.UntilGuestAnswersAsync(Ct);
         Say("started again, until its agent answers", start);
         Assert.Equal(before.Count + 1, (await PointsAsync()).Count);
     }
@@ -117,8 +89,8 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
         var start = Stopwatch.GetTimestamp();
         var moved = await B.Site.AskAsync<RunInfo>(["failover", Group, "--planned"], Ct);
         Say($"planned failover ({moved.State})", start);
-        await UntilAnswersAsync(B);
-        Assert.Equal("SHUTOFF", (await A.Cloud.Nova.FindServerAsync(_id, Ct))!.Status);
+        await B.UntilGuestAnswersAsync(Ct);
+        Assert.Equal("SHUTOFF", (await A.Cloud.Nova.FindServerAsync(_server.Id, Ct))!.Status);
         Assert.Equal("ACTIVE", Assert.Single(await B.Cloud.Nova.ServersAsync(Ct)).Status);
         await B.Site.MustAsync(["reprotect", Group], Ct);
         await B.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
@@ -142,22 +114,19 @@ public sealed class RestingServers(ITestOutputHelper output) : IAsyncLifetime
         await Patience.UntilAsync("the group can be deleted", async () =>
             (await B.Site.RunAsync(["group", "delete", Group], Ct)).ExitCode == 0);
         foreach (var volume in volumes) Assert.Empty(await B.SnapshotsInTrashAsync(volume, Ct));
-        await Patience.UntilAsync("no snapshot of ours is left on the images", async () =>
-            (await A.SnapshotsOfImageAsync(_root, Ct)).Count + (await A.SnapshotsOfImageAsync(_fast, Ct)).Count == 0);
+        foreach (var volume in new[] { _server.Root, _server.Fast })
+            await Patience.UntilAsync("no snapshot of ours is left on the image",
+                async () => (await A.SnapshotsOfImageAsync(volume, Ct)).Count == 0);
     }
 
-    private static Task UntilAnswersAsync(VolumeProject at) => Patience.UntilAsync("the guest agent answers",
-        async () => (await at.AskGuestAsync("guest-ping", Ct)).ExitCode == 0);
-
-    private Task<IReadOnlyList<RecoveryPoint>> PointsAsync() =>
-        B.Site.AskAsync<IReadOnlyList<RecoveryPoint>>(["point", "list", Group], Ct);
+    private Task<IReadOnlyList<RecoveryPoint>> PointsAsync() => Pair.PointsAsync(Group, Ct);
 
     private async Task<long?> LastBytesAsync() =>
         (await A.Site.AskAsync<GroupInfo>(["group", "get", Group], Ct)).Source?.Moments?.LastBytes;
 
     private async Task<string> DigestAsync(string pattern)
     {
-        await using var file = File.OpenRead(Assert.Single(Directory.GetFiles(_folder, pattern)));
+        await using var file = File.OpenRead(Assert.Single(Directory.GetFiles(Pair.Folder, pattern)));
         return Convert.ToHexString(await SHA256.HashDataAsync(file, Ct));
     }
 

@@ -19,27 +19,19 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     private const string Group = "books";
     // A full backup reads whole volumes, and packs them.
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
-    private readonly string _name = $"lb-vol-{Guid.NewGuid().ToString("n")[..6]}";
-    private VolumeProject? _a, _b;
-    private TestServer? _server;
+    private ProjectPair? _pair;
     private CinderVolume _loose = null!;
 
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
-    private VolumeProject A => _a!;
-    private VolumeProject B => _b!;
+    private ProjectPair Pair => _pair!;
+    private VolumeProject A => Pair.A;
+    private VolumeProject B => Pair.B;
 
-    public async ValueTask InitializeAsync()
-    {
-        _a = await VolumeProject.MakeAsync("a", _name, Ct);
-        _b = await VolumeProject.MakeAsync("b", _name, Ct);
-        await A.Site.PairWithAsync(B.Site, Ct);
-    }
+    public async ValueTask InitializeAsync() => _pair = await ProjectPair.MakeAsync("lb-vol", Ct);
 
     public async ValueTask DisposeAsync()
     {
-        if (_server is not null) await _server.DisposeAsync();
-        if (_b is not null) await _b.DisposeAsync();
-        if (_a is not null) await _a.DisposeAsync();
+        if (_pair is not null) await _pair.DisposeAsync();
     }
 
     [Fact(Timeout = 30 * 60 * 1000)]
@@ -61,8 +53,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     [Fact(Timeout = 20 * 60 * 1000)]
     public async Task Quotas_foreign_backups_and_a_killed_controller_leave_nothing_half()
     {
-        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
-        _loose = await _server.VolumeAsync("loose", 1, "rbd", null, Ct);
+        _loose = await Pair.Servers.VolumeAsync("loose", 1, "rbd", null, Ct);
         await A.WriteAsync(_loose, 0x11, Ct);
         await ProtectAsync("loose");
         await B.QuotaAsync("backups", 1, Ct);
@@ -79,16 +70,9 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task BuildAsync()
     {
-        _server = new TestServer(A.Cloud, _name) { KeepsVolumes = true };
-        var project = await A.Cloud.InventoryAsync(Ct);
-        var root = await _server.VolumeAsync("root", 1, "rbd", project.Images.First(i => i.Name == "oracle").Id, Ct);
-        var fast = await _server.VolumeAsync("fast", 1, "rbd", null, Ct);
-        _loose = await _server.VolumeAsync("loose", 1, "nfs", null, Ct);
+        _loose = await Pair.Servers.VolumeAsync("loose", 1, "nfs", null, Ct);
         await A.WriteAsync(_loose, 0x5a, Ct);
-        await _server.BuildAsync("db", project.Flavors.First(f => f.Name == "oracle.volume").Id, [root, fast], null,
-            null, Ct, tagged: false);
-        await Patience.UntilAsync("the guest agent answers",
-            async () => (await A.AskGuestAsync("guest-ping", Ct)).ExitCode == 0);
+        await Pair.BuildVolumeServerAsync(Ct);
         await Task.Delay(TimeSpan.FromSeconds(5), Ct);
     }
 
@@ -96,7 +80,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     {
         var start = Stopwatch.GetTimestamp();
         await A.Site.MustAsync(["group", "create", Group, "--recovery-site", "b", "--quiesce-limit", "60s",
-            .. volumes.SelectMany(v => new[] { "--volume", $"{_name}-{v}" })], Ct);
+            .. volumes.SelectMany(v => new[] { "--volume", $"{Pair.Name}-{v}" })], Ct);
         await A.Site.UntilGroupAsync(Group, FieldSite.IsProtected, Limit, TimeProvider.System, Ct);
         Say("first point", start);
         Assert.Equal(volumes.Length, (await A.CopiesAsync(Ct)).Count);
@@ -144,7 +128,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     private async Task ComeHomeAsync()
     {
         await A.Site.StartAsync(Ct);
-        var loose = Assert.Single(await B.Cloud.Cinder.VolumesAsync($"{_name}-loose", Ct));
+        var loose = Assert.Single(await B.Cloud.Cinder.VolumesAsync($"{Pair.Name}-loose", Ct));
         await B.WriteAsync(loose, 0x77, Ct);
         var start = Stopwatch.GetTimestamp();
         await B.Site.MustAsync(["reprotect", Group], Ct);
@@ -152,7 +136,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
         start = Stopwatch.GetTimestamp();
         await A.Site.MustAsync(["failback", Group], Ct);
         Say("failback", start);
-        var home = (await A.Cloud.Cinder.VolumesAsync($"{_name}-loose", Ct)).Single(v => v.Id != _loose.Id);
+        var home = (await A.Cloud.Cinder.VolumesAsync($"{Pair.Name}-loose", Ct)).Single(v => v.Id != _loose.Id);
         Assert.Equal(0x77, await A.PatternAsync(home, Ct));
         // Of before the failover, and left alone.
         Assert.Equal(0x5a, await A.PatternAsync(_loose, Ct));
@@ -162,10 +146,10 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
     private async Task ForeignBackupAsync()
     {
         var snapshot = await A.Cloud.Cinder.CreateSnapshotAsync(
-            new NewSnapshot(_loose.Id, $"{_name}-foreign", Force: true), Ct);
+            new NewSnapshot(_loose.Id, $"{Pair.Name}-foreign", Force: true), Ct);
         await Patience.UntilAsync("a snapshot of somebody's", async () =>
             (await A.Cloud.Cinder.FindSnapshotAsync(snapshot.Id, Ct))?.Status == "available");
-        var foreign = await A.Cloud.Cinder.CreateBackupAsync($"{_name}-foreign", _loose.Id, snapshot.Id, false, Ct);
+        var foreign = await A.Cloud.Cinder.CreateBackupAsync($"{Pair.Name}-foreign", _loose.Id, snapshot.Id, false, Ct);
         await Patience.UntilAsync("a backup of somebody's", async () =>
             (await A.Cloud.Cinder.FindBackupAsync(foreign.Id, Ct))?.Status == "available");
         // It is said to be backed up for a moment longer than it is, and a removal is forgotten then.
@@ -212,8 +196,7 @@ public sealed class VolumeGroups(ITestOutputHelper output) : IAsyncLifetime
             async () => (await A.CopiesAsync(Ct)).Count + (await B.CopiesAsync(Ct)).Count == 0);
     }
 
-    private Task<IReadOnlyList<RecoveryPoint>> PointsAsync() =>
-        B.Site.AskAsync<IReadOnlyList<RecoveryPoint>>(["point", "list", Group], Ct);
+    private Task<IReadOnlyList<RecoveryPoint>> PointsAsync() => Pair.PointsAsync(Group, Ct);
 
     private void Say(string what, long start) =>
         output.WriteLine($"{what}: {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s");

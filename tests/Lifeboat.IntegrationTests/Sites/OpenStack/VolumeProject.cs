@@ -105,6 +105,9 @@ internal sealed class VolumeProject : IAsyncDisposable
             $"qemu+unix:///system?socket={Path.Combine(Testbed.FolderOf(_letter), "libvirt", "libvirt-sock")}",
             "qemu-agent-command", (await Cloud.Nova.ServersAsync(ct)).Single().Id, $$"""{"execute":"{{what}}"}"""], ct);
 
+    public Task UntilGuestAnswersAsync(CancellationToken ct) => Patience.UntilAsync("the guest agent answers",
+        async () => (await AskGuestAsync("guest-ping", ct)).ExitCode == 0);
+
     /// <summary>
     /// The project's volumes by their names; root and fast are the disks of an oracle that was at an
     /// application-consistent point, and hold what it was told is written.
