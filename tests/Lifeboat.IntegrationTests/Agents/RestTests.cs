@@ -2,6 +2,7 @@
 using Lifeboat.Contracts.Agents;
 using Lifeboat.IntegrationTests.Capture;
 using Lifeboat.Protection;
+using Lifeboat.Protection.Links;
 using Lifeboat.Protection.Policies;
 
 namespace Lifeboat.IntegrationTests.Agents;
@@ -50,6 +51,8 @@ public sealed class RestTests : TwoAgents
     public async Task An_instance_that_is_started_while_its_disks_are_read_is_not_held_up_and_no_point_is_torn()
     {
         await using var vm = await ProtectedQemu.StartAsync(1);
+        // What this writes packs so well that a slow link would take it at once.
+        await A.Client.PutLinkAsync(B.Name, new LinkSettings { Compression = CompressionMode.None }, None);
         await ProtectAsync(vm, MomentTrigger.OnShutdown, shipBytesPerSecond: 1 << 20);
         var before = await NewestAsync();
         // Many seconds of the link.
