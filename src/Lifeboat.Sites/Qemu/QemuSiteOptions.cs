@@ -25,6 +25,8 @@ public sealed record QemuSiteOptions
     /// How long guests wait for a view that went away (an agent that restarts) before they see an I/O error; seconds.
     /// </summary>
     public int ViewReconnectSeconds { get; init; } = 60;
+    /// <summary>The same of an instance that is being started, which has time left to start then.</summary>
+    internal int ViewOpenSeconds => (int)Math.Clamp(StartLimit.TotalSeconds / 2, 1, ViewReconnectSeconds);
     /// <summary>Cap of the move to native per disk, bytes per second; 0: none.</summary>
     public long MoveBytesPerSecond { get; init; }
     /// <summary>

@@ -56,6 +56,29 @@ public sealed class QemuSiteMoveTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_guest_waits_for_its_views_when_the_agent_that_serves_them_is_away_as_it_starts()
+    {
+        await using var bench = new SiteBench();
+        var (disks, request) = await PrepareAsync(bench);
+
+        var starting = bench.Site.StartAsync(request, bench.Ct);
+        await Task.Delay(TimeSpan.FromSeconds(3), bench.Ct);
+        Assert.False(starting.IsCompleted);
+        var views = await ServeAsync(bench, disks);
+        await starting;
+        await bench.Witness.History.WaitForAcksAsync("guest", 20, bench.Ct);
+        await bench.Site.StopAsync("vm1", bench.Ct);
+        foreach (var view in views) await EndAsync(view, bench.Ct);
+
+        // One that does not come back is told with QEMU's words, before the start's own limit.
+        bench.Reopen("""{ "startLimit": "00:00:12" }""");
+        foreach (var disk in request.Disks) File.Delete(disk.ViewSocket!);
+        var failed = await Assert.ThrowsAsync<SiteException>(() => bench.Site.StartAsync(request, bench.Ct));
+        Assert.Equal(SiteFault.Refused, failed.Fault);
+        Assert.Contains(request.Disks[0].ViewSocket!, failed.Message);
+    }
+
+    [Fact]
     public async Task A_controller_killed_in_the_middle_of_the_move_goes_on_where_it_was()
     {
         await using var bench = new SiteBench();

@@ -17,13 +17,13 @@ internal static class BlockNodes
     public static string NativeFile(int order) => $"disk{order}-native-file";
 
     /// <summary>In the order in which QEMU must be told of them.</summary>
-    public static IEnumerable<JsonObject> Of(DiskRecord disk, int order, int reconnectSeconds) => disk.Place switch
+    public static IEnumerable<JsonObject> Of(DiskRecord disk, int order, QemuSiteOptions options) => disk.Place switch
     {
         DiskPlace.File or DiskPlace.Native or DiskPlace.Pivoting =>
             [FileNode(File(order), disk.File!), FormatNode(Top(order), disk.Format ?? "raw", File(order))],
         DiskPlace.View =>
-            [ViewNode(disk, order, readOnly: false, reconnectSeconds), FormatNode(Top(order), "raw", View(order))],
-        DiskPlace.Overlay => OverlayNodes(disk, order, reconnectSeconds),
+            [ViewNode(disk, order, readOnly: false, options), FormatNode(Top(order), "raw", View(order))],
+        DiskPlace.Overlay => OverlayNodes(disk, order, options),
     };
 
     public static JsonObject FileNode(string name, string path) => new()
@@ -42,20 +42,21 @@ internal static class BlockNodes
         ["discard"] = "unmap",
     };
 
-    private static IEnumerable<JsonObject> OverlayNodes(DiskRecord disk, int order, int reconnectSeconds)
+    private static IEnumerable<JsonObject> OverlayNodes(DiskRecord disk, int order, QemuSiteOptions options)
     {
         var overlay = FormatNode(Top(order), "qcow2", File(order));
         overlay["backing"] = View(order);
-        return [ViewNode(disk, order, readOnly: true, reconnectSeconds), FileNode(File(order), disk.File!), overlay];
+        return [ViewNode(disk, order, readOnly: true, options), FileNode(File(order), disk.File!), overlay];
     }
 
-    private static JsonObject ViewNode(DiskRecord disk, int order, bool readOnly, int reconnectSeconds) => new()
+    private static JsonObject ViewNode(DiskRecord disk, int order, bool readOnly, QemuSiteOptions options) => new()
     {
         ["driver"] = "nbd",
         ["node-name"] = View(order),
         ["server"] = new JsonObject { ["type"] = "unix", ["path"] = disk.ViewSocket },
         ["export"] = disk.ViewExport ?? "",
-        ["reconnect-delay"] = reconnectSeconds,
+        ["open-timeout"] = options.ViewOpenSeconds,
+        ["reconnect-delay"] = options.ViewReconnectSeconds,
         ["read-only"] = readOnly,
         ["discard"] = "unmap",
     };

@@ -82,7 +82,7 @@ internal sealed record QemuCommandLine(InstanceRecord Record, InstanceFolder Fol
         for (var order = 0; order < ordered.Count; order++)
         {
             var disk = ordered[order];
-            foreach (var node in BlockNodes.Of(Record.Disk(disk.Name), order, Options.ViewReconnectSeconds))
+            foreach (var node in BlockNodes.Of(Record.Disk(disk.Name), order, Options))
             {
                 yield return "-blockdev";
                 yield return node.ToJsonString();
