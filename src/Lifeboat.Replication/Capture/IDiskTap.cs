@@ -74,7 +74,8 @@ public interface IDiskTap : IGapReader, IAsyncDisposable
 /// order.</summary>
 public interface ICaptureSink
 {
-    /// <returns>False: capture was given up, the caller must fail the request so that the mirror ends.</returns>
+    /// <returns>False: capture was given up, the caller must fail the request so that the mirror ends; or it has told
+    /// this sink that it is lost, and may answer what still comes.</returns>
     bool Write(long offset, ReadOnlySpan<byte> data);
     bool Zero(long offset, long length);
 

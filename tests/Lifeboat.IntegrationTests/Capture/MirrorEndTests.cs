@@ -15,10 +15,10 @@ public sealed class MirrorEndTests
 
     public enum End { Detach, Uninstall, AttachAnew }
 
+    public static TheoryData<End> Ends => [.. Enum.GetValues<End>()];
+
     [Theory]
-    [InlineData(End.Detach)]
-    [InlineData(End.Uninstall)]
-    [InlineData(End.AttachAnew)]
+    [MemberData(nameof(Ends))]
     public async Task A_mirror_that_failed_ends_when_what_it_took_before_is_written(End end)
     {
         await using var fixture = await TapFixture.StartSlowAsync(DiskBytes, EachWrite);
@@ -39,9 +39,7 @@ public sealed class MirrorEndTests
     }
 
     [Theory]
-    [InlineData(End.Detach)]
-    [InlineData(End.Uninstall)]
-    [InlineData(End.AttachAnew)]
+    [MemberData(nameof(Ends))]
     public async Task A_healthy_mirror_answers_what_is_under_way_until_it_has_ended(End end)
     {
         await using var fixture = await TapFixture.StartSlowAsync(DiskBytes, EachWrite);
