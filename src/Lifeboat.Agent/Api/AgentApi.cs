@@ -98,6 +98,8 @@ internal static class AgentApi
     {
         v1.MapPost("/domains/release", (DomainRelease request, CancellationToken ct) =>
             sources.ReleaseDomainAsync(request, ct));
+        v1.MapPost("/domains/stand-back", (DomainRelease request, CancellationToken ct) =>
+            sources.StandBackAsync(request, ct));
         v1.MapPost("/domains/capture", (DomainNames request) => sources.CaptureDomain(request));
     }
 

@@ -9,12 +9,13 @@ namespace Lifeboat.Agent.Capture;
 internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptions options, TimeProvider time)
     : IDisposable
 {
+    private static readonly TimeSpan ReturnLook = TimeSpan.FromMilliseconds(20);
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly Lock _gate = new();
     private Task<BlockLook>? _coming;   // it has not begun to ask
     private BlockLook? _last;
     private long _lastBegan;
-    private (long Since, TimeSpan For, string Why)? _stoodBack;
+    private (long Since, TimeSpan For, string Why, bool Rearranging)? _stoodBack;
 
     public string SocketPath => socketPath;
 
@@ -23,15 +24,18 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
 
     /// <summary>
     /// No conversation is under way when this returns, and none begins until <see cref="Return"/>: somebody else is
-    /// about to change what QEMU's disks consist of.
+    /// about to change what QEMU's disks consist of. Where another one has stood back already, the stricter holds.
     /// </summary>
     /// <param name="limit">After this long it ends by itself.</param>
-    public async Task StandBackAsync(TimeSpan limit, string why, CancellationToken ct)
+    /// <param name="rearranging">Only those that would change that too; others go on.</param>
+    public async Task StandBackAsync(TimeSpan limit, string why, bool rearranging, CancellationToken ct)
     {
         await _turn.WaitAsync(ct);
         try
         {
-            lock (_gate) _stoodBack = (time.GetTimestamp(), limit, why);
+            lock (_gate)
+                if (!rearranging || !IsStoodBack(rearranges: false, out _))
+                    _stoodBack = (time.GetTimestamp(), limit, why, rearranging);
         }
         finally
         {
@@ -44,13 +48,30 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
         lock (_gate) _stoodBack = null;
     }
 
+    /// <summary>A conversation that leaves QEMU's disks as they are.</summary>
     /// <exception cref="TapException">Also Refused: <see cref="StandBackAsync"/>.</exception>
-    public async Task<T> TalkAsync<T>(Func<QmpClient, Task<T>> conversation, CancellationToken ct)
+    public Task<T> TalkAsync<T>(Func<QmpClient, Task<T>> conversation, CancellationToken ct) =>
+        TalkAsync(conversation, rearranges: false, waits: false, ct);
+
+    /// <summary>One that changes what a disk consists of.</summary>
+    /// <param name="waits">Until nobody has to stand back any more; else it is refused.</param>
+    /// <exception cref="TapException">As of <see cref="TalkAsync{T}"/>.</exception>
+    public Task<T> RearrangeAsync<T>(Func<QmpClient, Task<T>> conversation, bool waits, CancellationToken ct) =>
+        TalkAsync(conversation, rearranges: true, waits, ct);
+
+    public Task RearrangeAsync(Func<QmpClient, Task> conversation, bool waits, CancellationToken ct) =>
+        RearrangeAsync(async qmp =>
+        {
+            await conversation(qmp);
+            return true;
+        }, waits, ct);
+
+    private async Task<T> TalkAsync<T>(
+        Func<QmpClient, Task<T>> conversation, bool rearranges, bool waits, CancellationToken ct)
     {
-        await _turn.WaitAsync(ct);
+        await TakeTurnAsync(rearranges, waits, ct);
         try
         {
-            RefuseStoodBack();
             await using var qmp = await QmpClient.ConnectAsync(socketPath, options, time, ct);
             return await conversation(qmp);
         }
@@ -68,11 +89,26 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
         }
     }
 
-    private void RefuseStoodBack()
+    private async Task TakeTurnAsync(bool rearranges, bool waits, CancellationToken ct)
+    {
+        while (true)
+        {
+            await _turn.WaitAsync(ct);
+            if (!IsStoodBack(rearranges, out var why)) return;
+            _turn.Release();
+            if (!waits) throw new TapException(TapFault.Refused, $"{socketPath} is left alone for {why}");
+            await Task.Delay(ReturnLook, time, ct);
+        }
+    }
+
+    private bool IsStoodBack(bool rearranges, out string why)
     {
         lock (_gate)
-            if (_stoodBack is { } back && time.GetElapsedTime(back.Since) < back.For)
-                throw new TapException(TapFault.Refused, $"{socketPath} is left alone for {back.Why}");
+        {
+            why = _stoodBack?.Why ?? "";
+            return _stoodBack is { } back && (rearranges || !back.Rearranging)
+                && time.GetElapsedTime(back.Since) < back.For;
+        }
     }
 
     public Task TalkAsync(Func<QmpClient, Task> conversation, CancellationToken ct) => TalkAsync(async qmp =>

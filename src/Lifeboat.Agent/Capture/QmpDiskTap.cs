@@ -47,7 +47,8 @@ internal sealed partial class QmpDiskTap(
         var connection = gateway.Open(volume.Name, SizeBytes, sink);
         try
         {
-            var attachment = await monitor.TalkAsync(qmp => AttachOrCleanAsync(qmp, connection, replica, ct), ct);
+            var attachment = await monitor.RearrangeAsync(
+                qmp => AttachOrCleanAsync(qmp, connection, replica, ct), waits: false, ct);
             _attached = attachment;
             await OpenPullAsync(attachment, ct);
             attachment.Watching = WatchAsync(attachment);
@@ -84,11 +85,11 @@ internal sealed partial class QmpDiskTap(
         try
         {
             await ClosePullAsync();
-            await monitor.TalkAsync(async qmp =>
+            await monitor.RearrangeAsync(async qmp =>
             {
                 await CleanAsync(qmp, ct);
                 await TakeShimAsync(qmp, ct);
-            }, ct);
+            }, waits: true, ct);
         }
         finally
         {
@@ -110,7 +111,7 @@ internal sealed partial class QmpDiskTap(
         try
         {
             await ClosePullAsync();
-            await monitor.TalkAsync(async qmp =>
+            await monitor.RearrangeAsync(async qmp =>
             {
                 await CleanAsync(qmp, ct);
                 await monitor.Pull.WithdrawAsync(qmp, _names.Seed, ct);
@@ -121,7 +122,7 @@ internal sealed partial class QmpDiskTap(
                 var blocks = await qmp.ExecuteAsync("query-block", null, ct);
                 if (BlockNode.TopOf(blocks, volume.Device) is { } top)
                     await RemoveMapsAsync(qmp, top, _ => true, ct);
-            }, ct);
+            }, waits: true, ct);
         }
         catch (TapException e) when (e.InnerException is QmpException { Fault: QmpFault.Unreachable })
         {

@@ -10,8 +10,8 @@ namespace Lifeboat.Agent.LibvirtGate;
 
 /// <summary>
 /// One client of libvirt's. Everything passes as it came; a guarded call waits until the agent has let go of the
-/// domain's disks, and the agent takes them back when it is answered. Other calls go on past one that waits: libvirt
-/// answers them in any order anyway.
+/// domain's disks or stands back, and the agent takes them back when it is answered. Other calls go on past one that
+/// waits: libvirt answers them in any order anyway.
 /// </summary>
 internal sealed partial class GateConnection(
     Socket client, Socket libvirt, AgentClient agent, HeldDomains held, GateOptions options, TimeProvider time,
@@ -62,7 +62,7 @@ internal sealed partial class GateConnection(
 
     private async Task SeeCallAsync(RpcFrame frame, CancellationToken ct)
     {
-        if (frame.IsCall && GuardedCalls.NameOf(frame.Procedure) is { } call && frame.Domain() is [_, _] domain)
+        if (frame.IsCall && GuardedCalls.Of(frame.Procedure) is { } call && frame.Domain() is [_, _] domain)
         {
             // Noted before the agent is asked: whatever becomes of the asking, the disks are taken back.
             held.Enter(domain[^1]);
@@ -86,28 +86,35 @@ internal sealed partial class GateConnection(
         _ = task.ContinueWith(t => _waiting.TryRemove(t, out _), TaskScheduler.Default);
     }
 
-    private async Task HoldAsync(RpcFrame frame, string call, IReadOnlyList<string> domain, CancellationToken ct)
+    private async Task HoldAsync(
+        RpcFrame frame, GuardedCall call, IReadOnlyList<string> domain, CancellationToken ct)
     {
-        await ReleaseAsync(call, domain, ct);
+        await MakeWayAsync(call, domain, ct);
         await SendAsync(frame, ct);
     }
 
     // An agent that cannot be asked keeps nobody from asking libvirt: QEMU then refuses, or not.
-    private async Task ReleaseAsync(string call, IReadOnlyList<string> domain, CancellationToken ct)
+    private async Task MakeWayAsync(GuardedCall call, IReadOnlyList<string> domain, CancellationToken ct)
     {
         using var late = new CancellationTokenSource(options.ReleaseLimit, time);
         using var any = CancellationTokenSource.CreateLinkedTokenSource(ct, late.Token);
         try
         {
             var started = time.GetTimestamp();
-            var request = new ReleaseVolumeRequest(options.AnswerLimit, $"libvirt's {call}");
-            var of = await agent.ReleaseDomainAsync(new DomainRelease(domain, request), any.Token);
+            var request = new DomainRelease(
+                domain, new ReleaseVolumeRequest(options.AnswerLimit, $"libvirt's {call.Name}"));
+            if (call.Kind == GuardKind.StandBack)
+            {
+                await agent.StandBackAsync(request, any.Token);
+                return;
+            }
+            var of = await agent.ReleaseDomainAsync(request, any.Token);
             if (of.Volumes.Count > 0)
-                LogReleased(call, domain[0], of.Volumes.Count, time.GetElapsedTime(started).TotalMilliseconds);
+                LogReleased(call.Name, domain[0], of.Volumes.Count, time.GetElapsedTime(started).TotalMilliseconds);
         }
         catch (Exception e) when (e is ProblemException || late.IsCancellationRequested)
         {
-            LogNotReleased(call, domain[0], e.Message);
+            LogNotReleased(call.Name, domain[0], e.Message);
         }
     }
 
@@ -161,7 +168,7 @@ internal sealed partial class GateConnection(
     private partial void LogReleased(string call, string domain, int volumes, double milliseconds);
 
     [LoggerMessage(EventIds.GateNotReleased, LogLevel.Warning,
-        "{Call} of {Domain} goes to libvirt although its disks could not be let go of: {Why}")]
+        "{Call} of {Domain} goes to libvirt although the agent has not made way: {Why}")]
     private partial void LogNotReleased(string call, string domain, string why);
 
     [LoggerMessage(EventIds.GateNotCaptured, LogLevel.Warning,

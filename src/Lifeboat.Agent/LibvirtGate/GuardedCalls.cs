@@ -2,20 +2,32 @@
 namespace Lifeboat.Agent.LibvirtGate;
 
 /// <summary>
-/// The calls that QEMU refuses while a disk is captured (decision 0045), and those that begin a stream, at whose end
-/// QEMU must not be asked anything (decision 0061). Numbers are those of `remote_protocol.x`,
-/// which libvirt only ever adds to.
+/// The calls that QEMU refuses while a disk is captured (decision 0045), those that begin a stream, at whose end
+/// QEMU must not be asked anything (decision 0061), and the one that puts overlays on disks, which must not come between
+/// two commands that put a node there ourselves (decision 0065). Numbers are those of `remote_protocol.x`, which libvirt
+/// only ever adds to.
 /// </summary>
 internal static class GuardedCalls
 {
-    private static readonly Dictionary<int, string> Names = new()
+    private static readonly Dictionary<int, GuardedCall> Calls = new()
     {
-        [240] = "blockPull",
-        [251] = "blockResize",
-        [266] = "blockRebase",
-        [290] = "blockCommit",
-        [345] = "blockCopy",
+        [185] = new("snapshotCreateXML", GuardKind.StandBack),
+        [240] = new("blockPull", GuardKind.Release),
+        [251] = new("blockResize", GuardKind.Release),
+        [266] = new("blockRebase", GuardKind.Release),
+        [290] = new("blockCommit", GuardKind.Release),
+        [345] = new("blockCopy", GuardKind.Release),
     };
 
-    public static string? NameOf(int procedure) => Names.GetValueOrDefault(procedure);
+    public static GuardedCall? Of(int procedure) => Calls.GetValueOrDefault(procedure);
+}
+
+internal sealed record GuardedCall(string Name, GuardKind Kind);
+
+internal enum GuardKind
+{
+    /// <summary>The domain's disks are let go of, and its QEMU is asked nothing.</summary>
+    Release = 1,
+    /// <summary>They stay captured, and the agent changes nothing of what they consist of.</summary>
+    StandBack = 2,
 }

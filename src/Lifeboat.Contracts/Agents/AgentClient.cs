@@ -104,7 +104,11 @@ public sealed class AgentClient : IDisposable
     public Task<DomainVolumes> ReleaseDomainAsync(DomainRelease request, CancellationToken ct) =>
         AskAsync<DomainVolumes>(HttpMethod.Post, "v1/domains/release", request, ct);
 
-    /// <summary>Ends what <see cref="ReleaseDomainAsync"/> began.</summary>
+    /// <summary>Its disks stay captured, and what they consist of is not changed until the end of it.</summary>
+    public Task<DomainVolumes> StandBackAsync(DomainRelease request, CancellationToken ct) =>
+        AskAsync<DomainVolumes>(HttpMethod.Post, "v1/domains/stand-back", request, ct);
+
+    /// <summary>Ends what <see cref="ReleaseDomainAsync"/> or <see cref="StandBackAsync"/> began.</summary>
     public Task<DomainVolumes> CaptureDomainAsync(DomainNames request, CancellationToken ct) =>
         AskAsync<DomainVolumes>(HttpMethod.Post, "v1/domains/capture", request, ct);
 

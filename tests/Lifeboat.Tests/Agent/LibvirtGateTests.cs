@@ -15,7 +15,7 @@ namespace Lifeboat.Tests.Agent;
 /// <summary>Packets of libvirt's RPC between a client, a libvirt and an agent that are scripted here.</summary>
 public sealed class LibvirtGateTests : IAsyncLifetime
 {
-    private const int BlockCommit = 290, GetState = 212, Call = 0, Reply = 1, CallWithFiles = 4;
+    private const int BlockCommit = 290, SnapshotCreate = 185, GetState = 212, Call = 0, Reply = 1, CallWithFiles = 4;
     private static readonly Guid Uuid = Guid.Parse("0b1d7b4e-1111-2222-3333-444455556666");
 
     private readonly string _directory = Directory.CreateTempSubdirectory("lb-gate").FullName;
@@ -70,6 +70,21 @@ public sealed class LibvirtGateTests : IAsyncLifetime
         Assert.Equal((BlockCommit, 7u), Head(await ReadAsync(client)));
         await UntilAsync(() => _asked.Count == 2);
         Assert.Equal($"capture web {Uuid}", _asked.Last());
+    }
+
+    [Fact]
+    public async Task For_a_snapshot_the_agent_keeps_the_disks_and_stands_back()
+    {
+        await StartAgentAsync();
+        var (client, libvirt) = await ConnectAsync(TimeSpan.FromSeconds(30));
+        await client.SendAsync(Packet(SnapshotCreate, Call, serial: 7, Domain("web")), Ct);
+        await UntilAsync(() => !_asked.IsEmpty);
+        _mayRelease.SetResult();
+        Assert.Equal((SnapshotCreate, 7u), Head(await ReadAsync(libvirt)));
+        await libvirt.SendAsync(Packet(SnapshotCreate, Reply, 7, []), Ct);
+        Assert.Equal((SnapshotCreate, 7u), Head(await ReadAsync(client)));
+        await UntilAsync(() => _asked.Count == 2);
+        Assert.Equal([$"stand back from web {Uuid}", $"capture web {Uuid}"], _asked);
     }
 
     [Fact]
@@ -221,12 +236,13 @@ public sealed class LibvirtGateTests : IAsyncLifetime
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(k => k.ListenUnixSocket(PathOf("agent")));
         _agent = builder.Build();
-        _agent.MapPost("/v1/domains/release", async (DomainRelease request) =>
-        {
-            _asked.Enqueue($"release {string.Join(' ', request.Names)}");
-            await _mayRelease.Task;
-            return new DomainVolumes(["shop/web.vda"]);
-        });
+        foreach (var (path, words) in new[] { ("release", "release"), ("stand-back", "stand back from") })
+            _agent.MapPost($"/v1/domains/{path}", async (DomainRelease request) =>
+            {
+                _asked.Enqueue($"{words} {string.Join(' ', request.Names)}");
+                await _mayRelease.Task;
+                return new DomainVolumes(["shop/web.vda"]);
+            });
         _agent.MapPost("/v1/domains/capture", async (DomainNames request) =>
         {
             _asked.Enqueue($"capture {string.Join(' ', request.Names)}");

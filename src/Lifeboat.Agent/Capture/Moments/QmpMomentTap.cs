@@ -67,10 +67,10 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Rest
         await EndReadingAsync();
         await RestMoment.EndLeftAsync(disks, places.Rest, time);
         foreach (var monitor in _monitors)
-            await monitor.TalkAsync(async qmp =>
+            await monitor.RearrangeAsync(async qmp =>
             {
                 foreach (var disk in disks.Where(d => d.Monitor == monitor)) await disk.EndMomentAsync(qmp, ct);
-            }, ct);
+            }, waits: true, ct);
     }
 
     public async Task UninstallAsync(CancellationToken ct)
@@ -240,7 +240,7 @@ internal sealed partial class QmpMomentTap(IReadOnlyList<QmpDiskTap> disks, Rest
         {
             if (open.Count == _monitors.Count) return talk(open);
             var monitor = _monitors[open.Count];
-            return monitor.TalkAsync(qmp => NextAsync(open.Add(monitor, qmp)), ct);
+            return monitor.RearrangeAsync(qmp => NextAsync(open.Add(monitor, qmp)), waits: false, ct);
         }
     }
 
