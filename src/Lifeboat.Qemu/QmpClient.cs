@@ -149,6 +149,7 @@ public sealed partial class QmpClient : IAsyncDisposable
     private async Task<T> ExecuteAsync<T>(string verb, string command, JsonObject? arguments, ReadAnswer<T> read,
         CancellationToken ct, SafeHandle? passed = null) where T : notnull
     {
+        if (_options.Before is { } before) await before(command);
         var answer = new Answer(result => read(result));
         long id;
         lock (_lock)

@@ -12,6 +12,8 @@ public sealed record QmpOptions
     public TimeSpan CommandLimit { get; init; } = TimeSpan.FromSeconds(30);
     /// <summary>Longest line accepted from the peer, in bytes.</summary>
     public int LineBytesMax { get; init; } = 16 << 20;
+    /// <summary>Runs before each command is sent, with its name: a test lets others come in between.</summary>
+    public Func<string, Task>? Before { get; init; }
 
     public IEnumerable<string> Problems()
     {

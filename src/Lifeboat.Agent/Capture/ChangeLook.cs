@@ -49,7 +49,9 @@ internal sealed class ChangeLook(QemuMonitors monitors, TimeProvider time)
         await CleanAsync(qmp, pull, node, names, ct);
         var maps = node.Bitmaps.Where(m => m.Name.StartsWith(TapNames.Prefix, StringComparison.Ordinal)
             && m.Name != names.Look).ToList();
-        if (maps.Any(m => m.Name.EndsWith("-whole", StringComparison.Ordinal)))
+        if (maps.Any(m => TapNames.IsMovingMarker(m.Name)))
+            return Unknown(volume, "its change maps were on their way to another node when the agent ended");
+        if (maps.Any(m => TapNames.SaysWhole(m.Name)))
             return Unknown(volume, "the first copy was not complete when the sides parted");
         if (maps.Any(m => m.Inconsistent) || !maps.Any(m => m.Recording))
             return Unknown(volume, "the change map ended with the QEMU that had it");

@@ -60,12 +60,13 @@ internal sealed partial class QmpDiskTap
         };
     }
 
-    // Maps are of use only as a set without holes: one records, none is broken, and no first sync is unfinished.
+    // Maps are of use only as a set without holes: one records, none is broken, none was left on the way to another
+    // node, and no first sync is unfinished.
     private static List<DirtyBitmap> UsableMaps(List<DirtyBitmap> ours, Guid replica)
     {
         var prefix = TapNames.MapPrefix(replica);
         var maps = ours.Where(m => m.Name.StartsWith(prefix, StringComparison.Ordinal)).ToList();
-        var whole = maps.Any(m => m.Name == TapNames.WholeMarker(replica));
+        var whole = maps.Any(m => TapNames.SaysWhole(m.Name));
         return !whole && maps.Any(m => m.Recording) && !maps.Any(m => m.Inconsistent) ? maps : [];
     }
 

@@ -56,8 +56,13 @@ internal sealed partial class QmpDiskTap
     public Task FixMomentAsync(QmpClient qmp, PreparedMoment moment, CancellationToken ct) =>
         SetDriveAsync(qmp, moment.Device, _names.Copier(moment.Number), ct);
 
+    /// <exception cref="TapException">Refused: an overlay was put on the disk since it was prepared.</exception>
     public async Task<GapMap> FinishMomentAsync(QmpClient qmp, PreparedMoment moment, CancellationToken ct)
     {
+        // What is written to an overlay is in the image, and in none of the maps, which are below.
+        if (IsLibvirts && await BelowAsync(qmp, _names.Copier(moment.Number), ct) is var below && below != moment.Node)
+            throw new TapException(TapFault.Refused,
+                $"{volume.Name} is at node {below} by now; its change maps are at {moment.Node}");
         var recording = moment.Maps.Where(m => m.Recording).ToList();
         if (recording.Count > 0)
             await qmp.ExecuteAsync("transaction", new JsonObject
@@ -136,15 +141,7 @@ internal sealed partial class QmpDiskTap
     {
         var blocks = await qmp.ExecuteAsync("query-block", null, ct);
         if (BlockNode.TopOf(blocks, volume.Device) is not { } top || _names.RankOf(top) != CopierRank) return;
-        var stats = await qmp.ExecuteAsync("query-blockstats", null, ct);
-        foreach (var entry in stats.EnumerateArray())
-        {
-            if (!entry.TryGetProperty("node-name", out var name) || name.GetString() != top) continue;
-            var below = entry.GetProperty("parent").GetProperty("node-name").GetString()!; // QEMU's word for its child
-            await SetDriveAsync(qmp, BlockNode.PathOf(blocks, volume.Device), below, ct);
-            return;
-        }
-        throw new TapException(TapFault.Refused, $"{volume.Name}: QEMU does not say what is below {top}");
+        await SetDriveAsync(qmp, BlockNode.PathOf(blocks, volume.Device), await BelowAsync(qmp, top, ct), ct);
     }
 
     private static Task<JsonElement> SetDriveAsync(QmpClient qmp, string device, string node, CancellationToken ct) =>

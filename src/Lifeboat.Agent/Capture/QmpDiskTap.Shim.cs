@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Lifeboat.Qemu;
@@ -16,29 +15,33 @@ namespace Lifeboat.Agent.Capture;
 //
 // Attached: a shim, with all maps. Detached: none, and the maps are at libvirt's node. On the way from one to the other
 // maps are at both, and together they have every write: the one that is to record begins before the device changes
-// over, the others are merged into their like before they are removed. Decision 0045.
+// over, the others are merged into their like before they are removed. Decision 0045. libvirt may put an overlay between
+// the two meanwhile, and the guest writes to it: so until all maps are at one node a marker at both says that they are
+// no set. The device does not follow to a node that has an overlay: libvirt has made it read-only. Decision 0065.
 internal sealed partial class QmpDiskTap
 {
     private const string ShimGroup = TapNames.Prefix + "unlimited";
-    private readonly bool _shims = LibvirtAddress.IsLike(volume.QmpSocket);
 
-    private string? ShimName => _shims ? _names.Shim : null;
+    private bool IsLibvirts => LibvirtAddress.IsLike(volume.QmpSocket);
+    private string? ShimName => IsLibvirts ? _names.Shim : null;
 
     /// <summary>Puts the shim in its place, with what maps there are, where libvirt has the disk.</summary>
     private async Task SetShimAsync(QmpClient qmp, CancellationToken ct)
     {
         if (ShimName is not { } shim) return;
+        // Before the look at the nodes: the copy that it makes may take the place of what is seen there.
+        var foreign = await ForeignJobAsync(qmp, ct);
         var blocks = await qmp.ExecuteAsync("query-block", null, ct);
         if (BlockNode.TopOf(blocks, volume.Device) is not { } top) return; // the attach says what is missing
         if (top != shim)
         {
             // One of a disk that was taken out may still be there.
             if (await BlockLook.NodeAsync(qmp, shim, ct) is not null) await DeleteAsync(qmp, shim, ct);
-            await RefuseForeignJobsAsync(qmp, ct);
+            Refuse(foreign);
             await AddShimAsync(qmp, shim, top, ct);
             await SetDriveAsync(qmp, BlockNode.PathOf(blocks, volume.Device), shim, ct);
             // One may have begun since; if so, the caller takes the shim away again.
-            await RefuseForeignJobsAsync(qmp, ct);
+            Refuse(await ForeignJobAsync(qmp, ct));
         }
         await MoveMapsAsync(qmp, from: await BelowAsync(qmp, shim, ct), to: shim, ct);
     }
@@ -77,10 +80,13 @@ internal sealed partial class QmpDiskTap
 
     // A copy or a commit of libvirt's has a filter of its own at the device, which a shim would take out of the guest's
     // way. It is libvirt's turn: the maps at its node record meanwhile.
-    private async Task RefuseForeignJobsAsync(QmpClient qmp, CancellationToken ct)
+    private static async Task<string?> ForeignJobAsync(QmpClient qmp, CancellationToken ct) =>
+        (await qmp.ListAsync("query-block-jobs", null, j => j.GetProperty("device").GetString()!, ct))
+            .Find(j => !j.StartsWith(TapNames.Prefix, StringComparison.Ordinal));
+
+    private void Refuse(string? foreign)
     {
-        var jobs = await qmp.ListAsync("query-block-jobs", null, j => j.GetProperty("device").GetString()!, ct);
-        if (jobs.Find(j => !j.StartsWith(TapNames.Prefix, StringComparison.Ordinal)) is { } foreign)
+        if (foreign is not null)
             throw new TapException(TapFault.Refused,
                 $"{volume.Name}: libvirt is at work on a disk of this domain (job {foreign})");
     }
@@ -105,13 +111,16 @@ internal sealed partial class QmpDiskTap
     private static async Task RecordAlsoAsync(QmpClient qmp, string from, string to, CancellationToken ct)
     {
         var actions = new JsonArray();
-        var there = (await BlockLook.MapsAsync(qmp, to, ct)).Where(m => m.Recording).ToList();
+        var there = await BlockLook.MapsAsync(qmp, to, ct);
         var maps = (await BlockLook.MapsAsync(qmp, from, ct)).Where(TapNames.IsOurs).ToList();
         foreach (var line in maps.GroupBy(m => TapNames.LineOf(m.Name)).Where(l => l.Any(m => m.Recording)))
         {
-            if (there.Any(m => TapNames.LineOf(m.Name) == line.Key)) continue;
-            var next = line.Key + (line.Max(m => TapNames.NumberOf(m.Name)) + 1).ToString(CultureInfo.InvariantCulture);
-            actions.Add(AddMap(to, next, line.Max(m => m.Granularity), disabled: false));
+            if (there.Any(m => m.Recording && TapNames.LineOf(m.Name) == line.Key)) continue;
+            var next = maps.Concat(there).Where(m => m.Name.StartsWith(line.Key, StringComparison.Ordinal))
+                .Max(m => TapNames.NumberOf(m.Name)) + 1;
+            actions.Add(AddMap(to, TapNames.Map(line.Key, next), line.Max(m => m.Granularity), disabled: false));
+            foreach (var end in (string[])[from, to])
+                actions.Add(AddMap(end, TapNames.MovingMarker(line.Key, next), MarkerGranularity, disabled: true));
         }
         if (actions.Count > 0) await qmp.ExecuteAsync("transaction", new JsonObject { ["actions"] = actions }, ct);
     }
@@ -120,7 +129,10 @@ internal sealed partial class QmpDiskTap
     {
         await RecordAlsoAsync(qmp, from, to, ct);
         var there = (await BlockLook.MapsAsync(qmp, to, ct)).Select(m => m.Name).ToHashSet();
-        foreach (var map in (await BlockLook.MapsAsync(qmp, from, ct)).Where(TapNames.IsOurs))
+        var maps = (await BlockLook.MapsAsync(qmp, from, ct)).Where(TapNames.IsOurs).ToList();
+        // One that is at one end only is of a way to somewhere else, on which maps were left: it goes with the others.
+        var ending = maps.Where(m => TapNames.IsMovingMarker(m.Name) && there.Contains(m.Name)).ToList();
+        foreach (var map in maps.Except(ending))
         {
             if (there.Add(map.Name))
                 await qmp.ExecuteAsync("transaction", new JsonObject
@@ -134,6 +146,11 @@ internal sealed partial class QmpDiskTap
                 ["bitmaps"] = new JsonArray(new JsonObject { ["node"] = from, ["name"] = map.Name }),
             }, ct);
             await RemoveMapAsync(qmp, from, map.Name, ct);
+        }
+        foreach (var marker in ending)
+        {
+            await RemoveMapAsync(qmp, from, marker.Name, ct);
+            await RemoveMapAsync(qmp, to, marker.Name, ct);
         }
     }
 

@@ -10,6 +10,7 @@ namespace Lifeboat.Agent.Capture;
 internal sealed class TapNames(string device)
 {
     public const string Prefix = "lifeboat-";
+    private const string Whole = "whole", Moving = "moving-";
 
     private readonly string _device = Prefix + KeyOf(device);
 
@@ -42,11 +43,23 @@ internal sealed class TapNames(string device)
     public static string MapPrefix(Guid replica) => $"{Prefix}{replica.ToString("n")[..8]}-";
 
     public static string Map(Guid replica, long number) =>
-        MapPrefix(replica) + number.ToString(CultureInfo.InvariantCulture);
+        Map(MapPrefix(replica), number);
+
+    /// <param name="line">What the names of all maps relative to the replica begin with.</param>
+    public static string Map(string line, long number) => line + number.ToString(CultureInfo.InvariantCulture);
 
     // There while the recovery site may lack anything of the disk: set by an attach without a usable map, dropped when
     // that batch is durable. Without it, a map begun in an unfinished first sync would pass for the whole gap.
-    public static string WholeMarker(Guid replica) => MapPrefix(replica) + "whole";
+    public static string WholeMarker(Guid replica) => MapPrefix(replica) + Whole;
+
+    /// <summary>Of maps that are on their way to another node: there while they are not all at one.</summary>
+    /// <param name="line">As of <see cref="Map(string, long)"/>.</param>
+    public static string MovingMarker(string line, long number) => Map(line + Moving, number);
+
+    public static bool IsMovingMarker(string map) => map.Contains(Moving, StringComparison.Ordinal);
+
+    /// <summary>The maps beside it do not hold all that the recovery site may lack.</summary>
+    public static bool SaysWhole(string map) => map.EndsWith(Whole, StringComparison.Ordinal) || IsMovingMarker(map);
 
     public static bool IsOurs(DirtyBitmap map) => map.Name.StartsWith(Prefix, StringComparison.Ordinal);
 
