@@ -15,9 +15,10 @@ namespace Lifeboat.Agent.Capture;
 //
 // Attached: a shim, with all maps. Detached: none, and the maps are at libvirt's node. On the way from one to the other
 // maps are at both, and together they have every write: the one that is to record begins before the device changes
-// over, the others are merged into their like before they are removed. Decision 0045. libvirt may put an overlay between
-// the two meanwhile, and the guest writes to it: so until all maps are at one node a marker at both says that they are
-// no set. The device does not follow to a node that has an overlay: libvirt has made it read-only. Decision 0065.
+// over, the others are merged into their like before they are removed. Decision 0045. libvirt may put an overlay
+// between the two meanwhile, and the guest writes to it: so until all maps are at one node a marker at both says that
+// they are no set. The device does not follow to a node that has an overlay, which libvirt has made read-only: decision
+// 0065.
 internal sealed partial class QmpDiskTap
 {
     private const string ShimGroup = TapNames.Prefix + "unlimited";

@@ -3,9 +3,9 @@ namespace Lifeboat.Agent.LibvirtGate;
 
 /// <summary>
 /// The calls that QEMU refuses while a disk is captured (decision 0045), those that begin a stream, at whose end
-/// QEMU must not be asked anything (decision 0061), and the one that puts overlays on disks, which must not come between
-/// two commands that put a node there ourselves (decision 0065). Numbers are those of `remote_protocol.x`, which libvirt
-/// only ever adds to.
+/// QEMU must not be asked anything (decision 0061), and the one that puts overlays on disks, which is not to come
+/// between two commands that put a node of ours there (decision 0065). Numbers are those of `remote_protocol.x`, which
+/// libvirt only ever adds to.
 /// </summary>
 internal static class GuardedCalls
 {

@@ -67,6 +67,10 @@ internal sealed class CapturedDomain : IAsyncDisposable
     public Task SnapshotAsync(string name) => VirshAsync("snapshot-create-as", Name, name, "--disk-only",
         "--no-metadata", "--diskspec", "vda,snapshot=no", "--diskspec", $"vdb,file={PathOf($"{name}.qcow2")}");
 
+    /// <summary>As the agent does for a call that comes through the gate.</summary>
+    public Task StandBackAsync(string call, bool rearranging) =>
+        Monitor.StandBackAsync(TimeSpan.FromMinutes(1), $"libvirt's {call}", rearranging, Ct);
+
     /// <summary>From here on it is about another disk.</summary>
     public void TurnTo(string device) => (_device, Tap) = (device, TapOf(device));
 

@@ -64,8 +64,7 @@ public sealed class CapturedDomainTests : IAsyncLifetime
         {
             await _domain.SnapshotAsync($"s{round}");
             await _domain.WriteAsync(1 << 20, 64 << 10);
-            // As the agent does for a call that comes through the gate.
-            await _domain.Monitor.StandBackAsync(TimeSpan.FromMinutes(1), "libvirt's blockPull", rearranging: false, Ct);
+            await _domain.StandBackAsync("blockPull", rearranging: false);
             await _domain.VirshAsync("blockpull", Name, "vdb");
             _domain.Monitor.Return();
             while ((await _domain.VirshAsync("blockjob", Name, "vdb", "--info")).Length > 0) await Task.Yield();

@@ -76,13 +76,13 @@ public sealed class RearrangedDomainTests
     {
         await using var domain = await CapturedDomain.StartAsync(QmpOptions.Default);
         var image = await domain.CaptureAsync();
-        await domain.Monitor.StandBackAsync(TimeSpan.FromMinutes(1), "libvirt's snapshot", rearranging: true, Ct);
+        await domain.StandBackAsync("snapshot", rearranging: true);
         Assert.True(await LooksAsync(domain));
         await Assert.ThrowsAsync<TapException>(() => domain.AttachAsync(image));
         var detached = domain.Tap.DetachAsync(Ct);
         // One of several calls of libvirt's, and the stricter holds.
-        await domain.Monitor.StandBackAsync(TimeSpan.FromMinutes(1), "libvirt's blockPull", rearranging: false, Ct);
-        await domain.Monitor.StandBackAsync(TimeSpan.FromMinutes(1), "libvirt's snapshot", rearranging: true, Ct);
+        await domain.StandBackAsync("blockPull", rearranging: false);
+        await domain.StandBackAsync("snapshot", rearranging: true);
         await Assert.ThrowsAsync<TapException>(() => LooksAsync(domain));
         Assert.False(detached.IsCompleted);
         domain.Monitor.Return();
@@ -137,7 +137,7 @@ public sealed class RearrangedDomainTests
 
     private static async Task ShortenAsync(CapturedDomain domain)
     {
-        await domain.Monitor.StandBackAsync(TimeSpan.FromMinutes(1), "libvirt's blockPull", rearranging: false, Ct);
+        await domain.StandBackAsync("blockPull", rearranging: false);
         await domain.VirshAsync("blockpull", CapturedDomain.Name, "vdb", "--wait");
         domain.Monitor.Return();
     }
