@@ -15,12 +15,14 @@ namespace Lifeboat.IntegrationTests.Sites.OpenStack;
 public sealed class OpenStackSiteConformance : SiteConformance, IAsyncLifetime
 {
     private readonly string _name = $"lb-{Guid.NewGuid().ToString("n")[..8]}";
-    private readonly string _folder = Directory.CreateTempSubdirectory("lb-os-").FullName;
+    private string _folder = "";
     private CinderVolume? _volume;
 
     public async ValueTask InitializeAsync()
     {
         using var session = await Testbed.OpenAsync(Testbed.Member, TestContext.Current.CancellationToken);
+        // Not before: a test that is skipped in here is not disposed.
+        _folder = Directory.CreateTempSubdirectory("lb-os-").FullName;
         await using var test = new TestServer(new CloudClients(session), _name) { KeepsVolumes = true };
         _volume = await test.VolumeAsync("root", 1, "rbd", null, TestContext.Current.CancellationToken);
     }
