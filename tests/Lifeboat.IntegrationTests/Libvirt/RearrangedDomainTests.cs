@@ -19,15 +19,28 @@ public sealed class RearrangedDomainTests
     private static CancellationToken Ct => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_snapshot_between_any_two_of_our_commands_loses_no_write()
+    public Task A_snapshot_between_any_two_of_our_commands_loses_no_write() => MeetEverywhereAsync("a snapshot",
+        domain => domain.SnapshotAsync($"s{Guid.NewGuid():n}"));
+
+    [Fact]
+    public Task An_agent_that_ends_between_any_two_of_its_commands_loses_no_write() => MeetEverywhereAsync("the end",
+        _ => throw new QmpException(QmpFault.Closed, "the agent has ended"));
+
+    private async Task MeetEverywhereAsync(string what, Func<CapturedDomain, Task> interfere)
     {
         await using var domain = await CapturedDomain.StartAsync(QmpOptions.Default with { Before = ComeBetweenAsync });
         var image = await domain.CaptureAsync();
-        var (met, at, known) = (true, 1, 0);
-        for (; met; at++)
+        Func<Task> met = async () =>
         {
-            met = await MeetAsync(domain, at, () => domain.Tap.DetachAsync(Ct));
-            var when = $"after a snapshot before command {at} of a detach, {string.Join(", ", _commands)}";
+            await domain.WriteAsync(Step, Step);
+            await interfere(domain);
+            await domain.WriteAsync(Step, Step);
+        };
+        var (again, at, known) = (true, 1, 0);
+        for (; again; at++)
+        {
+            again = await MeetAsync(at, met, () => domain.Tap.DetachAsync(Ct));
+            var when = $"after {what} before command {at} of a detach, {string.Join(", ", _commands)}";
             await domain.WriteAsync(2 * Step, Step);
             image.ForgetFresh();
             known += await CatchUpAsync(domain, image, when);
@@ -35,8 +48,8 @@ public sealed class RearrangedDomainTests
             await domain.Tap.DetachAsync(Ct);
             await domain.WriteAsync(3 * Step, Step);
             image.ForgetFresh();
-            met |= await MeetAsync(domain, at, () => domain.AttachAsync(image));
-            when = $"after a snapshot before command {at} of an attach, {string.Join(", ", _commands)}";
+            again |= await MeetAsync(at, met, () => domain.AttachAsync(image));
+            when = $"after {what} before command {at} of an attach, {string.Join(", ", _commands)}";
             await domain.WriteAsync(4 * Step, Step);
             image.ForgetFresh();
             known += await CatchUpAsync(domain, image, when);
@@ -91,15 +104,10 @@ public sealed class RearrangedDomainTests
     }
 
     // An operator's fate: it fails, or it does not.
-    private async Task<bool> MeetAsync(CapturedDomain domain, int at, Func<Task> talk)
+    private async Task<bool> MeetAsync(int at, Func<Task> interference, Func<Task> talk)
     {
         _commands.Clear();
-        _left = at;
-        _interference = async () =>
-        {
-            await domain.SnapshotAsync($"s{Guid.NewGuid():n}");
-            await domain.WriteAsync(Step, Step);
-        };
+        (_left, _interference) = (at, interference);
         try
         {
             await talk();
@@ -108,9 +116,9 @@ public sealed class RearrangedDomainTests
         {
             TestContext.Current.SendDiagnosticMessage($"{at}: {e.Message}");
         }
-        var met = _interference is null;
+        var has = _interference is null;
         _interference = null;
-        return met;
+        return has;
     }
 
     private async Task ComeBetweenAsync(string command)
