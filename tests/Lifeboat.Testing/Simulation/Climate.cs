@@ -17,6 +17,7 @@ public sealed class Climate
     private static readonly int[] Warmths = [0, 0, 0, 1, 3, 64];
     private const ulong WarmDice = 0x3A27;
     private const ulong RivalDice = 0x41FA1;
+    private const ulong RefusalDice = 0x2EF05;
     private const int HasteMax = 8;
     private const int PaceMax = 4;
     private const int PointsEveryLeast = 200;
@@ -99,6 +100,8 @@ public sealed class Climate
         // What is said over several paths is said again only as a whole.
         if (options.Knows(Fault.RivalSource) && Link.Paths.Count == 0
             && new Prng(options.Seed ^ RivalDice).Chance(0.15)) allowed.Add(Fault.RivalSource);
+        if (options.Knows(Fault.RefusingMonitor) && Moments is null
+            && new Prng(options.Seed ^ RefusalDice).Chance(0.15)) allowed.Add(Fault.RefusingMonitor);
     }
 
     internal static bool IsRare(Fault fault) => fault > Fault.LongOutage;
@@ -233,4 +236,6 @@ public enum Fault
     CutOverDeadMirror,
     /// <summary>An agent whose link died, and then it, is heard again in the place of its successor.</summary>
     RivalSource,
+    /// <summary>QEMU's monitor refuses what it is asked for a while: somebody else is at work on the disks.</summary>
+    RefusingMonitor,
 }

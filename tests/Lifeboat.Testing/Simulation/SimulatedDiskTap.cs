@@ -33,8 +33,10 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
         }
         (_mirror, _replica) = (mirror, replica);
         await StepAsync(drive, ct);
+        await CancelIfRefusedAsync(drive, mirror, ct);
         var name = "";
         await InsideAsync(drive, () => drive.DrainedAsync(() => name = Freeze(drive, replica)), ct);
+        await CancelIfRefusedAsync(drive, mirror, ct);
         var whole = Frozen(drive).Any(m => m.Whole);
         Attached(whole ? null : ChangeMap.Union(Frozen(drive), 0, SizeBytes).Sum(e => e.Length));
         return whole ? new GapMap(GapKind.Allocation, null) : new GapMap(GapKind.Known, name);
@@ -111,13 +113,26 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
     public async Task DetachAsync(CancellationToken ct)
     {
         if (_mirror is not { } mirror || !instance.Running) return;
-        var drive = await MonitorAsync(ct);
+        var drive = await PatientAsync(ct);
         if (mirror.Ended) return;
+        await CancelAsync(drive, mirror, ct);
+    }
+
+    private Task CancelAsync(QemuDrive drive, QemuMirror mirror, CancellationToken ct)
+    {
         mirror.Close();
-        await InsideAsync(drive, () => drive.DrainedAsync(() =>
+        return InsideAsync(drive, () => drive.DrainedAsync(() =>
         {
             if (!mirror.Ended) mirror.Cancel();
         }), ct);
+    }
+
+    // A refused attach leaves no mirror; its map may stay.
+    private async Task CancelIfRefusedAsync(QemuDrive drive, QemuMirror mirror, CancellationToken ct)
+    {
+        if (!Refuses()) return;
+        await CancelAsync(drive, mirror, ct);
+        throw Refused();
     }
 
     public void LetGo()
@@ -130,7 +145,7 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
     {
         await DetachAsync(ct);
         if (!instance.Running) return;
-        var drive = await MonitorAsync(ct);
+        var drive = await PatientAsync(ct);
         drive.Maps.Clear();
     }
 
@@ -164,8 +179,19 @@ public sealed class SimulatedDiskTap(SimulatedInstance instance, int disk, Simul
     private List<ChangeMap> Frozen(QemuDrive drive) =>
         [.. drive.Maps.Where(m => m.Replica == _replica && !m.Enabled)];
 
-    /// <summary>A command over the monitor: takes a moment, and fails when QEMU is not there.</summary>
+    /// <summary>A command over the monitor: takes a moment, and fails when QEMU is not there or refuses.</summary>
     private async Task<QemuDrive> MonitorAsync(CancellationToken ct)
+    {
+        var drive = await PatientAsync(ct);
+        return Refuses() ? throw Refused() : drive;
+    }
+
+    private bool Refuses() => instance.MonitorRefuses > 0 && _prng.Chance(instance.MonitorRefuses);
+
+    private TapException Refused() => new(TapFault.Refused, $"{instance.Name} is somebody else's for a moment");
+
+    /// <summary>The same of one that waits until it is not refused.</summary>
+    private async Task<QemuDrive> PatientAsync(CancellationToken ct)
     {
         if (instance.MonitorDelay > TimeSpan.Zero)
             await agent.Clock.DelayAsync(instance.MonitorDelay * _prng.NextDouble(), ct);

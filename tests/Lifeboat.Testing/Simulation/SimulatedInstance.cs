@@ -22,6 +22,8 @@ public sealed partial class SimulatedInstance(string name, IReadOnlyList<GuestDi
     public int Granularity { get; init; } = 4096;
     /// <summary>The most that an answer of its monitor takes longer.</summary>
     public TimeSpan MonitorDelay { get; set; }
+    /// <summary>How many of its commands the monitor refuses, of one.</summary>
+    public double MonitorRefuses { get; set; }
 
     internal QemuDrive Drive(int disk) => _drives[disk];
 

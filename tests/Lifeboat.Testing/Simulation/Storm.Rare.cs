@@ -39,6 +39,7 @@ internal sealed partial class Storm
                 break;
             case Fault.CutOverDeadMirror: CutOverDeadMirror(Source, dice); break;
             case Fault.RivalSource: RivalSource(Source, dice); break;
+            case Fault.RefusingMonitor: RefusingMonitor(dice); break;
             default: throw new SimulationException($"no such weather: {fault}");
         }
     }
@@ -47,7 +48,7 @@ internal sealed partial class Storm
     {
         host.Disk.DelayMax = world.Climate.SlowDisk;
         host.Disk.Misdirects = null;
-        if (host.Instance is { } instance) instance.MonitorDelay = TimeSpan.Zero;
+        if (host.Instance is { } instance) (instance.MonitorDelay, instance.MonitorRefuses) = (TimeSpan.Zero, 0);
         world.Network.Past.LieInWaitNoMore();
         // A drive that lies does so until power is lost: in calm weather it would be left to lie.
         if (host.Lies) host.Crash();
@@ -106,6 +107,17 @@ internal sealed partial class Storm
         if (Source.Instance is not { } instance) return;
         instance.MonitorDelay = TimeSpan.FromMilliseconds(dice.Next(20, 1500));
         Later(dice, 500, 8000, () => instance.MonitorDelay = TimeSpan.Zero);
+    }
+
+    private void RefusingMonitor(Prng dice)
+    {
+        if (Source.Instance is not { } instance) return;
+        instance.MonitorRefuses = dice.Pick<double>([0.2, 0.5, 1]);
+        Later(dice, 200, 9000, () => instance.MonitorRefuses = 0);
+        // What is refused most is what begins anew.
+        if (dice.Chance(0.5) && instance.Running)
+            FailMirror(instance.Drive(dice.Next(instance.Disks.Count)).Mirror,
+                TimeSpan.FromMilliseconds(dice.Next(1, 40)));
     }
 
     // What is cut now may be a point only if the monitor still saw the mirror afterwards, and may not leave memory
