@@ -63,9 +63,18 @@ internal sealed class TestSite : IAsyncDisposable
         {
             ControllerMetricsListen = $"127.0.0.1:{FreePort.Next()}",
         }, network);
-        site._agent = await FakeAgent.StartAsync(site.Agent, site.Paths.AgentSocket, site.AgentRequests);
-        await site.StartControllerAsync();
-        return site;
+        try
+        {
+            site._agent = await FakeAgent.StartAsync(site.Agent, site.Paths.AgentSocket, site.AgentRequests);
+            await site.StartControllerAsync();
+            return site;
+        }
+        catch
+        {
+            // Nobody gets one that does not start.
+            await site.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>One more controller, as `lifeboat controller add` makes it; it runs in this process too.</summary>
