@@ -21,10 +21,10 @@ public sealed class OpenStackSiteConformance : SiteConformance, IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         using var session = await Testbed.OpenAsync(Testbed.Member, TestContext.Current.CancellationToken);
-        // Not before: a test that is skipped in here is not disposed.
-        _folder = Directory.CreateTempSubdirectory("lb-os-").FullName;
         await using var test = new TestServer(new CloudClients(session), _name) { KeepsVolumes = true };
         _volume = await test.VolumeAsync("root", 1, "rbd", null, TestContext.Current.CancellationToken);
+        // Not before: a test that is skipped or fails in here is not disposed.
+        _folder = Directory.CreateTempSubdirectory("lb-os-").FullName;
     }
 
     public async ValueTask DisposeAsync()
