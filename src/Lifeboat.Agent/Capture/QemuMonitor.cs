@@ -60,11 +60,7 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
         TalkAsync(conversation, rearranges: true, waits, ct);
 
     public Task RearrangeAsync(Func<QmpClient, Task> conversation, bool waits, CancellationToken ct) =>
-        RearrangeAsync(async qmp =>
-        {
-            await conversation(qmp);
-            return true;
-        }, waits, ct);
+        RearrangeAsync(Answered(conversation), waits, ct);
 
     private async Task<T> TalkAsync<T>(
         Func<QmpClient, Task<T>> conversation, bool rearranges, bool waits, CancellationToken ct)
@@ -111,11 +107,14 @@ internal sealed class QemuMonitor(string socketPath, string pullSocket, QmpOptio
         }
     }
 
-    public Task TalkAsync(Func<QmpClient, Task> conversation, CancellationToken ct) => TalkAsync(async qmp =>
+    public Task TalkAsync(Func<QmpClient, Task> conversation, CancellationToken ct) =>
+        TalkAsync(Answered(conversation), ct);
+
+    private static Func<QmpClient, Task<bool>> Answered(Func<QmpClient, Task> conversation) => async qmp =>
     {
         await conversation(qmp);
         return true;
-    }, ct);
+    };
 
     /// <summary>
     /// What QEMU says of its disks, in a conversation that those who ask meanwhile share: a checkpoint looks at each

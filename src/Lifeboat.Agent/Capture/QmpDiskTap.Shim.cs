@@ -79,12 +79,12 @@ internal sealed partial class QmpDiskTap
         }
     }
 
-    // A copy or a commit of libvirt's has a filter of its own at the device, which a shim would take out of the guest's
-    // way. It is libvirt's turn: the maps at its node record meanwhile.
     private static async Task<string?> ForeignJobAsync(QmpClient qmp, CancellationToken ct) =>
         (await qmp.ListAsync("query-block-jobs", null, j => j.GetProperty("device").GetString()!, ct))
             .Find(j => !j.StartsWith(TapNames.Prefix, StringComparison.Ordinal));
 
+    // A copy or a commit of libvirt's has a filter of its own at the device, which a shim would take out of the guest's
+    // way. It is libvirt's turn: the maps at its node record meanwhile.
     private void Refuse(string? foreign)
     {
         if (foreign is not null)
